@@ -1,0 +1,1 @@
+"""The pure core: views and a moment in, events or a refusal out. Nothing here does I/O."""

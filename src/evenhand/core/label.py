@@ -1,0 +1,232 @@
+"""What a label type is: everything there is to know about one kind of answer.
+
+A label type is one folder under ``labels/``. An *instance* of its class is the type together with
+the configuration of one question. Nothing outside its own folder names it: the registry
+(``evenhand.labels``) finds it through its entry point.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import msgspec
+
+V = TypeVar("V")
+
+Json = Any
+"""A value that JSON can hold: None, bool, int, float (finite), str, list, or dict with str keys."""
+
+
+class Element(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """One neutral piece of an answer. Label types and formats meet in this closed vocabulary only."""
+
+
+class ClassElement(Element, frozen=True, kw_only=True, tag="class"):
+    """A class out of a list."""
+
+    value: str  # id of the choice
+
+
+class NumberElement(Element, frozen=True, kw_only=True, tag="number"):
+    """A number."""
+
+    value: float
+
+
+class TextElement(Element, frozen=True, kw_only=True, tag="text"):
+    """Free text."""
+
+    value: str
+
+
+class SpanElement(Element, frozen=True, kw_only=True, tag="text-span"):
+    """A stretch of a text field."""
+
+    field: str  # name of the field that holds the text
+    start: int  # Unicode code points from the start of the field's text
+    end: int  # code points, end excluded
+    label: str  # id of the label
+
+
+class BoxElement(Element, frozen=True, kw_only=True, tag="box"):
+    """A box in an image."""
+
+    field: str  # name of the field that holds the image
+    x: float  # pixels after EXIF orientation, left edge
+    y: float  # pixels, top edge
+    width: float  # pixels, > 0
+    height: float  # pixels, > 0
+    label: str  # id of the label
+    rotation: float = 0.0  # degrees clockwise about the centre
+
+
+class PolygonElement(Element, frozen=True, kw_only=True, tag="polygon"):
+    """A closed polygon in an image."""
+
+    field: str
+    points: tuple[tuple[float, float], ...]  # pixels after EXIF orientation, first point not repeated
+    label: str
+
+
+class MaskElement(Element, frozen=True, kw_only=True, tag="mask"):
+    """A set of pixels of an image."""
+
+    field: str
+    width: int  # pixels
+    height: int  # pixels
+    runs: tuple[int, ...]  # lengths of alternating runs, off first, row by row
+    label: str
+
+
+class KeypointElement(Element, frozen=True, kw_only=True, tag="keypoint"):
+    """A point in an image."""
+
+    field: str
+    x: float  # pixels after EXIF orientation
+    y: float
+    label: str
+    visible: bool = True
+
+
+class TimeSpanElement(Element, frozen=True, kw_only=True, tag="time-span"):
+    """A stretch of a recording."""
+
+    field: str
+    start: float  # seconds
+    end: float  # seconds, end excluded
+    label: str
+    text: str = ""  # transcript, where there is one
+
+
+class RelationElement(Element, frozen=True, kw_only=True, tag="relation"):
+    """A directed, labelled link between two elements of the same answer."""
+
+    source: int  # index of an element in the same answer
+    target: int
+    label: str
+
+
+class OrderElement(Element, frozen=True, kw_only=True, tag="order"):
+    """An order of items, best first; items of one inner tuple tie."""
+
+    ranks: tuple[tuple[str, ...], ...]
+
+
+class MessageElement(Element, frozen=True, kw_only=True, tag="message"):
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+class Flag(msgspec.Struct, frozen=True, kw_only=True):
+    """How a type shows on the command line of ``evenhand label``."""
+
+    option: str  # "--choices"
+    metavar: str  # "A,B"; "" for an option without a value
+    help: str
+
+
+class Combined(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
+    """What several answers to one question come to."""
+
+    value: V
+    confidence: float  # 0 to 1: share of the weight behind `value`, not yet a calibrated probability
+    method: str  # "majority", "medoid", "mean", ...
+
+
+class LabelType(ABC, Generic[V]):
+    """One kind of answer, with the configuration of one question.
+
+    Values of type `V` are immutable and compare by value. `dump` and `parse` are inverse:
+    ``parse(dump(v), data) == v`` for every `v` that `parse` has returned.
+    """
+
+    id: ClassVar[str]  # "choice/1"; a new meaning gets a new number, an old number keeps its meaning for ever
+    name: ClassVar[str]  # "choice": the short name in configurations
+    title: ClassVar[str]  # "Single choice": what the builder shows
+    flag: ClassVar[Flag | None] = None  # how `evenhand label` offers it; None: only by --config
+    example_config: ClassVar[Mapping[str, Json]]  # a configuration that works, for builder and conformance
+
+    @classmethod
+    @abstractmethod
+    def configure(cls, config: Mapping[str, Json], fields: Mapping[str, str]) -> Self:
+        """The type with this configuration.
+
+        Args:
+            config: the keys of the question that belong to the type (all but id, title, help,
+                type, required and when).
+            fields: name of each field of the project -> its type ("text", "image", ...).
+
+        Raises:
+            Invalid: a key is unknown, missing or does not fit; `where` names the key.
+        """
+
+    @classmethod
+    def from_flag(cls, value: str, fields: Mapping[str, str]) -> Mapping[str, Json]:
+        """The configuration that the command-line option's value stands for. Only where `flag` is set.
+
+        Raises:
+            Invalid: the value cannot be read.
+        """
+        raise NotImplementedError(f"{cls.__name__} declares no flag")
+
+    @abstractmethod
+    def config(self) -> dict[str, Json]:
+        """The configuration in full, defaults filled in: `configure(config())` gives an equal type."""
+
+    @abstractmethod
+    def parse(self, raw: Json, data: Mapping[str, Json]) -> V:
+        """An answer as it came from outside, checked.
+
+        Args:
+            raw: decoded JSON. Never trust it: `bool` is an `int`, floats may be huge, strings may
+                hold lone surrogates.
+            data: the task's fields that the annotator saw, name -> value (texts to check offsets
+                against; an image field holds ``{"blob": ..., "width": px, "height": px}`` or a URL).
+
+        Raises:
+            Invalid: `where` is the path inside the answer ("", "[2].start").
+        """
+
+    @abstractmethod
+    def dump(self, value: V) -> Json:
+        """The answer as JSON, in the one form that is stored, hashed and exported."""
+
+    @abstractmethod
+    def schema(self) -> dict[str, Json]:
+        """JSON Schema (2020-12) of what `dump` gives. `parse` may be stricter, never laxer."""
+
+    @abstractmethod
+    def distance(self, a: V, b: V) -> float:
+        """How far two answers are apart: 0 equal, 1 as different as can be. Symmetric."""
+
+    @abstractmethod
+    def elements(self, value: V) -> tuple[Element, ...]:
+        """The answer in the vocabulary that formats understand."""
+
+    @abstractmethod
+    def from_elements(self, elements: Sequence[Element], data: Mapping[str, Json]) -> V:
+        """The answer that these elements make; the inverse of `elements`.
+
+        Raises:
+            Invalid: these elements are not an answer of this type.
+        """
+
+    @abstractmethod
+    def examples(self) -> tuple[tuple[Mapping[str, Json], V], ...]:
+        """At least three different (data, answer) pairs for this configuration."""
+
+    def combine(self, values: Sequence[V]) -> Combined[V]:
+        """What these answers (at least one) come to. Default: the answer nearest to all others.
+
+        Confidence is 1 - the mean distance from the chosen answer to the others. Ties go to the
+        answer that came first, so that the outcome is a function of the sequence.
+        """
+        spread = [sum(self.distance(a, b) for b in values) for a in values]
+        best = min(range(len(values)), key=spread.__getitem__)
+        others = max(len(values) - 1, 1)
+        confidence = 1.0 - spread[best] / others if len(values) > 1 else 1.0
+        return Combined(value=values[best], confidence=max(0.0, confidence), method="medoid")
