@@ -152,6 +152,13 @@ class LabelType(ABC, Generic[V]):
 
     @classmethod
     @abstractmethod
+    def config_schema(cls) -> dict[str, Json]:
+        """JSON Schema (2020-12) of the configuration. The builder draws its form from it, so each
+        property has `title` and `description`; a property that names a field of the project has
+        ``"format": "field:text"`` (or ``field:image`` ...); a list of choices has ``"format": "choices"``."""
+
+    @classmethod
+    @abstractmethod
     def configure(cls, config: Mapping[str, Json], fields: Mapping[str, str]) -> Self:
         """The type with this configuration.
 
