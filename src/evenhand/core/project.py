@@ -1,0 +1,168 @@
+"""A project: the rules in force. Every change makes a new, numbered document; no document is ever edited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from evenhand.core.errors import Invalid
+from evenhand.core.label import LabelType
+
+FieldType = Literal["text", "markdown", "chat", "image", "audio", "html"]
+Order = Literal["imported", "random", "priority"]
+
+RESERVED = frozenset({"external_id", "metadata", "predictions"})
+"""Keys of a record that are not data."""
+
+MAX_OVERLAP = 100
+MAX_QUESTIONS = 100
+MAX_INSTRUCTIONS = 200_000  # code points
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A part of the data that annotators see. Keys of a record that no field names stay unseen."""
+
+    name: str  # the record's key
+    type: FieldType
+    title: str = ""  # heading; the name when empty
+
+
+class When(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Ask the question only if an earlier question has such an answer."""
+
+    question: str  # id of an earlier question
+    is_: Any = msgspec.field(default=None, name="is")  # the answer equals this
+    includes: Any = None  # the answer is a list that holds this
+    answered: bool | None = None  # there is an answer at all, or there is none
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What annotators are asked."""
+
+    id: str  # stable for ever; answers are keyed by it
+    title: str  # what the annotator reads; may change
+    type: str  # id of the label type, "choice/1"
+    config: dict[str, Any]  # the type's configuration in full
+    help: str = ""
+    required: bool = True
+    when: When | None = None
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One version of a project's rules, as stored, hashed and shown."""
+
+    name: str
+    fields: tuple[Field, ...]
+    questions: tuple[Question, ...]
+    instructions: str = ""  # Markdown
+    overlap: int = 1  # how many answers each task gets
+    order: Order = "imported"
+    lease_seconds: int = 1800  # how long an assignment is reserved for its annotator
+    prefetch: int = 3  # assignments that one annotator may hold at once
+    skip: bool = True  # annotators may skip with a reason
+    suggestions: bool = True  # predictions are shown to annotators
+
+
+def condition_holds(when: When | None, answers: Mapping[str, Any]) -> bool:
+    """Whether a question with this condition is asked, given the (raw or dumped) answers so far."""
+    if when is None:
+        return True
+    answer = answers.get(when.question)
+    if when.answered is not None and (answer is not None) != when.answered:
+        return False
+    if when.is_ is not None and answer != when.is_:
+        return False
+    return not (when.includes is not None and not (isinstance(answer, list) and when.includes in answer))
+
+
+def asked(questions: tuple[Question, ...], answers: Mapping[str, Any]) -> tuple[Question, ...]:
+    """The questions that are asked, given these answers. An answer to a question not asked counts for nothing."""
+    live: dict[str, Any] = {}
+    chosen = []
+    for question in questions:
+        if condition_holds(question.when, live):
+            chosen.append(question)
+            if question.id in answers:
+                live[question.id] = answers[question.id]
+    return tuple(chosen)
+
+
+class Form:
+    """A document with its label types bound: the questions ready to read answers with."""
+
+    def __init__(self, document: Document, types: Mapping[str, type[LabelType[Any]]]) -> None:
+        self.document = document
+        kinds = {field.name: field.type for field in document.fields}
+        self.labels: dict[str, LabelType[Any]] = {
+            question.id: types[question.type].configure(question.config, kinds) for question in document.questions
+        }
+        self.shown = frozenset(kinds)
+
+
+def check_document(document: Document, types: Mapping[str, type[LabelType[Any]]]) -> Form:
+    """The form that this document makes.
+
+    Raises:
+        Invalid: a name is empty or taken twice, a condition looks ahead, a number is out of range,
+            or a label type refuses its configuration; `where` is the path in the document.
+    """
+    if not document.name.strip():
+        raise Invalid("project.name", "The project has no name.", "name", "Give it one.")
+    _check_numbers(document)
+    _check_unique([field.name for field in document.fields], "fields", "name")
+    _check_unique([question.id for question in document.questions], "questions", "id")
+    for i, field in enumerate(document.fields):
+        if field.name in RESERVED:
+            raise Invalid("field.reserved", f"{field.name!r} is a reserved key.", f"fields[{i}].name", "Rename it.")
+    _check_conditions(document.questions)
+    return _bind(document, types)
+
+
+def _check_numbers(document: Document) -> None:
+    if not 1 <= document.overlap <= MAX_OVERLAP:
+        raise Invalid("project.overlap", f"Overlap is 1 to {MAX_OVERLAP}, not {document.overlap}.", "overlap")
+    if not 30 <= document.lease_seconds <= 7 * 86400:
+        raise Invalid("project.lease", "A lease is 30 seconds to 7 days long.", "lease_seconds")
+    if not 1 <= document.prefetch <= 20:
+        raise Invalid("project.prefetch", "An annotator holds 1 to 20 assignments.", "prefetch")
+    if not 1 <= len(document.questions) <= MAX_QUESTIONS:
+        raise Invalid("project.questions", f"A project asks 1 to {MAX_QUESTIONS} questions.", "questions")
+    if not document.fields:
+        raise Invalid("project.fields", "A project shows at least one field.", "fields")
+    if len(document.instructions) > MAX_INSTRUCTIONS:
+        raise Invalid("project.instructions", f"Instructions are longer than {MAX_INSTRUCTIONS}.", "instructions")
+
+
+def _check_unique(names: list[str], path: str, key: str) -> None:
+    for i, name in enumerate(names):
+        if not name.strip():
+            raise Invalid("project.empty-name", "This is empty.", f"{path}[{i}].{key}", "Give it a name.")
+        if name in names[:i]:
+            raise Invalid("project.duplicate", f"{name!r} is there twice.", f"{path}[{i}].{key}", "Rename one.")
+
+
+def _check_conditions(questions: tuple[Question, ...]) -> None:
+    for i, question in enumerate(questions):
+        earlier = {q.id for q in questions[:i]}
+        if question.when is not None and question.when.question not in earlier:
+            raise Invalid(
+                "question.when",
+                f"The condition names {question.when.question!r}, which is no earlier question.",
+                f"questions[{i}].when.question",
+                "Move the question behind the one that it depends on.",
+            )
+
+
+def _bind(document: Document, types: Mapping[str, type[LabelType[Any]]]) -> Form:
+    kinds = {field.name: field.type for field in document.fields}
+    for i, question in enumerate(document.questions):
+        if question.type not in types:
+            raise Invalid("question.unknown-type", f"There is no label type {question.type!r}.", f"questions[{i}].type")
+        try:
+            types[question.type].configure(question.config, kinds)
+        except Invalid as error:
+            where = f"questions[{i}].{error.where}" if error.where else f"questions[{i}]"
+            raise Invalid(error.rule, error.reason, where, error.remedy) from error
+    return Form(document, types)

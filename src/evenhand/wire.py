@@ -1,0 +1,555 @@
+"""What goes over HTTP: requests and responses as frozen types. The server and the SDK both use this page.
+
+Times are RFC 3339 in UTC with milliseconds; ids are opaque strings; offsets count Unicode code
+points with the end excluded. A page of a list has `items` and `next`, the `after` of the next page.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+
+from evenhand.core.project import Document, Order, When
+
+T = TypeVar("T")
+
+Role = Literal["owner", "manager", "reviewer", "annotator", "auditor"]
+ProjectState = Literal["active", "paused", "archived", "deleted"]
+TaskStatus = Literal["open", "done", "withdrawn"]
+AssignmentState = Literal["live", "submitted", "surplus", "skipped", "lapsed", "recalled"]
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True):
+    """The root of all of them."""
+
+
+class Request(Wire, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a client sends. An unknown key is an error, so that a typing mistake is not lost in silence."""
+
+
+class Problem(Wire, frozen=True, kw_only=True):
+    """The one shape of an error (RFC 9457, application/problem+json)."""
+
+    type: str  # "about:blank"
+    title: str  # the HTTP reason phrase
+    status: int
+    detail: str  # what is wrong and why
+    rule: str  # stable name of the broken rule
+    where: str  # place in what was sent, or ""
+    remedy: str  # what to do, or ""
+
+
+class Page(Wire, Generic[T], frozen=True, kw_only=True):
+    """One page of a list, by keyset: pass `next` as `after` for the following one."""
+
+    items: list[T]
+    next: str | None = None
+    total: int | None = None  # where a counter is kept; never counted for the occasion
+
+
+# -- sign-in, people ----------------------------------------------------------------------------
+
+
+class SignIn(Request, frozen=True, kw_only=True):
+    email: str
+    password: str
+
+
+class Membership(Wire, frozen=True, kw_only=True):
+    organization_id: str
+    organization_name: str
+    member_id: str
+    role: Role
+
+
+class Session(Wire, frozen=True, kw_only=True):
+    """Who is signed in. `csrf` goes back in the header `X-Evenhand-CSRF` of every call that changes something."""
+
+    name: str
+    email: str | None
+    operator: bool
+    memberships: list[Membership]
+    csrf: str | None  # None with an API key
+    oidc: bool = False  # signed in through OpenID Connect
+
+
+class SignInOptions(Wire, frozen=True, kw_only=True):
+    """What the sign-in page offers."""
+
+    password: bool
+    oidc: list[dict[str, str]]  # [{"name": "Acme SSO", "url": "/auth/oidc/acme"}]
+
+
+class NewOrganization(Request, frozen=True, kw_only=True):
+    name: str
+
+
+class Organization(Wire, frozen=True, kw_only=True):
+    id: str
+    name: str
+    created_at: str
+
+
+class CreatedOrganization(Wire, frozen=True, kw_only=True):
+    organization: Organization
+    owner_invite: str  # single-use link for its first owner
+
+
+class NewMember(Request, frozen=True, kw_only=True):
+    name: str
+    email: str | None = None
+    role: Role = "annotator"
+    kind: Literal["human", "model"] = "human"
+
+
+class Member(Wire, frozen=True, kw_only=True):
+    id: str
+    name: str
+    email: str | None
+    role: Role
+    kind: Literal["human", "model"]
+    state: Literal["active", "suspended", "removed"]
+    created_at: str
+    submitted: int = 0  # annotations in this organization so far
+
+
+class CreatedMember(Member, frozen=True, kw_only=True):
+    api_key: str  # shown once
+
+
+class MemberChange(Request, frozen=True, kw_only=True):
+    role: Role | None = None
+    state: Literal["active", "suspended", "removed"] | None = None
+    name: str | None = None
+
+
+class NewInvite(Request, frozen=True, kw_only=True):
+    purpose: Literal["join", "reset"] = "join"
+    role: Role = "annotator"  # for join
+    member_id: str | None = None  # for reset
+    hours: int = 168
+
+
+class Invite(Wire, frozen=True, kw_only=True):
+    id: str
+    purpose: Literal["join", "reset", "signin"]
+    organization_name: str
+    role: Role | None
+    expires_at: str
+    name: str | None = None  # for reset: whose password
+
+
+class CreatedInvite(Invite, frozen=True, kw_only=True):
+    url: str  # single use, shown once
+
+
+class AcceptInvite(Request, frozen=True, kw_only=True):
+    """Join: name, email, password. Reset: password. Sign-in link: nothing."""
+
+    name: str | None = None
+    email: str | None = None
+    password: str | None = None
+
+
+class NewKey(Request, frozen=True, kw_only=True):
+    name: str
+    scopes: list[Literal["read", "annotate", "manage"]] = ["read", "annotate", "manage"]
+    days: int | None = None  # None: no expiry
+
+
+class Key(Wire, frozen=True, kw_only=True):
+    id: str
+    name: str
+    prefix: str  # first characters, to recognise it by
+    scopes: list[str]
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+
+
+class CreatedKey(Key, frozen=True, kw_only=True):
+    api_key: str  # shown once
+
+
+# -- label types and formats --------------------------------------------------------------------
+
+
+class LabelTypeInfo(Wire, frozen=True, kw_only=True):
+    id: str
+    name: str
+    title: str
+    example_config: dict[str, Any]
+    config_schema: dict[str, Any]
+    widget: str | None  # address of its ES module on this origin
+
+
+class FormatInfo(Wire, frozen=True, kw_only=True):
+    name: str
+    title: str
+    suffixes: list[str]
+    reads: bool
+    writes: bool
+
+
+# -- projects -----------------------------------------------------------------------------------
+
+
+class FieldDraft(Request, frozen=True, kw_only=True):
+    name: str
+    type: Literal["text", "markdown", "chat", "image", "audio", "html"] = "text"
+    title: str = ""
+
+
+class QuestionDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """A question as people write it. Keys beyond these are the label type's configuration; they are
+    read from the JSON object itself, so this type lists only the common ones (see `service.draft_question`)."""
+
+    name: str
+    type: str
+    id: str | None = None
+    title: str | None = None
+    help: str = ""
+    required: bool = True
+    when: When | None = None
+
+
+class ProjectDraft(Request, frozen=True, kw_only=True):
+    """A new project. `questions` as in the design, section 11: {"name", "type", ...configuration}."""
+
+    name: str
+    fields: list[FieldDraft]
+    questions: list[dict[str, Any]]
+    instructions: str = ""
+    overlap: int = 1
+    order: Order = "imported"
+    lease_seconds: int = 1800
+    prefetch: int = 3
+    skip: bool = True
+    suggestions: bool = True
+    organization_id: str | None = None  # None: the caller's only one
+
+
+class ProjectChange(Request, frozen=True, kw_only=True):
+    """What shall be different. What is left out stays. Makes a new version."""
+
+    version: int  # the version that this change was made on; another one in force: 409 with it
+    name: str | None = None
+    fields: list[FieldDraft] | None = None
+    questions: list[dict[str, Any]] | None = None
+    instructions: str | None = None
+    overlap: int | None = None
+    order: Order | None = None
+    lease_seconds: int | None = None
+    prefetch: int | None = None
+    skip: bool | None = None
+    suggestions: bool | None = None
+
+
+class Counts(Wire, frozen=True, kw_only=True):
+    """Counters kept in the transactions that change them."""
+
+    tasks: int  # all but withdrawn
+    done: int
+    withdrawn: int
+    annotations: int  # that count towards an overlap
+    surplus: int
+    skipped: int
+    flagged: int
+
+
+class Project(Wire, frozen=True, kw_only=True):
+    id: str
+    organization_id: str
+    state: ProjectState
+    version: int
+    created_at: str
+    document: Document
+    counts: Counts
+    role: Role  # the caller's
+    deleted_at: str | None = None
+
+
+class ProjectVersion(Wire, frozen=True, kw_only=True):
+    version: int
+    created_at: str
+    document: Document
+
+
+class StateChange(Request, frozen=True, kw_only=True):
+    state: ProjectState
+
+
+class AnnotatorProgress(Wire, frozen=True, kw_only=True):
+    member_id: str
+    name: str
+    submitted: int
+    skipped: int
+    seconds: float  # active time in sum
+    last_at: str | None
+
+
+class Progress(Wire, frozen=True, kw_only=True):
+    counts: Counts
+    live: int  # assignments out now
+    annotators: list[AnnotatorProgress]
+    days: list[tuple[str, int]]  # ("2026-11-23", annotations), newest last, at most 60
+
+
+# -- import, tasks ------------------------------------------------------------------------------
+
+
+class NewImport(Request, frozen=True, kw_only=True):
+    name: str  # of the file or source
+    format: str | None = None  # None: by suffix; rows sent one by one need none
+    mapping: dict[str, str] = {}  # key of the source -> key of the record
+    options: dict[str, Any] = {}  # encoding, delimiter, columns, header, ...
+    bytes: int | None = None  # size of the file, for progress
+
+
+class Rejected(Wire, frozen=True, kw_only=True):
+    line: int  # 1 is the first
+    path: str
+    reason: str
+
+
+class Import(Wire, frozen=True, kw_only=True):
+    id: str
+    project_id: str
+    name: str
+    state: Literal["open", "running", "done", "failed"]
+    accepted: int  # tasks made
+    present: int  # rows that were there already
+    rejected: int
+    rejections: list[Rejected]  # the first 1,000
+    next_line: int  # for rows: send from here
+    received: int  # for files: bytes received, send from here
+    bytes: int | None
+    error: Problem | None
+    created_at: str
+
+
+class RowsReport(Wire, frozen=True, kw_only=True):
+    accepted: int
+    present: int
+    rejected: list[Rejected]
+    next_line: int
+
+
+class TaskRow(Wire, frozen=True, kw_only=True):
+    """A task in a list."""
+
+    task_id: str
+    external_id: str | None
+    status: TaskStatus
+    summary: str  # the first field's text, shortened
+    annotations: int
+    overlap: int
+    leased: int
+    flagged: int
+    priority: int
+    created_at: str
+
+
+class Annotation(Wire, frozen=True, kw_only=True):
+    id: str
+    annotator: str  # member id
+    name: str | None  # where the caller may know it
+    kind: Literal["human", "model"]
+    state: AssignmentState
+    answers: dict[str, Any] | None
+    seconds: float | None
+    submitted_at: str | None
+    version: int  # of the project
+    revision: int  # 1 is the first answer, each correction adds one
+    reason: str | None  # of a skip
+    receipt: dict[str, Any] | None  # {"stream", "n", "leaf"}
+
+
+class Answer(Wire, frozen=True, kw_only=True):
+    value: Any
+    confidence: float
+    method: str
+
+
+class Flagged(Wire, frozen=True, kw_only=True):
+    annotator: str
+    reason: str
+    at: str
+
+
+class Task(Wire, frozen=True, kw_only=True):
+    task_id: str
+    project_id: str
+    external_id: str | None
+    status: TaskStatus
+    data: dict[str, Any]
+    metadata: dict[str, Any]
+    predictions: list[Any]
+    overlap: int
+    priority: int
+    created_at: str
+    annotations: list[Annotation]
+    consensus: dict[str, Answer]
+    flags: list[Flagged]
+
+
+class TaskAction(Request, frozen=True, kw_only=True):
+    action: Literal["withdraw", "restore", "prioritise", "unflag"]
+    task_ids: list[str] | None = None  # these, or
+    filter: dict[str, str] | None = None  # all that match (status, search, external_id, flagged)
+    priority: int = 0
+
+
+class ActionReport(Wire, frozen=True, kw_only=True):
+    changed: int
+
+
+class TaskCorrection(Request, frozen=True, kw_only=True):
+    """New data for one task. Answers given to the old data keep it; the task is asked again."""
+
+    data: dict[str, Any]
+
+
+class Blob(Wire, frozen=True, kw_only=True):
+    """A medium, as it stands in a record's image or audio field."""
+
+    blob: str  # SHA-256, hexadecimal
+    bytes: int
+    type: str  # media type
+    width: int | None = None  # pixels after EXIF orientation
+    height: int | None = None
+
+
+# -- annotating ---------------------------------------------------------------------------------
+
+
+class NextAssignment(Request, frozen=True, kw_only=True):
+    project_id: str | None = None
+    have: list[str] = []  # live assignments that the caller holds already; others are given again first
+    count: int = 1  # how many more to give
+
+
+class Assignment(Wire, frozen=True, kw_only=True):
+    id: str  # also the idempotency key of `submit`
+    task_id: str
+    project_id: str
+    version: int  # of the project: fetch its form from /projects/{id}/versions/{version}/form
+    data: dict[str, Any]  # the fields shown
+    expires_at: str
+    suggestion: dict[str, Any] | None  # question id -> answer, from a prediction
+    draft: dict[str, Any] | None
+
+
+class Assignments(Wire, frozen=True, kw_only=True):
+    assignments: list[Assignment]
+    waiting: str | None = None  # when there are none, why: "nothing-left", "paused", "all-leased", "no-project"
+
+
+class Form(Wire, frozen=True, kw_only=True):
+    """What an annotator's page needs of one version of a project."""
+
+    project_id: str
+    version: int
+    document: Document
+    widgets: dict[str, str]  # label type id -> address of the ES module
+    changed: str | None  # when the version changed last
+
+
+class Submission(Request, frozen=True, kw_only=True):
+    answers: dict[str, Any]
+    seconds: float | None = None  # active time
+    revision: int | None = None  # for a correction: the revision that it replaces; another one in force: 409
+
+
+class Opening(Wire, frozen=True, kw_only=True):
+    """Shows one committed field: SHA-256 over (docs/spec/ledger.md) gives the commitment in the entry."""
+
+    field: str
+    salt: str  # base64url, 32 bytes
+    value: str  # the bytes committed to, as UTF-8
+
+
+class Promise(Wire, frozen=True, kw_only=True):
+    """The node's signed word that the leaf will be in the log by `deadline`."""
+
+    deadline: int  # milliseconds UTC
+    index: int  # of the leaf in its group
+    size: int  # of the group
+    path: list[str]  # base64
+    signature: str  # base64, Ed25519
+
+
+class Receipt(Wire, frozen=True, kw_only=True):
+    origin: str
+    stream: str
+    n: int
+    entry: str  # base64 of the entry's bytes
+    leaf: str  # base64 of SHA-256(0x00 || entry)
+    openings: list[Opening]
+    promise: Promise
+
+
+class Submitted(Wire, frozen=True, kw_only=True):
+    assignment_id: str
+    state: Literal["submitted", "surplus"]
+    revision: int
+    submitted_at: str
+    receipt: Receipt
+
+
+class Skip(Request, frozen=True, kw_only=True):
+    reason: str = ""
+
+
+class DraftSave(Request, frozen=True, kw_only=True):
+    answers: dict[str, Any]
+
+
+class DraftSaved(Wire, frozen=True, kw_only=True):
+    saved_at: str
+
+
+class HistoryRow(Wire, frozen=True, kw_only=True):
+    assignment_id: str
+    task_id: str
+    project_id: str
+    project_name: str
+    summary: str
+    state: AssignmentState
+    submitted_at: str
+    revision: int
+
+
+class WorkProject(Wire, frozen=True, kw_only=True):
+    """A project as its annotators see it in their list."""
+
+    project_id: str
+    name: str
+    state: ProjectState
+    version: int
+    tasks: int
+    done: int
+    mine: int  # submitted by the caller
+
+
+# -- export -------------------------------------------------------------------------------------
+
+
+class NewExport(Request, frozen=True, kw_only=True):
+    format: str = "jsonl"
+    since: str | None = None  # id of an earlier export: only what is new since then
+    accept_loss: bool = False
+    options: dict[str, Any] = {}
+
+
+class Export(Wire, frozen=True, kw_only=True):
+    id: str
+    project_id: str
+    format: str
+    state: Literal["running", "done", "failed"]
+    tasks: int  # written so far
+    total: int
+    error: Problem | None
+    created_at: str
+    files: list[str]  # when done: GET /api/v1/exports/{id}/files/{name}; manifest.json and README.md among them
