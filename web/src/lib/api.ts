@@ -347,3 +347,375 @@ export const listHistory = (project: string, after?: string): Promise<Page<Histo
   call("GET", `/history${query({ project, after, limit: 50 })}`);
 /** Address of the medium in this field of the task. */
 export const mediaAddress = (task: string, field: string): string => BASE + path`/tasks/${task}/media/${field}`;
+
+// -- managing: what goes over the wire ---------------------------------------------------------------
+
+export type TaskStatus = "open" | "done" | "withdrawn";
+export type MemberState = "active" | "suspended" | "removed";
+export type Scope = "read" | "annotate" | "manage";
+
+/** A question as a draft sends it: the label type's configuration stands beside the common keys. */
+export type QuestionDraft = { name: string; type: string; [key: string]: Json };
+
+/** What a new project, or a change of one, consists of. */
+export interface ProjectDraft {
+  name: string;
+  fields: { name: string; type: Field["type"]; title: string }[];
+  questions: QuestionDraft[];
+  instructions: string;
+  overlap: number;
+  order: NonNullable<Document["order"]>;
+  lease_seconds: number;
+  prefetch: number;
+  skip: boolean;
+  suggestions: boolean;
+}
+
+/** JSON Schema of a label type's configuration, as far as forms are drawn from it. */
+export interface ConfigSchema {
+  [keyword: string]: unknown;
+}
+
+export interface LabelTypeInfo {
+  id: string;
+  name: string;
+  title: string;
+  example_config: { [key: string]: Json };
+  config_schema: ConfigSchema;
+  /** Address of its widget's ES module on this origin. */
+  widget: string | null;
+}
+
+export interface FormatInfo {
+  name: string;
+  title: string;
+  suffixes: string[];
+  reads: boolean;
+  writes: boolean;
+}
+
+export interface Counts {
+  /** All but withdrawn. */
+  tasks: number;
+  done: number;
+  withdrawn: number;
+  /** Those that count towards an overlap. */
+  annotations: number;
+  surplus: number;
+  skipped: number;
+  flagged: number;
+}
+
+export interface Project {
+  id: string;
+  organization_id: string;
+  state: ProjectState;
+  version: number;
+  created_at: string;
+  document: Document;
+  counts: Counts;
+  /** The caller's. */
+  role: Role;
+  deleted_at: string | null;
+}
+
+export interface ProjectVersion {
+  version: number;
+  created_at: string;
+  document: Document;
+}
+
+export interface Progress {
+  counts: Counts;
+  /** Assignments out now. */
+  live: number;
+  annotators: {
+    member_id: string;
+    name: string;
+    submitted: number;
+    skipped: number;
+    /** Active time in sum. */
+    seconds: number;
+    last_at: string | null;
+  }[];
+  /** ["2026-11-23", annotations], newest last. */
+  days: [string, number][];
+}
+
+export interface NewImport {
+  name: string;
+  format?: string | null;
+  /** Key of the source -> key of the record. */
+  mapping?: { [source: string]: string };
+  options?: { [key: string]: Json };
+  bytes?: number;
+}
+
+export interface Rejected {
+  /** 1 is the first. */
+  line: number;
+  path: string;
+  reason: string;
+}
+
+export interface Import {
+  id: string;
+  project_id: string;
+  name: string;
+  state: "open" | "running" | "done" | "failed";
+  accepted: number;
+  /** Rows that were there already. */
+  present: number;
+  rejected: number;
+  /** The first 1,000. */
+  rejections: Rejected[];
+  next_line: number;
+  /** Bytes received: send from here. */
+  received: number;
+  bytes: number | null;
+  error: Problem | null;
+  created_at: string;
+}
+
+export interface RowsReport {
+  accepted: number;
+  present: number;
+  rejected: Rejected[];
+  next_line: number;
+}
+
+/** A medium, as it stands in a record's image or audio field. */
+export interface Medium {
+  blob: string;
+  bytes: number;
+  type: string;
+  width: number | null;
+  height: number | null;
+}
+
+export interface TaskRow {
+  task_id: string;
+  external_id: string | null;
+  status: TaskStatus;
+  summary: string;
+  annotations: number;
+  overlap: number;
+  leased: number;
+  flagged: number;
+  priority: number;
+  created_at: string;
+}
+
+export interface TaskFilter {
+  status?: TaskStatus | "";
+  search?: string;
+  flagged?: boolean;
+  annotator?: string;
+}
+
+export interface Annotation {
+  id: string;
+  /** Member id. */
+  annotator: string;
+  name: string | null;
+  kind: "human" | "model";
+  state: AssignmentState;
+  answers: Answers | null;
+  seconds: number | null;
+  submitted_at: string | null;
+  version: number;
+  revision: number;
+  /** Of a skip. */
+  reason: string | null;
+  receipt: { stream: string; n: number; leaf: string } | null;
+}
+
+export interface Task {
+  task_id: string;
+  project_id: string;
+  external_id: string | null;
+  status: TaskStatus;
+  data: { [field: string]: Json };
+  metadata: { [key: string]: Json };
+  predictions: Json[];
+  overlap: number;
+  priority: number;
+  created_at: string;
+  annotations: Annotation[];
+  consensus: { [question: string]: { value: Json; confidence: number; method: string } };
+  flags: { annotator: string; reason: string; at: string }[];
+}
+
+export interface TaskAction {
+  action: "withdraw" | "restore" | "prioritise" | "unflag";
+  task_ids?: string[];
+  filter?: { [key: string]: string };
+  priority?: number;
+}
+
+export interface Export {
+  id: string;
+  project_id: string;
+  format: string;
+  state: "running" | "done" | "failed";
+  /** Written so far. */
+  tasks: number;
+  total: number;
+  error: Problem | null;
+  created_at: string;
+  files: string[];
+}
+
+export interface Member {
+  id: string;
+  name: string;
+  email: string | null;
+  role: Role;
+  kind: "human" | "model";
+  state: MemberState;
+  created_at: string;
+  submitted: number;
+}
+
+export interface Invite {
+  id: string;
+  purpose: "join" | "reset" | "signin";
+  organization_name: string;
+  role: Role | null;
+  expires_at: string;
+  name: string | null;
+}
+
+export interface Key {
+  id: string;
+  name: string;
+  /** First characters, to recognise it by. */
+  prefix: string;
+  scopes: Scope[];
+  created_at: string;
+  expires_at: string | null;
+  last_used_at: string | null;
+}
+
+export interface Organization {
+  id: string;
+  name: string;
+  created_at: string;
+}
+
+// -- managing: people --------------------------------------------------------------------------------
+
+export const listOrganizations = (after?: string): Promise<Page<Organization>> =>
+  call("GET", `/organizations${query({ after, limit: 200 })}`);
+export const createOrganization = (name: string): Promise<{ organization: Organization; owner_invite: string }> =>
+  call("POST", "/organizations", { name });
+export const listMembers = (organization: string, after?: string): Promise<Page<Member>> =>
+  call("GET", `/members${query({ organization, after, limit: 200 })}`);
+export const createMember = (
+  organization: string,
+  member: { name: string; email?: string | null; role: Role; kind: "human" | "model" },
+): Promise<Member & { api_key: string }> => call("POST", `/members${query({ organization })}`, member);
+export const changeMember = (id: string, change: { role?: Role; state?: MemberState; name?: string }): Promise<Member> =>
+  call("PATCH", path`/members/${id}`, change);
+export const listInvites = (organization: string, after?: string): Promise<Page<Invite>> =>
+  call("GET", `/invites${query({ organization, after, limit: 200 })}`);
+export const createInvite = (
+  organization: string,
+  invite: { purpose: "join" | "reset"; role?: Role; member_id?: string; hours?: number },
+): Promise<Invite & { url: string }> => call("POST", `/invites${query({ organization })}`, invite);
+export const revokeInvite = (id: string): Promise<void> => call("DELETE", path`/invites/${id}`);
+export const getInvite = (token: string): Promise<Invite> => call("GET", path`/invites/${token}`);
+export const acceptInvite = (
+  token: string,
+  answer: { name?: string; email?: string; password?: string },
+): Promise<Session> => keepToken(call("POST", path`/invites/${token}`, answer));
+export const listKeys = (): Promise<Page<Key>> => call("GET", `/keys${query({ limit: 200 })}`);
+export const createKey = (key: { name: string; scopes: Scope[]; days: number | null }): Promise<Key & { api_key: string }> =>
+  call("POST", "/keys", key);
+export const revokeKey = (id: string): Promise<void> => call("DELETE", path`/keys/${id}`);
+
+// -- managing: projects ------------------------------------------------------------------------------
+
+export const listLabelTypes = (): Promise<Page<LabelTypeInfo>> => call("GET", `/label-types${query({ limit: 200 })}`);
+export const listFormats = (): Promise<Page<FormatInfo>> => call("GET", `/formats${query({ limit: 200 })}`);
+export const listProjects = (state?: ProjectState, after?: string): Promise<Page<Project>> =>
+  call("GET", `/projects${query({ state, after, limit: 200 })}`);
+export const createProject = (draft: ProjectDraft & { organization_id?: string }): Promise<Project> =>
+  call("POST", "/projects", draft);
+export const checkDraft = (draft: ProjectDraft, signal?: AbortSignal): Promise<Form> =>
+  call("POST", "/projects/check", draft, signal ? { signal } : {});
+export const getProject = (id: string): Promise<Project> => call("GET", path`/projects/${id}`);
+export const changeProject = (id: string, version: number, change: Partial<ProjectDraft>): Promise<Project> =>
+  call("PATCH", path`/projects/${id}`, { version, ...change });
+export const setProjectState = (id: string, state: ProjectState): Promise<Project> =>
+  call("POST", path`/projects/${id}/state`, { state });
+export const listVersions = (id: string, after?: string): Promise<Page<ProjectVersion>> =>
+  call("GET", `${path`/projects/${id}/versions`}${query({ after, limit: 50 })}`);
+export const getProgress = (id: string): Promise<Progress> => call("GET", path`/projects/${id}/progress`);
+
+// -- managing: import, tasks, export -------------------------------------------------------------------
+
+export const createImport = (project: string, about: NewImport): Promise<Import> =>
+  call("POST", path`/projects/${project}/imports`, about);
+export const listImports = (project: string, after?: string): Promise<Page<Import>> =>
+  call("GET", `${path`/projects/${project}/imports`}${query({ after, limit: 20 })}`);
+export const getImport = (id: string): Promise<Import> => call("GET", path`/imports/${id}`);
+/** Rows as NDJSON; `line` is the first one's in the source. */
+export const sendRows = (id: string, line: number, rows: string, signal?: AbortSignal): Promise<RowsReport> =>
+  call("POST", `${path`/imports/${id}/rows`}${query({ line })}`, rows, {
+    type: "application/x-ndjson",
+    ...(signal ? { signal } : {}),
+  });
+/** The file's bytes from `offset`, at most 16 MiB. */
+export const sendPart = (id: string, offset: number, bytes: Blob, signal?: AbortSignal): Promise<Import> =>
+  call("PUT", `${path`/imports/${id}/file`}${query({ offset })}`, bytes, {
+    type: "application/octet-stream",
+    ...(signal ? { signal } : {}),
+  });
+export const finishImport = (id: string): Promise<Import> => call("POST", path`/imports/${id}/finish`);
+export const sendMedium = (project: string, bytes: Blob, signal?: AbortSignal): Promise<Medium> =>
+  call("POST", path`/projects/${project}/blobs`, bytes, {
+    type: bytes.type || "application/octet-stream",
+    ...(signal ? { signal } : {}),
+  });
+export const listTasks = (
+  project: string,
+  filter: TaskFilter,
+  after?: string,
+  limit = 100,
+  signal?: AbortSignal,
+): Promise<Page<TaskRow>> =>
+  call(
+    "GET",
+    `${path`/projects/${project}/tasks`}${query({ ...filter, flagged: filter.flagged || undefined, after, limit })}`,
+    undefined,
+    signal ? { signal } : {},
+  );
+export const actOnTasks = (project: string, action: TaskAction): Promise<{ changed: number }> =>
+  call("POST", path`/projects/${project}/tasks/actions`, action);
+export const getTask = (id: string): Promise<Task> => call("GET", path`/tasks/${id}`);
+export const correctTask = (id: string, data: { [field: string]: Json }): Promise<Task> =>
+  call("PATCH", path`/tasks/${id}`, { data });
+export const createExport = (
+  project: string,
+  wish: { format: string; since: string | null; accept_loss: boolean },
+): Promise<Export> => call("POST", path`/projects/${project}/exports`, wish);
+export const listExports = (project: string, after?: string): Promise<Page<Export>> =>
+  call("GET", `${path`/projects/${project}/exports`}${query({ after, limit: 50 })}`);
+export const getExport = (id: string): Promise<Export> => call("GET", path`/exports/${id}`);
+/** Addresses to download from. */
+export const exportFileAddress = (id: string, name: string): string => BASE + path`/exports/${id}/files/${name}`;
+export const exportZipAddress = (id: string): string => BASE + path`/exports/${id}/zip`;
+export const receiptAddress = (stream: string, n: number): string => BASE + path`/receipts/${stream}/${n}`;
+
+/** Every item of a list that is known to be short. */
+export async function everything<T>(list: (after?: string) => Promise<Page<T>>): Promise<T[]> {
+  const items: T[] = [];
+  let after: string | undefined;
+  do {
+    const page = await list(after);
+    items.push(...page.items);
+    after = page.next ?? undefined;
+  } while (after !== undefined);
+  return items;
+}
