@@ -154,7 +154,7 @@ class AcceptInvite(Request, frozen=True, kw_only=True):
 
 class NewKey(Request, frozen=True, kw_only=True):
     name: str
-    scopes: list[Literal["read", "annotate", "manage"]] = ["read", "annotate", "manage"]
+    scopes: tuple[Literal["read", "annotate", "manage"], ...] = ("read", "annotate", "manage")
     days: int | None = None  # None: no expiry
 
 

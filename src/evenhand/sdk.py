@@ -1,0 +1,790 @@
+"""Evenhand from code: `from evenhand import Client`. Synchronous, typed, one connection pool per client."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import httpx
+import msgspec
+
+from evenhand import wire
+from evenhand.core.errors import Broken, EvenhandError, Invalid, Missing, Refused, Unavailable
+from evenhand.core.release import Manifest
+
+T = TypeVar("T")
+Sleep = Callable[[float], None]
+Progress = Callable[[int, int | None], None]
+"""Called with what is done and what there is in all (None when that is not known)."""
+
+ATTEMPTS = 6  # of an idempotent call: about 6 s of waiting in all
+BATCH_ROWS = 5_000  # rows of one import request: long enough to hide the round trip
+BATCH_BYTES = 4 << 20  # of one import request; the server takes 16 MiB
+MAX_ROW = 15 << 20  # bytes of one row that still fits a request
+CHUNK_BYTES = 8 << 20  # of one file upload request
+PAGE = 200  # items of one list request
+RETRY_STATUS = frozenset({429, 502, 503, 504})
+
+Role = Literal["owner", "manager", "reviewer", "annotator", "auditor"]
+
+
+class Rejection(NamedTuple):
+    """A row that was not taken."""
+
+    row: int  # 1 is the first of the source
+    path: str  # place inside the row, or ""
+    reason: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What an import came to."""
+
+    import_id: str
+    accepted: int  # tasks made
+    present: int  # rows that were there already
+    rejected: tuple[Rejection, ...]  # at most the first 1,000 when a file was sent
+    rejected_count: int
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """A `tlog-proof` (C2SP): shows that the entry is in the log, with the checkpoint that says so."""
+
+    text: str  # as served, for a file that any verifier reads
+
+
+class Receipt:
+    """What `submit` gives back: the entry that was made durable, and the node's promise to log it."""
+
+    def __init__(self, submitted: wire.Submitted, client: Client) -> None:
+        self.submitted = submitted
+        self._client = client
+
+    @property
+    def leaf(self) -> str:
+        """Leaf hash of the entry: base64 of SHA-256(0x00 || entry)."""
+        return self.submitted.receipt.leaf
+
+    @property
+    def promise(self) -> wire.Promise:
+        """The node's signed word that the leaf is in the log by the deadline."""
+        return self.submitted.receipt.promise
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Stream and number of the entry."""
+        return self.submitted.receipt.stream, self.submitted.receipt.n
+
+    def proof(self, timeout: float = 30.0) -> Proof:
+        """Wait until the entry is in the log, and fetch the proof.
+
+        Args:
+            timeout: seconds to wait at most; the promise says 10.
+
+        Raises:
+            Unavailable: it is not there yet. Past the promise's deadline that is evidence against the node.
+        """
+        stream, n = self.place
+        return Proof(text=self._client.proof_text(stream, n, timeout))
+
+    def __repr__(self) -> str:
+        stream, n = self.place
+        return f"Receipt({stream!r}, {n}, leaf={self.leaf!r})"
+
+
+class Client:
+    """A connection to one node, with one API key.
+
+    Calls that may be repeated safely are, a few times, when the node is busy or the network fails.
+    Errors are those of `evenhand.core.errors`. Use it as a context manager, or call `close`.
+
+    Args:
+        url: address of the node, such as ``"http://127.0.0.1:8080"``.
+        api_key: shown as ``Authorization: Bearer``.
+        timeout: seconds that one request may take.
+        sleep: how to wait between attempts.
+    """
+
+    def __init__(self, url: str, api_key: str, *, timeout: float = 60.0, sleep: Sleep = time.sleep) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            remedy = "Write http://host:port or https://host."
+            raise Invalid("client.url", f"{url!r} is not a web address.", "url", remedy)
+        if not api_key.isascii() or not api_key.strip():
+            raise Invalid("client.api-key", "This is not an API key.", "api_key", "Copy it whole.")
+        self.url = url.rstrip("/")
+        self.checkpoint: str | None = None  # "size:root", the newest that the node has shown
+        self._sleep = sleep
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {api_key.strip()}", "User-Agent": "evenhand-sdk"},
+            timeout=httpx.Timeout(timeout, connect=10.0),
+            limits=httpx.Limits(max_connections=8, max_keepalive_connections=8),
+            trust_env=not _is_loopback(parts.hostname),  # a proxy for the outside cannot reach this machine
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    # -- projects -------------------------------------------------------------------------------
+
+    def create_project(
+        self,
+        name: str,
+        fields: Iterable[Mapping[str, Any]],
+        questions: Iterable[Mapping[str, Any]],
+        overlap: int = 1,
+        instructions: str = "",
+        **policy: Any,
+    ) -> wire.Project:
+        """Make a project.
+
+        Args:
+            name: what people call it.
+            fields: ``{"name": "text", "type": "text"}``; the name is the record's key, the type one of
+                text, markdown, chat, image, audio, html.
+            questions: ``{"name": "spam", "type": "choice", ...}`` with the label type's configuration.
+            overlap: how many answers each task gets.
+            instructions: Markdown.
+            policy: `order`, `lease_seconds`, `prefetch`, `skip`, `suggestions`, `organization_id`.
+
+        Raises:
+            Invalid: `where` is the path of what does not fit, such as ``questions[0].choices``.
+        """
+        given = {"name": name, "fields": list(fields), "questions": list(questions), "overlap": overlap}
+        draft = _draft(given | {"instructions": instructions} | policy, wire.ProjectDraft)
+        return self._call("POST", "/projects", draft, wire.Project)
+
+    def project(self, project_id: str) -> wire.Project:
+        """One project, with its document and counts."""
+        return self._get(f"/projects/{_segment(project_id)}", wire.Project)
+
+    def projects(self, state: str | None = None) -> Iterator[wire.Project]:
+        """Every project that the caller may see."""
+        return self._pages("/projects", wire.Page[wire.Project], state=state)
+
+    def change_project(self, project_id: str, version: int, **changes: Any) -> wire.Project:
+        """Make a new version of a project. `version` is the one that the change was made on."""
+        change = _draft({"version": version} | changes, wire.ProjectChange)
+        return self._call("PATCH", f"/projects/{_segment(project_id)}", change, wire.Project)
+
+    def set_state(self, project_id: str, state: wire.ProjectState) -> wire.Project:
+        """Pause, archive or delete a project, or bring it back with "active"."""
+        change = wire.StateChange(state=state)
+        return self._call("POST", f"/projects/{_segment(project_id)}/state", change, wire.Project)
+
+    def progress(self, project_id: str) -> wire.Progress:
+        """How far a project is, and who has done how much."""
+        return self._get(f"/projects/{_segment(project_id)}/progress", wire.Progress)
+
+    # -- people ---------------------------------------------------------------------------------
+
+    def session(self) -> wire.Session:
+        """Who the API key stands for."""
+        return self._get("/session", wire.Session)
+
+    def create_annotator(self, name: str, email: str | None = None) -> wire.CreatedMember:
+        """Make an annotator with an API key, which is shown this once."""
+        return self.create_member(name, email)
+
+    def create_member(
+        self,
+        name: str,
+        email: str | None = None,
+        role: Role = "annotator",
+        kind: Literal["human", "model"] = "human",
+    ) -> wire.CreatedMember:
+        """Make a member of the caller's organization with an API key, which is shown this once."""
+        member = wire.NewMember(name=name, email=email, role=role, kind=kind)
+        return self._call("POST", "/members", member, wire.CreatedMember)
+
+    def members(self) -> Iterator[wire.Member]:
+        """The people and models of the caller's organization."""
+        return self._pages("/members", wire.Page[wire.Member])
+
+    def create_invite(self, role: Role = "annotator", hours: int = 168) -> wire.CreatedInvite:
+        """Make a single-use link by which someone joins."""
+        return self._call("POST", "/invites", wire.NewInvite(role=role, hours=hours), wire.CreatedInvite)
+
+    def create_reset(self, member_id: str, hours: int = 24) -> wire.CreatedInvite:
+        """Make a single-use link by which a member sets a new password."""
+        invite = wire.NewInvite(purpose="reset", member_id=member_id, hours=hours)
+        return self._call("POST", "/invites", invite, wire.CreatedInvite)
+
+    def create_organization(self, name: str) -> wire.CreatedOrganization:
+        """Make an organization, with a link for its first owner. For the operator."""
+        new = wire.NewOrganization(name=name)
+        return self._call("POST", "/organizations", new, wire.CreatedOrganization)
+
+    def organizations(self) -> Iterator[wire.Organization]:
+        """The organizations of the node. For the operator."""
+        return self._pages("/organizations", wire.Page[wire.Organization])
+
+    # -- data in --------------------------------------------------------------------------------
+
+    def import_tasks(
+        self,
+        project_id: str,
+        records: Iterable[Mapping[str, Any]] | str | os.PathLike[str],
+        on_progress: Progress | None = None,
+        *,
+        name: str | None = None,
+        format: str | None = None,
+        mapping: Mapping[str, str] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Report:
+        """Bring data in. Records that are there already are counted and left alone.
+
+        Args:
+            project_id: where to.
+            records: records, or the path of a file. A record is a mapping; `external_id`, `metadata`
+                and `predictions` are special, every other key is data.
+            on_progress: called with the rows sent (and None), or the bytes of a file sent and its size.
+            name: of the source, in the list of imports. Default: the file's name, or "records".
+            format: of a file. Default: by its suffix.
+            mapping: key of the source -> key of the record.
+            options: for the format: encoding, delimiter, columns, header, ...
+
+        Raises:
+            Invalid: the file as a whole cannot be read. Single bad rows are in `report.rejected` instead.
+            Missing: no such project or file.
+        """
+        tell = on_progress or _silent
+        rename, extra = dict(mapping or {}), dict(options or {})
+        if isinstance(records, str | os.PathLike):
+            path = _file(Path(records))
+            size = path.stat().st_size
+            new = wire.NewImport(
+                name=name or path.name, format=format, mapping=rename, options=extra, bytes=size
+            )
+            return self._send_file(self._open_import(project_id, new), path, tell)
+        new = wire.NewImport(name=name or "records", mapping=rename, options=extra)
+        return self._send_rows(self._open_import(project_id, new), records, tell)
+
+    def upload(self, project_id: str, content: bytes, media_type: str) -> wire.Blob:
+        """Store an image or a sound; ``{"blob": blob.blob}`` stands for it in a record."""
+        path = f"/projects/{_segment(project_id)}/blobs"
+        return _read(self._send("POST", path, content, {"Content-Type": media_type}, again=True), wire.Blob)
+
+    def _open_import(self, project_id: str, new: wire.NewImport) -> wire.Import:
+        return self._call("POST", f"/projects/{_segment(project_id)}/imports", new, wire.Import)
+
+    def _send_rows(self, job: wire.Import, records: Iterable[Mapping[str, Any]], tell: Progress) -> Report:
+        tally = _Tally(job.id)
+        with ThreadPoolExecutor(1, thread_name_prefix="evenhand-import") as lane:
+            for batch, answer in _one_ahead(lane, partial(self._post_rows, job.id), _batches(records)):
+                tally.add(batch, answer)
+                tell(answer.next_line - 1, None)
+        self._call("POST", f"/imports/{job.id}/finish", None, wire.Import, again=True)
+        return tally.report()
+
+    def _post_rows(self, import_id: str, batch: _Batch) -> wire.RowsReport:
+        """Send some rows. Sending them twice adds nothing: the server passes over lines that it has."""
+        headers = {"Content-Type": "application/x-ndjson"}
+        path = f"/imports/{import_id}/rows?line={batch.line}"
+        return _read(self._send("POST", path, batch.body, headers, again=True), wire.RowsReport)
+
+    def _send_file(self, job: wire.Import, path: Path, tell: Progress) -> Report:
+        """Send the bytes from where the server stands, then wait until it has read them."""
+        size = path.stat().st_size
+        with path.open("rb") as source:
+            while job.received < size:
+                source.seek(job.received)
+                chunk = source.read(CHUNK_BYTES)
+                if not chunk:
+                    raise Refused(
+                        "import.file-changed", "The file became shorter meanwhile.", str(path), "Start again."
+                    )
+                target = f"/imports/{job.id}/file?offset={job.received}"
+                job = _read(self._send("PUT", target, chunk, _BINARY, again=True), wire.Import)
+                tell(job.received, size)
+        job = self._call("POST", f"/imports/{job.id}/finish", None, wire.Import, again=True)
+        return _file_report(self._wait_for_import(job))
+
+    def _wait_for_import(self, job: wire.Import) -> wire.Import:
+        for pause in _pauses():
+            if job.error is not None:
+                raise _error(job.error)
+            if job.state == "done":
+                return job
+            self._sleep(pause)
+            job = self._get(f"/imports/{job.id}", wire.Import)
+        raise AssertionError("pauses never end")
+
+    # -- annotating -----------------------------------------------------------------------------
+
+    def next_assignment(self, project_id: str | None = None) -> wire.Assignment | None:
+        """The caller's task to do now, or None when there is nothing. A live assignment is given again."""
+        given = self.next_assignments(project_id, count=1)
+        return given[0] if given else None
+
+    def next_assignments(
+        self, project_id: str | None = None, count: int = 1, have: Iterable[str] = ()
+    ) -> list[wire.Assignment]:
+        """Live assignments that are not in `have`, and up to `count` new ones."""
+        wanted = wire.NextAssignment(project_id=project_id, have=list(have), count=count)
+        return self._call("POST", "/assignments/next", wanted, wire.Assignments, again=True).assignments
+
+    def submit(
+        self,
+        assignment_id: str,
+        answers: Mapping[str, Any],
+        seconds: float | None = None,
+        revision: int | None = None,
+    ) -> Receipt:
+        """Answer an assignment. The same again gives the same receipt: nothing is counted twice.
+
+        Args:
+            assignment_id: also the idempotency key.
+            answers: id of the question -> answer.
+            seconds: active time.
+            revision: for a correction, the revision that it replaces.
+
+        Raises:
+            Invalid: an answer does not fit its question; `where` is its path.
+            Refused: another revision is in force, or the assignment is not the caller's to answer any more.
+        """
+        submission = wire.Submission(answers=dict(answers), seconds=seconds, revision=revision)
+        path = f"/assignments/{_segment(assignment_id)}/submit"
+        return Receipt(self._call("POST", path, submission, wire.Submitted, again=True), self)
+
+    def skip(self, assignment_id: str, reason: str = "") -> None:
+        """Give an assignment back unanswered. The caller does not get its task again."""
+        self._send_json("POST", f"/assignments/{_segment(assignment_id)}/skip", wire.Skip(reason=reason))
+
+    def flag(self, assignment_id: str, reason: str = "") -> None:
+        """Mark the task for the manager. The assignment stays."""
+        self._send_json("POST", f"/assignments/{_segment(assignment_id)}/flag", wire.Skip(reason=reason))
+
+    def proof_text(self, stream: str, n: int, timeout: float = 30.0) -> str:
+        """The `tlog-proof` of an entry, waited for.
+
+        Raises:
+            Unavailable: the entry was not in the log after `timeout` seconds.
+        """
+        path = f"/receipts/{_segment(stream)}/{n}"
+        limit = time.monotonic() + timeout
+        while True:
+            try:
+                return self._send("GET", path).text
+            except Unavailable:
+                if time.monotonic() >= limit:
+                    raise
+            self._sleep(0.2)
+
+    # -- data out -------------------------------------------------------------------------------
+
+    def tasks(
+        self, project_id: str, status: str | None = None, search: str | None = None
+    ) -> Iterator[wire.Task]:
+        """Every task with its data, annotations and consensus, in the order of their ids."""
+        path = f"/projects/{_segment(project_id)}/tasks"
+        return self._pages(path, wire.Page[wire.Task], full=1, status=status, search=search)
+
+    def task(self, task_id: str) -> wire.Task:
+        """One task with its data, annotations and consensus."""
+        return self._get(f"/tasks/{_segment(task_id)}", wire.Task)
+
+    def export(
+        self,
+        project_id: str,
+        format: str = "jsonl",
+        out: str | os.PathLike[str] = "export",
+        *,
+        since: str | None = None,
+        accept_loss: bool = False,
+        options: Mapping[str, Any] | None = None,
+        replace: bool = False,
+        on_progress: Progress | None = None,
+    ) -> Manifest:
+        """Write a project's labels to a folder. It appears whole or not at all; every digest is checked.
+
+        Args:
+            project_id: whose labels.
+            format: name of the format.
+            out: the folder to make.
+            since: id of an earlier export: only what is new since then.
+            accept_loss: go on although the format cannot carry everything.
+            options: for the format.
+            replace: put the new folder in the place of one that is there already.
+            on_progress: called with the tasks written and how many there are in all.
+
+        Raises:
+            Refused: `out` is there already, or the format would lose something.
+            Broken: a file's digest is not the manifest's.
+        """
+        target = Path(out)
+        _check_free(target, replace)
+        new = wire.NewExport(format=format, since=since, accept_loss=accept_loss, options=dict(options or {}))
+        job = self._call("POST", f"/projects/{_segment(project_id)}/exports", new, wire.Export)
+        job = self._wait_for_export(job, on_progress or _silent)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
+            manifest = self._download(job, Path(scratch) / "new")
+            _put_in_place(Path(scratch) / "new", target, Path(scratch) / "old")
+        return manifest
+
+    def _wait_for_export(self, job: wire.Export, tell: Progress) -> wire.Export:
+        for pause in _pauses():
+            tell(job.tasks, job.total)
+            if job.error is not None:
+                raise _error(job.error)
+            if job.state == "done":
+                return job
+            self._sleep(pause)
+            job = self._get(f"/exports/{job.id}", wire.Export)
+        raise AssertionError("pauses never end")
+
+    def _download(self, job: wire.Export, folder: Path) -> Manifest:
+        """Fetch all files of an export and compare them with the manifest among them."""
+        folder.mkdir()
+        digests = {name: self._fetch(job.id, name, folder / _inside(name)) for name in job.files}
+        manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
+        for file in manifest.files:
+            if digests.get(file.name) != file.sha256:
+                reason = f"{file.name} is not the file that the manifest names (SHA-256 differs)."
+                raise Broken(
+                    "export.digest", reason, file.name, "Export again; if it stays, run `evenhand doctor`."
+                )
+        return manifest
+
+    def _fetch(self, export_id: str, name: str, target: Path) -> str:
+        """Download one file durably; its SHA-256."""
+        path = f"/exports/{export_id}/files/{quote(name)}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._stream_to(path, target)
+            except (httpx.TransportError, Unavailable) as error:
+                if attempt + 1 == ATTEMPTS:
+                    raise _unreachable(self.url, error) from error
+                self._sleep(_delay(attempt, None))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _stream_to(self, path: str, target: Path) -> str:
+        digest = hashlib.sha256()
+        with self._http.stream("GET", _API + path) as response, target.open("wb") as out:
+            if response.status_code != 200:
+                response.read()
+                raise _problem(response)
+            for chunk in response.iter_bytes(1 << 18):
+                digest.update(chunk)
+                out.write(chunk)
+            out.flush()
+            os.fsync(out.fileno())
+        return digest.hexdigest()
+
+    # -- the wire -------------------------------------------------------------------------------
+
+    def _get(self, path: str, kind: type[T]) -> T:
+        return _read(self._send("GET", path, again=True), kind)
+
+    def _call(
+        self, method: str, path: str, body: wire.Request | None, kind: type[T], again: bool = False
+    ) -> T:
+        return _read(self._send_json(method, path, body, again), kind)
+
+    def _pages(self, path: str, kind: type[wire.Page[T]], **filters: str | int | None) -> Iterator[T]:
+        """Every item of a list, page by page."""
+        query = {key: value for key, value in filters.items() if value is not None} | {"limit": PAGE}
+        while True:
+            page = _read(self._send("GET", f"{path}?{urlencode(query)}", again=True), kind)
+            yield from page.items
+            if page.next is None:
+                return
+            query["after"] = page.next
+
+    def _send_json(
+        self, method: str, path: str, body: wire.Request | None, again: bool = False
+    ) -> httpx.Response:
+        content = None if body is None else _encode(body)
+        return self._send(method, path, content, _JSON if body is not None else {}, again=again)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        again: bool = False,
+    ) -> httpx.Response:
+        """One call. With `again` it may be repeated safely, so that it is when the node is busy.
+
+        A request that never left (no connection) or that was turned away at the door (429) may always be.
+        """
+        for attempt in range(ATTEMPTS):
+            last = attempt + 1 == ATTEMPTS
+            wait: str | None = None
+            try:
+                response = self._http.request(method, _API + path, content=content, headers=headers)
+            except httpx.TransportError as error:
+                if last or not (again or isinstance(error, httpx.ConnectError)):
+                    raise _unreachable(self.url, error) from error
+            else:
+                self.checkpoint = response.headers.get("Evenhand-Checkpoint", self.checkpoint)
+                if response.is_success:
+                    return response
+                busy = response.status_code == 429 or (again and response.status_code in RETRY_STATUS)
+                if last or not busy:
+                    raise _problem(response)
+                wait = response.headers.get("Retry-After")
+            self._sleep(_delay(attempt, wait))
+        raise AssertionError("the last attempt returns or raises")
+
+
+_API = "/api/v1"
+_JSON = {"Content-Type": "application/json"}
+_BINARY = {"Content-Type": "application/octet-stream"}
+_ENCODER = msgspec.json.Encoder()
+
+
+# -- rows ---------------------------------------------------------------------------------------
+
+
+class _Batch(msgspec.Struct, frozen=True):
+    """Rows of one request."""
+
+    line: int  # of the first row
+    body: bytes  # NDJSON
+    unsendable: dict[int, str]  # line -> why JSON cannot carry the row; its place holds `null`
+
+
+class _Tally:
+    """The sum of what the server said to each batch."""
+
+    def __init__(self, import_id: str) -> None:
+        self.import_id = import_id
+        self.accepted = self.present = 0
+        self.rejected: list[Rejection] = []
+
+    def add(self, batch: _Batch, answer: wire.RowsReport) -> None:
+        self.accepted += answer.accepted
+        self.present += answer.present
+        for row in answer.rejected:
+            self.rejected.append(Rejection(row.line, row.path, batch.unsendable.get(row.line, row.reason)))
+
+    def report(self) -> Report:
+        rejected = tuple(self.rejected)
+        return Report(
+            import_id=self.import_id,
+            accepted=self.accepted,
+            present=self.present,
+            rejected=rejected,
+            rejected_count=len(rejected),
+        )
+
+
+def _batches(records: Iterable[Mapping[str, Any]]) -> Iterator[_Batch]:
+    """The records as request bodies, each short enough."""
+    rows: list[bytes] = []
+    unsendable: dict[int, str] = {}
+    size, first = 0, 1
+    for line, record in enumerate(records, 1):
+        row, why = _row(record)
+        if why:
+            unsendable[line] = why
+        if rows and (len(rows) >= BATCH_ROWS or size + len(row) > BATCH_BYTES):
+            yield _Batch(first, b"\n".join(rows), {n: w for n, w in unsendable.items() if n < line})
+            rows, size, first = [], 0, line
+            unsendable = {n: w for n, w in unsendable.items() if n >= line}
+        rows.append(row)
+        size += len(row) + 1
+    if rows:
+        yield _Batch(first, b"\n".join(rows), unsendable)
+
+
+def _row(record: Mapping[str, Any]) -> tuple[bytes, str]:
+    """One record as JSON, and "" or why JSON cannot carry it.
+
+    An encoder that writes NaN as null would change data in silence, so that rows with a null are looked at.
+    """
+    try:
+        row = _encode(record)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        return b"null", f"The record cannot be written as JSON: {error}."
+    if len(row) > MAX_ROW:
+        return b"null", f"The record takes {len(row)} bytes, and at most {MAX_ROW} can be sent."
+    if b"null" in row and not _finite(record):
+        return b"null", "The record holds NaN or an infinity, which JSON cannot carry."
+    return row, ""
+
+
+def _finite(value: Any) -> bool:
+    """Whether every float inside is a number."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, Mapping):
+        return all(map(_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_finite, value))
+    return True
+
+
+def _one_ahead(
+    lane: ThreadPoolExecutor, send: Callable[[_Batch], wire.RowsReport], batches: Iterable[_Batch]
+) -> Iterator[tuple[_Batch, wire.RowsReport]]:
+    """Each batch with its answer. The next one is encoded while one is on its way."""
+    flying: tuple[_Batch, Future[wire.RowsReport]] | None = None
+    for batch in batches:
+        landed = (flying[0], flying[1].result()) if flying is not None else None
+        flying = batch, lane.submit(send, batch)
+        if landed is not None:
+            yield landed
+    if flying is not None:
+        yield flying[0], flying[1].result()
+
+
+def _file_report(job: wire.Import) -> Report:
+    rejected = tuple(Rejection(row.line, row.path, row.reason) for row in job.rejections)
+    return Report(
+        import_id=job.id,
+        accepted=job.accepted,
+        present=job.present,
+        rejected=rejected,
+        rejected_count=job.rejected,
+    )
+
+
+# -- files --------------------------------------------------------------------------------------
+
+
+def _file(path: Path) -> Path:
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise Missing("import.no-file", f"The file {what}.", str(path), "Check the path.")
+    return path
+
+
+def _check_free(target: Path, replace: bool) -> None:
+    if target.exists() and not (replace and target.is_dir()):
+        remedy = "Name another folder, or say that it shall be replaced."
+        raise Refused(
+            "export.exists", "There is something already, and it is left alone.", str(target), remedy
+        )
+
+
+def _put_in_place(new: Path, target: Path, old: Path) -> None:
+    """Rename, so that a reader finds the old folder or the new one, never half of one."""
+    if target.exists():
+        target.rename(old)
+    new.rename(target)
+
+
+def _inside(name: str) -> Path:
+    """The name of an export's file as a path, refused when it would lead out of the folder."""
+    parts = name.split("/")
+    if any(part in ("", ".", "..") or "\\" in part or "\0" in part or ":" in part for part in parts):
+        reason = f"The node names a file {name!r}, which leads out of the folder."
+        raise Broken("export.file-name", reason, name)
+    return Path(*parts)
+
+
+# -- answers and errors -------------------------------------------------------------------------
+
+
+def _encode(value: Any) -> bytes:
+    return _ENCODER.encode(value)
+
+
+def _draft(given: Mapping[str, Any], kind: type[T]) -> T:
+    """Keyword arguments as a request, so that a wrong name or type is told before anything is sent."""
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        reason, _, where = str(error).partition(" - at `$")
+        raise Invalid("request.shape", reason, where.strip("`.")) from error
+
+
+def _read(response: httpx.Response, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(response.content, type=kind)
+    except msgspec.DecodeError as error:
+        reason = f"The node's answer cannot be read: {error}."
+        remedy = "Is this address an Evenhand node, and of the same version?"
+        raise Broken("client.answer", reason, str(response.url), remedy) from error
+
+
+def _problem(response: httpx.Response) -> EvenhandError:
+    """The error that the answer stands for."""
+    try:
+        return _error(msgspec.json.decode(response.content, type=wire.Problem), response.status_code)
+    except msgspec.DecodeError:
+        reason = f"The node answered {response.status_code} {response.reason_phrase}."
+        remedy = "Is this address an Evenhand node? Look at a proxy in between."
+        return _kind(response.status_code)("http.status", reason, str(response.url), remedy)
+
+
+def _error(problem: wire.Problem, status: int | None = None) -> EvenhandError:
+    return _kind(status or problem.status)(problem.rule, problem.detail, problem.where, problem.remedy)
+
+
+def _kind(status: int) -> type[EvenhandError]:
+    """The error by what the caller should do; see docs/spec/http.md."""
+    if status in (401, 403, 409):
+        return Refused
+    if status == 404:
+        return Missing
+    if status == 429 or 502 <= status <= 504:
+        return Unavailable
+    return Broken if status >= 500 else Invalid
+
+
+def _unreachable(url: str, error: Exception) -> EvenhandError:
+    if isinstance(error, EvenhandError):
+        return error
+    reason = f"The node cannot be reached ({type(error).__name__}: {error})."
+    return Unavailable(
+        "client.unreachable", reason, url, "Does it run, and is the address right? Try again later."
+    )
+
+
+def _delay(attempt: int, retry_after: str | None) -> float:
+    """Seconds to wait: what the server asks for, at most 10; else doubling, spread by chance."""
+    if retry_after is not None and retry_after.isascii() and retry_after.isdigit():
+        return min(float(retry_after), 10.0)
+    return float(min(0.2 * 2**attempt, 3.0) * random.uniform(0.5, 1.0))
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds between looks at a long job: short at first, so that a small one feels immediate."""
+    pause = 0.02
+    while True:
+        yield pause
+        pause = min(pause * 1.5, 1.0)
+
+
+def _segment(text: str) -> str:
+    """Text as one segment of a path: an id with a slash in it must not become another address."""
+    return quote(text, safe=":")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _silent(done: int, total: int | None) -> None:
+    """No progress is shown."""
