@@ -155,7 +155,8 @@ class LabelType(ABC, Generic[V]):
     def config_schema(cls) -> dict[str, Json]:
         """JSON Schema (2020-12) of the configuration. The builder draws its form from it, so each
         property has `title` and `description`; a property that names a field of the project has
-        ``"format": "field:text"`` (or ``field:image`` ...); a list of choices has ``"format": "choices"``."""
+        ``"format": "field:text,markdown"`` (the types that it takes; ``field:*`` for any), a list of
+        such names has it on its items; a list of choices has ``"format": "choices"``."""
 
     @classmethod
     @abstractmethod
@@ -202,6 +203,13 @@ class LabelType(ABC, Generic[V]):
     def dump(self, value: V) -> Json:
         """The answer as JSON, in the one form that is stored, hashed and exported."""
 
+    def load(self, dumped: Json) -> V:
+        """A stored answer back: ``load(dump(v)) == v``, without the task's data at hand.
+
+        Types whose `parse` needs the data (offsets inside a text, boxes inside an image) override this.
+        """
+        return self.parse(dumped, {})
+
     @abstractmethod
     def schema(self) -> dict[str, Json]:
         """JSON Schema (2020-12) of what `dump` gives. `parse` may be stricter, never laxer."""
@@ -224,16 +232,18 @@ class LabelType(ABC, Generic[V]):
 
     @abstractmethod
     def examples(self) -> tuple[tuple[Mapping[str, Json], V], ...]:
-        """At least three different (data, answer) pairs for this configuration."""
+        """At least three different (data, answer) pairs for `example_config`, and some that fit for any other."""
+
+    def support(self, value: V, values: Sequence[V]) -> float:
+        """How far these answers (at least one) stand behind a value: 1 - their mean distance from it."""
+        return 1.0 - sum(self.distance(value, other) for other in values) / len(values)
 
     def combine(self, values: Sequence[V]) -> Combined[V]:
         """What these answers (at least one) come to. Default: the answer nearest to all others.
 
-        Confidence is 1 - the mean distance from the chosen answer to the others. Ties go to the
-        answer that came first, so that the outcome is a function of the sequence.
+        Confidence is `support`. Ties go to the answer that came first, so that the outcome is a
+        function of the sequence.
         """
         spread = [sum(self.distance(a, b) for b in values) for a in values]
-        best = min(range(len(values)), key=spread.__getitem__)
-        others = max(len(values) - 1, 1)
-        confidence = 1.0 - spread[best] / others if len(values) > 1 else 1.0
-        return Combined(value=values[best], confidence=max(0.0, confidence), method="medoid")
+        best = values[min(range(len(values)), key=spread.__getitem__)]
+        return Combined(value=best, confidence=self.support(best, values), method="medoid")

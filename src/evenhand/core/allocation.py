@@ -1,0 +1,212 @@
+"""Who gets which task next. One call decides for everybody who waits in a pool.
+
+Projects share a pool by start-time fair queueing: the one with the smallest tag is served, its tag
+grows by a charge, and one that comes back starts at the pool's virtual time (spec/neutrality.md 3.2;
+Goyal, Vin, Cheng 1997, doi:10.1109/90.649569). Integers only, or replays differ.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from evenhand.core.events import MAX_ROWS, Moment, Offered, Place
+
+CHARGE = 720_720  # per assignment at weight 1; every weight up to 16 divides it, so that tags stay integers
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who asks for work."""
+
+    person: str
+    members: dict[str, str]  # organization -> the person's membership there
+    project: str | None  # only this one; None: whatever is next
+    count: int  # how many more assignments, 1 or more
+    leases: tuple[str, ...]  # fresh ids for them, at least `count`; secret randomness, drawn by the shell
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A task with a free slot."""
+
+    n: int
+    free: int
+    round: int
+
+
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+    """An active project of the pool with its first free tasks in order."""
+
+    organization: str
+    project: str
+    version: int
+    lease_ms: int
+    tag: int
+    candidates: tuple[Candidate, ...]
+    seen: frozenset[tuple[str, int]]  # (person, task): had it in this round
+
+
+class OfferView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the decision depends on."""
+
+    pool: str
+    virtual: int  # the largest tag at a selection so far
+    backlogs: tuple[Backlog, ...]
+    lapsed: tuple[str, ...]  # ids of live assignments whose time has passed
+    settled: tuple[tuple[str, Place], ...]  # (id, place) of submissions and skips that no window has named
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """One assignment that the window gives out."""
+
+    lease: str
+    waiting: int  # index of the one who gets it
+    organization: str
+    project: str
+    task: int
+    round: int
+    version: int
+    until: int  # ms
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """The decision: what to record, and who gets what."""
+
+    events: tuple[Offered, ...]
+    given: tuple[Given, ...]
+
+
+def slot_of(lease: str) -> str:
+    """The public pseudonym of a lease: whoever knows the lease's secret id can show that it is this slot."""
+    digest = hashlib.sha256(b"evenhand/slot/v1\x00" + lease.encode()).digest()[:15]
+    return base64.b32encode(digest).decode().lower()
+
+
+class _Round:
+    """The state of one decision: free slots and tags as they change while leases are given."""
+
+    def __init__(self, view: OfferView) -> None:
+        self.backlogs = view.backlogs
+        self.tags = [backlog.tag for backlog in view.backlogs]
+        self.virtual = view.virtual
+        self.free = [[c.free for c in backlog.candidates] for backlog in view.backlogs]
+        self.first = [0] * len(view.backlogs)  # candidates before this one are used up
+        self.taken: set[tuple[int, str, int]] = set()  # (backlog, person, task) given in this round
+
+    def choose(self, waiting: Waiting) -> tuple[int, Candidate] | None:
+        """The project and task for one assignment, or None when nothing fits."""
+        order = sorted(range(len(self.backlogs)), key=lambda i: (self.tags[i], self.backlogs[i].project))
+        for i in order:
+            backlog = self.backlogs[i]
+            if backlog.organization not in waiting.members or waiting.project not in (None, backlog.project):
+                continue
+            candidate = self._task(i, waiting.person)
+            if candidate is not None:
+                return i, candidate
+        return None
+
+    def _task(self, i: int, person: str) -> Candidate | None:
+        backlog, free = self.backlogs[i], self.free[i]
+        while self.first[i] < len(free) and free[self.first[i]] == 0:
+            self.first[i] += 1
+        for j in range(self.first[i], len(free)):
+            candidate = backlog.candidates[j]
+            if (
+                free[j]
+                and (person, candidate.n) not in backlog.seen
+                and (i, person, candidate.n) not in self.taken
+            ):
+                free[j] -= 1
+                self.taken.add((i, person, candidate.n))
+                return candidate
+        return None
+
+    def charge(self, i: int) -> None:
+        """One assignment more for this project."""
+        self.virtual = max(self.virtual, self.tags[i])
+        self.tags[i] += CHARGE
+
+
+def offer(view: OfferView, waiting: Sequence[Waiting], at: Moment) -> Offer:
+    """Give work to everybody who waits, as far as there is any.
+
+    Everybody gets a first assignment before anybody gets a second. Nobody gets a task twice in a
+    round, and no task gets more leases than free slots, whatever `waiting` says.
+    """
+    state = _Round(view)
+    given: list[Given] = []
+    for turn in range(max((w.count for w in waiting), default=0)):
+        for index, person in enumerate(waiting):
+            if turn < person.count:
+                choice = state.choose(person)
+                if choice is not None:
+                    state.charge(choice[0])
+                    given.append(_given(view.backlogs[choice[0]], choice[1], index, person.leases[turn], at))
+    return Offer(events=_record(view, state, waiting, given), given=tuple(given))
+
+
+def _given(backlog: Backlog, candidate: Candidate, index: int, lease: str, at: Moment) -> Given:
+    return Given(
+        lease=lease,
+        waiting=index,
+        organization=backlog.organization,
+        project=backlog.project,
+        task=candidate.n,
+        round=candidate.round,
+        version=backlog.version,
+        until=at.ms + backlog.lease_ms,
+    )
+
+
+WINDOW = 256  # leases, lapses or settlements in one event: an entry has at most 65,535 bytes
+
+
+def _record(
+    view: OfferView, state: _Round, waiting: Sequence[Waiting], given: list[Given]
+) -> tuple[Offered, ...]:
+    """The events of the window; none when nothing happened."""
+    longest = max(len(given), len(view.lapsed), len(view.settled))
+    events = []
+    for start in range(0, longest, min(WINDOW, MAX_ROWS)):
+        cut = slice(start, start + WINDOW)
+        last = start + WINDOW >= longest
+        events.append(_window(view, state, waiting, given[cut], view.lapsed[cut], view.settled[cut], last))
+    return tuple(events)
+
+
+def _window(
+    view: OfferView,
+    state: _Round,
+    waiting: Sequence[Waiting],
+    given: list[Given],
+    lapsed: tuple[str, ...],
+    settled: tuple[tuple[str, Place], ...],
+    last: bool,
+) -> Offered:
+    changed = (
+        [(b, tag) for b, tag in zip(view.backlogs, state.tags, strict=True) if tag != b.tag] if last else []
+    )
+    return Offered(
+        stream=view.pool,
+        leases=tuple(
+            {"slot": slot_of(g.lease), "who": waiting[g.waiting].person, "until": g.until} for g in given
+        ),
+        lapsed=tuple(slot_of(lease) for lease in lapsed),
+        settled=tuple(place for _, place in settled),
+        rows=tuple(_row(g, waiting[g.waiting]) for g in given),
+        lapsed_ids=lapsed,
+        settled_ids=tuple(id_ for id_, _ in settled),
+        tags=tuple((b.organization, b.project, tag) for b, tag in changed),
+        virtual=state.virtual if changed else 0,
+    )
+
+
+def _row(given: Given, waiting: Waiting) -> bytes:
+    member = waiting.members[given.organization]
+    return _encode(
+        [given.lease, given.organization, given.project, given.task, given.round, given.version, member]
+    )

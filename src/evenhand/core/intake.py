@@ -1,0 +1,111 @@
+"""Records in: which are tasks, what they are known by, and where they stand in the order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from evenhand.core.errors import Invalid
+from evenhand.core.project import RESERVED, Order
+from evenhand.core.record import check, rename
+
+KEY = 17  # bytes of a row's key: one for its kind, sixteen of a digest
+
+MAX_PRIORITY = 1_000_000
+_SPREAD = 1 << 40  # more tasks than a project can have
+
+
+class Record(msgspec.Struct, frozen=True):
+    """The reserved keys of a record; every other key is data."""
+
+    external_id: str | int | None = None
+    metadata: dict[str, Any] | None = None
+    predictions: list[Any] | None = None
+    priority: int | None = None
+
+
+_read = msgspec.json.Decoder(Record).decode
+_parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class Read(msgspec.Struct, frozen=True):
+    """A record that may become a task."""
+
+    record: bytes  # as received
+    external_id: str | None
+    priority: int
+    digest: bytes  # 16 bytes: of the external id, or of the bytes
+
+
+def rank_of(order: Order, n: int, priority: int, seed: bytes) -> int:
+    """Where task `n` stands in its project's order; smaller is earlier. Below 2**63.
+
+    "random" follows a seed that the ledger commits to before the first task, so that a manager
+    cannot choose the order afterwards.
+    """
+    if order == "random":
+        digest = hashlib.blake2b(n.to_bytes(8, "big"), key=seed, digest_size=8).digest()
+        return int.from_bytes(digest, "big") >> 1
+    if order == "priority":
+        return (MAX_PRIORITY - priority) * _SPREAD + n
+    return n
+
+
+def read_record(record: bytes, mapping: Mapping[str, str]) -> Read:
+    """Check one record.
+
+    Args:
+        record: one JSON object, UTF-8.
+        mapping: key of the source -> key of the record ("id" -> "external_id").
+
+    Raises:
+        Invalid: it is no JSON object, or a reserved key holds something else than it should.
+    """
+    fault = check(record)
+    if fault is not None:
+        raise Invalid("record.json", fault.reason, fault.path, "Send one JSON object a line.")
+    try:
+        reserved = _read(rename(record, mapping) if mapping else record)
+    except msgspec.DecodeError as error:
+        raise Invalid(
+            "record.reserved", f"A reserved key does not fit: {error}.", "", "Correct or map it."
+        ) from error
+    external = None if reserved.external_id is None else str(reserved.external_id)
+    if external is not None and not 0 < len(external) <= 1000:
+        raise Invalid("record.external-id", "An external id has 1 to 1000 characters.", "external_id")
+    priority = reserved.priority or 0
+    if not -MAX_PRIORITY <= priority <= MAX_PRIORITY:
+        raise Invalid("record.priority", f"A priority is at most {MAX_PRIORITY}.", "priority")
+    known_by = record if external is None else external.encode("utf-8", "surrogatepass")
+    return Read(record, external, priority, hashlib.blake2b(known_by, digest_size=16).digest())
+
+
+def key_of(read: Read, occurrence: int) -> bytes:
+    """What the row is known by: its external id, or its bytes and the number of its occurrence.
+
+    The same file imported twice has the same keys, so that its rows come in once.
+    """
+    if read.external_id is not None:
+        return b"e" + read.digest
+    if occurrence == 0:
+        return b"r" + read.digest
+    again = hashlib.blake2b(read.digest + occurrence.to_bytes(8, "big"), digest_size=16).digest()
+    return b"r" + again
+
+
+def split(record: bytes, mapping: bytes) -> tuple[dict[str, msgspec.Raw], dict[str, msgspec.Raw]]:
+    """(data, reserved keys) of a stored record, values still as bytes."""
+    parts = _parts(rename(record, msgspec.json.decode(mapping)) if len(mapping) > 2 else record)
+    if RESERVED.isdisjoint(parts):
+        return parts, {}
+    data = {key: value for key, value in parts.items() if key not in RESERVED}
+    return data, {key: value for key, value in parts.items() if key in RESERVED}
+
+
+def shown_data(record: bytes, mapping: bytes, shown: frozenset[str]) -> dict[str, Any]:
+    """The fields that annotators see, decoded. A field that the record lacks is left out."""
+    data, _ = split(record, mapping)
+    return {name: msgspec.json.decode(value) for name, value in data.items() if name in shown}

@@ -1,0 +1,124 @@
+"""Who may do what: a table of named predicates, read and not executed in the head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from evenhand.core.errors import Missing, Refused
+
+SCOPES = frozenset({"read", "annotate", "manage"})
+
+
+class Membership(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person is in one organization."""
+
+    organization: str
+    member: str
+    role: str  # owner, manager, reviewer, annotator, auditor
+    state: str = "active"
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who calls."""
+
+    person: str
+    name: str
+    operator: bool = False  # of the node: creates organizations, reads none of their data
+    memberships: tuple[Membership, ...] = ()  # active ones only
+    scopes: frozenset[str] = SCOPES  # of the API key; all with a session
+
+    def membership(self, organization: str) -> Membership | None:
+        """What the actor is in this organization, or None."""
+        return next((m for m in self.memberships if m.organization == organization), None)
+
+
+Predicate = Callable[[Actor, Membership | None], bool]
+
+
+def is_member(actor: Actor, membership: Membership | None) -> bool:
+    """Belongs to the organization."""
+    return membership is not None
+
+
+def sees_all_answers(actor: Actor, membership: Membership | None) -> bool:
+    """May see what others answered. Annotators stay blind to each other."""
+    return membership is not None and membership.role in ("owner", "manager", "reviewer", "auditor")
+
+
+def labels(actor: Actor, membership: Membership | None) -> bool:
+    """Gives answers. Auditors look on."""
+    return membership is not None and membership.role != "auditor"
+
+
+def manages(actor: Actor, membership: Membership | None) -> bool:
+    """Runs projects and people."""
+    return membership is not None and membership.role in ("owner", "manager")
+
+
+def owns(actor: Actor, membership: Membership | None) -> bool:
+    """Answers for the organization."""
+    return membership is not None and membership.role == "owner"
+
+
+def operates(actor: Actor, membership: Membership | None) -> bool:
+    """Runs the node."""
+    return actor.operator
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One line of the table."""
+
+    scope: str  # that an API key must have
+    who: Predicate
+
+
+PERMISSIONS: dict[str, Rule] = {
+    "organization.create": Rule("manage", operates),
+    "organization.list": Rule("read", operates),
+    "member.list": Rule("read", sees_all_answers),
+    "member.manage": Rule("manage", manages),
+    "member.own": Rule("manage", owns),
+    "invite.manage": Rule("manage", manages),
+    "key.manage": Rule("manage", is_member),
+    "project.list": Rule("read", is_member),
+    "project.create": Rule("manage", manages),
+    "project.read": Rule("read", sees_all_answers),
+    "project.manage": Rule("manage", manages),
+    "project.form": Rule("read", is_member),
+    "import.manage": Rule("manage", manages),
+    "task.read": Rule("read", sees_all_answers),
+    "task.manage": Rule("manage", manages),
+    "task.label": Rule("annotate", labels),
+    "export.manage": Rule("read", sees_all_answers),
+}
+"""Permission -> scope and predicate. Routes and verbs name a permission, never a role."""
+
+
+def allows(actor: Actor, permission: str, organization: str | None) -> bool:
+    """Whether the actor may, in this organization."""
+    rule = PERMISSIONS[permission]
+    membership = actor.membership(organization) if organization else None
+    return rule.scope in actor.scopes and rule.who(actor, membership)
+
+
+def require(actor: Actor, permission: str, organization: str | None) -> None:
+    """Pass, or raise.
+
+    Raises:
+        Missing: the actor does not belong to the organization, so it is not told that it exists.
+        Refused: the actor belongs to it and may not.
+    """
+    if allows(actor, permission, organization):
+        return
+    if organization and actor.membership(organization) is None:
+        raise Missing("not-found", "There is no such thing, or you may not see it.")
+    rule = PERMISSIONS[permission]
+    if rule.scope not in actor.scopes:
+        raise Refused(
+            "permission.scope", f"This API key lacks the scope {rule.scope!r}.", "", "Make another key."
+        )
+    raise Refused(
+        "permission.role", "Your role does not allow this.", "", "Ask a manager of your organization."
+    )

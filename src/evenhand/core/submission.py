@@ -1,0 +1,221 @@
+"""Answers in: which are taken, which are kept as surplus, which are refused and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from evenhand.core.allocation import slot_of
+from evenhand.core.errors import Invalid, Refused
+from evenhand.core.events import Flagged, Moment, Place, Skipped, Submitted
+from evenhand.core.intake import shown_data
+from evenhand.core.project import Form, asked
+
+MAX_ANSWERS = 1 << 20  # bytes of JSON
+MAX_SECONDS = 7 * 86400
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+class TaskView(msgspec.Struct, frozen=True, kw_only=True):
+    """The counts of a task that decide whether an answer counts."""
+
+    status: str
+    free: int
+    leased: int
+    answered: int
+    overlap: int
+    round: int
+
+
+class SubmissionView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the decision about one submission depends on."""
+
+    assignment: str
+    organization: str
+    project: str
+    number: int  # of the task
+    round: int  # of the task's data, when it was given out
+    person: str
+    member: str
+    window: Place  # where the lease stands
+    state: str
+    revision: int
+    record: bytes
+    mapping: bytes
+    form: Form  # of the version that the annotator saw
+    task: TaskView
+
+
+def accept(
+    view: SubmissionView, answers: Mapping[str, Any], seconds: float | None, revision: int | None, at: Moment
+) -> Submitted:
+    """The event that a submission makes.
+
+    An answer in time takes the slot that was reserved for it. A late one takes a slot that is still
+    free, else it is kept as surplus, outside the overlap, so that no work is lost and no count is
+    exceeded. A correction names the revision that it replaces.
+
+    Raises:
+        Invalid: an answer does not fit its question; `where` is its path.
+        Refused: the assignment was recalled or skipped, or the revision is not the one in force.
+    """
+    correction = _check_state(view, revision)
+    dumped = check_answers(view.form, answers, shown_data(view.record, view.mapping, view.form.shown))
+    counts = view.state != "surplus" if correction else takes_slot(view)
+    return Submitted(
+        stream=view.person,
+        causes=(view.window,),
+        owner=view.organization,
+        slot=slot_of(view.assignment),
+        ms=_active(seconds),
+        revision=view.revision + 1,
+        surplus=0 if counts else 1,
+        answers=_encoded(dumped),
+        assignment=view.assignment,
+        project=view.project,
+        task=view.number,
+        member=view.member,
+        was=view.state,
+        completes=not correction
+        and counts
+        and view.task.status == "open"
+        and view.task.answered + 1 >= view.task.overlap,
+    )
+
+
+def _check_state(view: SubmissionView, revision: int | None) -> bool:
+    """Whether this is a correction."""
+    if view.state in ("recalled", "skipped"):
+        why = "was taken back, because its data changed" if view.state == "recalled" else "was skipped"
+        raise Refused("assignment.closed", f"This assignment {why}.", "assignment", "Ask for the next one.")
+    correction = view.state in ("submitted", "surplus")
+    if correction and revision != view.revision:
+        raise Refused(
+            "assignment.revision",
+            f"Revision {view.revision} is in force, and this replaces {revision}.",
+            "revision",
+            "Load the answers in force and decide again.",
+        )
+    return correction
+
+
+def takes_slot(view: SubmissionView) -> bool:
+    """Whether a first answer counts towards the overlap."""
+    task = view.task
+    if task.status == "withdrawn" or view.round != task.round:
+        return False
+    return view.state == "live" or task.free > 0
+
+
+def after(task: TaskView, event: Submitted) -> TaskView:
+    """The task's counts once the event is taken, for the next decision in the same group."""
+    if event.revision > 1 or event.surplus:
+        return task
+    answered = task.answered + 1
+    leased = task.leased - (1 if event.was == "live" else 0)
+    status = "done" if task.status == "open" and answered >= task.overlap else task.status
+    free = max(task.overlap - answered - leased, 0) if task.status == "open" else 0
+    return TaskView(
+        status=status, free=free, leased=leased, answered=answered, overlap=task.overlap, round=task.round
+    )
+
+
+def check_answers(form: Form, answers: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers that count, checked and in stored form: question id -> JSON.
+
+    Raises:
+        Invalid: an unknown question, a missing answer, or one that its label type refuses.
+    """
+    if not answers.keys() <= form.labels.keys():
+        unknown = next(name for name in answers if name not in form.labels)
+        known = ", ".join(form.labels)
+        raise Invalid(
+            "answer.question", "There is no such question.", f"answers.{unknown}", f"Questions: {known}."
+        )
+    dumped: dict[str, Any] = {}
+    for question in asked(form.document.questions, answers):
+        raw = answers.get(question.id)
+        if raw is None:
+            if question.required:
+                raise Invalid("answer.required", "This question needs an answer.", f"answers.{question.id}")
+            continue
+        label = form.labels[question.id]
+        try:
+            dumped[question.id] = label.dump(label.parse(raw, data))
+        except Invalid as error:
+            raise Invalid(
+                error.rule, error.reason, f"answers.{question.id}{error.where}", error.remedy
+            ) from error
+    return dumped
+
+
+def _encoded(dumped: Mapping[str, Any]) -> bytes:
+    encoded = _encode(dumped)
+    if len(encoded) > MAX_ANSWERS:
+        raise Invalid(
+            "answer.size", f"The answers have more than {MAX_ANSWERS} bytes.", "answers", "Shorten them."
+        )
+    return encoded
+
+
+def _active(seconds: float | None) -> int:
+    """Active time in ms, rounded to 100; -1 when it was not told."""
+    if seconds is None:
+        return -1
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise Invalid("answer.seconds", f"Active time is 0 to {MAX_SECONDS} seconds.", "seconds")
+    return round(seconds * 10) * 100
+
+
+def skip(view: SubmissionView, reason: str, at: Moment) -> Skipped:
+    """The event that giving a task back makes.
+
+    Raises:
+        Refused: the project does not allow it, or the assignment is over.
+    """
+    if not view.form.document.skip:
+        raise Refused(
+            "assignment.skip", "This project does not allow skipping.", "", "Answer, or flag the task."
+        )
+    if view.state not in ("live", "lapsed"):
+        raise Refused("assignment.closed", "This assignment is over.", "assignment", "Ask for the next one.")
+    return Skipped(
+        stream=view.person,
+        causes=(view.window,),
+        owner=view.organization,
+        slot=slot_of(view.assignment),
+        reason=_reason(reason),
+        assignment=view.assignment,
+        project=view.project,
+        task=view.number,
+        member=view.member,
+        was=view.state,
+    )
+
+
+def flag(view: SubmissionView, reason: str, at: Moment) -> Flagged:
+    """The event that marking a task for the manager makes."""
+    return Flagged(
+        stream=view.person,
+        causes=(view.window,),
+        owner=view.organization,
+        slot=slot_of(view.assignment),
+        reason=_reason(reason),
+        assignment=view.assignment,
+        project=view.project,
+        task=view.number,
+        member=view.member,
+        was=view.state,
+    )
+
+
+def _reason(reason: str) -> bytes:
+    if len(reason) > 2000:
+        raise Invalid("reason.length", "A reason has at most 2000 characters.", "reason", "Shorten it.")
+    try:
+        return reason.encode()
+    except UnicodeEncodeError as error:
+        raise Invalid("reason.text", "The reason holds half a character.", "reason") from error

@@ -1,0 +1,212 @@
+"""The lane of writes: what waits goes together, is decided in order, and becomes durable in one commit.
+
+A handler puts its verb on the lane and awaits. The lane's thread takes whatever waits, without an
+artificial delay, runs it in one transaction and wakes everybody once. Verbs of one kind that stand
+beside each other run as a group where the verb knows how (`group`), so that all who wait in a pool
+are decided by one call. A verb that fails takes nothing of the others with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from itertools import groupby
+from typing import Any, TypeVar
+
+from evenhand.core.errors import EvenhandError, Unavailable
+from evenhand.core.events import Moment
+from evenhand.store import Node, Store, Transaction
+
+T = TypeVar("T")
+Verb = Callable[..., Any]  # (tx, at, *args) -> result
+Group = Callable[[Transaction, Moment, Sequence[tuple[Any, ...]]], Sequence[Any]]  # results or exceptions
+
+LARGEST_GROUP = 512  # verbs in one commit
+LONGEST_QUEUE = 20_000  # verbs that may wait; more is refused, so that a flood is felt and not remembered
+CONFLICT_TRIES = 8
+
+log = logging.getLogger("evenhand.lane")
+
+
+def group(batch: Group) -> Callable[[Verb], Verb]:
+    """Declare how many calls of a verb run at once.
+
+    `batch` takes the argument tuples of all calls and returns a result, or the EvenhandError to
+    raise, for each. It must write nothing for a call that it refuses.
+    """
+
+    def mark(verb: Verb) -> Verb:
+        verb.batch = batch  # type: ignore[attr-defined]  # read by _run_neighbours
+        return verb
+
+    return mark
+
+
+class _Item:
+    __slots__ = ("args", "future", "loop", "outcome", "verb")
+
+    def __init__(self, verb: Verb, args: tuple[Any, ...], loop: asyncio.AbstractEventLoop | None) -> None:
+        self.verb = verb
+        self.args = args
+        self.loop = loop
+        self.future: Any = loop.create_future() if loop else Future()
+        self.outcome: Any = None
+
+
+def now_ms() -> int:
+    """The clock of the shell: milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class Lane:
+    """One writer for one process. Start it, `call` or `write` verbs, `stop` it."""
+
+    def __init__(self, store: Store, node: Node, clock: Callable[[], int] = now_ms) -> None:
+        self.store = store
+        self._node = node
+        self._clock = clock
+        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._loop, name="evenhand-lane", daemon=True)
+        self._open = True
+        self.committed = 0  # groups so far
+        self.verbs = 0  # verbs so far
+        self._thread.start()
+
+    async def write(self, verb: Callable[..., T], *args: Any) -> T:
+        """Run a verb and wait until it is durable."""
+        result: T = await self._put(verb, args, asyncio.get_running_loop()).future
+        return result
+
+    def call(self, verb: Callable[..., T], *args: Any) -> T:
+        """The same for callers without an event loop."""
+        result: T = self._put(verb, args).future.result()
+        return result
+
+    def waiting(self) -> int:
+        """Verbs that wait now."""
+        return self._queue.qsize()
+
+    def stop(self) -> None:
+        """Finish what waits, then end the thread."""
+        self._open = False
+        self._queue.put(None)
+        self._thread.join()
+
+    def _put(self, verb: Verb, args: tuple[Any, ...], loop: asyncio.AbstractEventLoop | None = None) -> _Item:
+        if not self._open:
+            raise Unavailable("lane.closed", "The node is stopping.", "", "Try again when it is up.")
+        if self._queue.qsize() >= LONGEST_QUEUE:
+            raise Unavailable("lane.full", "Too many changes wait already.", "", "Try again in a moment.")
+        item = _Item(verb, args, loop)
+        self._queue.put(item)
+        return item
+
+    def _loop(self) -> None:
+        while True:
+            item = self._queue.get()
+            if item is None:
+                return
+            items = [item]
+            last = False
+            while len(items) < LARGEST_GROUP:
+                try:
+                    another = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if another is None:
+                    last = True
+                    break
+                items.append(another)
+            self._run(items)
+            _wake(items)
+            if last:
+                return
+
+    def _run(self, items: list[_Item]) -> None:
+        """Run a group; what goes wrong beyond a refusal is found out by running one by one."""
+        for attempt in range(CONFLICT_TRIES):
+            try:
+                self._transact(items)
+                return
+            except Unavailable as error:
+                if error.rule != "store.conflict" or attempt == CONFLICT_TRIES - 1:
+                    _fail(items, error)
+                    return
+                time.sleep(0.002 * attempt)
+            except Exception as error:
+                if len(items) == 1:
+                    log.exception("A verb failed: %s", items[0].verb.__name__)
+                    _fail(items, error)
+                    return
+                for item in items:
+                    self._run([item])
+                return
+
+    def _transact(self, items: list[_Item]) -> None:
+        db = self.store.writer
+        db.begin()
+        try:
+            tx = Transaction(db, self._node)
+            at = Moment(ms=self._clock(), chance=os.urandom(32))
+            for verb, neighbours in groupby(items, key=lambda item: item.verb):
+                _run_neighbours(tx, at, verb, list(neighbours))
+            db.commit()
+        except BaseException:
+            db.rollback()
+            raise
+        self.committed += 1
+        self.verbs += len(items)
+
+
+def _run_neighbours(tx: Transaction, at: Moment, verb: Verb, items: list[_Item]) -> None:
+    batch: Group | None = getattr(verb, "batch", None)
+    if batch is not None:
+        for item, outcome in zip(items, batch(tx, at, [item.args for item in items]), strict=True):
+            item.outcome = outcome
+        return
+    for item in items:
+        item.outcome = _run_alone(tx, at, verb, item.args)
+
+
+def _run_alone(tx: Transaction, at: Moment, verb: Verb, args: tuple[Any, ...]) -> Any:
+    """One verb behind a savepoint: a refusal undoes what it had written, and only that."""
+    tx.db.savepoint()
+    try:
+        result = verb(tx, at, *args)
+    except EvenhandError as error:
+        if isinstance(error, Unavailable) and error.rule.startswith("store."):
+            raise
+        tx.db.back()
+        return error
+    tx.db.release()
+    return result
+
+
+def _fail(items: list[_Item], error: Exception) -> None:
+    for item in items:
+        item.outcome = error
+
+
+def _wake(items: list[_Item]) -> None:
+    """Tell everybody. Each event loop is woken once: a wake-up costs a system call."""
+    for loop, own in groupby(items, key=lambda item: item.loop):
+        if loop is None:
+            _settle(list(own))
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(_settle, list(own))
+
+
+def _settle(items: list[_Item]) -> None:
+    for item in items:
+        if item.future.done():
+            continue  # the caller has gone; what it asked for is done all the same
+        if isinstance(item.outcome, BaseException):
+            item.future.set_exception(item.outcome)
+        else:
+            item.future.set_result(item.outcome)

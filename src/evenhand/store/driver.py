@@ -1,0 +1,126 @@
+"""The port to a database: named SQL, dictionaries or tuples out. Two drivers implement it."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import aiosql
+
+Row = dict[str, Any]
+
+
+class Dialect:
+    """What the two databases spell differently, as `{tokens}` in the .sql files."""
+
+    def __init__(self, name: str, adapter: str, tokens: Mapping[str, str], in_list: str) -> None:
+        self.name = name
+        self.adapter = adapter  # aiosql's name of the driver; decides how parameters are written
+        self.tokens = tokens
+        self.in_list = in_list  # "IN (SELECT value FROM json_each(:%s))" or "= ANY(:%s)"
+
+    def render(self, text: str) -> str:
+        """The text with every token of ours filled in."""
+        text = re.sub(r"\{in (\w+)\}", lambda match: self.in_list % match.group(1), text)
+        return re.sub(r"\{(\w+)\}", lambda match: self.tokens[match.group(1)], text)
+
+
+def load_queries(dialect: Dialect) -> dict[str, str]:
+    """Every named query of store/sql/*.sql in this dialect: name -> SQL with the driver's parameters.
+
+    A file `<topic>_sqlite.sql` or `<topic>_postgres.sql` is for one of them only.
+    """
+    folder = files("evenhand.store") / "sql"
+    found: dict[str, str] = {}
+    others = tuple(f"_{name}.sql" for name in ("sqlite", "postgres") if name != dialect.name)
+    for page in sorted(folder.iterdir(), key=lambda path: path.name):
+        if page.name.endswith(others):
+            continue
+        queries = aiosql.from_str(dialect.render(page.read_text(encoding="utf-8")), dialect.adapter)
+        for name in queries.available_queries:
+            if not name.endswith("_cursor"):
+                found[name] = getattr(queries, name).sql
+    return found
+
+
+def migrations(dialect: Dialect) -> list[tuple[int, str, str]]:
+    """(number, name, SQL) of every migration, oldest first."""
+    folder = files("evenhand.store") / "migrations"
+    pages = sorted(
+        (page for page in folder.iterdir() if page.name.endswith(".sql")), key=lambda page: page.name
+    )
+    return [
+        (int(page.name[:4]), page.name, dialect.render(page.read_text(encoding="utf-8"))) for page in pages
+    ]
+
+
+class Connection(ABC):
+    """One connection. Not for two threads at once.
+
+    Lists given for an `{in name}` token may be empty. Errors of the driver are translated at this
+    border: a full disk or a lost server is `Unavailable`, everything else passes.
+    """
+
+    @abstractmethod
+    def tuples(self, query: str, **params: Any) -> list[tuple[Any, ...]]:
+        """All rows of the named query, as tuples (the fast way)."""
+
+    @abstractmethod
+    def stream(self, query: str, **params: Any) -> Iterator[tuple[Any, ...]]:
+        """The rows of the named query one by one, in constant memory."""
+
+    @abstractmethod
+    def all(self, query: str, **params: Any) -> list[Row]:
+        """All rows of the named query."""
+
+    @abstractmethod
+    def run(self, query: str, **params: Any) -> int:
+        """Run a named statement; how many rows it changed."""
+
+    @abstractmethod
+    def many(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a named statement once for each row, in their order."""
+
+    @abstractmethod
+    def script(self, sql: str) -> None:
+        """Run several statements without parameters."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Open a write transaction."""
+
+    @abstractmethod
+    def begin_read(self) -> None:
+        """Open a read transaction: everything until `rollback` comes from one snapshot."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Make it durable. When this returns, a power cut loses nothing of it."""
+
+    @abstractmethod
+    def rollback(self) -> None:
+        """Undo the open transaction."""
+
+    @abstractmethod
+    def savepoint(self) -> None:
+        """Mark a place to go back to."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Keep what came since the savepoint."""
+
+    @abstractmethod
+    def back(self) -> None:
+        """Undo what came since the savepoint."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection."""
+
+    def one(self, query: str, **params: Any) -> Row | None:
+        """The first row of the named query, or None."""
+        rows = self.all(query, **params)
+        return rows[0] if rows else None

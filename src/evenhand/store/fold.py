@@ -1,0 +1,402 @@
+"""What each event does to the tables of the first kind. `append` and `evenhand doctor` both run this."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import Any, cast
+
+import msgspec
+
+from evenhand.core import events as ev
+from evenhand.core.intake import rank_of
+from evenhand.core.project import Document
+from evenhand.store.codec import Placed
+from evenhand.store.driver import Connection
+
+Params = dict[str, Any]
+
+_json = msgspec.json.decode
+_document = msgspec.json.Decoder(Document).decode
+DAY = 86_400_000  # milliseconds
+
+
+def fold(db: Connection, placed: Sequence[Placed]) -> None:
+    """Apply these events in their order; neighbours of one kind go together."""
+    for kind, group in groupby(placed, key=lambda p: type(p.event)):
+        FOLDS[kind](db, list(group))
+
+
+def _nothing(db: Connection, placed: list[Placed]) -> None:
+    """The event stands in the log only."""
+
+
+def _organizations(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.OrganizationCreated, p.event)
+        db.run("fold_organization", id=event.organization, name=event.name.decode(), ms=p.ms)
+
+
+def _members(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.MemberAdded, p.event)
+        db.run(
+            "fold_member",
+            organization=event.stream,
+            id=event.member.decode(),
+            person=event.person.decode(),
+            role=event.role,
+            kind=event.actor,
+            ms=p.ms,
+        )
+
+
+def _members_changed(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.MemberChanged, p.event)
+        db.run("fold_member_changed", id=event.member.decode(), role=event.role, state=event.state)
+
+
+def _pools(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.PoolOpened, p.event)
+        db.run("fold_pool", id=event.stream, organization=event.organization.decode())
+
+
+def _projects(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.ProjectCreated, p.event)
+        organization = event.organization.decode()
+        db.run(
+            "fold_project",
+            organization=organization,
+            id=event.stream,
+            pool=event.pool,
+            seed=event.seed,
+            ms=p.ms,
+        )
+
+
+def _versions(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.ProjectVersioned, p.event)
+        document = _document(event.document)
+        keys = {"organization": event.owner, "project": event.stream}
+        db.run("fold_version", **keys, version=event.version, document=event.document, ms=p.ms)
+        db.run(
+            "fold_project_version",
+            project=event.stream,
+            version=event.version,
+            overlap=document.overlap,
+            ms=p.ms,
+        )
+        if event.version > 1 and db.run("fold_overlap", **keys, overlap=document.overlap):
+            db.run("fold_count_done", project=event.stream)
+
+
+def _states(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.ProjectStateChanged, p.event)
+        db.run("fold_project_state", project=event.stream, state=event.state, ms=p.ms)
+
+
+def _imported(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.TasksImported, p.event)
+        project = db.one("project_order", project=event.stream)
+        assert project is not None, "an import follows its project"
+        common = {"organization": event.owner, "project": event.stream}
+        order = _document(project["document"]).order
+        tasks, payloads = [], []
+        for i, record in enumerate(event.rows):
+            n, priority = event.first + i, event.priorities[i] if event.priorities else 0
+            rank = rank_of(order, n, priority, project["seed"])
+            tasks.append(
+                {
+                    **common,
+                    "n": n,
+                    "rank": rank,
+                    "overlap": project["overlap"],
+                    "priority": priority,
+                    "ms": p.ms,
+                }
+            )
+            external = event.externals[i] if event.externals else None
+            payloads.append(
+                {
+                    **common,
+                    "task": n,
+                    "round": 1,
+                    "salt": p.salts[i],
+                    "record": record,
+                    "mapping": event.mapping,
+                    "external_id": external,
+                }
+            )
+        db.many("fold_task", tasks)
+        db.many("fold_payload", payloads)
+        db.run("fold_imported", project=event.stream, count=len(event.rows))
+
+
+def _changed(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.TasksChanged, p.event)
+        common = {"organization": event.owner, "project": event.stream, "ms": p.ms}
+        rows = [_json(row) for row in event.rows]
+        CHANGES[event.action](db, common, rows)
+
+
+def _withdraw(db: Connection, common: Params, rows: list[list[Any]]) -> None:
+    db.many("fold_withdraw", [{**common, "n": n} for n, _ in rows])
+    done = sum(1 for _, was in rows if was == "done")
+    db.run("fold_counts", project=common["project"], withdrawn=len(rows), done=-done, flagged=0)
+
+
+def _restore(db: Connection, common: Params, rows: list[list[Any]]) -> None:
+    db.many("fold_restore", [{**common, "n": n} for n, _ in rows])
+    done = sum(1 for _, becomes in rows if becomes == "done")
+    db.run("fold_counts", project=common["project"], withdrawn=-len(rows), done=done, flagged=0)
+
+
+def _prioritise(db: Connection, common: Params, rows: list[list[Any]]) -> None:
+    project = db.one("project_order", project=common["project"])
+    assert project is not None, "a change follows its project"
+    order = _document(project["document"]).order
+    changes = [
+        {**common, "n": n, "priority": priority, "rank": rank_of(order, n, priority, project["seed"])}
+        for n, priority in rows
+    ]
+    db.many("fold_rank", changes)
+
+
+def _unflag(db: Connection, common: Params, rows: list[list[Any]]) -> None:
+    db.many("fold_unflag", [{**common, "n": n} for n, _ in rows])
+    db.many("fold_delete_flags", [{**common, "n": n} for n, _ in rows])
+    flags = sum(int(count) for _, count in rows)
+    db.run("fold_counts", project=common["project"], withdrawn=0, done=0, flagged=-flags)
+
+
+def _corrected(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.TaskCorrected, p.event)
+        common = {"organization": event.owner, "project": event.stream, "n": int(event.task)}
+        before = db.one("task_state", organization=event.owner, project=event.stream, n=int(event.task))
+        assert before is not None, "a correction follows its task"
+        db.run("fold_recalled", **common, ms=p.ms)
+        db.run("fold_corrected", **common, ms=p.ms)
+        db.run("fold_drop_consensus", **common)
+        if before["status"] == "done":
+            db.run("fold_counts", project=event.stream, withdrawn=0, done=-1, flagged=0)
+        keys = {"organization": event.owner, "project": event.stream, "task": int(event.task)}
+        external = before["external_id"]
+        db.run(
+            "fold_payload",
+            **keys,
+            round=before["round"] + 1,
+            salt=p.salts[1],
+            record=event.record,
+            mapping=b"{}",
+            external_id=external,
+        )
+
+
+def _offered(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.Offered, p.event)
+        _lapse(db, list(event.lapsed_ids), p.ms)
+        db.many("fold_settled", [{"id": id_} for id_ in event.settled_ids])
+        leases = [_lease(p, event, i) for i in range(len(event.rows))]
+        db.many("fold_leased", leases)
+        db.many("fold_task_leased", [_task_keys(lease) for lease in leases])
+        tags = [{"organization": o, "project": project, "tag": tag} for o, project, tag in event.tags]
+        db.many("fold_tag", tags)
+        if event.tags:
+            db.run("fold_virtual", id=event.stream, virtual=event.virtual)
+
+
+def _lapse(db: Connection, ids: list[str], ms: int) -> None:
+    if ids:
+        tasks = db.all("lapsed_tasks", ids=ids)
+        db.many("fold_lapsed", [{"id": id_, "ms": ms} for id_ in ids])
+        db.many("fold_task_unleased", tasks)
+
+
+def _lease(p: Placed, event: ev.Offered, i: int) -> Params:
+    lease, organization, project, task, round_, version, member = _json(event.rows[i])
+    return {
+        "organization": organization,
+        "project": project,
+        "task": task,
+        "id": lease,
+        "round": round_,
+        "person": event.leases[i]["who"],
+        "member": member,
+        "version": version,
+        "pool": event.stream,
+        "window_n": p.n,
+        "opened_ms": p.ms,
+        "expires_ms": event.leases[i]["until"],
+    }
+
+
+def _task_keys(row: Params) -> Params:
+    return {"organization": row["organization"], "project": row["project"], "task": row["task"]}
+
+
+def _renewed(db: Connection, placed: list[Placed]) -> None:
+    rows = [cast(ev.Renewed, p.event) for p in placed]
+    db.many("fold_renewed", [{"id": event.assignment, "expires_ms": event.until} for event in rows])
+
+
+def _submitted(db: Connection, placed: list[Placed]) -> None:
+    answered, touched, closed = [], [], []
+    for p in placed:
+        event = cast(ev.Submitted, p.event)
+        task = {"organization": event.owner, "project": event.project, "task": event.task, "at": p.ms}
+        if event.revision == 1 and not event.surplus:
+            answered.append({**task, "leased": 1 if event.was == "live" else 0})
+        else:
+            touched.append(task)
+        closed.append(
+            {
+                "id": event.assignment,
+                "state": "surplus" if event.surplus else "submitted",
+                "at": p.ms,
+                "seq": p.seq,
+                "revision": event.revision,
+                "ms": event.ms,
+            }
+        )
+    # In the order of their keys, or two lanes that share tasks deadlock.
+    db.many("fold_task_answered", sorted(answered, key=_task_order))
+    db.many("fold_task_touched", sorted(touched, key=_task_order))
+    db.many("fold_submitted", closed)
+    _count_submissions(db, placed)
+
+
+def _task_order(row: Params) -> tuple[str, str, int]:
+    return row["organization"], row["project"], row["task"]
+
+
+def _count_submissions(db: Connection, placed: Iterable[Placed]) -> None:
+    projects: dict[str, Counter[str]] = defaultdict(Counter)
+    tallies: list[Params] = []
+    days: Counter[tuple[str, str, int]] = Counter()
+    for p in placed:
+        event = cast(ev.Submitted, p.event)
+        first = event.revision == 1
+        count = projects[event.project]
+        count["annotations"] += int(first and not event.surplus)
+        count["surplus"] += int(first and bool(event.surplus))
+        count["done"] += int(event.completes)
+        days[event.owner, event.project, p.ms // DAY] += int(first)
+        tallies.append(
+            _tally(p, event.owner, event.project, event.member, submitted=int(first), ms=max(event.ms, 0))
+        )
+    _write_counts(db, projects)
+    db.many(
+        "fold_tally", sorted(tallies, key=lambda row: (row["organization"], row["project"], row["member"]))
+    )
+    db.many(
+        "fold_day",
+        [
+            {"organization": o, "project": q, "day": d, "annotations": k}
+            for (o, q, d), k in sorted(days.items())
+            if k
+        ],
+    )
+
+
+def _tally(
+    p: Placed, organization: str, project: str, member: str, submitted: int = 0, skipped: int = 0, ms: int = 0
+) -> Params:
+    return {
+        "organization": organization,
+        "project": project,
+        "member": member,
+        "submitted": submitted,
+        "skipped": skipped,
+        "ms": ms,
+        "at": p.ms,
+    }
+
+
+def _write_counts(db: Connection, projects: dict[str, Counter[str]]) -> None:
+    names = ("annotations", "surplus", "done", "skipped", "flagged")
+    rows = [
+        {"project": q, **{name: counts[name] for name in names}} for q, counts in sorted(projects.items())
+    ]
+    db.many("fold_submit_counts", rows)
+
+
+def _skipped(db: Connection, placed: list[Placed]) -> None:
+    projects: dict[str, Counter[str]] = defaultdict(Counter)
+    for p in placed:
+        event = cast(ev.Skipped, p.event)
+        if event.was == "live":
+            row = db.one("assignment_round", id=event.assignment)
+            assert row is not None, "a skip follows its assignment"
+            keys = {"organization": event.owner, "project": event.project, "task": event.task}
+            db.run("fold_task_unleased", **keys, round=row["round"])
+        db.run("fold_skipped", id=event.assignment, at=p.ms, seq=p.seq)
+        projects[event.project]["skipped"] += 1
+        db.many("fold_tally", [_tally(p, event.owner, event.project, event.member, skipped=1)])
+    _write_counts(db, projects)
+
+
+def _flagged(db: Connection, placed: list[Placed]) -> None:
+    projects: dict[str, Counter[str]] = defaultdict(Counter)
+    for p in placed:
+        event = cast(ev.Flagged, p.event)
+        keys = {"organization": event.owner, "project": event.project}
+        known = db.one("flag_exists", **keys, task=event.task, assignment=event.assignment)
+        row = {**keys, "task": event.task, "assignment": event.assignment, "member": event.member}
+        db.run("fold_flag", **row, seq=p.seq, at=p.ms)
+        if known is None:
+            db.run("fold_task_flagged", **keys, n=event.task)
+            projects[event.project]["flagged"] += 1
+    _write_counts(db, projects)
+
+
+def _concluded(db: Connection, placed: list[Placed]) -> None:
+    rows = []
+    for p in placed:
+        event = cast(ev.Concluded, p.event)
+        for row in event.rows:
+            n, value = _concluded_row(row)
+            rows.append(
+                {"organization": event.owner, "project": event.stream, "task": n, "value": bytes(value)}
+            )
+    db.many("fold_consensus", rows)
+
+
+_concluded_row = msgspec.json.Decoder(tuple[int, msgspec.Raw]).decode
+
+CHANGES: dict[str, Callable[[Connection, Params, list[list[Any]]], None]] = {
+    "withdraw": _withdraw,
+    "restore": _restore,
+    "prioritise": _prioritise,
+    "unflag": _unflag,
+}
+
+FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
+    ev.NodeOpened: _nothing,
+    ev.OrganizationCreated: _organizations,
+    ev.MemberAdded: _members,
+    ev.MemberChanged: _members_changed,
+    ev.PoolOpened: _pools,
+    ev.ProjectCreated: _projects,
+    ev.ProjectVersioned: _versions,
+    ev.ProjectStateChanged: _states,
+    ev.TasksImported: _imported,
+    ev.TasksChanged: _changed,
+    ev.TaskCorrected: _corrected,
+    ev.Offered: _offered,
+    ev.Renewed: _renewed,
+    ev.Submitted: _submitted,
+    ev.Skipped: _skipped,
+    ev.Flagged: _flagged,
+    ev.Concluded: _concluded,
+    ev.Released: _nothing,
+}

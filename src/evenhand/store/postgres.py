@@ -1,0 +1,124 @@
+"""PostgreSQL 14 or newer: the store for several processes and hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import errors
+
+from evenhand.core.errors import Unavailable
+from evenhand.store.driver import Connection, Dialect, Row, load_queries
+
+DIALECT = Dialect(
+    name="postgres",
+    adapter="psycopg",
+    tokens={
+        "serial": "BIGSERIAL PRIMARY KEY",
+        "rowless": "",
+        "max": "greatest",
+        "lock": "FOR UPDATE",
+        "lock_task": "FOR UPDATE OF t",
+        "skip_locked": "FOR UPDATE SKIP LOCKED",
+    },
+    in_list="= ANY(:%s)",
+)
+
+
+class PostgresConnection(Connection):
+    """One connection to one server."""
+
+    def __init__(self, url: str, queries: Mapping[str, str]) -> None:
+        try:
+            self._db = psycopg.connect(url, autocommit=True, prepare_threshold=2)
+        except psycopg.OperationalError as error:
+            raise _translated(error) from error
+        self._queries = queries
+        self._cursor = self._db.cursor()
+
+    def tuples(self, query: str, **params: Any) -> list[tuple[Any, ...]]:
+        return self._execute(query, params).fetchall()
+
+    def stream(self, query: str, **params: Any) -> Iterator[tuple[Any, ...]]:
+        with self._db.cursor(name="stream", binary=True) as cursor:  # type: ignore[call-overload]  # psycopg takes both
+            cursor.itersize = 5000
+            cursor.execute(self._queries[query], _adapted(params))
+            yield from cursor
+
+    def all(self, query: str, **params: Any) -> list[Row]:
+        cursor = self._execute(query, params)
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def run(self, query: str, **params: Any) -> int:
+        return self._execute(query, params).rowcount
+
+    def many(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        try:
+            self._cursor.executemany(self._queries[query], rows)
+        except (psycopg.OperationalError, errors.DiskFull) as error:
+            raise _translated(error) from error
+
+    def script(self, sql: str) -> None:
+        self._db.execute(sql)  # type: ignore[arg-type]  # our own files, not a literal
+
+    def begin(self) -> None:
+        self._control("BEGIN")
+
+    def begin_read(self) -> None:
+        self._control("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def commit(self) -> None:
+        self._control("COMMIT")
+
+    def rollback(self) -> None:
+        if not self._db.closed:
+            self._control("ROLLBACK")
+
+    def savepoint(self) -> None:
+        self._control("SAVEPOINT verb")
+
+    def release(self) -> None:
+        self._control("RELEASE SAVEPOINT verb")
+
+    def back(self) -> None:
+        self._control("ROLLBACK TO SAVEPOINT verb")
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _control(self, statement: str) -> None:
+        try:
+            self._db.execute(statement)  # type: ignore[arg-type]  # one of the words above
+        except (psycopg.OperationalError, errors.DiskFull) as error:
+            raise _translated(error) from error
+
+    def _execute(self, query: str, params: Mapping[str, Any]) -> psycopg.Cursor[Any]:
+        try:
+            return self._cursor.execute(self._queries[query], _adapted(params))  # type: ignore[arg-type]  # as above
+        except (psycopg.OperationalError, errors.DiskFull) as error:
+            raise _translated(error) from error
+
+
+def queries() -> dict[str, str]:
+    """Every named query in this dialect."""
+    return load_queries(DIALECT)
+
+
+def _adapted(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in params.items()}
+
+
+def _translated(error: psycopg.Error) -> Exception:
+    """A conflict between two lanes is a reason to run the group again; the lane looks for `store.conflict`."""
+    text = str(error).strip()
+    if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
+        return Unavailable("store.conflict", "Two processes were in each other's way.", "", "Try again.")
+    if isinstance(error, errors.DiskFull):
+        return Unavailable(
+            "store.full", f"The database's disk is full: {text}.", "", "Free some room and try again."
+        )
+    return Unavailable(
+        "store.down", f"PostgreSQL does not answer: {text}.", "", "Check EVENHAND_DATABASE_URL."
+    )

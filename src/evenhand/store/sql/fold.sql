@@ -1,0 +1,170 @@
+-- What each event does to the tables of the first kind. Nothing else writes them.
+
+-- name: fold_organization!
+INSERT INTO organization (id, name, created_ms) VALUES (:id, :name, :ms);
+
+-- name: fold_member!
+INSERT INTO member (organization, id, person, role, kind, state, created_ms)
+VALUES (:organization, :id, :person, :role, :kind, 'active', :ms);
+
+-- name: fold_member_changed!
+UPDATE member SET role = :role, state = :state WHERE id = :id;
+
+-- name: fold_pool!
+INSERT INTO pool (id, organization, virtual) VALUES (:id, :organization, 0);
+
+-- name: fold_project!
+INSERT INTO project (organization, id, pool, seed, state, version, overlap, created_ms, changed_ms, tag, next_task,
+  tasks, done, withdrawn, annotations, surplus, skipped, flagged)
+VALUES (:organization, :id, :pool, :seed, 'active', 0, 1, :ms, :ms,
+  (SELECT virtual FROM pool WHERE id = :pool), 1, 0, 0, 0, 0, 0, 0, 0);
+
+-- name: fold_version!
+INSERT INTO project_version (organization, project, version, document, created_ms)
+VALUES (:organization, :project, :version, :document, :ms);
+
+-- name: fold_project_version!
+UPDATE project SET version = :version, overlap = :overlap, changed_ms = :ms WHERE id = :project;
+
+-- name: fold_overlap!
+-- Another overlap: open tasks may be done now, done ones open again.
+UPDATE task SET overlap = :overlap,
+  status = CASE WHEN status = 'withdrawn' THEN 'withdrawn' WHEN answered >= :overlap THEN 'done' ELSE 'open' END,
+  free = CASE WHEN status = 'withdrawn' THEN 0 ELSE {max}(:overlap - answered - leased, 0) END
+WHERE organization = :organization AND project = :project AND overlap <> :overlap;
+
+-- name: fold_count_done!
+UPDATE project SET done = (SELECT count(*) FROM task t WHERE t.organization = project.organization
+  AND t.project = project.id AND t.status = 'done') WHERE id = :project;
+
+-- name: fold_project_state!
+-- Work that comes back starts at the pool's virtual time, so that nobody saves up a claim while away.
+UPDATE project SET state = :state, changed_ms = :ms,
+  tag = {max}(tag, (SELECT virtual FROM pool WHERE pool.id = project.pool)) WHERE id = :project;
+
+-- name: fold_task!
+INSERT INTO task (organization, project, n, rank, status, free, leased, answered, overlap, round, flagged, priority,
+  created_ms, changed_ms)
+VALUES (:organization, :project, :n, :rank, 'open', :overlap, 0, 0, :overlap, 1, 0, :priority, :ms, :ms);
+
+-- name: fold_payload!
+INSERT INTO payload (organization, project, task, round, salt, record, mapping, external_id)
+VALUES (:organization, :project, :task, :round, :salt, :record, :mapping, :external_id);
+
+-- name: fold_imported!
+UPDATE project SET next_task = next_task + :count, tasks = tasks + :count,
+  tag = CASE WHEN tasks - done > 0 THEN tag ELSE {max}(tag, (SELECT virtual FROM pool WHERE pool.id = project.pool)) END
+WHERE id = :project;
+
+-- name: fold_withdraw!
+UPDATE task SET status = 'withdrawn', free = 0, changed_ms = :ms
+WHERE organization = :organization AND project = :project AND n = :n AND status <> 'withdrawn';
+
+-- name: fold_restore!
+UPDATE task SET status = CASE WHEN answered >= overlap THEN 'done' ELSE 'open' END,
+  free = {max}(overlap - answered - leased, 0), changed_ms = :ms
+WHERE organization = :organization AND project = :project AND n = :n AND status = 'withdrawn';
+
+-- name: fold_rank!
+UPDATE task SET rank = :rank, priority = :priority, changed_ms = :ms
+WHERE organization = :organization AND project = :project AND n = :n;
+
+-- name: fold_unflag!
+UPDATE task SET flagged = 0 WHERE organization = :organization AND project = :project AND n = :n;
+
+-- name: fold_delete_flags!
+DELETE FROM flag WHERE organization = :organization AND project = :project AND task = :n;
+
+-- name: fold_counts!
+-- Recount what bulk changes touched; they are rare, and a sum kept by hand would be one more thing to get wrong.
+UPDATE project SET
+  tasks = tasks - :withdrawn, withdrawn = withdrawn + :withdrawn, done = done + :done, flagged = flagged + :flagged
+WHERE id = :project;
+
+-- name: fold_corrected!
+UPDATE task SET round = round + 1, answered = 0, leased = 0, changed_ms = :ms,
+  status = CASE WHEN status = 'withdrawn' THEN 'withdrawn' ELSE 'open' END,
+  free = CASE WHEN status = 'withdrawn' THEN 0 ELSE overlap END
+WHERE organization = :organization AND project = :project AND n = :n;
+
+-- name: fold_recalled!
+UPDATE assignment SET state = 'recalled', closed_ms = :ms
+WHERE organization = :organization AND project = :project AND task = :n AND state = 'live';
+
+-- name: fold_drop_consensus!
+DELETE FROM consensus WHERE organization = :organization AND project = :project AND task = :n;
+
+-- name: fold_leased!
+INSERT INTO assignment (organization, project, task, id, round, person, member, version, pool, window_n, state,
+  opened_ms, expires_ms, closed_ms, seq, revision, ms, settled)
+VALUES (:organization, :project, :task, :id, :round, :person, :member, :version, :pool, :window_n, 'live',
+  :opened_ms, :expires_ms, 0, 0, 0, -1, 0);
+
+-- name: fold_task_leased!
+UPDATE task SET leased = leased + 1, free = CASE WHEN status = 'open' THEN {max}(overlap - answered - leased - 1, 0) ELSE 0 END
+WHERE organization = :organization AND project = :project AND n = :task;
+
+-- name: fold_task_unleased!
+UPDATE task SET leased = leased - 1, free = CASE WHEN status = 'open' THEN {max}(overlap - answered - leased + 1, 0) ELSE 0 END
+WHERE organization = :organization AND project = :project AND n = :task AND round = :round;
+
+-- name: lapsed_tasks
+SELECT organization, project, task, round FROM assignment WHERE id {in ids} ORDER BY organization, project, task;
+
+-- name: fold_lapsed!
+UPDATE assignment SET state = 'lapsed', closed_ms = :ms WHERE id = :id;
+
+-- name: fold_settled!
+UPDATE assignment SET settled = 1 WHERE id = :id;
+
+-- name: fold_tag!
+UPDATE project SET tag = :tag WHERE organization = :organization AND id = :project;
+
+-- name: fold_virtual!
+UPDATE pool SET virtual = :virtual WHERE id = :id;
+
+-- name: fold_renewed!
+UPDATE assignment SET expires_ms = :expires_ms WHERE id = :id;
+
+-- name: fold_submitted!
+UPDATE assignment SET state = :state, closed_ms = :at, seq = :seq, revision = :revision, ms = :ms, settled = 0
+WHERE id = :id;
+
+-- name: fold_task_answered!
+UPDATE task SET leased = leased - :leased, answered = answered + 1, changed_ms = :at,
+  status = CASE WHEN status = 'open' AND answered + 1 >= overlap THEN 'done' ELSE status END,
+  free = CASE WHEN status = 'open' THEN {max}(overlap - answered - 1 - (leased - :leased), 0) ELSE 0 END
+WHERE organization = :organization AND project = :project AND n = :task;
+
+-- name: fold_task_touched!
+UPDATE task SET changed_ms = :at WHERE organization = :organization AND project = :project AND n = :task;
+
+-- name: fold_submit_counts!
+UPDATE project SET annotations = annotations + :annotations, surplus = surplus + :surplus, done = done + :done,
+  skipped = skipped + :skipped, flagged = flagged + :flagged
+WHERE id = :project;
+
+-- name: fold_tally!
+INSERT INTO tally (organization, project, member, submitted, skipped, ms, last_ms)
+VALUES (:organization, :project, :member, :submitted, :skipped, :ms, :at)
+ON CONFLICT (organization, project, member) DO UPDATE SET submitted = tally.submitted + excluded.submitted,
+  skipped = tally.skipped + excluded.skipped, ms = tally.ms + excluded.ms, last_ms = excluded.last_ms;
+
+-- name: fold_day!
+INSERT INTO day (organization, project, day, annotations) VALUES (:organization, :project, :day, :annotations)
+ON CONFLICT (organization, project, day) DO UPDATE SET annotations = day.annotations + excluded.annotations;
+
+-- name: fold_skipped!
+UPDATE assignment SET state = 'skipped', closed_ms = :at, seq = :seq WHERE id = :id;
+
+-- name: fold_flag!
+INSERT INTO flag (organization, project, task, assignment, member, seq, at_ms)
+VALUES (:organization, :project, :task, :assignment, :member, :seq, :at)
+ON CONFLICT (organization, project, task, assignment) DO UPDATE SET seq = excluded.seq, at_ms = excluded.at_ms;
+
+-- name: fold_task_flagged!
+UPDATE task SET flagged = flagged + 1 WHERE organization = :organization AND project = :project AND n = :task;
+
+-- name: fold_consensus!
+INSERT INTO consensus (organization, project, task, value) VALUES (:organization, :project, :task, :value)
+ON CONFLICT (organization, project, task) DO UPDATE SET value = excluded.value;

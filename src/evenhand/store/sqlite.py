@@ -1,0 +1,171 @@
+"""SQLite: the embedded store. WAL, synchronous=FULL; one writer, readers never wait."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evenhand.core.errors import Broken, Unavailable
+from evenhand.store.driver import Connection, Dialect, Row, load_queries
+
+DIALECT = Dialect(
+    name="sqlite",
+    adapter="sqlite3",
+    tokens={
+        "serial": "INTEGER PRIMARY KEY",
+        "rowless": "WITHOUT ROWID",
+        "max": "max",
+        "lock": "",
+        "lock_task": "",
+        "skip_locked": "",
+    },
+    in_list="IN (SELECT value FROM json_each(:%s))",
+)
+
+PRAGMAS = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA busy_timeout = 10000;
+PRAGMA cache_size = -32768;
+PRAGMA temp_store = MEMORY;
+PRAGMA foreign_keys = ON;
+"""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class SqliteConnection(Connection):
+    """One connection to one file; `path` None is a database in memory."""
+
+    def __init__(self, path: Path | None, queries: Mapping[str, str], readonly: bool = False) -> None:
+        target = (
+            ":memory:"
+            if path is None
+            else f"file:{path.absolute().as_uri()[7:]}{'?mode=ro' if readonly else ''}"
+        )
+        try:
+            self._db = sqlite3.connect(
+                target,
+                uri=path is not None,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=512,
+            )
+            self._db.executescript(PRAGMAS if not readonly else "PRAGMA busy_timeout = 10000;")
+        except sqlite3.DatabaseError as error:
+            raise _translated(error, str(path)) from error
+        self._queries = queries
+        self._cursor = self._db.cursor()
+
+    def tuples(self, query: str, **params: Any) -> list[tuple[Any, ...]]:
+        return self._execute(query, params).fetchall()
+
+    def stream(self, query: str, **params: Any) -> Iterator[tuple[Any, ...]]:
+        cursor = self._db.cursor()
+        try:
+            yield from cursor.execute(self._queries[query], _adapted(params))
+        finally:
+            cursor.close()
+
+    def all(self, query: str, **params: Any) -> list[Row]:
+        cursor = self._execute(query, params)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def run(self, query: str, **params: Any) -> int:
+        return self._execute(query, params).rowcount
+
+    def many(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        try:
+            self._cursor.executemany(self._queries[query], rows)
+        except sqlite3.OperationalError as error:
+            raise _translated(error, query) from error
+
+    def script(self, sql: str) -> None:
+        for statement in _statements(sql):
+            self._db.execute(statement)
+
+    def begin(self) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise _translated(error, "begin") from error
+
+    def begin_read(self) -> None:
+        self._db.execute("BEGIN")
+
+    def commit(self) -> None:
+        try:
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise _translated(error, "commit") from error
+
+    def rollback(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    def savepoint(self) -> None:
+        self._db.execute("SAVEPOINT verb")
+
+    def release(self) -> None:
+        self._db.execute("RELEASE verb")
+
+    def back(self) -> None:
+        self._db.execute("ROLLBACK TO verb")
+        self._db.execute("RELEASE verb")
+
+    def close(self) -> None:
+        self._db.close()
+
+    def backup(self, target: Path) -> None:
+        """Copy the whole database, as of now, beside a live writer."""
+        copy = sqlite3.connect(target)
+        with copy:
+            self._db.backup(copy, pages=2048, sleep=0.005)
+        copy.close()
+
+    def _execute(self, query: str, params: Mapping[str, Any]) -> sqlite3.Cursor:
+        try:
+            return self._cursor.execute(self._queries[query], _adapted(params))
+        except sqlite3.OperationalError as error:
+            raise _translated(error, query) from error
+
+
+def queries() -> dict[str, str]:
+    """Every named query in this dialect."""
+    return load_queries(DIALECT)
+
+
+def _adapted(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Lists go in as JSON text, which `{in name}` unpacks."""
+    return {k: _encode(v).decode() if isinstance(v, list | tuple) else v for k, v in params.items()}
+
+
+def _translated(error: sqlite3.Error, where: str) -> Exception:
+    text = str(error)
+    if "full" in text or "disk I/O" in text:
+        return Unavailable("store.full", f"The disk is full: {text}.", where, "Free some room and try again.")
+    if "locked" in text or "busy" in text:
+        return Unavailable("store.busy", "Another process holds the database.", where, "Stop it, or wait.")
+    if "not a database" in text or "malformed" in text:
+        return Broken("store.broken", f"The database cannot be read: {text}.", where, "Restore a backup.")
+    if "unable to open" in text or "readonly" in text:
+        return Unavailable(
+            "store.open", f"The database cannot be opened: {text}.", where, "Check path and rights."
+        )
+    return error
+
+
+def _statements(sql: str) -> Iterator[str]:
+    statement = ""
+    for line in sql.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        yield statement

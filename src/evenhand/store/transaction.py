@@ -1,0 +1,103 @@
+"""The one write door: `append`. And the one way to read: named queries in one snapshot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from evenhand.core.events import Event, Moment
+from evenhand.store import codec
+from evenhand.store.codec import Placed
+from evenhand.store.driver import Connection, Row
+from evenhand.store.fold import fold
+
+if TYPE_CHECKING:
+    from evenhand.store import Node
+
+
+class Reader:
+    """A snapshot of the store."""
+
+    def __init__(self, db: Connection) -> None:
+        self.db = db
+
+    def one(self, query: str, **params: Any) -> Row | None:
+        """The first row of a named query, or None."""
+        return self.db.one(query, **params)
+
+    def all(self, query: str, **params: Any) -> list[Row]:
+        """All rows of a named query."""
+        return self.db.all(query, **params)
+
+    def tuples(self, query: str, **params: Any) -> list[tuple[Any, ...]]:
+        """All rows of a named query, as tuples."""
+        return self.db.tuples(query, **params)
+
+    def stream(self, query: str, **params: Any) -> Iterator[tuple[Any, ...]]:
+        """The rows of a named query one by one."""
+        return self.db.stream(query, **params)
+
+
+class Transaction(Reader):
+    """A write transaction. What it appended is durable when the lane has committed it, and not before."""
+
+    def __init__(self, db: Connection, node: Node) -> None:
+        super().__init__(db)
+        self.node = node
+
+    def run(self, query: str, **params: Any) -> int:
+        """Run a named statement on a table of the second kind; how many rows it changed."""
+        return self.db.run(query, **params)
+
+    def many(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a named statement on a table of the second kind once for each row."""
+        self.db.many(query, rows)
+
+    def append(self, events: Iterable[Event], at: Moment) -> list[Placed]:
+        """Write these events, in their order, and all that follows from them.
+
+        Each gets the next number of its stream and a time that is not before its stream's newest.
+        Salts are drawn here: they are secrets, not chance.
+        """
+        queue = list(events)
+        if not queue:
+            return []
+        heads = self._heads(sorted({event.stream for event in queue}))
+        seqs = self._seqs(len(queue))
+        placed = [self._place(event, heads, seq, at) for event, seq in zip(queue, seqs, strict=True)]
+        self._write(placed, heads)
+        fold(self.db, placed)
+        return placed
+
+    def _heads(self, streams: list[str]) -> dict[str, tuple[int, int]]:
+        """stream -> (next number, newest time)."""
+        known = {id_: (n, ms) for id_, n, ms in self.tuples("heads", ids=streams)}
+        return {stream: known.get(stream, (0, 0)) for stream in streams}
+
+    def _seqs(self, count: int) -> list[int]:
+        return [seq for (seq,) in self.tuples("next_seqs", count=count)]
+
+    def _place(self, event: Event, heads: dict[str, tuple[int, int]], seq: int, at: Moment) -> Placed:
+        n, newest = heads[event.stream]
+        ms = max(at.ms, newest)
+        heads[event.stream] = (n + 1, ms)
+        count = codec.salts_needed(event)
+        drawn = os.urandom(codec.SALT * count)
+        salts = tuple(drawn[i : i + codec.SALT] for i in range(0, len(drawn), codec.SALT))
+        entry = codec.encode(event, self.node.origin, n, ms, salts)
+        return Placed(event=event, n=n, ms=ms, seq=seq, entry=entry, salts=salts)
+
+    def _write(self, placed: list[Placed], heads: dict[str, tuple[int, int]]) -> None:
+        self.db.many(
+            "put_event",
+            [{"seq": p.seq, "stream": p.event.stream, "n": p.n, "entry": p.entry} for p in placed],
+        )
+        self.db.many(
+            "put_opening",
+            [
+                {"seq": p.seq, "organization": p.event.owner, "body": codec.body(p.event, p.salts)}
+                for p in placed
+            ],
+        )
+        self.db.many("put_head", [{"id": stream, "n": n, "ms": ms} for stream, (n, ms) in heads.items()])
