@@ -48,8 +48,10 @@ export interface WidgetContext {
   change(value: Json | undefined): void;
   /** A text in the reader's language; `{name}` in it is replaced from `args`. */
   text(key: string, args?: { [name: string]: string | number }): string;
-  /** Address on our own origin of the medium in this field. */
+  /** Address on our own origin of the medium in this field; "" when the field holds none of ours. */
   media(field: string): string;
+  /** Draw a field's own view (picture, chat, page, ...) into an empty element. Returns what takes it away. */
+  show(field: string, host: HTMLElement): () => void;
 }
 
 /** A key of the widget, for the page that `?` opens. */
@@ -58,10 +60,18 @@ export interface KeyHelp {
   does: string;
 }
 
+/**
+ * A mounted widget. Its controls work by pointer and by the browser's own keys (Tab, Space, arrows)
+ * without the page; `key` adds the shortcuts that need no focus inside.
+ */
 export interface Widget {
   /** Show this answer (undo, draft from elsewhere, suggestion). Must not call `change`. */
   set(value: Json | undefined): void;
-  /** A key was pressed while this question is the active one. True: used, the page leaves it alone. */
+  /**
+   * A key was pressed while this question is the active one. True: it is the widget's, the page leaves
+   * it alone (also while somebody types into the widget). The widget prevents the default where it must.
+   * Enter is the page's submit, except where a new line is meant. Free for the page: a d f i s u ? [ ].
+   */
   key(event: KeyboardEvent): boolean;
   keys(): KeyHelp[];
   focus(): void;
@@ -76,4 +86,6 @@ export type Mount = (context: WidgetContext) => Widget;
 export interface WidgetModule {
   default: Mount;
   messages: { [language: string]: { [key: string]: string } };
+  /** Names of the fields that the widget draws itself, so that the page does not draw them a second time. */
+  draws?(question: Question): string[];
 }

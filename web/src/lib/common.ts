@@ -1,0 +1,63 @@
+/** Texts that components, field views and both pages share. */
+import { speaker } from "./language.svelte";
+
+const en = {
+  close: "Close",
+  cancel: "Cancel",
+  save: "Save",
+  undo: "Undo",
+  retry: "Try again",
+  loading: "Loading",
+  more: "More",
+  dismiss: "Dismiss",
+  theme: "Theme",
+  "theme.auto": "As the system",
+  "theme.light": "Light",
+  "theme.dark": "Dark",
+  language: "Language",
+  "field.empty": "There is nothing in this field.",
+  "field.media.missing": "This file is not here.",
+  "field.media.remote": "The file lies at another address and is not fetched: {address}",
+  "field.media.failed": "The file cannot be shown.",
+  "field.image.alt": "Image: {field}",
+  "field.image.help": "Zoom with the wheel, two fingers or + and −; move by dragging or with the arrow keys; 0 fits.",
+  "field.image.in": "Zoom in",
+  "field.image.out": "Zoom out",
+  "field.image.fit": "Fit",
+  "field.html.title": "Page: {field}",
+  "field.audio.label": "Sound: {field}",
+  "widget.failed": "This question cannot be shown: its widget did not load.",
+  "widget.missing": "This question cannot be shown: there is no widget for its label type.",
+} as const;
+
+const de: { [key in keyof typeof en]: string } = {
+  close: "Schließen",
+  cancel: "Abbrechen",
+  save: "Speichern",
+  undo: "Rückgängig",
+  retry: "Noch einmal",
+  loading: "Lädt",
+  more: "Mehr",
+  dismiss: "Ausblenden",
+  theme: "Darstellung",
+  "theme.auto": "Wie das System",
+  "theme.light": "Hell",
+  "theme.dark": "Dunkel",
+  language: "Sprache",
+  "field.empty": "Dieses Feld ist leer.",
+  "field.media.missing": "Diese Datei ist nicht vorhanden.",
+  "field.media.remote": "Die Datei liegt an einer anderen Adresse und wird nicht geholt: {address}",
+  "field.media.failed": "Die Datei lässt sich nicht anzeigen.",
+  "field.image.alt": "Bild: {field}",
+  "field.image.help":
+    "Zoomen mit Rad, zwei Fingern oder + und −; verschieben durch Ziehen oder mit den Pfeiltasten; 0 passt ein.",
+  "field.image.in": "Vergrößern",
+  "field.image.out": "Verkleinern",
+  "field.image.fit": "Einpassen",
+  "field.html.title": "Seite: {field}",
+  "field.audio.label": "Ton: {field}",
+  "widget.failed": "Diese Frage lässt sich nicht anzeigen: Ihr Baustein wurde nicht geladen.",
+  "widget.missing": "Diese Frage lässt sich nicht anzeigen: Für ihren Typ gibt es keinen Baustein.",
+};
+
+export const common = speaker({ en, de });

@@ -1,0 +1,107 @@
+/**
+ * The web build: two pages and one ES module per label type, all into src/evenhand/http/assets/.
+ *
+ * `manifest.json` and `widgets.json` tell the server the hashed names. Nothing is inline, so that
+ * the pages run under `script-src 'self'; style-src 'self'`.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import type { Plugin } from "vite";
+import { defineConfig } from "vitest/config";
+
+const web = dirname(fileURLToPath(import.meta.url));
+const labels = resolve(web, "../src/evenhand/labels");
+const server = process.env["EVENHAND_DEV_SERVER"] ?? "http://127.0.0.1:8080";
+
+/** Short name of each label type that has a widget -> its source. */
+function widgetSources(): Record<string, string> {
+  const source = (name: string) => resolve(labels, name, "widget.ts");
+  const found = readdirSync(labels).sort().filter((name) => existsSync(source(name)));
+  return Object.fromEntries(found.map((name) => [name, source(name)]));
+}
+
+/** Writes `widgets.json`: short name of the label type -> file beside it. */
+function widgetIndex(sources: Record<string, string>): Plugin {
+  return {
+    name: "evenhand:widget-index",
+    generateBundle(_options, bundle) {
+      const files: Record<string, string> = {};
+      for (const chunk of Object.values(bundle)) {
+        if (chunk.type !== "chunk" || !chunk.isEntry) continue;
+        const name = Object.keys(sources).find((key) => sources[key] === chunk.facadeModuleId);
+        if (name) files[name] = chunk.fileName;
+      }
+      const missing = Object.keys(sources).filter((name) => !(name in files));
+      if (missing.length) this.error(`No module was built for the widgets of: ${missing.join(", ")}`);
+      this.emitFile({ type: "asset", fileName: "widgets.json", source: JSON.stringify(files, null, 1) });
+    },
+  };
+}
+
+/** Holds the first paint until the page's script has set theme and language: no white flash in the dark. */
+function blockFirstPaint(): Plugin {
+  return {
+    name: "evenhand:block-first-paint",
+    apply: "build",
+    transformIndexHtml: {
+      order: "post",
+      handler: (html) => html.replace(/<script type="module"/g, '<script type="module" blocking="render"'),
+    },
+  };
+}
+
+/** In development the pages live at the addresses that the server gives them. */
+function devAddresses(): Plugin {
+  const page = (path: string) => (path.startsWith("/annotate") ? "/annotate.html" : "/manage.html");
+  return {
+    name: "evenhand:dev-addresses",
+    configureServer(vite) {
+      vite.middlewares.use((request, _response, next) => {
+        const path = (request.url ?? "/").split("?")[0] ?? "/";
+        const ours = /^\/(src|node_modules|harness|@|api|auth|assets|log\/)/.test(path) || path.startsWith("/.");
+        if (!ours && !existsSync(resolve(web, `.${path}`))) request.url = page(path);
+        else if (path === "/") request.url = "/manage.html";
+        next();
+      });
+    },
+  };
+}
+
+export default defineConfig(({ command }) => {
+  const sources = widgetSources();
+  const widgets = Object.fromEntries(Object.entries(sources).map(([name, path]) => [`widget-${name}`, path]));
+  return {
+    root: web,
+    base: command === "build" ? "/assets/" : "/",
+    publicDir: false,
+    plugins: [svelte(), widgetIndex(sources), blockFirstPaint(), devAddresses()],
+    resolve: { alias: { $web: resolve(web, "src") }, ...(process.env["VITEST"] ? { conditions: ["browser"] } : {}) },
+    build: {
+      outDir: resolve(web, "../src/evenhand/http/assets"),
+      emptyOutDir: true,
+      assetsDir: "",
+      assetsInlineLimit: 0,
+      manifest: "manifest.json",
+      license: { fileName: "licenses.md" },
+      modulePreload: { polyfill: false },
+      reportCompressedSize: true,
+      rolldownOptions: {
+        input: { annotate: resolve(web, "annotate.html"), manage: resolve(web, "manage.html"), ...widgets },
+        // Pages call a widget through its exports; without this the bundler may drop them as unused.
+        preserveEntrySignatures: "exports-only" as const,
+      },
+    },
+    server: {
+      host: "127.0.0.1",
+      fs: { allow: [resolve(web, "..")] },
+      proxy: Object.fromEntries(["/api", "/assets", "/auth", "/log/"].map((path) => [path, server])),
+    },
+    test: {
+      environment: "happy-dom",
+      include: ["web/src/**/*.test.ts", "src/evenhand/labels/*/*.test.ts"],
+      dir: resolve(web, ".."),
+    },
+  };
+});
