@@ -31,5 +31,7 @@ def find(name: str) -> type[LabelType[Any]]:
     matches = [kind for kind in types.values() if kind.name == name]
     if not matches:
         known = ", ".join(sorted({kind.name for kind in types.values()}))
-        raise Invalid("question.unknown-type", f"There is no label type {name!r}.", "type", f"Take one of: {known}.")
+        raise Invalid(
+            "question.unknown-type", f"There is no label type {name!r}.", "type", f"Take one of: {known}."
+        )
     return max(matches, key=lambda kind: int(kind.id.rpartition("/")[2]))

@@ -1,0 +1,250 @@
+"""Boxes: rectangles in an image, each with a label."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, ClassVar, Self
+
+import msgspec
+from msgspec import Meta
+
+from evenhand.core.errors import Invalid
+from evenhand.core.label import BoxElement, Combined, Element, Flag, Json, LabelType
+from evenhand.labels.box.geometry import Boxed, overlap, pairable
+from evenhand.labels.options import Options, complete, one_of, positions
+from evenhand.labels.reading import (
+    ImageField,
+    elements_of,
+    first_field,
+    form,
+    listed,
+    plain,
+    read_answer,
+    read_config,
+    require_field,
+    shortest,
+    shown,
+)
+
+Boxes = tuple[Boxed, ...]
+"""Sorted, none twice."""
+
+MATCH = 0.5
+"""Two boxes mean the same thing from this overlap on (Everingham et al. 2010, 10.1007/s11263-009-0275-4)."""
+
+FARTHEST = 1e7
+"""Pixels. Larger images do not exist, and larger numbers lose their decimals."""
+
+MOST_BOXES = 1_000
+"""In one answer. Comparing two answers looks at all pairs."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The configuration of boxes."""
+
+    field: Annotated[ImageField, Meta(title="Image", description="Field whose image the boxes are drawn on")]
+    labels: Annotated[
+        Options,
+        Meta(
+            title="Labels",
+            description="What a box can be around",
+            min_length=1,
+            extra_json_schema={"format": "choices"},
+        ),
+    ]
+    rotation: Annotated[bool, Meta(title="Rotation", description="Boxes can be turned")] = False
+    min_size: Annotated[
+        float, Meta(title="Smallest side", description="Pixels; smaller boxes are refused", ge=0, le=10_000)
+    ] = 1.0
+
+
+@dataclass(frozen=True)
+class Box(LabelType[Boxes]):
+    """Labelled rectangles in an image, in pixels after EXIF orientation, rounded to 2 decimals."""
+
+    settings: Config
+
+    id: ClassVar[str] = "box/1"
+    name: ClassVar[str] = "box"
+    title: ClassVar[str] = "Boxes"
+    flag: ClassVar[Flag | None] = Flag(option="--boxes", metavar="A,B", help="Draw boxes around these")
+    example_config: ClassVar[Mapping[str, Json]] = {
+        "field": "image",
+        "labels": ["cat", {"name": "Dog", "id": "dog", "key": "d"}],
+        "rotation": True,
+    }
+
+    @classmethod
+    def config_schema(cls) -> dict[str, Json]:
+        return form(Config)
+
+    @classmethod
+    def configure(cls, config: Mapping[str, Json], fields: Mapping[str, str]) -> Self:
+        settings = read_config(Config, config)
+        require_field(fields, settings.field, ("image",), "field")
+        return cls(msgspec.structs.replace(settings, labels=complete(settings.labels, "labels")))
+
+    @classmethod
+    def from_flag(cls, value: str, fields: Mapping[str, str]) -> Mapping[str, Json]:
+        return {"field": first_field(fields, ("image",)), "labels": listed(value)}
+
+    def config(self) -> dict[str, Json]:
+        return {**plain(self.settings), "min_size": shortest(self.settings.min_size)}
+
+    @cached_property
+    def _position(self) -> dict[str, int]:
+        return positions(self.settings.labels)
+
+    def parse(self, raw: Json, data: Mapping[str, Json]) -> Boxes:
+        boxes = read_answer(Boxes, raw)
+        if len(boxes) > MOST_BOXES:
+            raise Invalid("answer.too-many", f"More than {MOST_BOXES} boxes.", "", "Send fewer.")
+        size = _size(data.get(self.settings.field))
+        kept: dict[Boxed, None] = {}
+        for i, box in enumerate(boxes):
+            rounded = self._checked(box, size, f"[{i}]")
+            if rounded in kept:
+                raise Invalid("answer.duplicate", "This box is there twice.", f"[{i}]", "Send it once.")
+            kept[rounded] = None
+        return tuple(sorted(kept))
+
+    def _checked(self, box: Boxed, size: tuple[float, float], where: str) -> Boxed:
+        """The box, rounded, once every number and the label are found to fit."""
+        for key in ("x", "y", "width", "height"):
+            if not -FARTHEST <= getattr(box, key) <= FARTHEST:  # NaN fails this too
+                raise Invalid(
+                    "answer.not-a-place", "This is no place in an image.", f"{where}.{key}", "Send pixels."
+                )
+        if not -360 <= box.rotation <= 360 or (box.rotation and not self.settings.rotation):
+            reason = "Boxes of this question are not turned this way."
+            raise Invalid(
+                "answer.rotation", reason, f"{where}.rotation", "Send 0, or -360 to 360 where allowed."
+            )
+        if box.label not in self._position:
+            reason = f"{shown(box.label)} is none of the labels."
+            raise Invalid("answer.unknown-label", reason, f"{where}.label", "Send the id of a label.")
+        rounded = _rounded(box)
+        self._check_size(rounded, where)
+        _check_inside(rounded, size, where)
+        return rounded
+
+    def _check_size(self, box: Boxed, where: str) -> None:
+        smallest = max(
+            round(self.settings.min_size - 0.01, 2), 0.01
+        )  # rounding two edges can take a hundredth
+        for key in ("width", "height"):
+            if getattr(box, key) < smallest:
+                reason = f"The box is smaller than {self.settings.min_size:g} pixels."
+                raise Invalid("answer.too-small", reason, f"{where}.{key}", "Draw it larger.")
+
+    def dump(self, value: Boxes) -> Json:
+        return [_dumped(box) for box in value]
+
+    def schema(self) -> dict[str, Json]:
+        number = {"type": "number", "minimum": -FARTHEST, "maximum": FARTHEST}
+        turn = {"type": "number", "minimum": -360, "maximum": 360} if self.settings.rotation else {"const": 0}
+        place = {"x": number, "y": number, "width": number, "height": number, "label": one_of(self._position)}
+        box = {"type": "object", "properties": {**place, "rotation": turn}, "required": list(place)}
+        return {"type": "array", "items": {**box, "additionalProperties": False}, "maxItems": MOST_BOXES}
+
+    def distance(self, a: Boxes, b: Boxes) -> float:
+        """1 - F1 of the most boxes that pair up with the same label and an overlap of `MATCH`."""
+        if a == b:
+            return 0.0
+        links = [[j for j, other in enumerate(b) if _same(box, other)] for box in a]
+        return 1.0 - 2 * pairable(links) / (len(a) + len(b))
+
+    def elements(self, value: Boxes) -> tuple[Element, ...]:
+        return tuple(BoxElement(field=self.settings.field, **msgspec.structs.asdict(box)) for box in value)
+
+    def from_elements(self, elements: Sequence[Element], data: Mapping[str, Json]) -> Boxes:
+        found = elements_of(BoxElement, elements)
+        for i, element in enumerate(found):
+            if element.field != self.settings.field:
+                raise Invalid("elements.field", f"This box is of {shown(element.field)}.", f"[{i}].field")
+        keys = Boxed.__struct_fields__
+        return self.parse([{key: getattr(element, key) for key in keys} for element in found], data)
+
+    def examples(self) -> tuple[tuple[Mapping[str, Json], Boxes], ...]:
+        side = max(40.0, math.ceil(self.settings.min_size))
+        data = {self.settings.field: {"blob": "", "width": int(side * 4), "height": int(side * 3)}}
+        labels = list(self._position)
+        one = Boxed(0.0, side / 4, side, side, labels[0])
+        two = Boxed(side * 2, side, side * 1.5, side, labels[-1], 30.0 if self.settings.rotation else 0.0)
+        return ((data, ()), (data, (one,)), (data, (one, two)))
+
+    def combine(self, values: Sequence[Boxes]) -> Combined[Boxes]:
+        """Boxes that more than half drew: those overlapping by `MATCH` are gathered, edges averaged."""
+        clusters: list[dict[int, Boxed]] = []  # position of the answer -> its box
+        for who, boxes in enumerate(values):
+            for box in boxes:
+                _gather(clusters, who, box)
+        kept = (list(cluster.values()) for cluster in clusters if 2 * len(cluster) > len(values))
+        value = tuple(sorted({_middle(boxes) for boxes in kept}))
+        return Combined(value=value, confidence=self.support(value, values), method="cluster")
+
+
+def _size(image: Json) -> tuple[float, float]:
+    """Width and height in pixels; without bound where the task does not tell them."""
+    if not isinstance(image, dict):
+        return (math.inf, math.inf)
+    sides = (image.get("width"), image.get("height"))
+    width, height = (side if isinstance(side, int | float) and side > 0 else math.inf for side in sides)
+    return (width, height)
+
+
+def _rounded(box: Boxed) -> Boxed:
+    """Edges, not sides, are rounded, so that a box that ends at the edge of the image still does."""
+    x, y = round(box.x, 2) + 0.0, round(box.y, 2) + 0.0  # + 0.0 turns -0.0 into 0.0
+    width = round(round(box.x + box.width, 2) - x, 2)
+    height = round(round(box.y + box.height, 2) - y, 2)
+    return Boxed(x, y, width, height, box.label, round(box.rotation % 360, 2) % 360)
+
+
+def _check_inside(box: Boxed, size: tuple[float, float], where: str) -> None:
+    """An upright box lies in the image; of a turned one only the centre must, for corners may stick out."""
+    (cx, cy), (width, height) = box.centre, size
+    turned = bool(box.rotation)
+    across = 0 <= cx <= width if turned else box.x >= 0 and round(box.x + box.width, 2) <= width
+    down = 0 <= cy <= height if turned else box.y >= 0 and round(box.y + box.height, 2) <= height
+    for inside, place, side in ((across, box.x, "x"), (down, box.y, "y")):
+        if not inside:
+            key = side if turned or place < 0 else {"x": "width", "y": "height"}[side]
+            reason = f"The box lies outside the image ({width:g} x {height:g} pixels)."
+            raise Invalid("answer.outside", reason, f"{where}.{key}", "Move or shrink it.")
+
+
+def _dumped(box: Boxed) -> Json:
+    place = {key: shortest(getattr(box, key)) for key in ("x", "y", "width", "height")}
+    return {**place, "label": box.label, **({"rotation": shortest(box.rotation)} if box.rotation else {})}
+
+
+def _same(a: Boxed, b: Boxed) -> bool:
+    return a.label == b.label and overlap(a, b) >= MATCH
+
+
+def _gather(clusters: list[dict[int, Boxed]], who: int, box: Boxed) -> None:
+    """Put a box to the cluster that it overlaps most and where this person has none yet, or alone."""
+    best, most = None, 0.0
+    for cluster in clusters:
+        first = next(iter(cluster.values()))
+        shared = overlap(first, box) if who not in cluster and first.label == box.label else 0.0
+        if shared >= MATCH and shared > most:
+            best, most = cluster, shared
+    if best is None:
+        clusters.append({who: box})
+    else:
+        best[who] = box
+
+
+def _middle(boxes: list[Boxed]) -> Boxed:
+    """The box with the mean edges; of turned boxes, whose angles do not average, the most central one."""
+    if any(box.rotation for box in boxes):
+        return max(boxes, key=lambda box: sum(overlap(box, other) for other in boxes))
+    n = len(boxes)
+    left, top = sum(b.x for b in boxes) / n, sum(b.y for b in boxes) / n
+    right, bottom = sum(b.x + b.width for b in boxes) / n, sum(b.y + b.height for b in boxes) / n
+    return _rounded(Boxed(left, top, right - left, bottom - top, boxes[0].label))
