@@ -1,4 +1,4 @@
-"""Which questions are asked: the vectors that the annotator's page reads too (web/src/annotate/conditions.test.ts)."""
+"""Which questions are asked: the vectors that web/src/annotate/conditions.test.ts reads too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from evenhand.core.project import Question, asked
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "conditions.json").read_text("utf-8"))["vectors"]
+FILE = Path(__file__).parents[1] / "vectors" / "conditions.json"
+VECTORS = json.loads(FILE.read_text("utf-8"))["vectors"]
 
 
 def question(raw: dict[str, Any]) -> Question:
