@@ -100,6 +100,12 @@ export default defineConfig(({ command }) => {
     },
     test: {
       environment: "happy-dom",
+      // A test reaches nothing outside, and says nothing about what it did not load.
+      environmentOptions: {
+        happyDOM: {
+          settings: { handleDisabledFileLoadingAsSuccess: true, disableJavaScriptFileLoading: true, disableCSSFileLoading: true },
+        },
+      },
       include: ["web/src/**/*.test.ts", "src/evenhand/labels/*/*.test.ts"],
       dir: resolve(web, ".."),
     },
