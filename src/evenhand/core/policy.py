@@ -28,6 +28,9 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     operator: bool = False  # of the node: creates organizations, reads none of their data
     memberships: tuple[Membership, ...] = ()  # active ones only
     scopes: frozenset[str] = SCOPES  # of the API key; all with a session
+    bound: str = (
+        ""  # the one organization that the API key is for; "" with a session, or a key for all of them
+    )
 
     def membership(self, organization: str) -> Membership | None:
         """What the actor is in this organization, or None."""
@@ -35,6 +38,11 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Predicate = Callable[[Actor, Membership | None], bool]
+
+
+def anyone(actor: Actor, membership: Membership | None) -> bool:
+    """Whoever is signed in: what is asked for is the caller's own."""
+    return True
 
 
 def is_member(actor: Actor, membership: Membership | None) -> bool:
@@ -80,8 +88,10 @@ PERMISSIONS: dict[str, Rule] = {
     "member.list": Rule("read", sees_all_answers),
     "member.manage": Rule("manage", manages),
     "member.own": Rule("manage", owns),
+    "invite.list": Rule("read", manages),
     "invite.manage": Rule("manage", manages),
-    "key.manage": Rule("manage", is_member),
+    "key.list": Rule("read", anyone),
+    "key.manage": Rule("manage", anyone),
     "project.list": Rule("read", is_member),
     "project.create": Rule("manage", manages),
     "project.read": Rule("read", sees_all_answers),
