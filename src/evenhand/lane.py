@@ -152,8 +152,8 @@ class Lane:
         db = self.store.writer
         db.begin()
         try:
-            tx = Transaction(db, self._node)
             at = Moment(ms=self._clock(), chance=os.urandom(32))
+            tx = Transaction(db, self._node, self.store.hints, at.ms)
             for verb, neighbours in groupby(items, key=lambda item: item.verb):
                 _run_neighbours(tx, at, verb, list(neighbours))
             db.commit()

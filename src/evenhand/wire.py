@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from evenhand.core.project import Document, Order, When
+from evenhand.core.receipt import Receipt
 
 T = TypeVar("T")
 
@@ -462,35 +463,9 @@ class Submission(Request, frozen=True, kw_only=True):
     revision: int | None = None  # for a correction: the revision that it replaces; another one in force: 409
 
 
-class Opening(Wire, frozen=True, kw_only=True):
-    """Shows one committed field: SHA-256 over (docs/spec/ledger.md) gives the commitment in the entry."""
-
-    field: str
-    salt: str  # base64url, 32 bytes
-    value: str  # the bytes committed to, as UTF-8
-
-
-class Promise(Wire, frozen=True, kw_only=True):
-    """The node's signed word that the leaf will be in the log by `deadline`."""
-
-    deadline: int  # milliseconds UTC
-    index: int  # of the leaf in its group
-    size: int  # of the group
-    path: list[str]  # base64
-    signature: str  # base64, Ed25519
-
-
-class Receipt(Wire, frozen=True, kw_only=True):
-    origin: str
-    stream: str
-    n: int
-    entry: str  # base64 of the entry's bytes
-    leaf: str  # base64 of SHA-256(0x00 || entry)
-    openings: list[Opening]
-    promise: Promise
-
-
 class Submitted(Wire, frozen=True, kw_only=True):
+    """What `submit` gives: the answers are durable, and the receipt says so."""
+
     assignment_id: str
     state: Literal["submitted", "surplus"]
     revision: int

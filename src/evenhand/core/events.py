@@ -140,15 +140,14 @@ class TasksImported(Event, frozen=True, kw_only=True):
 
     KIND = "tasks-imported"
     PUBLIC = ("first",)
-    LOCAL = ("mapping", "keys", "externals", "priorities")
+    LOCAL = ("mapping", "externals", "priorities")
     BULK = True
 
     first: int  # number of the first task, from 1
     rows: tuple[bytes, ...]  # the records as received
     mapping: bytes = b"{}"  # JSON: key of the source -> key of the record
-    keys: tuple[bytes, ...] = ()  # 17 bytes each: what the row is known by, so that no row comes in twice
-    externals: tuple[str | None, ...] = ()  # external ids
-    priorities: tuple[int, ...] = ()
+    externals: tuple[str | None, ...] = ()  # external ids; empty: none has one
+    priorities: tuple[int, ...] = ()  # empty: all 0
 
 
 class TasksChanged(Event, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -11,8 +12,6 @@ import msgspec
 from evenhand.core.errors import Invalid
 from evenhand.core.project import RESERVED, Order
 from evenhand.core.record import check, rename
-
-KEY = 17  # bytes of a row's key: one for its kind, sixteen of a digest
 
 MAX_PRIORITY = 1_000_000
 _SPREAD = 1 << 40  # more tasks than a project can have
@@ -83,17 +82,21 @@ def read_record(record: bytes, mapping: Mapping[str, str]) -> Read:
     return Read(record, external, priority, hashlib.blake2b(known_by, digest_size=16).digest())
 
 
-def key_of(read: Read, occurrence: int) -> bytes:
+def key_of(read: Read, occurrence: int) -> str:
     """What the row is known by: its external id, or its bytes and the number of its occurrence.
 
     The same file imported twice has the same keys, so that its rows come in once.
     """
     if read.external_id is not None:
-        return b"e" + read.digest
+        return "e" + _text(read.digest)
     if occurrence == 0:
-        return b"r" + read.digest
+        return "r" + _text(read.digest)
     again = hashlib.blake2b(read.digest + occurrence.to_bytes(8, "big"), digest_size=16).digest()
-    return b"r" + again
+    return "r" + _text(again)
+
+
+def _text(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
 
 
 def split(record: bytes, mapping: bytes) -> tuple[dict[str, msgspec.Raw], dict[str, msgspec.Raw]]:

@@ -18,6 +18,10 @@ __all__ = ["Node", "Reader", "Store", "Transaction", "open_store"]
 
 READERS = 8  # read connections kept open
 
+DONE = """
+CREATE TABLE IF NOT EXISTS migration (number BIGINT PRIMARY KEY, name TEXT NOT NULL, at_ms BIGINT NOT NULL);
+"""
+
 
 class Node(Protocol):
     """What the verbs need to know of the node that they run on."""
@@ -135,9 +139,7 @@ def _migrate(store: Store, url: str) -> None:
     db = store.writer
     known = migrations(store.dialect)
     db.begin()
-    db.script(
-        "CREATE TABLE IF NOT EXISTS migration (number BIGINT PRIMARY KEY, name TEXT NOT NULL, at_ms BIGINT NOT NULL);"
-    )
+    db.script(DONE)
     done = {number for (number,) in db.tuples("migrations_done")}
     db.commit()
     newest = known[-1][0]
@@ -159,7 +161,7 @@ def _migrate(store: Store, url: str) -> None:
 
 
 def _backup_before(db: Connection, url: str, number: int) -> None:
-    """A copy beside the file. PostgreSQL runs each migration in one transaction, and its own backups apply."""
+    """A copy beside the file. On PostgreSQL a migration is one transaction, and its own backups apply."""
     from evenhand.store.sqlite import SqliteConnection
 
     if isinstance(db, SqliteConnection) and url.startswith("sqlite:///"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -39,7 +39,9 @@ def load_queries(dialect: Dialect) -> dict[str, str]:
     for page in sorted(folder.iterdir(), key=lambda path: path.name):
         if page.name.endswith(others):
             continue
-        queries = aiosql.from_str(dialect.render(page.read_text(encoding="utf-8")), dialect.adapter)
+        queries = aiosql.from_str(
+            dialect.render(page.read_text(encoding="utf-8")), dialect.adapter, mandatory_parameters=False
+        )
         for name in queries.available_queries:
             if not name.endswith("_cursor"):
                 found[name] = getattr(queries, name).sql
@@ -69,10 +71,6 @@ class Connection(ABC):
         """All rows of the named query, as tuples (the fast way)."""
 
     @abstractmethod
-    def stream(self, query: str, **params: Any) -> Iterator[tuple[Any, ...]]:
-        """The rows of the named query one by one, in constant memory."""
-
-    @abstractmethod
     def all(self, query: str, **params: Any) -> list[Row]:
         """All rows of the named query."""
 
@@ -83,6 +81,10 @@ class Connection(ABC):
     @abstractmethod
     def many(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run a named statement once for each row, in their order."""
+
+    @abstractmethod
+    def bulk(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Put many rows into a table, the fastest way that the database has."""
 
     @abstractmethod
     def script(self, sql: str) -> None:

@@ -91,8 +91,28 @@ def _versions(db: Connection, placed: list[Placed]) -> None:
             overlap=document.overlap,
             ms=p.ms,
         )
-        if event.version > 1 and db.run("fold_overlap", **keys, overlap=document.overlap):
-            db.run("fold_count_done", project=event.stream)
+        if event.version > 1:
+            _follow_rules(db, keys, event.version, document)
+
+
+def _follow_rules(db: Connection, keys: dict[str, str], version: int, document: Document) -> None:
+    """Another overlap or order changes the tasks that are there."""
+    if db.run("fold_overlap", **keys, overlap=document.overlap):
+        db.run("fold_count_done", project=keys["project"])
+    before = db.one("document", **keys, version=version - 1)
+    if before is not None and _document(before["document"]).order != document.order:
+        _rank_again(db, keys, document)
+
+
+def _rank_again(db: Connection, keys: dict[str, str], document: Document) -> None:
+    project = db.one("project_order", project=keys["project"])
+    assert project is not None, "its version was just written"
+    rows, last = db.tuples("task_priorities", **keys, after=0, limit=5000), 0
+    while rows:
+        last = rows[-1][0]
+        ranks = [(n, priority, rank_of(document.order, n, priority, project["seed"])) for n, priority in rows]
+        db.many("fold_reorder", [{**keys, "n": n, "rank": rank} for n, _, rank in ranks])
+        rows = db.tuples("task_priorities", **keys, after=last, limit=5000)
 
 
 def _states(db: Connection, placed: list[Placed]) -> None:
@@ -101,41 +121,49 @@ def _states(db: Connection, placed: list[Placed]) -> None:
         db.run("fold_project_state", project=event.stream, state=event.state, ms=p.ms)
 
 
+TASK = (
+    "organization",
+    "project",
+    "n",
+    "rank",
+    "status",
+    "free",
+    "leased",
+    "answered",
+    "overlap",
+    "round",
+    "flagged",
+    "priority",
+    "created_ms",
+    "changed_ms",
+)
+PAYLOAD = ("organization", "project", "task", "round", "salt", "record", "mapping", "external_id")
+
+
 def _imported(db: Connection, placed: list[Placed]) -> None:
     for p in placed:
         event = cast(ev.TasksImported, p.event)
         project = db.one("project_order", project=event.stream)
         assert project is not None, "an import follows its project"
-        common = {"organization": event.owner, "project": event.stream}
-        order = _document(project["document"]).order
-        tasks, payloads = [], []
-        for i, record in enumerate(event.rows):
-            n, priority = event.first + i, event.priorities[i] if event.priorities else 0
-            rank = rank_of(order, n, priority, project["seed"])
-            tasks.append(
-                {
-                    **common,
-                    "n": n,
-                    "rank": rank,
-                    "overlap": project["overlap"],
-                    "priority": priority,
-                    "ms": p.ms,
-                }
-            )
-            external = event.externals[i] if event.externals else None
-            payloads.append(
-                {
-                    **common,
-                    "task": n,
-                    "round": 1,
-                    "salt": p.salts[i],
-                    "record": record,
-                    "mapping": event.mapping,
-                    "external_id": external,
-                }
-            )
-        db.many("fold_task", tasks)
-        db.many("fold_payload", payloads)
+        order, overlap, seed = _document(project["document"]).order, project["overlap"], project["seed"]
+        numbers = range(event.first, event.first + len(event.rows))
+        priorities = event.priorities or (0,) * len(event.rows)
+        keys = (event.owner, event.stream)
+        db.bulk(
+            "task",
+            TASK,
+            [
+                (*keys, n, rank_of(order, n, k, seed), "open", overlap, 0, 0, overlap, 1, 0, k, p.ms, p.ms)
+                for n, k in zip(numbers, priorities, strict=True)
+            ],
+        )
+        externals = event.externals or (None,) * len(event.rows)
+        rows = zip(numbers, p.salts, event.rows, externals, strict=True)
+        db.bulk(
+            "payload",
+            PAYLOAD,
+            [(*keys, n, 1, salt, record, event.mapping, name) for n, salt, record, name in rows],
+        )
         db.run("fold_imported", project=event.stream, count=len(event.rows))
 
 

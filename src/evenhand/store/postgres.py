@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -40,12 +40,6 @@ class PostgresConnection(Connection):
     def tuples(self, query: str, **params: Any) -> list[tuple[Any, ...]]:
         return self._execute(query, params).fetchall()
 
-    def stream(self, query: str, **params: Any) -> Iterator[tuple[Any, ...]]:
-        with self._db.cursor(name="stream", binary=True) as cursor:  # type: ignore[call-overload]  # psycopg takes both
-            cursor.itersize = 5000
-            cursor.execute(self._queries[query], _adapted(params))
-            yield from cursor
-
     def all(self, query: str, **params: Any) -> list[Row]:
         cursor = self._execute(query, params)
         names = [column.name for column in cursor.description or ()]
@@ -57,6 +51,14 @@ class PostgresConnection(Connection):
     def many(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
         try:
             self._cursor.executemany(self._queries[query], rows)
+        except (psycopg.OperationalError, errors.DiskFull) as error:
+            raise _translated(error) from error
+
+    def bulk(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        try:
+            with self._cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:  # type: ignore[arg-type]  # names of ours
+                for row in rows:
+                    copy.write_row(row)
         except (psycopg.OperationalError, errors.DiskFull) as error:
             raise _translated(error) from error
 

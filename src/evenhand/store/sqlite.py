@@ -64,13 +64,6 @@ class SqliteConnection(Connection):
     def tuples(self, query: str, **params: Any) -> list[tuple[Any, ...]]:
         return self._execute(query, params).fetchall()
 
-    def stream(self, query: str, **params: Any) -> Iterator[tuple[Any, ...]]:
-        cursor = self._db.cursor()
-        try:
-            yield from cursor.execute(self._queries[query], _adapted(params))
-        finally:
-            cursor.close()
-
     def all(self, query: str, **params: Any) -> list[Row]:
         cursor = self._execute(query, params)
         names = [column[0] for column in cursor.description]
@@ -84,6 +77,13 @@ class SqliteConnection(Connection):
             self._cursor.executemany(self._queries[query], rows)
         except sqlite3.OperationalError as error:
             raise _translated(error, query) from error
+
+    def bulk(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        marks = ", ".join("?" * len(columns))
+        try:
+            self._cursor.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+        except sqlite3.OperationalError as error:
+            raise _translated(error, table) from error
 
     def script(self, sql: str) -> None:
         for statement in _statements(sql):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from evenhand.core.events import Event, Moment
@@ -34,17 +34,17 @@ class Reader:
         """All rows of a named query, as tuples."""
         return self.db.tuples(query, **params)
 
-    def stream(self, query: str, **params: Any) -> Iterator[tuple[Any, ...]]:
-        """The rows of a named query one by one."""
-        return self.db.stream(query, **params)
-
 
 class Transaction(Reader):
     """A write transaction. What it appended is durable when the lane has committed it, and not before."""
 
-    def __init__(self, db: Connection, node: Node) -> None:
+    def __init__(
+        self, db: Connection, node: Node, hints: dict[tuple[str, str], tuple[int, int]], now: int
+    ) -> None:
         super().__init__(db)
         self.node = node
+        self.hints = hints  # (project, person) -> (rank that they have got to, when we looked from the start)
+        self.now = now  # ms; for the hints, which no decision is recorded from
 
     def run(self, query: str, **params: Any) -> int:
         """Run a named statement on a table of the second kind; how many rows it changed."""
@@ -53,6 +53,10 @@ class Transaction(Reader):
     def many(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run a named statement on a table of the second kind once for each row."""
         self.db.many(query, rows)
+
+    def bulk(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Put many rows into a table of the second kind."""
+        self.db.bulk(table, columns, rows)
 
     def append(self, events: Iterable[Event], at: Moment) -> list[Placed]:
         """Write these events, in their order, and all that follows from them.

@@ -204,7 +204,7 @@ CREATE INDEX payload_external ON payload (organization, project, external_id) WH
 CREATE TABLE known (
   organization TEXT NOT NULL,
   project TEXT NOT NULL,
-  key BYTEA NOT NULL,
+  key TEXT NOT NULL,
   task BIGINT NOT NULL,
   import TEXT NOT NULL,      -- the import that saw it last: a second sight in one import is a second occurrence
   PRIMARY KEY (organization, project, key)

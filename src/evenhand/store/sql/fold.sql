@@ -42,11 +42,6 @@ UPDATE project SET done = (SELECT count(*) FROM task t WHERE t.organization = pr
 UPDATE project SET state = :state, changed_ms = :ms,
   tag = {max}(tag, (SELECT virtual FROM pool WHERE pool.id = project.pool)) WHERE id = :project;
 
--- name: fold_task!
-INSERT INTO task (organization, project, n, rank, status, free, leased, answered, overlap, round, flagged, priority,
-  created_ms, changed_ms)
-VALUES (:organization, :project, :n, :rank, 'open', :overlap, 0, 0, :overlap, 1, 0, :priority, :ms, :ms);
-
 -- name: fold_payload!
 INSERT INTO payload (organization, project, task, round, salt, record, mapping, external_id)
 VALUES (:organization, :project, :task, :round, :salt, :record, :mapping, :external_id);
@@ -168,3 +163,10 @@ UPDATE task SET flagged = flagged + 1 WHERE organization = :organization AND pro
 -- name: fold_consensus!
 INSERT INTO consensus (organization, project, task, value) VALUES (:organization, :project, :task, :value)
 ON CONFLICT (organization, project, task) DO UPDATE SET value = excluded.value;
+
+-- name: task_priorities
+SELECT n, priority FROM task WHERE organization = :organization AND project = :project AND n > :after
+ORDER BY n LIMIT :limit;
+
+-- name: fold_reorder!
+UPDATE task SET rank = :rank WHERE organization = :organization AND project = :project AND n = :n;

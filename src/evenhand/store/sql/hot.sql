@@ -42,7 +42,7 @@ WHERE organization = :organization AND project = :project AND free > 0 AND rank 
 ORDER BY rank LIMIT :limit {skip_locked};
 
 -- name: seen_tasks
-SELECT a.person, a.task FROM assignment a
+SELECT a.person, a.task, a.round FROM assignment a
 WHERE a.organization = :organization AND a.project = :project AND a.task {in tasks} AND a.person {in persons}
   AND a.state <> 'lapsed';
 
@@ -56,9 +56,8 @@ WHERE t.organization = :organization AND t.project = :project AND t.free > 0 AND
 ORDER BY t.rank LIMIT :limit {skip_locked};
 
 -- name: payloads
-SELECT task, record, mapping FROM payload
-WHERE organization = :organization AND project = :project AND task {in tasks}
-ORDER BY task, round;
+SELECT task, round, record, mapping FROM payload
+WHERE organization = :organization AND project = :project AND task {in tasks};
 
 -- name: document
 SELECT document FROM project_version

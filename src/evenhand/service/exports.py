@@ -1,0 +1,331 @@
+"""Export: a folder with data files, a manifest and a README; written by a job, whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evenhand import __version__, formats, wire
+from evenhand.core import merkle
+from evenhand.core.errors import EvenhandError, Missing, Refused
+from evenhand.core.events import Moment, Released
+from evenhand.core.intake import split
+from evenhand.core.policy import Actor
+from evenhand.core.project import Document, Form
+from evenhand.core.release import (
+    Loss,
+    Manifest,
+    ReleasedAnnotation,
+    ReleasedAnswer,
+    ReleasedFile,
+    ReleasedQuestion,
+    ReleasedReceipt,
+    ReleasedTask,
+    ReleaseSchema,
+    Survey,
+    dump_manifest,
+    readme,
+)
+from evenhand.lane import Lane
+from evenhand.service.ids import new_id
+from evenhand.service.view import decode_json, encode_json, form_of, project_row, task_id, when
+from evenhand.store import Reader, Transaction
+from evenhand.store.codec import answers_of
+
+CHUNK = 2_000  # tasks read at once
+
+_consensus = msgspec.json.Decoder(dict[str, ReleasedAnswer]).decode
+_encode = msgspec.json.Encoder().encode
+_EMPTY = msgspec.Raw(b"{}")
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What an export was asked for."""
+
+    format: str
+    since: str | None = None
+    accept_loss: bool = False
+    options: dict[str, Any] = {}
+
+
+_settings = msgspec.json.Decoder(Settings).decode
+
+
+def start(tx: Transaction, at: Moment, actor: Actor, project: str, request: wire.NewExport) -> wire.Export:
+    """Begin an export; `run` writes it."""
+    row = project_row(tx, actor, project, "export.manage")
+    formats.write_options(formats.find(request.format), request.options)
+    if request.since is not None and _row(tx, actor, request.since)["project"] != project:
+        raise Missing("not-found", "There is no such export of this project.", "since")
+    id_ = new_id("exp")
+    settings = Settings(request.format, request.since, request.accept_loss, request.options)
+    tx.run(
+        "put_export",
+        organization=row["organization"],
+        project=project,
+        id=id_,
+        settings=encode_json(settings),
+        total=row["tasks"],
+        at=at.ms,
+    )
+    return get(tx, actor, id_)
+
+
+def _row(reader: Reader, actor: Actor, export: str) -> dict[str, Any]:
+    row = reader.one("export", id=export)
+    if row is None:
+        raise Missing("not-found", "There is no such export, or you may not see it.", export)
+    project_row(reader, actor, row["project"], "export.manage")
+    return row
+
+
+def get(reader: Reader, actor: Actor, export: str) -> wire.Export:
+    """How far an export is, and its files when it is done."""
+    return _wire(_row(reader, actor, export))
+
+
+def _wire(row: dict[str, Any]) -> wire.Export:
+    return wire.Export(
+        id=row["id"],
+        project_id=row["project"],
+        format=_settings(row["settings"]).format,
+        state=row["state"],
+        tasks=row["written"],
+        total=row["total"],
+        error=msgspec.json.decode(row["error"], type=wire.Problem) if row["error"] else None,
+        created_at=when(row["created_ms"]),
+        files=decode_json(row["files"]),
+    )
+
+
+def list_(reader: Reader, actor: Actor, project: str) -> wire.Page[wire.Export]:
+    """The project's exports, newest first."""
+    row = project_row(reader, actor, project, "export.manage")
+    rows = reader.all("exports", organization=row["organization"], project=project)
+    return wire.Page(items=[_wire(r) for r in rows])
+
+
+def file_path(reader: Reader, actor: Actor, export: str, name: str, folder: Path) -> Path:
+    """Where a file of a finished export is. Only the names that the export lists are served.
+
+    Args:
+        folder: of all exports.
+    """
+    row = _row(reader, actor, export)
+    if row["state"] != "done" or name not in decode_json(row["files"]):
+        raise Missing("not-found", "There is no such file in this export.", name)
+    return folder / export / name
+
+
+def running(reader: Reader) -> list[str]:
+    """Exports that a stop has interrupted, to be written again at start."""
+    return [id_ for (id_,) in reader.tuples("running_exports")]
+
+
+# ---- the job -----------------------------------------------------------------------------------
+
+
+def run(lane: Lane, export: str, folder: Path, checkpoint: Callable[[], str | None]) -> None:
+    """Write an export into ``folder/<export>``: whole, or not at all and with the reason.
+
+    Args:
+        folder: of all exports.
+        checkpoint: the newest signed checkpoint of the ledger, once it covers what was read.
+    """
+    with lane.store.read() as reader:
+        row = reader.one("export", id=export)
+    if row is None or row["state"] != "running":
+        return
+    target, work = folder / export, folder / f"{export}.part"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        manifest, upto = _write(lane, row, work, checkpoint)
+        shutil.rmtree(target, ignore_errors=True)
+        work.rename(target)
+        lane.call(_done, row, manifest, upto)
+    except EvenhandError as error:
+        shutil.rmtree(work, ignore_errors=True)
+        lane.call(_failed, export, error)
+
+
+def _done(tx: Transaction, at: Moment, row: dict[str, Any], manifest: Manifest, upto: int) -> None:
+    count = manifest.counts["tasks"]
+    event = Released(
+        stream=row["project"], owner=row["organization"], count=count, manifest=dump_manifest(manifest)
+    )
+    tx.append([event], at)
+    names = [file.name for file in manifest.files] + ["manifest.json", "README.md"]
+    tx.run(
+        "finish_export",
+        id=row["id"],
+        state="done",
+        written=count,
+        upto=upto,
+        files=encode_json(names),
+        error=None,
+    )
+
+
+def _failed(tx: Transaction, at: Moment, export: str, error: EvenhandError) -> None:
+    problem = wire.Problem(
+        type="about:blank",
+        title="Export failed",
+        status=409 if isinstance(error, Refused) else 400,
+        detail=error.reason,
+        rule=error.rule,
+        where=error.where,
+        remedy=error.remedy,
+    )
+    tx.run(
+        "finish_export", id=export, state="failed", written=0, upto=0, files=b"[]", error=encode_json(problem)
+    )
+
+
+def _write(
+    lane: Lane, row: dict[str, Any], folder: Path, checkpoint: Callable[[], str | None]
+) -> tuple[Manifest, int]:
+    settings = _settings(row["settings"])
+    kind = formats.find(settings.format)
+    options = formats.write_options(kind, {**settings.options, "accept_loss": settings.accept_loss})
+    with lane.store.read() as reader:
+        project = reader.one("project", project=row["project"])
+        assert project is not None, "an export follows its project"
+        upto: int = reader.tuples("max_seq")[0][0]
+        form = form_of(reader, row["organization"], row["project"], project["version"])
+        since = _since(reader, settings.since)
+        schema = _schema(reader, row, form)
+        lost = kind.loss(schema, options)
+        counts = {"tasks": 0, "annotations": 0}
+        with kind.write(schema, folder, options) as writer:
+            for task in rows(reader, row["organization"], row["project"], since):
+                writer.add(task)
+                counts["tasks"] += 1
+                counts["annotations"] += len(task.annotations)
+                if counts["tasks"] % 20_000 == 0:
+                    lane.call(_progress, row["id"], counts["tasks"])
+            files = writer.close()
+    return _finish(
+        row, folder, settings, kind, form.document, project["version"], counts, files, lost, checkpoint()
+    ), upto
+
+
+def _progress(tx: Transaction, at: Moment, export: str, written: int) -> None:
+    tx.run("export_progress", id=export, written=written)
+
+
+def _since(reader: Reader, since: str | None) -> int:
+    """The newest event that the earlier export took in; 0 for everything."""
+    row = reader.one("export", id=since) if since else None
+    return int(row["upto_seq"]) if row else 0
+
+
+def _finish(
+    row: dict[str, Any],
+    folder: Path,
+    settings: Settings,
+    kind: formats.Format,
+    document: Document,
+    version: int,
+    counts: dict[str, int],
+    files: tuple[ReleasedFile, ...],
+    lost: tuple[Loss, ...],
+    checkpoint: str | None,
+) -> Manifest:
+    manifest = Manifest(
+        format=kind.name,
+        counts=counts,
+        files=files,
+        checkpoint=checkpoint,
+        lost=lost,
+        since=settings.since,
+        project=row["project"],
+        version=version,
+        software=f"evenhand {__version__}",
+    )
+    (folder / "manifest.json").write_bytes(dump_manifest(manifest))
+    (folder / "README.md").write_text(readme(manifest, document.name, kind.guide), encoding="utf-8")
+    return manifest
+
+
+def _schema(reader: Reader, row: dict[str, Any], form: Form) -> ReleaseSchema:
+    """What the rows look like: one pass over the data, so that columns are known before the first row."""
+    survey = Survey()
+    for chunk in _chunks(reader, row["organization"], row["project"]):
+        for _, record, mapping, _ in chunk:
+            data, _ = split(record, mapping)
+            survey.add(_encode(data))
+    questions = tuple(ReleasedQuestion(id=q, label=label) for q, label in form.labels.items())
+    return ReleaseSchema(columns=survey.columns(), questions=questions)
+
+
+def _chunks(reader: Reader, organization: str, project: str) -> Iterator[list[tuple[Any, ...]]]:
+    """(number, record, mapping, external id) of all tasks that are not withdrawn, in chunks."""
+    after = 0
+    while True:
+        rows = reader.tuples(
+            "release_tasks", organization=organization, project=project, after=after, upto=after + CHUNK
+        )
+        if rows:
+            yield rows
+        elif not reader.tuples(
+            "release_more", organization=organization, project=project, after=after + CHUNK
+        ):
+            return
+        after += CHUNK
+
+
+def rows(reader: Reader, organization: str, project: str, since: int = 0) -> Iterator[ReleasedTask]:
+    """All tasks with what is known about them; with `since` only those answered or corrected later."""
+    keys = {"organization": organization, "project": project}
+    for chunk in _chunks(reader, organization, project):
+        stretch = {**keys, "first": chunk[0][0], "last": chunk[-1][0]}
+        changed = {n for (n,) in reader.tuples("release_changed", **stretch, since=since)} if since else None
+        annotations: dict[int, list[ReleasedAnnotation]] = defaultdict(list)
+        for row in reader.tuples("release_annotations", **stretch):
+            annotations[row[0]].append(_annotation(row))
+        conclusions = dict(reader.tuples("release_consensus", **stretch))
+        for n, record, mapping, external_id in chunk:
+            if changed is None or n in changed:
+                yield _task(
+                    project, n, record, mapping, external_id, conclusions.get(n), annotations.get(n, [])
+                )
+
+
+def _task(
+    project: str,
+    n: int,
+    record: bytes,
+    mapping: bytes,
+    external_id: str | None,
+    conclusion: bytes | None,
+    annotations: list[ReleasedAnnotation],
+) -> ReleasedTask:
+    data, reserved = split(record, mapping)
+    metadata = reserved.get("metadata", _EMPTY)
+    return ReleasedTask(
+        task_id=task_id(project, n),
+        external_id=external_id,
+        data=msgspec.Raw(_encode(data) if reserved or len(mapping) > 2 else record),
+        metadata=_EMPTY if bytes(metadata) == b"null" else metadata,
+        consensus=_consensus(conclusion) if conclusion else {},
+        annotations=tuple(annotations),
+    )
+
+
+def _annotation(row: tuple[Any, ...]) -> ReleasedAnnotation:
+    _, member, kind, ms, closed_ms, stream, n, entry, body = row
+    leaf = msgspec.to_builtins(merkle.leaf_hash(entry))
+    return ReleasedAnnotation(
+        annotator=member,
+        kind=kind,
+        answers=msgspec.Raw(answers_of(body)),
+        seconds=ms / 1000 if ms >= 0 else None,
+        submitted_at=when(closed_ms),
+        receipt=ReleasedReceipt(stream=stream, n=n, leaf=leaf),
+    )

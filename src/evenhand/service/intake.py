@@ -1,0 +1,357 @@
+"""Import: rows or files in, tasks out. The same source twice adds nothing; a broken row stops nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evenhand import formats, wire
+from evenhand.core.errors import EvenhandError, Invalid, Missing, Refused
+from evenhand.core.events import MAX_ROWS, Moment, TasksImported
+from evenhand.core.intake import Read, key_of, read_record
+from evenhand.core.policy import Actor
+from evenhand.lane import Lane
+from evenhand.service.ids import new_id
+from evenhand.service.view import decode_json, encode_json, project_row, when
+from evenhand.store import Reader, Transaction
+
+KEPT = 1000  # rejections kept with an import
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of a source, read outside the lane."""
+
+    number: int  # 1 is the first
+    read: Read | None  # None: rejected
+    path: str = ""  # why it is rejected
+    reason: str = ""
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What an import was opened with."""
+
+    format: str | None = None
+    mapping: dict[str, str] = {}
+    options: dict[str, Any] = {}
+
+
+_settings = msgspec.json.Decoder(Settings).decode
+
+
+def open_import(
+    tx: Transaction, at: Moment, actor: Actor, project: str, request: wire.NewImport
+) -> wire.Import:
+    """Begin an import. Rows or a file follow."""
+    row = project_row(tx, actor, project, "import.manage")
+    if row["state"] in ("archived", "deleted"):
+        raise Refused("project.state", f"The project is {row['state']}.", "", "Make it active first.")
+    if request.format is not None:
+        formats.read_options(formats.find(request.format), request.options)
+    id_ = new_id("imp")
+    settings = Settings(format=request.format, mapping=request.mapping, options=request.options)
+    tx.run(
+        "put_import",
+        organization=row["organization"],
+        project=project,
+        id=id_,
+        name=request.name[:500],
+        settings=encode_json(settings),
+        bytes=request.bytes or 0,
+        at=at.ms,
+    )
+    return get_import(tx, actor, id_)
+
+
+def _import_row(reader: Reader, actor: Actor, import_: str) -> dict[str, Any]:
+    row = reader.one("import", id=import_)
+    if row is None:
+        raise Missing("not-found", "There is no such import, or you may not see it.", import_)
+    project_row(reader, actor, row["project"], "import.manage")
+    return row
+
+
+def get_import(reader: Reader, actor: Actor, import_: str) -> wire.Import:
+    """How far an import is, and which rows were rejected."""
+    return _wire(_import_row(reader, actor, import_))
+
+
+def _wire(row: dict[str, Any]) -> wire.Import:
+    return wire.Import(
+        id=row["id"],
+        project_id=row["project"],
+        name=row["name"],
+        state=row["state"],
+        accepted=row["accepted"],
+        present=row["present"],
+        rejected=row["rejected"],
+        rejections=msgspec.json.decode(row["rejections"], type=list[wire.Rejected]),
+        next_line=row["next_line"],
+        received=row["received"],
+        bytes=row["bytes"] or None,
+        error=msgspec.json.decode(row["error"], type=wire.Problem) if row["error"] else None,
+        created_at=when(row["created_ms"]),
+    )
+
+
+def list_imports(reader: Reader, actor: Actor, project: str) -> wire.Page[wire.Import]:
+    """The project's imports, newest first."""
+    row = project_row(reader, actor, project, "import.manage")
+    rows = reader.all("imports", organization=row["organization"], project=project)
+    return wire.Page(items=[_wire(r) for r in rows])
+
+
+# ---- rows --------------------------------------------------------------------------------------
+
+
+def mapping_of(reader: Reader, actor: Actor, import_: str) -> dict[str, str]:
+    """The import's mapping, for `read_lines`."""
+    return _settings(_import_row(reader, actor, import_)["settings"]).mapping
+
+
+def read_lines(body: bytes, first: int, mapping: dict[str, str]) -> list[Line]:
+    """The lines of an NDJSON body, checked outside the lane: this is most of the work of an import."""
+    return [
+        _line(number, record, mapping)
+        for number, record in enumerate(body.split(b"\n"), first)
+        if record.strip()
+    ]
+
+
+def _line(number: int, record: bytes, mapping: dict[str, str]) -> Line:
+    try:
+        return Line(number, read_record(record.strip(), mapping))
+    except Invalid as error:
+        return Line(number, None, error.where, error.reason)
+
+
+def groups(lines: list[Line]) -> Iterator[list[Line]]:
+    """Pieces of at most `MAX_ROWS`: one lane verb each, so that annotators get in between."""
+    for i in range(0, len(lines), MAX_ROWS):
+        yield lines[i : i + MAX_ROWS]
+
+
+def take(tx: Transaction, at: Moment, actor: Actor, import_: str, lines: list[Line]) -> wire.RowsReport:
+    """Make tasks of these lines (at most `MAX_ROWS`). Lines before `next_line` were taken already."""
+    row = _import_row(tx, actor, import_)
+    fresh = [line for line in lines if line.number >= row["next_line"]]
+    good = [line for line in fresh if line.read is not None]
+    new, present, clashes = _sort_out(tx, row, good)
+    _write(tx, at, row, new)
+    rejected = [
+        wire.Rejected(line=line.number, path=line.path, reason=line.reason) for line in fresh if line.read is None
+    ] + clashes
+    next_line = max([row["next_line"], *(line.number + 1 for line in fresh)])
+    _record(tx, row, len(new), len(present), rejected, next_line)
+    return wire.RowsReport(
+        accepted=len(new),
+        present=len(present),
+        rejected=sorted(rejected, key=lambda r: r.line),
+        next_line=next_line,
+    )
+
+
+Found = tuple[Line, str]  # a line and its key
+
+
+def _sort_out(
+    tx: Transaction, row: dict[str, Any], lines: list[Line]
+) -> tuple[list[Found], list[Found], list[wire.Rejected]]:
+    """(new ones, those that are there already, those whose external id is taken by another row)."""
+    keys = {"organization": row["organization"], "project": row["project"]}
+    first = [key_of(line.read, 0) for line in lines if line.read is not None]
+    known: dict[str, tuple[str, bytes | None]] = {
+        key: (by, None) for key, by in tx.tuples("known", **keys, keys=list(dict.fromkeys(first)))
+    }
+    new: list[Found] = []
+    present: list[Found] = []
+    clashes: list[wire.Rejected] = []
+    for line, key in zip(lines, first, strict=True):
+        assert line.read is not None, "only readable lines get here"
+        if key in known and line.read.external_id is not None:
+            same = _same(tx, keys, line.read, known[key][1])
+            (present.append((line, key)) if same else clashes.append(_clash(line)))
+            continue
+        if key in known and known[key][0] == row["id"]:
+            key = _occurrence(tx, keys, line.read, known, row["id"])
+        (present if key in known else new).append((line, key))
+        known[key] = (row["id"], line.read.record)
+    tx.many("see_known", [{**keys, "key": key, "seen_by": row["id"]} for _, key in present])
+    return new, present, clashes
+
+
+def _occurrence(
+    tx: Transaction,
+    keys: dict[str, str],
+    read: Read,
+    known: dict[str, tuple[str, bytes | None]],
+    import_: str,
+) -> str:
+    """The key of the next occurrence of this row that the import has not seen yet."""
+    occurrence = 1
+    while True:
+        key = key_of(read, occurrence)
+        if key not in known:
+            for found, by in tx.tuples("known", **keys, keys=[key]):
+                known[found] = (by, None)
+        if key not in known or known[key][0] != import_:
+            return key
+        occurrence += 1
+
+
+def _same(tx: Transaction, keys: dict[str, str], read: Read, record: bytes | None) -> bool:
+    """Whether the row that has this external id is this very row."""
+    if record is None:
+        found = tx.one("record_by_external", **keys, external_id=read.external_id)
+        record = found["record"] if found else None
+    return record == read.record
+
+
+def _clash(line: Line) -> wire.Rejected:
+    assert line.read is not None, "only readable lines get here"
+    reason = f"Another row of the project has the external id {line.read.external_id!r}, with other content."
+    return wire.Rejected(line=line.number, path="external_id", reason=reason)
+
+
+def _write(tx: Transaction, at: Moment, row: dict[str, Any], new: list[Found]) -> None:
+    if not new:
+        return
+    project = tx.one("project", project=row["project"])
+    assert project is not None, "an import follows its project"
+    reads = [line.read for line, _ in new if line.read is not None]
+    mapping = _settings(row["settings"]).mapping
+    event = TasksImported(
+        stream=row["project"],
+        owner=row["organization"],
+        first=project["next_task"],
+        rows=tuple(read.record for read in reads),
+        mapping=encode_json(mapping),
+        externals=tuple(r.external_id for r in reads)
+        if any(r.external_id is not None for r in reads)
+        else (),
+        priorities=tuple(r.priority for r in reads) if any(r.priority for r in reads) else (),
+    )
+    tx.append([event], at)
+    keys = (row["organization"], row["project"])
+    tx.bulk(
+        "known",
+        ("organization", "project", "key", "task", "import"),
+        [(*keys, key, event.first + i, row["id"]) for i, (_, key) in enumerate(new)],
+    )
+
+
+def _record(
+    tx: Transaction,
+    row: dict[str, Any],
+    accepted: int,
+    present: int,
+    rejected: list[wire.Rejected],
+    next_line: int,
+) -> None:
+    kept = decode_json(row["rejections"])
+    kept += [msgspec.to_builtins(r) for r in rejected[: max(0, KEPT - len(kept))]]
+    tx.run(
+        "update_import",
+        id=row["id"],
+        accepted=accepted,
+        present=present,
+        rejected=len(rejected),
+        rejections=encode_json(kept),
+        next_line=next_line,
+    )
+
+
+# ---- files -------------------------------------------------------------------------------------
+
+
+def received(tx: Transaction, at: Moment, actor: Actor, import_: str, upto: int) -> wire.Import:
+    """The file's bytes up to here are on disk."""
+    row = _import_row(tx, actor, import_)
+    if row["state"] != "open":
+        raise Refused("import.state", f"The import is {row['state']}; its file is complete.", "")
+    tx.run("received_import", id=import_, received=upto)
+    return get_import(tx, actor, import_)
+
+
+def finish(tx: Transaction, at: Moment, actor: Actor, import_: str) -> wire.Import:
+    """No more follows. With a file, reading begins (`read_file`); with rows, the import is done."""
+    row = _import_row(tx, actor, import_)
+    if row["state"] == "open":
+        if row["bytes"] and row["received"] < row["bytes"]:
+            missing = row["bytes"] - row["received"]
+            raise Invalid(
+                "import.incomplete", f"{missing} bytes of the file are missing.", "", "Send the rest."
+            )
+        tx.run("set_import_state", id=import_, state="running" if row["received"] else "done", error=None)
+    return get_import(tx, actor, import_)
+
+
+def read_file(lane: Lane, actor: Actor, import_: str, path: Path) -> wire.Import:
+    """Read an uploaded file into tasks, a group of rows at a time; the job behind `finish`.
+
+    It may be stopped at any row and run again: lines before `next_line` are passed over.
+    """
+    with lane.store.read() as reader:
+        row = _import_row(reader, actor, import_)
+    settings = _settings(row["settings"])
+    try:
+        for group in _file_groups(path, row["name"], settings, row["next_line"]):
+            lane.call(take, actor, import_, group)
+        lane.call(_end, import_, "done", None)
+    except EvenhandError as error:
+        lane.call(_end, import_, "failed", _problem(error))
+    with lane.store.read() as reader:
+        return get_import(reader, actor, import_)
+
+
+def _file_groups(path: Path, name: str, settings: Settings, next_line: int) -> Iterator[list[Line]]:
+    with path.open("rb") as source:
+        head = source.read(4096)
+        source.seek(0)
+        kind = formats.find(settings.format) if settings.format else formats.choose(name, head)
+        options = formats.read_options(kind, settings.options)
+        rows = (row for row in kind.read(source, options) if row.line >= next_line)
+        yield from _grouped(_checked(rows, settings.mapping))
+
+
+def _checked(rows: Iterable[formats.Row | formats.Rejected], mapping: dict[str, str]) -> Iterator[Line]:
+    for row in rows:
+        if isinstance(row, formats.Rejected):
+            yield Line(row.line, None, row.path, row.reason)
+        else:
+            yield _line(row.line, row.record, mapping)
+
+
+def _grouped(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    group: list[Line] = []
+    for line in lines:
+        group.append(line)
+        if len(group) == MAX_ROWS:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _end(tx: Transaction, at: Moment, import_: str, state: str, error: bytes | None) -> None:
+    tx.run("set_import_state", id=import_, state=state, error=error)
+
+
+def _problem(error: EvenhandError) -> bytes:
+    problem = wire.Problem(
+        type="about:blank",
+        title="Import failed",
+        status=400,
+        detail=error.reason,
+        rule=error.rule,
+        where=error.where,
+        remedy=error.remedy,
+    )
+    return encode_json(problem)
+
+
+def running(reader: Reader) -> list[tuple[str, str]]:
+    """(import, project) of imports that a stop has interrupted, to be read on at start."""
+    return [(id_, project) for id_, project in reader.tuples("running_imports")]

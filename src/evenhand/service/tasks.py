@@ -1,0 +1,331 @@
+"""The task browser's verbs: list, show, act on many, correct one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import msgspec
+
+from evenhand import wire
+from evenhand.core import merkle
+from evenhand.core.canonical import decode_entry
+from evenhand.core.errors import Invalid, Missing
+from evenhand.core.events import MAX_ROWS, Event, Moment, TaskCorrected, TasksChanged
+from evenhand.core.intake import MAX_PRIORITY, split
+from evenhand.core.policy import Actor
+from evenhand.service.view import (
+    decode_json,
+    encode_json,
+    form_of,
+    parse_task_id,
+    project_row,
+    summary,
+    task_id,
+    when,
+)
+from evenhand.store import Reader, Transaction
+from evenhand.store.codec import answers_of
+
+SEARCHED = 20_000  # tasks that one page of a search looks through before it comes back with `next`
+
+
+def list_(
+    reader: Reader,
+    actor: Actor,
+    project: str,
+    status: str | None = None,
+    search: str | None = None,
+    flagged: bool | None = None,
+    annotator: str | None = None,
+    external_id: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> wire.Page[wire.TaskRow]:
+    """The project's tasks in the order of import.
+
+    A search looks for its words in the text of the records, at most `SEARCHED` tasks a page: a page
+    may then be short or empty and still have a `next`.
+    """
+    row = project_row(reader, actor, project, "task.read")
+    wanted = _filter(status, search, flagged, annotator, external_id)
+    start = _number(after)
+    rows, last = _matching(reader, row, wanted, start, min(max(limit, 1), 200))
+    document = form_of(reader, row["organization"], project, row["version"]).document
+    items = [_task_row(project, r, document) for r in rows]
+    return wire.Page(items=items, next=None if last is None else str(last), total=_total(row, wanted))
+
+
+def _filter(
+    status: str | None,
+    search: str | None,
+    flagged: bool | None,
+    annotator: str | None,
+    external_id: str | None,
+) -> dict[str, Any]:
+    if status not in (None, "", "open", "done", "withdrawn"):
+        raise Invalid("task.status", f"There is no status {status!r}.", "status", "open, done or withdrawn.")
+    return {
+        "status": status or "",
+        "words": [word.lower() for word in (search or "").split()][:10],
+        "flagged": 1 if flagged else 0,
+        "annotator": annotator or "",
+        "external_id": external_id or "",
+    }
+
+
+def _number(after: str | None) -> int:
+    if after and not after.isdigit():
+        raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
+    return int(after or 0)
+
+
+def _total(row: dict[str, Any], wanted: dict[str, Any]) -> int | None:
+    """A count that is kept anyway; None where one would have to be taken for the occasion."""
+    if wanted["words"] or wanted["flagged"] or wanted["annotator"] or wanted["external_id"]:
+        return None
+    totals = {
+        "": row["tasks"] + row["withdrawn"],
+        "done": row["done"],
+        "withdrawn": row["withdrawn"],
+        "open": row["tasks"] - row["done"],
+    }
+    return totals[wanted["status"]]
+
+
+def _matching(
+    reader: Reader, row: dict[str, Any], wanted: dict[str, Any], start: int, limit: int
+) -> tuple[list[dict[str, Any]], int | None]:
+    """(rows, where the next page starts); the rows hold record and mapping."""
+    words = wanted["words"]
+    budget, found, at = SEARCHED if words else limit, [], start
+    while budget > 0 and len(found) < limit:
+        step = 2000 if words else limit - len(found)
+        rows = _page(reader, row, wanted, at, step)
+        for r in rows:
+            at = r["n"]
+            if not words or _has(r["record"], words):
+                found.append(r)
+                if len(found) == limit:
+                    return found, at
+        budget -= step
+        if len(rows) < step:
+            return found, None
+    return found, at
+
+
+def _page(
+    reader: Reader, row: dict[str, Any], wanted: dict[str, Any], after: int, limit: int
+) -> list[dict[str, Any]]:
+    """One stretch of tasks by the index that fits the filter."""
+    keys = {"organization": row["organization"], "project": row["id"], "after": after, "limit": limit}
+    if wanted["external_id"]:
+        return reader.all("tasks_by_external", **keys, external_id=wanted["external_id"])
+    if wanted["annotator"]:
+        return reader.all("tasks_by_member", **keys, member=wanted["annotator"], status=wanted["status"])
+    if wanted["flagged"]:
+        return reader.all("tasks_flagged", **keys, status=wanted["status"])
+    if wanted["status"]:
+        return reader.all(f"tasks_{wanted['status']}", **keys)
+    return reader.all("tasks_all", **keys)
+
+
+def _has(record: bytes, words: list[str]) -> bool:
+    text = (
+        msgspec.json.encode(decode_json(record)).decode().lower()
+        if b"\\u" in record
+        else record.decode().lower()
+    )
+    return all(word in text for word in words)
+
+
+def _task_row(project: str, r: dict[str, Any], document: Any) -> wire.TaskRow:
+    data, _ = split(r["record"], r["mapping"])
+    return wire.TaskRow(
+        task_id=task_id(project, r["n"]),
+        external_id=r["external_id"],
+        status=r["status"],
+        summary=summary(data, document),
+        annotations=r["answered"],
+        overlap=r["overlap"],
+        leased=r["leased"],
+        flagged=r["flagged"],
+        priority=r["priority"],
+        created_at=when(r["created_ms"]),
+    )
+
+
+# ---- one task ----------------------------------------------------------------------------------
+
+
+def _task_rows(
+    reader: Reader, actor: Actor, task: str, permission: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(project, task), if the actor may."""
+    project, n = parse_task_id(task)
+    row = project_row(reader, actor, project, permission)
+    found = reader.one("task", organization=row["organization"], project=project, n=n)
+    if found is None:
+        raise Missing("not-found", "There is no such task, or you may not see it.", task)
+    return row, found
+
+
+def get(reader: Reader, actor: Actor, task: str) -> wire.Task:
+    """One task with its answers, consensus and flags."""
+    row, found = _task_rows(reader, actor, task, "task.read")
+    return full(reader, row, [found])[0]
+
+
+def full(reader: Reader, row: dict[str, Any], tasks: list[dict[str, Any]]) -> list[wire.Task]:
+    """These tasks of one project, in full; four queries for all of them."""
+    numbers = [t["n"] for t in tasks]
+    keys = {"organization": row["organization"], "project": row["id"], "tasks": numbers}
+    annotations: dict[int, list[wire.Annotation]] = defaultdict(list)
+    for a in reader.all("task_assignments", **keys):
+        annotations[a["task"]].append(_annotation(a))
+    conclusions = dict(reader.tuples("task_consensus", **keys))
+    flags: dict[int, list[wire.Flagged]] = defaultdict(list)
+    for f in reader.all("task_flags", **keys):
+        reason = msgspec.msgpack.decode(f["body"])[0][0].decode()
+        flags[f["task"]].append(wire.Flagged(annotator=f["member"], reason=reason, at=when(f["at_ms"])))
+    return [_task(row, t, annotations[t["n"]], conclusions.get(t["n"]), flags[t["n"]]) for t in tasks]
+
+
+def _task(
+    row: dict[str, Any],
+    t: dict[str, Any],
+    annotations: list[wire.Annotation],
+    conclusion: bytes | None,
+    flags: list[wire.Flagged],
+) -> wire.Task:
+    data, reserved = split(t["record"], t["mapping"])
+    metadata = decode_json(reserved["metadata"]) if "metadata" in reserved else None
+    predictions = decode_json(reserved["predictions"]) if "predictions" in reserved else None
+    return wire.Task(
+        task_id=task_id(row["id"], t["n"]),
+        project_id=row["id"],
+        external_id=t["external_id"],
+        status=t["status"],
+        data={name: decode_json(value) for name, value in data.items()},
+        metadata=metadata or {},
+        predictions=predictions or [],
+        overlap=t["overlap"],
+        priority=t["priority"],
+        created_at=when(t["created_ms"]),
+        annotations=annotations,
+        consensus=msgspec.json.decode(conclusion, type=dict[str, wire.Answer]) if conclusion else {},
+        flags=flags,
+    )
+
+
+def _annotation(a: dict[str, Any]) -> wire.Annotation:
+    given = a["state"] in ("submitted", "surplus")
+    reason = msgspec.msgpack.decode(a["body"])[0][0].decode() if a["state"] == "skipped" else None
+    return wire.Annotation(
+        id=a["id"],
+        annotator=a["member"],
+        name=a["name"],
+        kind=a["kind"],
+        state=a["state"],
+        answers=decode_json(answers_of(a["body"])) if given else None,
+        seconds=a["ms"] / 1000 if a["ms"] >= 0 else None,
+        submitted_at=when(a["closed_ms"]) if a["seq"] else None,
+        version=a["version"],
+        revision=a["revision"],
+        reason=reason,
+        receipt=_receipt(a["entry"]) if given else None,
+    )
+
+
+def _receipt(entry: bytes) -> dict[str, Any]:
+    header = decode_entry(entry)
+    return {"stream": header.stream, "n": header.n, "leaf": msgspec.to_builtins(merkle.leaf_hash(entry))}
+
+
+# ---- acting ------------------------------------------------------------------------------------
+
+MOST_NAMED = 10_000  # tasks that one action may name
+STEP = 5_000  # tasks that one action on a filter changes in one commit
+
+
+def act(
+    tx: Transaction, at: Moment, actor: Actor, project: str, request: wire.TaskAction
+) -> wire.ActionReport:
+    """Withdraw, restore, prioritise or unflag the tasks named, or a stretch of those that match.
+
+    With a filter it changes at most `STEP` tasks at once, so that nobody waits for it; call it again
+    until it changes none.
+    """
+    row = project_row(tx, actor, project, "task.manage")
+    tasks = _chosen(tx, row, request)
+    rows = [r for r in (_change(request, t) for t in tasks) if r is not None]
+    events: list[Event] = [
+        TasksChanged(
+            stream=project,
+            owner=row["organization"],
+            action=request.action,
+            rows=tuple(rows[i : i + MAX_ROWS]),
+        )
+        for i in range(0, len(rows), MAX_ROWS)
+    ]
+    tx.append(events, at)
+    return wire.ActionReport(changed=len(rows))
+
+
+def _chosen(tx: Transaction, row: dict[str, Any], request: wire.TaskAction) -> list[dict[str, Any]]:
+    if (request.task_ids is None) == (request.filter is None):
+        raise Invalid("action.which", "Name either tasks or a filter.", "task_ids")
+    if not -MAX_PRIORITY <= request.priority <= MAX_PRIORITY:
+        raise Invalid("record.priority", f"A priority is at most {MAX_PRIORITY}.", "priority")
+    if request.task_ids is None:
+        return _filtered(tx, row, request)
+    if len(request.task_ids) > MOST_NAMED:
+        raise Invalid("action.many", f"Name at most {MOST_NAMED} tasks.", "task_ids", "Take a filter.")
+    numbers = [n for project, n in map(parse_task_id, request.task_ids) if project == row["id"]]
+    return tx.all(
+        "tasks_named", organization=row["organization"], project=row["id"], tasks=sorted(set(numbers))
+    )
+
+
+def _filtered(tx: Transaction, row: dict[str, Any], request: wire.TaskAction) -> list[dict[str, Any]]:
+    given = request.filter or {}
+    unknown = given.keys() - {"status", "search", "flagged", "annotator", "external_id"}
+    if unknown:
+        raise Invalid("action.filter", f"There is no filter {min(unknown)!r}.", f"filter.{min(unknown)}")
+    flagged = given.get("flagged") in ("true", "1")
+    wanted = _filter(
+        given.get("status"), given.get("search"), flagged, given.get("annotator"), given.get("external_id")
+    )
+    found: list[dict[str, Any]] = []
+    start: int | None = 0
+    while start is not None and len(found) < STEP:
+        rows, start = _matching(tx, row, wanted, start, STEP)
+        found += [r for r in rows if _change(request, r) is not None]
+    return found[:STEP]
+
+
+def _change(request: wire.TaskAction, t: dict[str, Any]) -> bytes | None:
+    """The row of the event for one task; None when the action would change nothing."""
+    match request.action:
+        case "withdraw":
+            return None if t["status"] == "withdrawn" else encode_json([t["n"], t["status"]])
+        case "restore":
+            becomes = "done" if t["answered"] >= t["overlap"] else "open"
+            return encode_json([t["n"], becomes]) if t["status"] == "withdrawn" else None
+        case "prioritise":
+            return None if t["priority"] == request.priority else encode_json([t["n"], request.priority])
+        case "unflag":
+            return encode_json([t["n"], t["flagged"]]) if t["flagged"] else None
+
+
+def correct(tx: Transaction, at: Moment, actor: Actor, task: str, request: wire.TaskCorrection) -> wire.Task:
+    """New data for one task. Answers given to the old data keep it; the task is asked again."""
+    row, found = _task_rows(tx, actor, task, "task.manage")
+    _, reserved = split(found["record"], found["mapping"])
+    reserved.pop("external_id", None)  # the task keeps it; it is no part of the data
+    record = encode_json({**request.data, **reserved})
+    event = TaskCorrected(
+        stream=row["id"], owner=row["organization"], task=str(found["n"]).encode(), record=record
+    )
+    tx.append([event], at)
+    return get(tx, actor, task)

@@ -1,0 +1,85 @@
+"""What several verbs load in the same way: forms, projects, times, tasks by their public id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from evenhand import labels, wire
+from evenhand.core.errors import Missing
+from evenhand.core.policy import Actor, require
+from evenhand.core.project import Document, Form
+from evenhand.store import Reader
+
+decode_document: Callable[[bytes], Document] = msgspec.json.Decoder(Document).decode
+encode_json = msgspec.json.Encoder().encode
+decode_json = msgspec.json.Decoder().decode
+
+FORMS = 512  # forms kept; a form never changes, so that any number would be right
+_forms: dict[tuple[str, int], Form] = {}
+
+
+def form_of(reader: Reader, organization: str, project: str, version: int) -> Form:
+    """The questions of one version of a project, ready to read answers with."""
+    form = _forms.get((project, version))
+    if form is None:
+        row = reader.one("document", organization=organization, project=project, version=version)
+        if row is None:
+            raise Missing("not-found", f"Project {project} has no version {version}.")
+        form = Form(decode_document(row["document"]), labels.all_types())
+        if len(_forms) >= FORMS:
+            _forms.clear()
+        _forms[project, version] = form
+    return form
+
+
+def when(ms: int) -> str:
+    """Milliseconds UTC as RFC 3339."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+
+
+def project_row(reader: Reader, actor: Actor, project: str, permission: str) -> dict[str, Any]:
+    """The project's row, if the actor may.
+
+    Raises:
+        Missing: there is none, or it belongs to an organization that the actor does not belong to.
+        Refused: the actor belongs to it and may not.
+    """
+    row = reader.one("project", project=project)
+    if row is None:
+        raise Missing("not-found", "There is no such project, or you may not see it.", project)
+    require(actor, permission, row["organization"])
+    return row
+
+
+def parse_task_id(task_id: str) -> tuple[str, int]:
+    """(project, number) of a public task id.
+
+    Raises:
+        Missing: it is no task id.
+    """
+    project, _, number = task_id.rpartition("-")
+    if not project or not number.isascii() or not number.isdigit() or len(number) > 15:
+        raise Missing("not-found", "There is no such task, or you may not see it.", task_id)
+    return project, int(number)
+
+
+def task_id(project: str, n: int) -> str:
+    """The public id of a task."""
+    return f"{project}-{n}"
+
+
+def counts(row: dict[str, Any]) -> wire.Counts:
+    """The counters of a project's row."""
+    return msgspec.convert({name: row[name] for name in wire.Counts.__struct_fields__}, wire.Counts)
+
+
+def summary(data: dict[str, msgspec.Raw], document: Document) -> str:
+    """A line that stands for the task in a list: its first field, shortened."""
+    name = document.fields[0].name
+    value = decode_json(data[name]) if name in data else ""
+    text = value if isinstance(value, str) else encode_json(value).decode()
+    return " ".join(text[:400].split())[:160]

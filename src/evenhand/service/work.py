@@ -1,0 +1,656 @@
+"""Annotators' verbs: what is next, submit, skip, flag, drafts, history."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from evenhand import wire
+from evenhand.core import allocation, consensus, merkle, submission
+from evenhand.core.allocation import Backlog, Candidate, Given, OfferView, Waiting
+from evenhand.core.errors import EvenhandError, Invalid, Missing, Refused
+from evenhand.core.events import Moment, Place, Renewed, Submitted
+from evenhand.core.intake import shown_data, split
+from evenhand.core.policy import Actor, allows, require
+from evenhand.core.project import Form
+from evenhand.core.receipt import Opening, Receipt
+from evenhand.core.submission import SubmissionView, TaskView
+from evenhand.lane import group
+from evenhand.service.ids import new_id
+from evenhand.service.view import decode_json, encode_json, form_of, summary, task_id, when
+from evenhand.store import Reader, Transaction
+from evenhand.store.codec import Placed, answers_of, decode
+
+# ---- submit ------------------------------------------------------------------------------------
+
+SubmitArgs = tuple[Actor, str, wire.Submission]
+
+
+def _submit_all(tx: Transaction, at: Moment, calls: Sequence[SubmitArgs]) -> list[Any]:
+    """Decide all submissions of a group; a second one for the same assignment waits for the first."""
+    outcomes: list[Any] = [None] * len(calls)
+    todo = list(range(len(calls)))
+    while todo:
+        first, later, seen = [], [], set()
+        for i in todo:
+            (later if calls[i][1] in seen else first).append(i)
+            seen.add(calls[i][1])
+        _submit_distinct(tx, at, calls, first, outcomes)
+        todo = later
+    return outcomes
+
+
+@group(_submit_all)  # type: ignore[arg-type]  # tuples of exactly these arguments
+def submit(
+    tx: Transaction, at: Moment, actor: Actor, assignment: str, request: wire.Submission
+) -> wire.Submitted:
+    """Take the answers to one assignment. The assignment's id makes it idempotent: the same again gives
+    the same receipt again. A correction names the revision that it replaces."""
+    outcome = _submit_all(tx, at, [(actor, assignment, request)])[0]
+    if isinstance(outcome, EvenhandError):
+        raise outcome
+    result: wire.Submitted = outcome
+    return result
+
+
+def _submit_distinct(
+    tx: Transaction, at: Moment, calls: Sequence[SubmitArgs], indices: list[int], outcomes: list[Any]
+) -> None:
+    views = {view[0].assignment: view for view in _submission_views(tx, [calls[i][1] for i in indices])}
+    tasks: dict[tuple[str, int], TaskView] = {}
+    accepted: list[tuple[int, Submitted, SubmissionView]] = []
+    for i in indices:
+        actor, assignment, request = calls[i]
+        try:
+            view, seq = _own(views.get(assignment), actor)
+            if _is_replay(view, request):
+                outcomes[i] = _replayed(tx, at, seq, view)
+                continue
+            key = (view.project, view.number)
+            view = msgspec.structs.replace(view, task=tasks.get(key, view.task))
+            event = submission.accept(view, request.answers, request.seconds, request.revision, at)
+            tasks[key] = submission.after(view.task, event)
+            accepted.append((i, event, view))
+        except EvenhandError as error:
+            outcomes[i] = error
+    _take(tx, at, accepted, outcomes)
+
+
+def _take(
+    tx: Transaction, at: Moment, accepted: list[tuple[int, Submitted, SubmissionView]], outcomes: list[Any]
+) -> None:
+    if not accepted:
+        return
+    placed = tx.append([event for _, event, _ in accepted], at)
+    tx.many("delete_draft", [{"id": event.assignment} for _, event, _ in accepted])
+    _conclude(tx, at, [(event, view) for _, event, view in accepted])
+    for (i, _, _), result in zip(accepted, _receipts(tx, at, placed), strict=True):
+        outcomes[i] = result
+
+
+def _submission_views(reader: Reader, ids: Sequence[str]) -> Iterable[tuple[SubmissionView, int]]:
+    for row in reader.tuples("submission_views", ids=list(ids)):
+        (id_, org, project, n, round_, person, member, version, pool, window_n, state, revision, seq) = row[
+            :13
+        ]
+        yield (
+            SubmissionView(
+                assignment=id_,
+                organization=org,
+                project=project,
+                number=n,
+                round=round_,
+                person=person,
+                member=member,
+                window=Place(pool, window_n),
+                state=state,
+                revision=revision,
+                record=row[13],
+                mapping=row[14],
+                form=form_of(reader, org, project, version),
+                task=TaskView(
+                    status=row[15],
+                    free=row[16],
+                    leased=row[17],
+                    answered=row[18],
+                    overlap=row[19],
+                    round=row[20],
+                ),
+            ),
+            seq,
+        )
+
+
+def _own(found: tuple[SubmissionView, int] | None, actor: Actor) -> tuple[SubmissionView, int]:
+    """The view, if the assignment is the actor's own and the actor may still label there."""
+    if found is None or found[0].person != actor.person:
+        raise Missing("not-found", "There is no such assignment, or it is not yours.", "assignment")
+    require(actor, "task.label", found[0].organization)
+    return found
+
+
+def _is_replay(view: SubmissionView, request: wire.Submission) -> bool:
+    """Whether exactly this was taken before: the first answers again, or the last correction again."""
+    if view.state not in ("submitted", "surplus"):
+        return False
+    return request.revision == view.revision - 1 if request.revision else view.revision >= 1
+
+
+def _replayed(tx: Transaction, at: Moment, seq: int, view: SubmissionView) -> wire.Submitted:
+    row = tx.all("events_by_seq", seqs=[seq])[0]
+    return _receipts(tx, at, [decode(seq, row["entry"], row["body"], row["organization"])])[0]
+
+
+def _conclude(tx: Transaction, at: Moment, taken: Sequence[tuple[Submitted, SubmissionView]]) -> None:
+    """Where a task has all its answers now, or one of them changed, say what they come to."""
+    projects: dict[tuple[str, str], dict[int, bytes | None]] = defaultdict(dict)
+    for event, view in taken:
+        corrects = event.revision > 1 and not event.surplus and view.task.status == "done"
+        if event.completes or corrects:
+            alone = view.task.overlap == 1 and not corrects
+            projects[event.owner, event.project][event.task] = event.answers if alone else None
+    for (organization, project), tasks in sorted(projects.items()):
+        outcomes = _outcomes(tx, organization, project, tasks)
+        tx.append(consensus.concluded(organization, project, outcomes), at)
+
+
+def _outcomes(
+    tx: Transaction, organization: str, project: str, tasks: dict[int, bytes | None]
+) -> list[tuple[int, dict[str, Any]]]:
+    row = tx.one("project", project=project)
+    assert row is not None, "a submission follows its project"
+    form = form_of(tx, organization, project, row["version"])
+    answers: dict[int, list[Any]] = {
+        n: [decode_json(alone)] for n, alone in tasks.items() if alone is not None
+    }
+    shared = [n for n, alone in tasks.items() if alone is None]
+    if shared:
+        for n, body in tx.tuples("task_answers", organization=organization, project=project, tasks=shared):
+            answers.setdefault(n, []).append(decode_json(answers_of(body)))
+    return [(n, consensus.conclude(form, given)) for n, given in sorted(answers.items())]
+
+
+def _receipts(tx: Transaction, at: Moment, placed: Sequence[Placed]) -> list[wire.Submitted]:
+    leaves = [merkle.leaf_hash(p.entry) for p in placed]
+    promises = tx.node.promise(leaves, at.ms)
+    return [_submitted(p, leaf, promise) for p, leaf, promise in zip(placed, leaves, promises, strict=True)]
+
+
+def _submitted(p: Placed, leaf: bytes, promise: Any) -> wire.Submitted:
+    event = p.event
+    assert isinstance(event, Submitted), "only submissions have receipts"
+    opening = Opening(field="answers", salt=p.salts[0], value=event.answers)
+    receipt = Receipt(
+        place=(event.stream, p.n), entry=p.entry, leaf=leaf, openings=(opening,), promise=promise
+    )
+    return wire.Submitted(
+        assignment_id=event.assignment,
+        state="surplus" if event.surplus else "submitted",
+        revision=event.revision,
+        submitted_at=when(p.ms),
+        receipt=receipt,
+    )
+
+
+# ---- next --------------------------------------------------------------------------------------
+
+NextArgs = tuple[Actor, wire.NextAssignment]
+MOST = 20  # assignments in one call
+
+
+class _Ask:
+    """One caller of `next` while the window is decided."""
+
+    def __init__(self, index: int, actor: Actor, request: wire.NextAssignment) -> None:
+        self.index = index
+        self.actor = actor
+        self.request = request
+        self.members = {
+            m.organization: m.member for m in actor.memberships if allows(actor, "task.label", m.organization)
+        }
+        self.held: list[tuple[Any, ...]] = []  # live leases, oldest first
+        self.given: list[wire.Assignment] = []
+        self.waiting: str | None = None
+
+    def missing(self) -> int:
+        """How many more assignments to find."""
+        return min(max(self.request.count, 1), MOST) - len(self.given)
+
+
+def _next_all(tx: Transaction, at: Moment, calls: Sequence[NextArgs]) -> list[Any]:
+    """Decide all who wait, pool by pool."""
+    asks = [_Ask(i, actor, request) for i, (actor, request) in enumerate(calls)]
+    outcomes: list[Any] = [None] * len(calls)
+    pools: dict[str, list[_Ask]] = defaultdict(list)
+    repeated: list[_Ask] = []
+    persons: set[str] = set()
+    for ask in asks:
+        try:
+            for pool in _pools_of(tx, ask):
+                pools[pool].append(ask)
+        except EvenhandError as error:
+            outcomes[ask.index] = error
+            continue
+        (repeated if ask.actor.person in persons else []).append(ask)
+        persons.add(ask.actor.person)
+    live = [ask for ask in asks if outcomes[ask.index] is None and ask not in repeated]
+    _give_again(tx, at, live)
+    for pool in sorted(pools):
+        _decide(tx, at, pool, [ask for ask in pools[pool] if ask in live])
+    for ask in live:
+        outcomes[ask.index] = wire.Assignments(
+            assignments=ask.given, waiting=None if ask.given else ask.waiting
+        )
+    for ask in repeated:  # the same person twice in one group: the second sees what the first got
+        outcomes[ask.index] = _next_all(tx, at, [(ask.actor, ask.request)])[0]
+    return outcomes
+
+
+@group(_next_all)  # type: ignore[arg-type]  # tuples of exactly these arguments
+def next_(tx: Transaction, at: Moment, actor: Actor, request: wire.NextAssignment) -> wire.Assignments:
+    """The caller's live assignments that it does not have yet, and as many new ones as it asks for."""
+    outcome = _next_all(tx, at, [(actor, request)])[0]
+    if isinstance(outcome, EvenhandError):
+        raise outcome
+    result: wire.Assignments = outcome
+    return result
+
+
+def _pools_of(tx: Transaction, ask: _Ask) -> list[str]:
+    """The pools to look in: the project's, or those of all the caller's organizations."""
+    if ask.request.project_id is not None:
+        row = tx.one("project_pool", project=ask.request.project_id)
+        if row is None or row["organization"] not in ask.members:
+            if row is not None:
+                require(ask.actor, "task.label", row["organization"])
+            raise Missing("not-found", "There is no such project, or you may not label there.", "project_id")
+        ask.waiting = "nothing-left" if row["state"] == "active" else "paused"
+        return [row["pool"]]
+    if not ask.members:
+        raise Refused(
+            "permission.role", "You may not label in any organization.", "", "Ask a manager for a role."
+        )
+    ask.waiting = "nothing-left"
+    return [pool for (pool,) in tx.tuples("pools_of", organizations=sorted(ask.members))]
+
+
+def _give_again(tx: Transaction, at: Moment, asks: list[_Ask]) -> None:
+    """Whoever has live assignments and does not say so gets them again, so that none is lost."""
+    by_person = {ask.actor.person: ask for ask in asks}
+    for row in tx.tuples("live_leases", persons=sorted(by_person), now=at.ms):
+        ask = by_person[row[1]]
+        if ask.request.project_id in (None, row[3]) and row[2] in ask.members:
+            ask.held.append(row)
+    again: list[tuple[_Ask, Given]] = []
+    for ask in asks:
+        known = set(ask.request.have)
+        for row in [row for row in ask.held if row[0] not in known][: ask.missing()]:
+            given = Given(
+                lease=row[0],
+                waiting=ask.index,
+                organization=row[2],
+                project=row[3],
+                task=row[4],
+                round=row[5],
+                version=row[6],
+                until=row[7],
+            )
+            again.append((ask, given))
+    _hand_over(tx, again)
+
+
+def _decide(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> None:
+    """One window of one pool."""
+    tx.tuples("pool_head", pool=pool)  # on PostgreSQL this locks the pool: one decision at a time
+    lapsed = tuple(id_ for (id_,) in tx.tuples("lapsed_leases", pool=pool, now=at.ms))
+    settled = tuple((id_, Place(stream, n)) for id_, stream, n in tx.tuples("unsettled", pool=pool))
+    projects = tx.tuples("pool_projects", pool=pool)
+    waiting = [_waiting(ask, projects, tx) for ask in asks if ask.missing() > 0]
+    wanted = [w for w in waiting if w is not None]
+    view = OfferView(
+        pool=pool,
+        virtual=projects[0][5] if projects else 0,
+        backlogs=_backlogs(tx, projects, wanted),
+        lapsed=lapsed,
+        settled=settled,
+    )
+    offer = allocation.offer(view, [w for _, w in wanted], at)
+    if len(offer.given) < sum(w.count for _, w in wanted):
+        deeper = _look_deeper(tx, view, wanted, offer)
+        if deeper is not None:
+            view = deeper
+            offer = allocation.offer(view, [w for _, w in wanted], at)
+    tx.append(offer.events, at)
+    _hand_over(tx, [(wanted[given.waiting][0], given) for given in offer.given])
+
+
+def _waiting(ask: _Ask, projects: list[tuple[Any, ...]], tx: Transaction) -> tuple[_Ask, Waiting] | None:
+    """What the caller waits for, within what one person may hold."""
+    limit = _prefetch(tx, ask, projects)
+    count = min(ask.missing(), limit - len(ask.held))
+    if count <= 0:
+        ask.waiting = "all-leased" if limit else ask.waiting
+        return None
+    leases = tuple(new_id("asg") for _ in range(count))
+    members = ask.members
+    return ask, Waiting(
+        person=ask.actor.person, members=members, project=ask.request.project_id, count=count, leases=leases
+    )
+
+
+def _prefetch(tx: Transaction, ask: _Ask, projects: list[tuple[Any, ...]]) -> int:
+    """How many assignments the caller may hold at once; 0 when there is no project to hold any of."""
+    mine = [row for row in projects if row[0] in ask.members and ask.request.project_id in (None, row[1])]
+    return max((form_of(tx, row[0], row[1], row[2]).document.prefetch for row in mine), default=0)
+
+
+PROJECTS_LOOKED_AT = 12  # in order of their tags, for callers who take any
+
+
+def _backlogs(
+    tx: Transaction, projects: list[tuple[Any, ...]], wanted: list[tuple[_Ask, Waiting]]
+) -> tuple[Backlog, ...]:
+    """The projects that the waiting may be served from, with their first free tasks."""
+    named = {w.project for _, w in wanted if w.project is not None}
+    anywhere = [w for _, w in wanted if w.project is None]
+    backlogs, found = [], 0
+    for row in projects:
+        need = sum(w.count for _, w in wanted if w.project in (None, row[1]))
+        open_to_any = (
+            anywhere and len(backlogs) < PROJECTS_LOOKED_AT and found < 2 * sum(w.count for w in anywhere)
+        )
+        if row[1] in named or open_to_any:
+            backlog = _backlog(tx, row, 2 * need + 8, [w.person for _, w in wanted])
+            backlogs.append(backlog)
+            found += len(backlog.candidates)
+    return tuple(backlogs)
+
+
+def _backlog(tx: Transaction, row: tuple[Any, ...], limit: int, persons: list[str]) -> Backlog:
+    organization, project, version, tag = row[:4]
+    keys = {"organization": organization, "project": project}
+    candidates = tuple(
+        Candidate(n, free, round_)
+        for n, free, round_, _ in tx.tuples("free_tasks", **keys, rank=-1, limit=limit)
+    )
+    return Backlog(
+        organization=organization,
+        project=project,
+        version=version,
+        lease_ms=form_of(tx, organization, project, version).document.lease_seconds * 1000,
+        tag=tag,
+        candidates=candidates,
+        seen=_seen(tx, keys, candidates, persons),
+    )
+
+
+def _seen(
+    tx: Transaction, keys: dict[str, str], candidates: Sequence[Candidate], persons: list[str]
+) -> frozenset[tuple[str, int]]:
+    if not candidates:
+        return frozenset()
+    tasks = [c.n for c in candidates]
+    rounds = {c.n: c.round for c in candidates}
+    rows = tx.tuples("seen_tasks", **keys, tasks=tasks, persons=sorted(set(persons)))
+    return frozenset((person, n) for person, n, round_ in rows if rounds[n] == round_)
+
+
+RESCAN_MS = 5_000  # how often a caller who has had everything may make us look from the start again
+
+
+def _look_deeper(
+    tx: Transaction, view: OfferView, wanted: list[tuple[_Ask, Waiting]], offer: allocation.Offer
+) -> OfferView | None:
+    """More candidates for those who have had all of the first ones; None when there are none.
+
+    How far each person has got is remembered (`Transaction.hints`), so that somebody who is far
+    ahead of the others does not walk over all their own tasks at each call.
+    """
+    got: dict[int, int] = defaultdict(int)
+    for given in offer.given:
+        got[given.waiting] += 1
+    short = [w for i, (_, w) in enumerate(wanted) if got[i] < w.count]
+    more: dict[int, dict[int, Candidate]] = defaultdict(dict)
+    for i, backlog in enumerate(view.backlogs):
+        for w in short:
+            if w.project in (None, backlog.project) and backlog.organization in w.members:
+                known = {c.n for c in backlog.candidates}
+                more[i].update({c.n: c for c in _unseen(tx, backlog, w, len(wanted)) if c.n not in known})
+    if not any(more.values()):
+        return None
+    persons = [w.person for _, w in wanted]
+    return msgspec.structs.replace(
+        view,
+        backlogs=tuple(
+            _extended(tx, b, list(more[i].values()), persons) for i, b in enumerate(view.backlogs)
+        ),
+    )
+
+
+def _extended(tx: Transaction, backlog: Backlog, more: list[Candidate], persons: list[str]) -> Backlog:
+    keys = {"organization": backlog.organization, "project": backlog.project}
+    seen = backlog.seen | _seen(tx, keys, more, persons)
+    return msgspec.structs.replace(backlog, candidates=(*backlog.candidates, *more), seen=seen)
+
+
+def _unseen(tx: Transaction, backlog: Backlog, w: Waiting, others: int) -> list[Candidate]:
+    key = (backlog.project, w.person)
+    rank, looked = tx.hints.get(key, (-1, 0))
+    keys = {"organization": backlog.organization, "project": backlog.project, "person": w.person}
+    limit = w.count + others
+    rows = tx.tuples("unseen_tasks", **keys, rank=rank, limit=limit)
+    now = tx.now
+    if not rows and rank >= 0 and now - looked >= RESCAN_MS:
+        rows, looked = tx.tuples("unseen_tasks", **keys, rank=-1, limit=limit), now
+    if rows:
+        rank = rows[0][3]
+    tx.hints[key] = (rank, looked or now)
+    return [Candidate(n, free, round_) for n, free, round_, _ in rows]
+
+
+def _hand_over(tx: Transaction, given: list[tuple[_Ask, Given]]) -> None:
+    """Fetch the data of these assignments and give them to their callers."""
+    records = _records(tx, [g for _, g in given])
+    drafts = _drafts(tx, [g.lease for _, g in given])
+    for ask, g in given:
+        record, mapping = records[g.project, g.task, g.round]
+        form = form_of(tx, g.organization, g.project, g.version)
+        ask.given.append(_assignment(g, record, mapping, form, drafts.get(g.lease)))
+
+
+def _records(reader: Reader, given: list[Given]) -> dict[tuple[str, int, int], tuple[bytes, bytes]]:
+    by_project: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for g in given:
+        by_project[g.organization, g.project].append(g.task)
+    return {
+        (project, task, round_): (record, mapping)
+        for (organization, project), tasks in by_project.items()
+        for task, round_, record, mapping in reader.tuples(
+            "payloads", organization=organization, project=project, tasks=tasks
+        )
+    }
+
+
+def _drafts(reader: Reader, ids: list[str]) -> dict[str, Any]:
+    return {id_: decode_json(answers) for id_, answers in reader.tuples("drafts", ids=ids)} if ids else {}
+
+
+def _assignment(g: Given, record: bytes, mapping: bytes, form: Form, draft: Any) -> wire.Assignment:
+    data = shown_data(record, mapping, form.shown)
+    return wire.Assignment(
+        id=g.lease,
+        task_id=task_id(g.project, g.task),
+        project_id=g.project,
+        version=g.version,
+        data=data,
+        expires_at=when(g.until),
+        suggestion=_suggestion(record, mapping, form, data),
+        draft=draft,
+    )
+
+
+def _suggestion(record: bytes, mapping: bytes, form: Form, data: dict[str, Any]) -> dict[str, Any] | None:
+    """The answers of the best prediction that fit their questions; None when there are none."""
+    if not form.document.suggestions or b'"predictions"' not in record:
+        return None
+    _, reserved = split(record, mapping)
+    predictions = decode_json(reserved["predictions"]) if "predictions" in reserved else []
+    usable = [p for p in predictions if isinstance(p, dict) and isinstance(p.get("answers"), dict)]
+    best = max(
+        usable, key=lambda p: p["score"] if isinstance(p.get("score"), int | float) else 0, default=None
+    )
+    if best is None:
+        return None
+    return {q: a for q, a in best["answers"].items() if _fits(form, q, a, data)} or None
+
+
+def _fits(form: Form, question: str, answer: Any, data: dict[str, Any]) -> bool:
+    if question not in form.labels:
+        return False
+    try:
+        form.labels[question].parse(answer, data)
+    except Invalid:
+        return False
+    return True
+
+
+# ---- the rest ----------------------------------------------------------------------------------
+
+
+def _view_of(reader: Reader, actor: Actor, assignment: str) -> tuple[SubmissionView, int]:
+    return _own(next(iter(_submission_views(reader, [assignment])), None), actor)
+
+
+def skip(tx: Transaction, at: Moment, actor: Actor, assignment: str, request: wire.Skip) -> None:
+    """Give a task back with a reason. The same again does nothing."""
+    view, _ = _view_of(tx, actor, assignment)
+    if view.state != "skipped":
+        tx.append([submission.skip(view, request.reason, at)], at)
+        tx.run("delete_draft", id=assignment)
+
+
+def flag(tx: Transaction, at: Moment, actor: Actor, assignment: str, request: wire.Skip) -> None:
+    """Say that something is wrong with the task. The assignment stays."""
+    view, _ = _view_of(tx, actor, assignment)
+    tx.append([submission.flag(view, request.reason, at)], at)
+
+
+MAX_DRAFT = 1 << 20  # bytes
+
+
+def draft(
+    tx: Transaction, at: Moment, actor: Actor, assignment: str, request: wire.DraftSave
+) -> wire.DraftSaved:
+    """Keep unfinished answers, as they are; nothing is checked yet."""
+    _view_of(tx, actor, assignment)
+    answers = encode_json(request.answers)
+    if len(answers) > MAX_DRAFT:
+        raise Invalid("draft.size", f"A draft has at most {MAX_DRAFT} bytes.", "answers", "Shorten it.")
+    tx.run("put_draft", assignment=assignment, answers=answers, at=at.ms)
+    return wire.DraftSaved(saved_at=when(at.ms))
+
+
+def extend(tx: Transaction, at: Moment, actor: Actor, assignment: str) -> wire.Assignment:
+    """More time for a live assignment."""
+    view, _ = _view_of(tx, actor, assignment)
+    if view.state != "live":
+        raise Refused(
+            "assignment.closed", "This assignment is not live.", "assignment", "Submit, or ask for the next."
+        )
+    until = at.ms + view.form.document.lease_seconds * 1000
+    event = Renewed(
+        stream=view.window.stream,
+        causes=(view.window,),
+        slot=allocation.slot_of(assignment),
+        until=until,
+        assignment=assignment,
+        owner=view.organization,
+    )
+    tx.append([event], at)
+    return get(tx, actor, assignment)
+
+
+def get(reader: Reader, actor: Actor, assignment: str) -> wire.Assignment:
+    """One of the caller's own assignments; for a submitted one `draft` holds the answers given."""
+    view, seq = _view_of(reader, actor, assignment)
+    row = reader.one("assignment", id=assignment)
+    assert row is not None, "its view was just loaded"
+    draft = _drafts(reader, [assignment]).get(assignment)
+    if draft is None and view.state in ("submitted", "surplus"):
+        draft = decode_json(answers_of(reader.all("events_by_seq", seqs=[seq])[0]["body"]))
+    given = Given(
+        lease=assignment,
+        waiting=0,
+        organization=view.organization,
+        project=view.project,
+        task=view.number,
+        round=view.round,
+        version=row["version"],
+        until=row["expires_ms"],
+    )
+    return _assignment(given, view.record, view.mapping, view.form, draft)
+
+
+def list_work(reader: Reader, actor: Actor) -> wire.Page[wire.WorkProject]:
+    """The projects where the caller may label."""
+    organizations = [m.organization for m in actor.memberships if allows(actor, "task.label", m.organization)]
+    items = []
+    for row in reader.all("work_projects", organizations=organizations, person=actor.person):
+        name = form_of(reader, row["organization"], row["id"], row["version"]).document.name
+        items.append(
+            wire.WorkProject(
+                project_id=row["id"],
+                name=name,
+                state=row["state"],
+                version=row["version"],
+                tasks=row["tasks"],
+                done=row["done"],
+                mine=row["mine"],
+            )
+        )
+    return wire.Page(items=items)
+
+
+def history(
+    reader: Reader, actor: Actor, project: str | None = None, after: str | None = None, limit: int = 50
+) -> wire.Page[wire.HistoryRow]:
+    """The caller's own submissions, newest first."""
+    before_ms, before_id = _history_key(after)
+    rows = reader.all(
+        "history",
+        person=actor.person,
+        project=project or "",
+        before_ms=before_ms,
+        before_id=before_id,
+        limit=limit,
+    )
+    items = [_history_row(reader, row) for row in rows if actor.membership(row["organization"])]
+    last = f"{rows[-1]['closed_ms']}.{rows[-1]['id']}" if len(rows) == limit else None
+    return wire.Page(items=items, next=last)
+
+
+def _history_key(after: str | None) -> tuple[int, str]:
+    if after is None:
+        return 1 << 62, ""
+    ms, _, id_ = after.partition(".")
+    if not ms.isdigit():
+        raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
+    return int(ms), id_
+
+
+def _history_row(reader: Reader, row: dict[str, Any]) -> wire.HistoryRow:
+    document = form_of(reader, row["organization"], row["project"], row["version"]).document
+    data, _ = split(row["record"], row["mapping"])
+    return wire.HistoryRow(
+        assignment_id=row["id"],
+        task_id=task_id(row["project"], row["task"]),
+        project_id=row["project"],
+        project_name=document.name,
+        summary=summary(data, document),
+        state=row["state"],
+        submitted_at=when(row["closed_ms"]),
+        revision=row["revision"],
+    )

@@ -1,0 +1,48 @@
+-- name: put_export!
+INSERT INTO export (organization, project, id, settings, state, written, total, upto_seq, files, error, created_ms)
+VALUES (:organization, :project, :id, :settings, 'running', 0, :total, 0, '[]', NULL, :at);
+
+-- name: export
+SELECT organization, project, id, settings, state, written, total, upto_seq, files, error, created_ms
+FROM export WHERE id = :id;
+
+-- name: exports
+SELECT organization, project, id, settings, state, written, total, upto_seq, files, error, created_ms
+FROM export WHERE organization = :organization AND project = :project ORDER BY created_ms DESC LIMIT 100;
+
+-- name: export_progress!
+UPDATE export SET written = :written WHERE id = :id;
+
+-- name: finish_export!
+UPDATE export SET state = :state, written = :written, upto_seq = :upto, files = :files, error = :error WHERE id = :id;
+
+-- name: running_exports
+SELECT id FROM export WHERE state = 'running' ORDER BY created_ms;
+
+-- name: release_tasks
+SELECT t.n, p.record, p.mapping, p.external_id FROM task t
+JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.n <= :upto
+  AND t.status <> 'withdrawn' ORDER BY t.n;
+
+-- name: release_more
+SELECT 1 FROM task WHERE organization = :organization AND project = :project AND n > :after LIMIT 1;
+
+-- name: release_annotations
+SELECT a.task, a.member, m.kind, a.ms, a.closed_ms, e.stream, e.n, e.entry, o.body FROM assignment a
+JOIN task t ON t.organization = a.organization AND t.project = a.project AND t.n = a.task AND t.round = a.round
+JOIN member m ON m.organization = a.organization AND m.id = a.member
+JOIN event e ON e.seq = a.seq
+JOIN opening o ON o.seq = a.seq
+WHERE a.organization = :organization AND a.project = :project AND a.task >= :first AND a.task <= :last
+  AND a.state = 'submitted'
+ORDER BY a.task, a.closed_ms, a.id;
+
+-- name: release_consensus
+SELECT task, value FROM consensus
+WHERE organization = :organization AND project = :project AND task >= :first AND task <= :last;
+
+-- name: release_changed
+SELECT DISTINCT task FROM assignment
+WHERE organization = :organization AND project = :project AND task >= :first AND task <= :last AND seq > :since
+  AND state = 'submitted';

@@ -1,0 +1,29 @@
+-- name: projects
+SELECT organization, id, pool, state, version, overlap, created_ms, changed_ms, next_task, tasks, done, withdrawn,
+  annotations, surplus, skipped, flagged
+FROM project
+WHERE organization {in organizations} AND ((:state = '' AND state <> 'deleted') OR state = :state)
+  AND (:after = '~' OR (created_ms < CAST(substr(:after, 1, 15) AS BIGINT)
+    OR (created_ms = CAST(substr(:after, 1, 15) AS BIGINT) AND id < substr(:after, 17))))
+ORDER BY created_ms DESC, id DESC LIMIT :limit;
+
+-- name: versions
+SELECT version, document, created_ms FROM project_version
+WHERE organization = :organization AND project = :project ORDER BY version DESC;
+
+-- name: version_at
+SELECT created_ms FROM project_version
+WHERE organization = :organization AND project = :project AND version = :version;
+
+-- name: live_count
+SELECT count(*) FROM assignment WHERE pool = :pool AND state = 'live' AND project = :project;
+
+-- name: tallies
+SELECT y.member, y.submitted, y.skipped, y.ms, y.last_ms, p.name FROM tally y
+JOIN member m ON m.organization = y.organization AND m.id = y.member
+LEFT JOIN person p ON p.id = m.person
+WHERE y.organization = :organization AND y.project = :project ORDER BY y.submitted DESC, y.member;
+
+-- name: days
+SELECT day, annotations FROM day
+WHERE organization = :organization AND project = :project ORDER BY day DESC LIMIT 60;

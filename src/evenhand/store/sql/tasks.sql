@@ -1,0 +1,83 @@
+-- Lists of tasks, each by the index that fits. Keyset paging: `after` is the last number seen.
+
+-- name: tasks_all
+SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
+  p.record, p.mapping, p.external_id
+FROM task t
+JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after ORDER BY t.n LIMIT :limit;
+
+-- name: tasks_open
+SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
+  p.record, p.mapping, p.external_id
+FROM task t
+JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status = 'open' ORDER BY t.n LIMIT :limit;
+
+-- name: tasks_done
+SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
+  p.record, p.mapping, p.external_id
+FROM task t
+JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status = 'done' ORDER BY t.n LIMIT :limit;
+
+-- name: tasks_withdrawn
+SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
+  p.record, p.mapping, p.external_id
+FROM task t
+JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status = 'withdrawn' ORDER BY t.n LIMIT :limit;
+
+-- name: tasks_flagged
+SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
+  p.record, p.mapping, p.external_id
+FROM task t
+JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.flagged > 0 AND (:status = '' OR t.status = :status) ORDER BY t.n LIMIT :limit;
+
+-- name: tasks_by_member
+SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
+  p.record, p.mapping, p.external_id
+FROM task t
+JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND (:status = '' OR t.status = :status)
+  AND EXISTS (SELECT 1 FROM assignment a WHERE a.organization = t.organization AND a.project = t.project
+    AND a.task = t.n AND a.member = :member AND a.seq > 0) ORDER BY t.n LIMIT :limit;
+
+-- name: tasks_by_external
+SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
+  p.record, p.mapping, p.external_id
+FROM task t
+JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND p.external_id = :external_id ORDER BY t.n LIMIT :limit;
+
+-- name: tasks_named
+SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
+  p.record, p.mapping, p.external_id
+FROM task t
+JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
+WHERE t.organization = :organization AND t.project = :project AND t.n {in tasks} ORDER BY t.n;
+
+-- name: task
+SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
+  p.record, p.mapping, p.external_id
+FROM task t
+JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
+WHERE t.organization = :organization AND t.project = :project AND t.n = :n ORDER BY t.n;
+
+-- name: task_assignments
+SELECT a.id, a.task, a.member, a.state, a.version, a.revision, a.ms, a.closed_ms, a.seq, m.kind, p.name, o.body, e.entry
+FROM assignment a
+JOIN member m ON m.organization = a.organization AND m.id = a.member
+LEFT JOIN person p ON p.id = m.person
+LEFT JOIN opening o ON o.seq = a.seq
+LEFT JOIN event e ON e.seq = a.seq
+WHERE a.organization = :organization AND a.project = :project AND a.task {in tasks} AND a.state <> 'lapsed'
+ORDER BY a.task, a.opened_ms, a.id;
+
+-- name: task_consensus
+SELECT task, value FROM consensus WHERE organization = :organization AND project = :project AND task {in tasks};
+
+-- name: task_flags
+SELECT f.task, f.member, f.at_ms, o.body FROM flag f JOIN opening o ON o.seq = f.seq
+WHERE f.organization = :organization AND f.project = :project AND f.task {in tasks} ORDER BY f.task, f.at_ms;
