@@ -1,0 +1,250 @@
+"""Formats: one file each. This page is their port and finds them through the public entry point.
+
+A format turns bytes into records and released tasks into files, in constant memory, and knows no
+label type: what it must know of the answers it learns from `core.label.Element` and from the JSON
+Schema of each question. So N formats and M types are N + M, not N times M.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path, PurePath
+from types import MappingProxyType, TracebackType
+from typing import Any, BinaryIO, ClassVar, Literal, Self, TypeVar
+
+import msgspec
+
+from evenhand.core.errors import Invalid, Refused
+from evenhand.core.release import Loss, ReleasedFile, ReleasedTask, ReleaseSchema
+
+ROW_LIMIT = 16 * 2**20  # bytes
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """One record of a source."""
+
+    line: int  # where it starts, 1 is the first; a source without lines counts its rows
+    record: (
+        bytes  # one JSON object in UTF-8 that `core.record.check` passes; in JSONL the very bytes received
+    )
+
+
+class Rejected(msgspec.Struct, frozen=True, gc=False):
+    """A row that cannot be read. Reading goes on behind it."""
+
+    line: int  # where it starts, 1 is the first
+    path: str  # JSON path or column; "" for all of the row
+    reason: str  # one sentence for a person
+
+
+class ReadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to read a source. Each format heeds the options that it lists in `reads_with`."""
+
+    encoding: str | None = None  # None: by byte order mark, else UTF-8
+    header: bool | None = None  # the first row names the columns; None: yes, unless `columns` are given
+    columns: tuple[str, ...] | None = None  # names of the columns, from left to right
+    delimiter: str | None = None  # one character between cells; None: the format's own
+    quote: str | None = None  # one character around cells; "": no quoting; None: the format's own
+    limit: int = ROW_LIMIT  # bytes; a longer row is rejected and never held in memory
+    nan: Literal["reject", "null"] = "reject"  # what becomes of NaN and infinities in number columns
+
+
+class WriteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to write a release. Each format heeds the options that it lists in `writes_with`."""
+
+    delimiter: str | None = None  # as in `ReadOptions`
+    quote: str | None = None  # as in `ReadOptions`
+    escape_formulas: bool = False  # put ' before cells that a spreadsheet would run as a formula
+    accept_loss: bool = False  # write although `loss` is not empty
+
+
+READ_DEFAULTS = ReadOptions()
+WRITE_DEFAULTS = WriteOptions()
+
+
+class Writer(ABC):
+    """An export being written. A context manager: on the way out, what was not closed is removed."""
+
+    @abstractmethod
+    def add(self, task: ReleasedTask) -> None:
+        """Writes one more row. Memory does not grow with the number of rows."""
+
+    @abstractmethod
+    def close(self) -> tuple[ReleasedFile, ...]:
+        """Makes the files durable and gives them their names. Before this returns, there are none."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Removes what was written, unless it was closed. May be called twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+
+class Format(ABC):
+    """One kind of file, in and out. Implementations hold no state."""
+
+    name: ClassVar[str]  # "csv": what --format takes
+    title: ClassVar[str]  # "CSV": what people read
+    suffixes: ClassVar[tuple[str, ...]]  # (".csv",), in lower case; the first is written
+    reads_with: ClassVar[frozenset[str]] = frozenset()  # names of the `ReadOptions` that it heeds
+    writes_with: ClassVar[frozenset[str]] = frozenset()  # names of the `WriteOptions` that it heeds
+    guide: ClassVar[str]  # Markdown for the export's README: what is where, and how to read it
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether a source that begins like this is surely of this format. Default: no telling."""
+        return False
+
+    @abstractmethod
+    def read(self, source: BinaryIO, options: ReadOptions = READ_DEFAULTS) -> Iterator[Row | Rejected]:
+        """The rows of a source, in constant memory.
+
+        Args:
+            source: from where it stands. If it can seek, faults of the file as a whole are found
+                before the first row, so that nothing is half-done.
+            options: see `ReadOptions`.
+
+        Raises:
+            Invalid: the source as a whole cannot be read: encoding, header, compression, damage.
+        """
+
+    @abstractmethod
+    def loss(self, schema: ReleaseSchema, options: WriteOptions = WRITE_DEFAULTS) -> tuple[Loss, ...]:
+        """What a release with this schema would lose in this format. Empty when it loses nothing."""
+
+    @abstractmethod
+    def open_writer(self, schema: ReleaseSchema, folder: Path, options: WriteOptions) -> Writer:
+        """A writer into this folder, which exists. Callers use `write`, which checks the loss first."""
+
+    @abstractmethod
+    def restore(self, record: bytes, schema: ReleaseSchema) -> ReleasedTask:
+        """The released task that a row of this format's own making came from, less what `loss` names.
+
+        Raises:
+            Invalid: this record is no row of such a release.
+        """
+
+    def write(self, schema: ReleaseSchema, folder: Path, options: WriteOptions = WRITE_DEFAULTS) -> Writer:
+        """A writer of an export into this folder, which exists.
+
+        Raises:
+            Refused: something would be lost, and `options.accept_loss` does not allow it.
+        """
+        lost = () if options.accept_loss else self.loss(schema, options)
+        if lost:
+            raise Refused(
+                "format.loss",
+                f"{self.title} cannot carry everything of this release. {_sentence(lost)}",
+                self.name,
+                "Take another format, or accept the loss.",
+            )
+        return self.open_writer(schema, folder, options)
+
+
+def _sentence(lost: tuple[Loss, ...]) -> str:
+    """The first three losses, and how many more there are."""
+    said = "; ".join(
+        f"{loss.part}{f' {loss.where!r}' if loss.where else ''}: {loss.reason}" for loss in lost[:3]
+    )
+    return f"{said} (and {len(lost) - 3} more)" if len(lost) > 3 else said
+
+
+@cache
+def all_formats() -> Mapping[str, Format]:
+    """Every installed format by its name, in alphabetical order."""
+    found: list[Format] = [point.load()() for point in entry_points(group="evenhand.formats")]
+    return MappingProxyType({kind.name: kind for kind in sorted(found, key=lambda kind: kind.name)})
+
+
+def find(name: str) -> Format:
+    """The format with this name.
+
+    Raises:
+        Invalid: no such format is installed.
+    """
+    formats = all_formats()
+    if name in formats:
+        return formats[name]
+    raise Invalid(
+        "format.unknown", f"There is no format {name!r}.", "format", f"Take one of: {', '.join(formats)}."
+    )
+
+
+def choose(filename: str, head: bytes = b"") -> Format:
+    """The format of a file, by its content where that is certain, else by its suffix.
+
+    Args:
+        filename: its name; the folder does not matter.
+        head: its first bytes, as many as there are at hand.
+
+    Raises:
+        Invalid: it is compressed, or nothing tells its format.
+    """
+    refuse_compressed(head, filename)
+    suffix = PurePath(filename).suffix.lower()
+    sure = [kind for kind in all_formats().values() if kind.recognises(head)]
+    named = [kind for kind in all_formats().values() if suffix in kind.suffixes]
+    for kind in [*(kind for kind in named if kind in sure), *sure, *named]:
+        return kind
+    raise Invalid(
+        "format.unknown",
+        f"Neither the name nor the content of {filename!r} tells its format.",
+        filename,
+        f"Name one of: {', '.join(all_formats())}.",
+    )
+
+
+_COMPRESSED = {
+    "gzip": rb"\x1f\x8b",
+    "a ZIP archive or an office document": rb"PK(\x03\x04|\x05\x06)",
+    "bzip2": rb"BZh[1-9](1AY&SY|\x17\x72\x45\x38\x50\x90)",
+    "xz": rb"\xfd7zXZ\x00",
+    "Zstandard": rb"\x28\xb5\x2f\xfd",
+    "7-Zip": rb"7z\xbc\xaf\x27\x1c",
+    "RAR": rb"Rar!\x1a\x07",
+}
+
+
+def refuse_compressed(head: bytes, where: str = "") -> None:
+    """Raises Invalid when these first bytes are those of an archive: a small one may hold terabytes."""
+    for kind, magic in _COMPRESSED.items():
+        if re.match(magic, head):
+            reason = f"This is {kind}; compressed files are not read."
+            raise Invalid("format.compressed", reason, where, "Unpack it first.")
+
+
+O = TypeVar("O", ReadOptions, WriteOptions)  # noqa: E741  # a type variable for the two kinds of options
+
+
+def read_options(kind: Format, raw: Mapping[str, Any]) -> ReadOptions:
+    """Options as they came from outside, checked against what this format heeds.
+
+    Raises:
+        Invalid: an option is unknown, of the wrong type, or has no meaning for this format.
+    """
+    return _options(ReadOptions, raw, kind, kind.reads_with | {"limit"})
+
+
+def write_options(kind: Format, raw: Mapping[str, Any]) -> WriteOptions:
+    """As `read_options`, for writing."""
+    return _options(WriteOptions, raw, kind, kind.writes_with | {"accept_loss"})
+
+
+def _options(into: type[O], raw: Mapping[str, Any], kind: Format, heeded: frozenset[str]) -> O:
+    for name in raw:
+        if name not in heeded:
+            known = ", ".join(sorted(heeded))
+            raise Invalid("format.option", f"{kind.title} has no option {name!r}.", name, f"It has: {known}.")
+    try:
+        return msgspec.convert(dict(raw), into)
+    except msgspec.ValidationError as error:
+        raise Invalid("format.option", f"An option does not fit: {error}.", "options") from error
