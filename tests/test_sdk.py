@@ -168,14 +168,7 @@ def test_what_is_not_safe_to_repeat_is_sent_once(server: Scripted, client: Clien
 
 
 def test_a_lost_answer_to_submit_is_asked_for_again(server: Scripted, client: Client) -> None:
-    receipt = {
-        "origin": "o",
-        "stream": "annotator:a",
-        "n": 4,
-        "entry": "",
-        "leaf": "bGVhZg==",
-        "openings": [],
-    }
+    receipt = {"place": ["annotator:a", 4], "entry": "", "leaf": "bGVhZg==", "openings": []}
     promise = {"deadline": 1, "index": 0, "size": 1, "path": [], "signature": ""}
     submitted = {
         "assignment_id": "a/1",
@@ -185,21 +178,21 @@ def test_a_lost_answer_to_submit_is_asked_for_again(server: Scripted, client: Cl
     }
     server.script = [None, (200, {}, submitted | {"receipt": receipt | {"promise": promise}})]
     got = client.submit("a/1", {"spam": "ham"}, seconds=1.5)
-    assert (got.leaf, got.place, got.promise.deadline) == ("bGVhZg==", ("annotator:a", 4), 1)
+    assert (got.leaf, got.place, got.promise.deadline) == (b"leaf", ("annotator:a", 4), 1)
     assert [call[:2] for call in server.calls] == [("POST", "/api/v1/assignments/a%2F1/submit")] * 2
     server.script = [
         problem(503),
         problem(503),
         (200, {"Content-Type": "text/plain"}, b"c2sp.org/tlog-proof@v1\n"),
     ]
-    assert got.proof().text == "c2sp.org/tlog-proof@v1\n"
+    assert got.proof() == "c2sp.org/tlog-proof@v1\n"
     assert server.calls[-1][1] == "/api/v1/receipts/annotator:a/4"
 
 
 def test_waiting_for_a_proof_ends(server: Scripted, client: Client) -> None:
     server.script = lambda call: problem(503)
     with pytest.raises(Unavailable):
-        client.proof_text("annotator:a", 4, timeout=0)
+        client.proof("annotator:a", 4, timeout=0)
 
 
 def test_nobody_there(free_port: int) -> None:
@@ -246,12 +239,14 @@ class RowServer:
     def __init__(self) -> None:
         self.next_line = 1
         self.rows: list[Any] = []
+        self.rejected: list[dict[str, Any]] = []
         self.drops = 0  # how many of the next row requests are taken in, and then their answers lost
 
     def __call__(self, call: Call) -> Reply | None:
         _, path, body = call
         if path.endswith(("/imports", "/finish")):
-            return 200, {}, IMPORT
+            counts = {"accepted": len(self.rows), "rejected": len(self.rejected), "rejections": self.rejected}
+            return 200, {}, IMPORT | counts
         first = int(path.partition("line=")[2])
         lines = body.split(b"\n")
         fresh = [(first + i, line) for i, line in enumerate(lines) if first + i >= self.next_line]
@@ -260,6 +255,7 @@ class RowServer:
         ]
         good = [json.loads(line) for _, line in fresh if line != b"null"]
         self.rows += good
+        self.rejected += rejected
         self.next_line = max(self.next_line, first + len(lines))
         if self.drops:
             self.drops -= 1
@@ -287,8 +283,10 @@ def test_rows_arrive_once_each_and_in_order(server: Scripted, client: Client) ->
 def test_rows_whose_answer_was_lost_are_not_doubled(server: Scripted, client: Client) -> None:
     server.script = rows = RowServer()
     rows.drops = 2
-    client.import_tasks("p1", [{"n": n} for n in range(7)])
+    report = client.import_tasks("p1", [{"n": n} for n in range(7)] + [{"n": float("nan")}])
     assert [row["n"] for row in rows.rows] == list(range(7))
+    assert (report.accepted, report.rejected_count) == (7, 1)
+    assert "NaN" in report.rejected[0].reason
 
 
 def test_long_rows_make_short_requests(server: Scripted, client: Client) -> None:

@@ -22,6 +22,7 @@ import msgspec
 
 from evenhand import wire
 from evenhand.core.errors import Broken, EvenhandError, Invalid, Missing, Refused, Unavailable
+from evenhand.core.receipt import Promise
 from evenhand.core.release import Manifest
 
 T = TypeVar("T")
@@ -58,12 +59,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     rejected_count: int
 
 
-class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """A `tlog-proof` (C2SP): shows that the entry is in the log, with the checkpoint that says so."""
-
-    text: str  # as served, for a file that any verifier reads
-
-
 class Receipt:
     """What `submit` gives back: the entry that was made durable, and the node's promise to log it."""
 
@@ -72,22 +67,23 @@ class Receipt:
         self._client = client
 
     @property
-    def leaf(self) -> str:
-        """Leaf hash of the entry: base64 of SHA-256(0x00 || entry)."""
+    def leaf(self) -> bytes:
+        """Leaf hash of the entry: SHA-256(0x00 || entry), RFC 6962."""
         return self.submitted.receipt.leaf
 
     @property
-    def promise(self) -> wire.Promise:
+    def promise(self) -> Promise:
         """The node's signed word that the leaf is in the log by the deadline."""
         return self.submitted.receipt.promise
 
     @property
     def place(self) -> tuple[str, int]:
         """Stream and number of the entry."""
-        return self.submitted.receipt.stream, self.submitted.receipt.n
+        stream, n = self.submitted.receipt.place
+        return stream, n
 
-    def proof(self, timeout: float = 30.0) -> Proof:
-        """Wait until the entry is in the log, and fetch the proof.
+    def proof(self, timeout: float = 30.0) -> str:
+        """Wait until the entry is in the log, and fetch its `tlog-proof` (C2SP), which any verifier reads.
 
         Args:
             timeout: seconds to wait at most; the promise says 10.
@@ -96,11 +92,16 @@ class Receipt:
             Unavailable: it is not there yet. Past the promise's deadline that is evidence against the node.
         """
         stream, n = self.place
-        return Proof(text=self._client.proof_text(stream, n, timeout))
+        return self._client.proof(stream, n, timeout)
+
+    def dump(self, timeout: float = 30.0) -> bytes:
+        """The receipt with its proof as JSON: all that is needed to check it offline, with the log's key."""
+        whole = msgspec.structs.replace(self.submitted.receipt, proof=self.proof(timeout))
+        return msgspec.json.encode(whole)
 
     def __repr__(self) -> str:
         stream, n = self.place
-        return f"Receipt({stream!r}, {n}, leaf={self.leaf!r})"
+        return f"Receipt({stream!r}, {n}, leaf={self.leaf.hex()})"
 
 
 class Client:
@@ -203,6 +204,10 @@ class Client:
         """Who the API key stands for."""
         return self._get("/session", wire.Session)
 
+    def sign_in_link(self, next: str = "/") -> wire.Link:
+        """Make a single-use link that signs the caller in, in a browser, and goes to the page `next`."""
+        return self._call("POST", "/session/link", wire.NewLink(next=next), wire.Link)
+
     def create_annotator(self, name: str, email: str | None = None) -> wire.CreatedMember:
         """Make an annotator with an API key, which is shown this once."""
         return self.create_member(name, email)
@@ -290,13 +295,12 @@ class Client:
         return self._call("POST", f"/projects/{_segment(project_id)}/imports", new, wire.Import)
 
     def _send_rows(self, job: wire.Import, records: Iterable[Mapping[str, Any]], tell: Progress) -> Report:
-        tally = _Tally(job.id)
+        tally = _Tally()
         with ThreadPoolExecutor(1, thread_name_prefix="evenhand-import") as lane:
             for batch, answer in _one_ahead(lane, partial(self._post_rows, job.id), _batches(records)):
                 tally.add(batch, answer)
                 tell(answer.next_line - 1, None)
-        self._call("POST", f"/imports/{job.id}/finish", None, wire.Import, again=True)
-        return tally.report()
+        return tally.report(self._call("POST", f"/imports/{job.id}/finish", None, wire.Import, again=True))
 
     def _post_rows(self, import_id: str, batch: _Batch) -> wire.RowsReport:
         """Send some rows. Sending them twice adds nothing: the server passes over lines that it has."""
@@ -376,7 +380,7 @@ class Client:
         """Mark the task for the manager. The assignment stays."""
         self._send_json("POST", f"/assignments/{_segment(assignment_id)}/flag", wire.Skip(reason=reason))
 
-    def proof_text(self, stream: str, n: int, timeout: float = 30.0) -> str:
+    def proof(self, stream: str, n: int, timeout: float = 30.0) -> str:
         """The `tlog-proof` of an entry, waited for.
 
         Raises:
@@ -398,8 +402,8 @@ class Client:
         self, project_id: str, status: str | None = None, search: str | None = None
     ) -> Iterator[wire.Task]:
         """Every task with its data, annotations and consensus, in the order of their ids."""
-        path = f"/projects/{_segment(project_id)}/tasks"
-        return self._pages(path, wire.Page[wire.Task], full=1, status=status, search=search)
+        path = f"/projects/{_segment(project_id)}/tasks/full"
+        return self._pages(path, wire.Page[wire.Task], status=status, search=search)
 
     def task(self, task_id: str) -> wire.Task:
         """One task with its data, annotations and consensus."""
@@ -571,27 +575,29 @@ class _Batch(msgspec.Struct, frozen=True):
 
 
 class _Tally:
-    """The sum of what the server said to each batch."""
+    """Every rejected row. The counts are the server's, since an answer may have been lost on its way."""
 
-    def __init__(self, import_id: str) -> None:
-        self.import_id = import_id
-        self.accepted = self.present = 0
-        self.rejected: list[Rejection] = []
+    def __init__(self) -> None:
+        self.rejected: dict[int, Rejection] = {}
+        self.unsendable: dict[int, str] = {}
 
     def add(self, batch: _Batch, answer: wire.RowsReport) -> None:
-        self.accepted += answer.accepted
-        self.present += answer.present
-        for row in answer.rejected:
-            self.rejected.append(Rejection(row.line, row.path, batch.unsendable.get(row.line, row.reason)))
+        self.unsendable |= batch.unsendable
+        self._note(answer.rejected)
 
-    def report(self) -> Report:
-        rejected = tuple(self.rejected)
+    def _note(self, rows: Iterable[wire.Rejected]) -> None:
+        for row in rows:
+            reason = self.unsendable.get(row.line, row.reason)
+            self.rejected[row.line] = Rejection(row.line, row.path, reason)
+
+    def report(self, job: wire.Import) -> Report:
+        self._note(job.rejections)
         return Report(
-            import_id=self.import_id,
-            accepted=self.accepted,
-            present=self.present,
-            rejected=rejected,
-            rejected_count=len(rejected),
+            import_id=job.id,
+            accepted=job.accepted,
+            present=job.present,
+            rejected=tuple(self.rejected[line] for line in sorted(self.rejected)),
+            rejected_count=job.rejected,
         )
 
 
