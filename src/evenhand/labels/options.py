@@ -35,7 +35,10 @@ class Option(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             msgspec.structs.force_setattr(self, "id", self.name)
 
 
-Options = tuple[Option | str, ...]
+Name = Annotated[str, Meta(min_length=1, max_length=1000)]
+"""An entry that is only a name."""
+
+Options = tuple[Option | Name, ...]
 """A list as configurations write it: names alone, or entries in full."""
 
 

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from evenhand.core.errors import Invalid
 from evenhand.core.label import ClassElement, Combined, Element, Json, LabelType
-from evenhand.labels.options import Option, one_of, require_distinct
+from evenhand.labels.options import Name, Option, one_of, require_distinct
 from evenhand.labels.reading import elements_of, form, plain, read_answer, read_config, shown
 
 Picks = tuple[str, ...]
@@ -23,7 +23,7 @@ class Branch(Option, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A choice that may have choices below it."""
 
     children: Annotated[
-        tuple[Branch | str, ...], Meta(title="Children", description="Choices below this one")
+        tuple[Branch | Name, ...], Meta(title="Children", description="Choices below this one")
     ] = ()
 
 
@@ -31,7 +31,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The configuration of a multiple choice."""
 
     choices: Annotated[
-        tuple[Branch | str, ...],
+        tuple[Branch | Name, ...],
         Meta(
             title="Choices",
             description="What annotators choose from; a choice may have children",
