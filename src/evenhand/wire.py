@@ -82,6 +82,17 @@ class SignInOptions(Wire, frozen=True, kw_only=True):
     oidc: list[dict[str, str]]  # [{"name": "Acme SSO", "url": "/auth/oidc/acme"}]
 
 
+class NewLink(Request, frozen=True, kw_only=True):
+    next: str = "/"  # the page on this origin to go to, once signed in
+
+
+class Link(Wire, frozen=True, kw_only=True):
+    """A way in for a browser, for whoever holds an API key."""
+
+    url: str  # single use, shown once
+    expires_at: str
+
+
 class NewOrganization(Request, frozen=True, kw_only=True):
     name: str
 
