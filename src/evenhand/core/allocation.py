@@ -7,7 +7,6 @@ Goyal, Vin, Cheng 1997, doi:10.1109/90.649569). Integers only, or replays differ
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Sequence
 
@@ -82,8 +81,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 def slot_of(lease: str) -> str:
     """The public pseudonym of a lease: whoever knows the lease's secret id can show that it is this slot."""
-    digest = hashlib.sha256(b"evenhand/slot/v1\x00" + lease.encode()).digest()[:15]
-    return base64.b32encode(digest).decode().lower()
+    return hashlib.sha256(b"evenhand/slot/v1\x00" + lease.encode()).hexdigest()[:32]
 
 
 class _Round:

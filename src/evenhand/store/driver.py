@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -69,6 +69,10 @@ class Connection(ABC):
     @abstractmethod
     def tuples(self, query: str, **params: Any) -> list[tuple[Any, ...]]:
         """All rows of the named query, as tuples (the fast way)."""
+
+    @abstractmethod
+    def stream(self, query: str, **params: Any) -> Iterator[Row]:
+        """The rows of the named query one by one, in constant memory, within the open transaction."""
 
     @abstractmethod
     def all(self, query: str, **params: Any) -> list[Row]:

@@ -382,7 +382,7 @@ def _flagged(db: Connection, placed: list[Placed]) -> None:
         row = {**keys, "task": event.task, "assignment": event.assignment, "member": event.member}
         db.run("fold_flag", **row, seq=p.seq, at=p.ms)
         if known is None:
-            db.run("fold_task_flagged", **keys, n=event.task)
+            db.run("fold_task_flagged", **keys, task=event.task)
             projects[event.project]["flagged"] += 1
     _write_counts(db, projects)
 

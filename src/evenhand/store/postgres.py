@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -18,6 +18,7 @@ DIALECT = Dialect(
         "serial": "BIGSERIAL PRIMARY KEY",
         "rowless": "",
         "max": "greatest",
+        "collate": 'COLLATE "C"',
         "lock": "FOR UPDATE",
         "lock_task": "FOR UPDATE OF t",
         "skip_locked": "FOR UPDATE SKIP LOCKED",
@@ -39,6 +40,14 @@ class PostgresConnection(Connection):
 
     def tuples(self, query: str, **params: Any) -> list[tuple[Any, ...]]:
         return self._execute(query, params).fetchall()
+
+    def stream(self, query: str, **params: Any) -> Iterator[Row]:
+        with self._db.cursor(name="stream") as cursor:
+            cursor.itersize = 5000
+            cursor.execute(self._queries[query], _adapted(params))  # type: ignore[arg-type]  # our own files
+            names = [column.name for column in cursor.description or ()]
+            for row in cursor:
+                yield dict(zip(names, row, strict=True))
 
     def all(self, query: str, **params: Any) -> list[Row]:
         cursor = self._execute(query, params)

@@ -19,6 +19,7 @@ DIALECT = Dialect(
         "serial": "INTEGER PRIMARY KEY",
         "rowless": "WITHOUT ROWID",
         "max": "max",
+        "collate": "",
         "lock": "",
         "lock_task": "",
         "skip_locked": "",
@@ -63,6 +64,16 @@ class SqliteConnection(Connection):
 
     def tuples(self, query: str, **params: Any) -> list[tuple[Any, ...]]:
         return self._execute(query, params).fetchall()
+
+    def stream(self, query: str, **params: Any) -> Iterator[Row]:
+        cursor = self._db.cursor()
+        try:
+            cursor.execute(self._queries[query], _adapted(params))
+            names = [column[0] for column in cursor.description]
+            for row in cursor:
+                yield dict(zip(names, row, strict=True))
+        finally:
+            cursor.close()
 
     def all(self, query: str, **params: Any) -> list[Row]:
         cursor = self._execute(query, params)
