@@ -1,0 +1,234 @@
+"""Reading ledger entries: one form as bytes, and places that fit together (``docs/spec/ledger.md``).
+
+An entry's layout leaves so little freedom that one pattern describes its canonical bytes. Only what is
+freer (nested public values, statements) is parsed as JSON and written again to compare.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, NoReturn, TypeVar
+
+from evenhand.audit.notes import Unacceptable
+
+MAX_BYTES = 65_535
+_LIMIT = 1 << 53
+
+T = TypeVar("T", str, tuple[str, str], tuple[str, int])
+
+_ID = r"[A-Za-z0-9:._-]{1,64}"
+_NATURAL = r"(?:0|[1-9][0-9]{0,15})"
+_DIGEST = r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
+_PLACE = rf'\["{_ID}",{_NATURAL}\]'
+_COMMITMENT = rf'"{_ID}":"{_DIGEST}"'
+
+_entry = re.compile(
+    r'\{"b":(?P<b>\{.*\}),"by":"(?P<by>node|key:[A-Za-z0-9._-]{1,60})",'
+    rf'"c":\{{(?P<c>(?:{_COMMITMENT}(?:,{_COMMITMENT})*)?)\}},"n":(?P<n>{_NATURAL}),'
+    rf'"re":\[(?P<re>(?:{_PLACE}(?:,{_PLACE})*)?)\],"s":"(?P<s>{_ID})",'
+    r'"sg":"(?P<sg>(?:[A-Za-z0-9_-]{85}[AQgw])?)","st":"(?P<st>(?:[^"\\\x00-\x1f]|\\.)*)",'
+    rf'"t":"(?P<t>[a-z][a-z0-9._-]{{0,63}})","ts":(?P<ts>{_NATURAL}),"v":1\}}'
+).fullmatch
+
+_VALUE = r'(?:"[ !#-\[\]-~]*"|-?[1-9][0-9]{0,14}|0|true|false)'
+_flat = re.compile(rf'\{{(?:"{_ID}":{_VALUE}(?:,"{_ID}":{_VALUE})*)?\}}').fullmatch
+_keys = re.compile(rf'"({_ID})":').findall
+_commitments = re.compile(rf'"({_ID})":"({_DIGEST})"').findall
+_places = re.compile(rf'\["({_ID})",({_NATURAL})\]').findall
+_is_id = re.compile(_ID).fullmatch
+_write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
+class AuditedEntry(NamedTuple):
+    """What an entry says, as far as a check needs it."""
+
+    kind: str
+    stream: str
+    n: int  # number in the stream
+    at: int  # ms since 1970-01-01 UTC
+    public: tuple[str, ...]  # names of the public fields, ascending
+    committed: dict[str, str]  # private field -> commitment, base64url
+    causes: list[tuple[str, int]]  # places
+    by: str  # "node" or "key:" and an id
+    statement: str  # what the actor signed
+
+
+def read_entry(data: bytes) -> AuditedEntry:
+    """Read an entry's bytes and check everything about it that needs no other entry and no grammar.
+
+    Raises:
+        Unacceptable: it is not an entry of version 1 in canonical form.
+    """
+    if len(data) > MAX_BYTES:
+        raise Unacceptable(f"{len(data)} bytes are more than an entry may have")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise Unacceptable(f"not UTF-8: {error}") from error
+    found = _entry(text)
+    if found is None:
+        raise Unacceptable(_why_not(text))
+    b, by, c, n, causes, s, sg, st, t, ts = found.groups()
+    entry = AuditedEntry(
+        kind=t,
+        stream=s,
+        n=_natural(n),
+        at=_natural(ts),
+        public=_public(b),
+        committed=dict(_ascending(_commitments(c), "commitments")) if c else {},
+        causes=_read_causes(causes, s, int(n)) if causes else [],
+        by=by,
+        statement=_string(st) if st else "",
+    )
+    if bool(st) != (by != "node") or bool(sg) != (by != "node"):
+        raise Unacceptable("statement and signature belong to entries by a key, and to all of them")
+    return entry
+
+
+def _natural(digits: str) -> int:
+    """A natural number that every JSON reader keeps exact."""
+    value = int(digits)
+    if value >= _LIMIT:
+        raise Unacceptable(f"{digits} is beyond 2^53")
+    return value
+
+
+def _ascending(parts: list[T], what: str) -> list[T]:
+    """The parts, when they ascend and none is there twice."""
+    if len(parts) > 1 and sorted(set(parts)) != parts:
+        raise Unacceptable(f"{what} are not in ascending order, each once")
+    return parts
+
+
+def _read_causes(text: str, stream: str, n: int) -> list[tuple[str, int]]:
+    """The places that an entry follows from."""
+    causes = [(cause, _natural(number)) for cause, number in _places(text)]
+    if any(cause == stream and number >= n for cause, number in causes):
+        raise Unacceptable("it follows from itself or from its own future")
+    return _ascending(causes, "causes")
+
+
+def _public(text: str) -> tuple[str, ...]:
+    """Names of the public fields; their values must be canonical."""
+    return tuple(_ascending(_keys(text), "public fields") if _flat(text) else _nested(text))
+
+
+def _nested(text: str) -> dict[str, Any]:
+    """Public fields that hold more than plain values, parsed and written again."""
+    try:
+        value = json.loads(text, parse_int=_integer, parse_float=_no_float, parse_constant=_no_float)
+        again = _write(value)
+        again.encode()
+    except (ValueError, RecursionError) as error:
+        raise Unacceptable(f"its public fields are no JSON: {error}") from error
+    if again != text:
+        raise Unacceptable("its public fields are not in canonical form (RFC 8785)")
+    _check_values(value, 4)
+    return dict(value)
+
+
+def _no_float(text: str) -> NoReturn:
+    raise Unacceptable(f"{text[:40]} is no integer")
+
+
+def _integer(text: str) -> int:
+    if len(text) > 17 or not -_LIMIT < (value := int(text)) < _LIMIT:
+        raise Unacceptable(f"{text[:40]} is beyond 2^53")
+    return value
+
+
+def _check_values(value: Any, depth: int) -> None:
+    """Booleans, integers, strings, and arrays and objects at most three deep. Null is not among them."""
+    kind = type(value)
+    if kind is str or kind is int or kind is bool:
+        return
+    if kind not in (list, dict) or depth == 0:
+        raise Unacceptable("its public fields hold null, or lie too deep")
+    if kind is dict and not all(map(_is_id, value)):
+        raise Unacceptable("its public fields have a malformed key")
+    for part in value.values() if kind is dict else value:
+        _check_values(part, depth - 1)
+
+
+def _string(inner: str) -> str:
+    """A JSON string, in its canonical form."""
+    try:
+        value = str(json.loads(f'"{inner}"'))
+        again = _write(value)
+        again.encode()
+    except ValueError as error:
+        raise Unacceptable(f"its statement is no JSON string: {error}") from error
+    if again != f'"{inner}"':
+        raise Unacceptable("its statement is not in canonical form (RFC 8785)")
+    return value
+
+
+def _why_not(text: str) -> str:
+    """The nearest reason why a text is no entry, for whoever has to find out."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return f"not JSON: {error}"
+    names = ["b", "by", "c", "n", "re", "s", "sg", "st", "t", "ts", "v"]
+    if not isinstance(value, dict) or sorted(value) != names:
+        return "its fields are not exactly those of version 1"
+    if _write(value) != text:
+        return "not in canonical form (RFC 8785)"
+    return "a field is malformed"
+
+
+def check_statement(entry: AuditedEntry, origin: str) -> None:
+    """Check that an actor's statement is about this ledger and this entry.
+
+    Raises:
+        Unacceptable: it is not.
+    """
+    lines = entry.statement.split("\n")
+    if len(lines) < 6 or lines[0] != "evenhand/statement/v1" or lines[-1]:
+        raise Unacceptable("the statement is not one of version 1")
+    if lines[1] != origin or lines[2] != entry.kind:
+        raise Unacceptable("the statement is about another ledger or another act")
+    if lines[3] not in {f"{stream} {n}" for stream, n in entry.causes}:
+        raise Unacceptable("the statement answers a place that is no cause of the entry")
+    if re.fullmatch(_NATURAL, lines[4]) is None:
+        raise Unacceptable("the statement's clock is no number")
+    commitments = lines[5:-1]
+    pairs = [(name, value) for name, _, value in (line.partition(" ") for line in commitments)]
+    _ascending(pairs, "the statement's commitments")
+    if not set(commitments) <= {f"{name} {value}" for name, value in entry.committed.items()}:
+        raise Unacceptable("the entry does not repeat the statement's commitments")
+
+
+@dataclass
+class Places:
+    """What was seen of each stream so far: the one thing that a check has to remember."""
+
+    _streams: dict[str, tuple[int, int]] = field(default_factory=dict)  # stream -> (next n, last time in ms)
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def check(self, entry: AuditedEntry) -> Iterable[str]:
+        """Take the next entry of the log; gives what is wrong about its place, time and causes."""
+        _, stream, n, at, _, _, causes, _, _ = entry
+        streams = self._streams
+        expected, last = streams.get(stream, (0, 0))
+        wrong = []
+        if n != expected:
+            wrong.append(f"place {stream} {n} stands where {stream} {expected} is due")
+        if at < last:
+            wrong.append(f"the time of {stream} falls from {last} to {at}")
+        for cause, number in causes:
+            if number >= streams.get(cause, (0, 0))[0]:
+                wrong.append(f"the entry stands before its cause {cause} {number}")
+        streams[stream] = (max(n + 1, expected), max(at, last))
+        return wrong
+
+
+def unb64url(text: str) -> bytes:
+    """Base64url without padding, of a text that was checked to be that."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

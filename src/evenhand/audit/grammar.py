@@ -1,0 +1,42 @@
+"""Every kind of entry and exactly the fields it has: the table of ``docs/spec/ledger.md``."""
+
+from __future__ import annotations
+
+from evenhand.audit.entries import AuditedEntry
+from evenhand.audit.notes import Unacceptable
+
+KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    # kind: (public fields, committed fields), each in ascending order
+    "concluded": (("count",), ("rows",)),
+    "flagged": (("slot",), ("reason",)),
+    "member-added": (("actor", "role"), ("member", "person")),
+    "member-changed": (("role", "state"), ("member",)),
+    "node-opened": (("previous", "software"), ()),
+    "offered": (("count", "lapsed", "leases", "settled"), ("rows",)),
+    "organization-created": (("organization",), ("name",)),
+    "pool-opened": ((), ("organization",)),
+    "project-created": (("pool",), ("organization", "seed")),
+    "project-state-changed": (("state",), ()),
+    "project-versioned": (("version",), ("document",)),
+    "released": (("count",), ("manifest",)),
+    "renewed": (("slot", "until"), ()),
+    "skipped": (("slot",), ("reason",)),
+    "submitted": (("ms", "revision", "slot", "surplus"), ("answers",)),
+    "task-corrected": ((), ("record", "task")),
+    "tasks-changed": (("action", "count"), ("rows",)),
+    "tasks-imported": (("count", "first"), ("rows",)),
+}
+
+
+def check_kind(entry: AuditedEntry) -> None:
+    """Check that an entry is of a known kind and has that kind's fields: the grammar is closed.
+
+    Raises:
+        Unacceptable: it is not.
+    """
+    fields = KINDS.get(entry.kind)
+    if fields is None:
+        raise Unacceptable(f"there is no kind {entry.kind}")
+    public, committed = fields
+    if entry.public != public or tuple(entry.committed) != committed:
+        raise Unacceptable(f"the fields are not those of {entry.kind}")
