@@ -1,0 +1,38 @@
+"""Consensus: question by question, by each type's own rule."""
+
+from __future__ import annotations
+
+from evenhand import labels
+from evenhand.core.consensus import conclude, concluded
+from evenhand.core.events import MAX_ROWS
+from evenhand.core.project import Document, Field, Form, Question
+
+FORM = Form(
+    Document(
+        name="d",
+        fields=(Field(name="text", type="text"),),
+        questions=(
+            Question(id="q", title="Q", type="choice/1", config={"choices": ["a", "b"]}),
+            Question(id="n", title="N", type="number/1", config={}, required=False),
+        ),
+    ),
+    labels.all_types(),
+)
+
+
+def test_each_question_for_itself():
+    result = conclude(FORM, [{"q": "a", "n": 1}, {"q": "b", "n": 3}, {"q": "a", "gone": 1}])
+    assert result["q"] == {"value": "a", "confidence": 0.666667, "method": "majority"}
+    assert result["n"]["value"] == 2
+    assert set(result) == {"q", "n"}
+
+
+def test_one_answer_and_equal_answers():
+    assert conclude(FORM, [{"q": "b"}]) == {"q": {"value": "b", "confidence": 1.0, "method": "single"}}
+    assert conclude(FORM, [{"q": "b"}, {"q": "b"}])["q"]["method"] == "unanimous"
+
+
+def test_long_outcomes_become_several_events():
+    events = concluded("org-a", "prj-a", [(n, {}) for n in range(MAX_ROWS + 1)])
+    assert [len(event.rows) for event in events] == [MAX_ROWS, 1]
+    assert events[1].rows[0] == b"[1000,{}]"

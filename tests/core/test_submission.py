@@ -1,0 +1,161 @@
+"""Submission: what counts, what is surplus, what is refused."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from evenhand import labels
+from evenhand.core.errors import Invalid, Refused
+from evenhand.core.events import Moment, Place
+from evenhand.core.project import Document, Field, Form, Question, When
+from evenhand.core.submission import (
+    SubmissionView,
+    TaskView,
+    accept,
+    after,
+    check_answers,
+    flag,
+    skip,
+    takes_slot,
+)
+
+AT = Moment(ms=5)
+
+
+def form(**changes) -> Form:
+    questions = (
+        Question(id="spam", title="Spam?", type="choice/1", config={"choices": ["ham", "spam"]}),
+        Question(
+            id="why",
+            title="Why?",
+            type="text/1",
+            config={"max_length": 2_000_000},
+            required=False,
+            when=When(question="spam", is_="spam"),
+        ),
+    )
+    document = Document(name="d", fields=(Field(name="text", type="text"),), questions=questions, **changes)
+    return Form(document, labels.all_types())
+
+
+def task(**changes) -> TaskView:
+    return msgspec.structs.replace(
+        TaskView(status="open", free=0, leased=1, answered=0, overlap=1, round=1), **changes
+    )
+
+
+def view(**changes) -> SubmissionView:
+    base = SubmissionView(
+        assignment="asg-1",
+        organization="org-a",
+        project="prj-a",
+        number=7,
+        round=1,
+        person="ann-a",
+        member="mem-a",
+        window=Place("pool-a", 3),
+        state="live",
+        revision=0,
+        record=b'{"text": "hello"}',
+        mapping=b"{}",
+        form=form(),
+        task=task(),
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def test_an_answer_in_time_takes_its_slot():
+    event = accept(view(), {"spam": "ham"}, 1.26, None, AT)
+    assert event.answers == b'{"spam":"ham"}'
+    assert (event.revision, event.surplus, event.ms, event.completes) == (1, 0, 1300, True)
+    assert event.stream == "ann-a"
+    assert event.causes == (Place("pool-a", 3),)
+
+
+def test_one_of_two_answers_does_not_complete():
+    assert not accept(view(task=task(overlap=2)), {"spam": "ham"}, None, None, AT).completes
+    assert accept(view(task=task(overlap=2, answered=1)), {"spam": "ham"}, None, None, AT).completes
+
+
+def test_a_late_answer_takes_a_free_slot_else_it_is_surplus():
+    assert (
+        accept(view(state="lapsed", task=task(free=1, leased=0)), {"spam": "ham"}, None, None, AT).surplus
+        == 0
+    )
+    late = accept(view(state="lapsed", task=task(free=0, leased=1)), {"spam": "ham"}, None, None, AT)
+    assert (late.surplus, late.completes) == (1, False)
+
+
+@pytest.mark.parametrize("changes", [{"status": "withdrawn"}, {"round": 2}])
+def test_answers_to_withdrawn_or_changed_tasks_are_surplus(changes):
+    assert not takes_slot(view(task=task(**changes)))
+
+
+@pytest.mark.parametrize("state", ["recalled", "skipped"])
+def test_closed_assignments_take_no_answer(state):
+    with pytest.raises(Refused, match=r"This assignment"):
+        accept(view(state=state), {"spam": "ham"}, None, None, AT)
+
+
+def test_a_correction_names_the_revision_in_force():
+    done = view(state="submitted", revision=2, task=task(status="done", answered=1, leased=0))
+    event = accept(done, {"spam": "spam"}, None, 2, AT)
+    assert (event.revision, event.surplus, event.completes) == (3, 0, False)
+    with pytest.raises(Refused) as caught:
+        accept(done, {"spam": "spam"}, None, 1, AT)
+    assert caught.value.rule == "assignment.revision"
+    assert accept(msgspec.structs.replace(done, state="surplus"), {"spam": "ham"}, None, 2, AT).surplus == 1
+
+
+def test_counts_after():
+    before = task(overlap=2, free=1)
+    event = accept(view(task=before), {"spam": "ham"}, None, None, AT)
+    once = after(before, event)
+    assert once == task(overlap=2, free=1, leased=0, answered=1)
+    lapsed = accept(view(state="lapsed", task=once), {"spam": "ham"}, None, None, AT)
+    assert after(once, lapsed) == task(status="done", overlap=2, free=0, leased=0, answered=2)
+    correction = accept(view(state="submitted", revision=1), {"spam": "ham"}, None, 1, AT)
+    assert after(before, correction) == before
+    withdrawn = task(status="done", overlap=1)
+    assert after(withdrawn, event).free == 0
+
+
+def test_answers_are_checked_question_by_question():
+    data = {"text": "hello"}
+    assert check_answers(form(), {"spam": "spam", "why": "links"}, data) == {"spam": "spam", "why": "links"}
+    assert check_answers(form(), {"spam": "ham", "why": "not asked"}, data) == {"spam": "ham"}
+    with pytest.raises(Invalid) as caught:
+        check_answers(form(), {"spam": "eggs"}, data)
+    assert caught.value.where == "answers.spam"
+    with pytest.raises(Invalid) as caught:
+        check_answers(form(), {}, data)
+    assert (caught.value.rule, caught.value.where) == ("answer.required", "answers.spam")
+    with pytest.raises(Invalid) as caught:
+        check_answers(form(), {"spam": "ham", "eggs": 1}, data)
+    assert (caught.value.rule, caught.value.where) == ("answer.question", "answers.eggs")
+
+
+@pytest.mark.parametrize("seconds", [-1, 10**9, float("inf"), float("nan")])
+def test_impossible_times_are_refused(seconds):
+    with pytest.raises(Invalid, match="Active time"):
+        accept(view(), {"spam": "ham"}, seconds, None, AT)
+
+
+def test_answers_have_a_limit():
+    with pytest.raises(Invalid, match="bytes"):
+        accept(view(), {"spam": "spam", "why": "x" * (1 << 20)}, None, None, AT)
+
+
+def test_skip_and_flag():
+    event = skip(view(), "cannot read", AT)
+    assert (event.reason, event.was) == (b"cannot read", "live")
+    assert flag(view(), "odd", AT).reason == b"odd"
+    with pytest.raises(Refused, match="does not allow"):
+        skip(view(form=form(skip=False)), "", AT)
+    with pytest.raises(Refused, match="over"):
+        skip(view(state="submitted"), "", AT)
+    with pytest.raises(Invalid, match="2000"):
+        flag(view(), "x" * 2001, AT)
+    with pytest.raises(Invalid, match="half a character"):
+        flag(view(), "\ud800", AT)
