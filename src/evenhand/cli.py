@@ -1,0 +1,812 @@
+"""The command line. Each command finds its node, speaks to it through the SDK, and says what came of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import threading
+import traceback
+import webbrowser
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urljoin
+
+import click
+import msgspec
+
+from evenhand import __version__, config
+from evenhand.config import Config
+from evenhand.core.errors import EvenhandError, Invalid, Missing, Unavailable
+
+if TYPE_CHECKING:
+    from evenhand import wire
+    from evenhand.label_file import Asked
+    from evenhand.sdk import Client, Progress, Report
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+SHOWN_REJECTIONS = 10  # rows that a person is told of; --json has all
+
+
+# -- the frame ----------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and leave with its exit code: 0; 1 for a finding or a failure; 2 for a wrong usage."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command; its exit code. Errors are told in words on standard error."""
+    debug = "--debug" in arguments
+    try:
+        result = commands.main([a for a in arguments if a != "--debug"], "evenhand", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        return 1
+    except EvenhandError as error:
+        click.echo(words(error), err=True)
+        if debug:
+            traceback.print_exc()
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at its end
+        return 1
+    except Exception as error:
+        click.echo(unexpected(error, debug), err=True)
+        return 1
+
+
+def words(error: EvenhandError) -> str:
+    """What is wrong, where, why, and what to do."""
+    place = f"{error.where}: " if error.where else ""
+    remedy = f"\n  {error.remedy}" if error.remedy else ""
+    return f"Error: {place}{error.reason}{remedy}"
+
+
+def unexpected(error: Exception, debug: bool) -> str:
+    """One line about an error of ours, and where the rest is."""
+    if debug:
+        return traceback.format_exc()
+    with tempfile.NamedTemporaryFile("w", prefix="evenhand-", suffix=".log", delete=False) as log:
+        traceback.print_exc(file=log)
+    return f"Error: {type(error).__name__}: {error}\n  A fault of Evenhand. Details: {log.name}, or --debug."
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "--version", message="evenhand %(version)s")
+@click.option("--debug", is_flag=True, help="Show the whole trace of an unexpected error.")
+def commands(debug: bool) -> None:
+    """Evenhand labels data, and lets anyone check that it did so even-handedly.
+
+    Commands use the node at EVENHAND_URL with EVENHAND_API_KEY; else the one that runs on EVENHAND_DATA
+    (default ./evenhand-data); else they open that folder themselves for as long as they need.
+    """
+
+
+as_json = click.option("--json", "machine", is_flag=True, help="Answer in JSON, for programs.")
+no_browser = click.option("--no-browser", is_flag=True, help="Print the link and open nothing.")
+
+
+def say(machine: bool, value: Any, text: str) -> None:
+    """The result of a command, for a program or for a person."""
+    click.echo(msgspec.json.encode(value).decode() if machine else text)
+
+
+@contextmanager
+def progress(title: str, unit: str) -> Iterator[Progress | None]:
+    """A bar on a terminal; nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    parts = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+    )
+    with Bar(*parts, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+# -- the node -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The node that a command speaks to."""
+
+    client: Client
+    public_url: str  # how a browser reaches it
+    own: bool  # it was started by this command and ends with it
+
+
+@contextmanager
+def reach(settings: Config, port: int = 0) -> Iterator[Reached]:
+    """The node at EVENHAND_URL, else the one that runs on the data folder, else one of our own on `port`.
+
+    Raises:
+        Invalid: only one of URL and key is set.
+        Unavailable: the node does not answer.
+    """
+    from evenhand import local
+    from evenhand.sdk import Client
+
+    if (settings.url is None) != (settings.api_key is None):
+        missing = "EVENHAND_API_KEY" if settings.api_key is None else "EVENHAND_URL"
+        raise Invalid(
+            "setting.half",
+            "The address of a node and an API key go together.",
+            missing,
+            "Set both or neither.",
+        )
+    if settings.url is not None and settings.api_key is not None:
+        with Client(settings.url, settings.api_key) as client:
+            yield Reached(client, settings.url, False)
+        return
+    running = local.running(settings.data)
+    if running is not None:
+        with Client(running.url, local.key(settings.data)) as client:
+            yield Reached(client, running.public_url, False)
+        return
+    with _own_node(settings, port) as reached:
+        yield reached
+
+
+@contextmanager
+def _own_node(settings: Config, port: int) -> Iterator[Reached]:
+    """A node in this process, on the loopback, as long as the command runs."""
+    from evenhand import local
+    from evenhand.http import server
+    from evenhand.sdk import Client
+
+    with (
+        server.start(msgspec.structs.replace(settings, port=port)) as address,
+        Client(address.url, local.key(settings.data)) as client,
+    ):
+        yield Reached(client, address.public_url, True)
+
+
+@contextmanager
+def reach_for_people(settings: Config) -> Iterator[Reached]:
+    """Like `reach`; a node of our own takes the usual port, or a free one when that is busy."""
+    try:
+        with reach(settings, settings.port) as reached:
+            yield reached
+            return
+    except Unavailable as error:
+        if error.rule != "server.port-busy" or "EVENHAND_PORT" in os.environ:
+            raise
+    with reach(settings) as reached:
+        yield reached
+
+
+def show_link(reached: Reached, page: str, open_it: bool, title: str) -> str:
+    """Print a link that signs the visitor in and goes to the page; open it where there is a screen."""
+    link = urljoin(reached.public_url + "/", reached.client.sign_in_link(page).url)
+    click.echo(f"{title}\n\n  {link}\n")
+    screen = (
+        sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+    if open_it and screen and sys.stdout.isatty():
+        with suppress(webbrowser.Error):
+            webbrowser.open(link)
+    return link
+
+
+def stay(reached: Reached) -> None:
+    """Keep a node of our own running until Ctrl-C."""
+    if reached.own:
+        click.echo(
+            "Everything is saved as it happens. Ctrl-C stops the node; the same command brings it back."
+        )
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+def find_project(client: Client, wanted: str | None) -> wire.Project:
+    """The project with this id or name; without one, the only one.
+
+    Raises:
+        Missing: there is none.
+        Invalid: there are several.
+    """
+    if wanted is not None and re.fullmatch(r"prj-[a-z2-7]{26}", wanted):
+        return client.project(wanted)
+    every = [project for project in client.projects() if project.state != "deleted"]
+    found = [project for project in every if wanted in (None, project.document.name)]
+    known = "; ".join(f"{project.document.name} ({project.id})" for project in (found or every)[:10])
+    if not found:
+        remedy = (
+            f"There are: {known}."
+            if known
+            else "Make one with `evenhand project create` or `evenhand label`."
+        )
+        what = f"There is no project {wanted!r}." if wanted else "There is no project yet."
+        raise Missing("project.missing", what, "PROJECT", remedy)
+    if len(found) > 1:
+        raise Invalid(
+            "project.several", "Several projects could be meant.", "PROJECT", f"Name one by its id: {known}."
+        )
+    return found[0]
+
+
+# -- running a node -----------------------------------------------------------------------------
+
+
+@commands.command()
+@click.option("--host", help="Address to listen on (EVENHAND_HOST).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (EVENHAND_PORT).")
+@no_browser
+def up(host: str | None, port: int | None, no_browser: bool) -> None:
+    """Run a node: server and worker in one process, on the folder EVENHAND_DATA."""
+    from evenhand.http import server
+
+    def ready(url: str, public_url: str) -> None:
+        settings = node_settings(host, port)
+        from evenhand import local
+        from evenhand.sdk import Client
+
+        with Client(url, local.key(settings.data)) as client:
+            show_link(
+                Reached(client, public_url, True),
+                "/",
+                not no_browser,
+                f"Evenhand runs at {public_url}. Sign in:",
+            )
+
+    server.run(node_settings(host, port), on_ready=ready)
+
+
+@commands.command()
+@click.option("--host", help="Address to listen on (EVENHAND_HOST).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (EVENHAND_PORT).")
+def serve(host: str | None, port: int | None) -> None:
+    """Run one of several server processes on PostgreSQL; `evenhand worker` does the long jobs."""
+    from evenhand.http import server
+
+    server.run(node_settings(host, port))
+
+
+def node_settings(host: str | None, port: int | None) -> Config:
+    """The settings, with what the command line says on top."""
+    settings = config.read()
+    return msgspec.structs.replace(
+        settings, host=host or settings.host, port=settings.port if port is None else port
+    )
+
+
+# -- from a file to labelling -------------------------------------------------------------------
+
+
+class WithQuestions(click.Command):
+    """A command with one option for each label type that declares one. They are found when it is used."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The command's own parameters and those of the label types."""
+        from evenhand import labels
+
+        flags = [(kind.name, kind.flag) for kind in labels.all_types().values() if kind.flag is not None]
+        own = super().get_params(ctx)
+        asking = [
+            click.Option(
+                [flag.option, f"label_type_{name}"],
+                metavar=flag.metavar or None,
+                is_flag=not flag.metavar,
+                help=f"{flag.help}.".replace("..", "."),
+                expose_value=False,
+                callback=_note_question,
+            )
+            for name, flag in flags
+        ]
+        return [*own[:2], *asking, *own[2:]]
+
+
+def _note_question(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    """Keep what was asked for, in the order of the command line."""
+    from evenhand.label_file import Asked
+
+    if value not in (None, False) and param.name is not None:
+        text = value if isinstance(value, str) else ""
+        asked_of(ctx).append(Asked(param.name.removeprefix("label_type_"), text))
+
+
+def asked_of(ctx: click.Context) -> list[Asked]:
+    """The questions of the label types' options so far."""
+    found: list[Asked] = ctx.meta.setdefault("evenhand.asked", [])
+    return found
+
+
+def reading_options(command: Command) -> Command:
+    """How to read a source: the same options wherever a file comes in."""
+    for option in reversed(
+        (
+            click.option("--format", help="Format of the file; without it, its suffix and content tell."),
+            click.option("--encoding", help="Encoding of the text, such as latin-1; without it UTF-8."),
+            click.option("--delimiter", help="Character between cells."),
+            click.option("--quote", help='Character around cells; "" for none.'),
+            click.option(
+                "--columns", metavar="A,B", help="Names of the columns, when the first row does not tell."
+            ),
+            click.option("--no-header", is_flag=True, help="The first row is data."),
+            click.option(
+                "--map", "mapping", metavar="A=B", multiple=True, help="Rename key A of the records to B."
+            ),
+            click.option(
+                "--option", "extra", metavar="K=V", multiple=True, help="Another option of the format."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def reading(given: dict[str, Any]) -> tuple[str | None, dict[str, Any], dict[str, str]]:
+    """Format, options and mapping out of a command's parameters, which are taken from `given`."""
+    format, columns, no_header = given.pop("format"), given.pop("columns"), given.pop("no_header")
+    options: dict[str, Any] = {key: given.pop(key) for key in ("encoding", "delimiter", "quote")}
+    options |= {"columns": columns.split(",") if columns else None, "header": False if no_header else None}
+    options = {key: value for key, value in options.items() if value is not None}
+    options |= {key: _literal(value) for key, value in pairs(given.pop("extra"), "--option").items()}
+    return format, options, pairs(given.pop("mapping"), "--map")
+
+
+def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    """`A=B` texts as a dict."""
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise click.UsageError(f"{option} takes A=B, not {text!r}.")
+        found[key] = value
+    return found
+
+
+def _literal(text: str) -> Any:
+    """An option's value: JSON where it is JSON, else the text."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+@commands.command(cls=WithQuestions)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--question", "titles", metavar="TEXT", multiple=True, help="What to ask; once for each answer option."
+)
+@click.option("--name", help="Name of the project; without it the file's name and the question.")
+@click.option("--show", metavar="A,B", help="Columns to show; without it, all that people can read.")
+@click.option("--instructions", type=click.Path(path_type=Path), help="Markdown file with the instructions.")
+@click.option(
+    "--overlap", type=click.IntRange(1, 100), default=1, show_default=True, help="Answers for each record."
+)
+@click.option(
+    "--config", "project_file", type=click.Path(path_type=Path), help="YAML file with the whole project."
+)
+@reading_options
+@no_browser
+@click.pass_context
+def label(
+    ctx: click.Context, /, file: Path, project_file: Path | None, no_browser: bool, **given: Any
+) -> None:
+    """Label FILE in the browser: makes a project, imports the file and opens the first record.
+
+    The same command again goes on where it stopped; new rows of the file are added.
+
+    \b
+    evenhand label messages.csv --question "Is it spam?" --choices ham,spam
+    evenhand label posts.jsonl --spans PER,LOC,ORG
+    evenhand label pairs.jsonl --pairwise answer_a,answer_b
+    """
+    from evenhand import label_file
+
+    format, options, mapping = reading(given)
+    records = label_file.sample(_renamed(label_file.read(file, format, options), mapping), file)
+    found = label_file.columns(records, file.parent)
+    draft = _draft(asked_of(ctx), file, project_file, given, found, records)
+    with reach_for_people(config.read()) as reached:
+        project = label_file.find_project(reached.client, file, draft)
+        fresh = project is None
+        project = project or reached.client.create(draft)
+        media = [column.name for column in found if column.type in ("image", "audio")]
+        with progress("Importing", "") as tell:
+            report = label_file.send(reached.client, project.id, file, format, options, mapping, media, tell)
+        click.echo(("Made" if fresh else "Found") + f" the project {project.document.name!r} ({project.id}).")
+        click.echo(import_words(report))
+        show_link(reached, f"/annotate/{project.id}", not no_browser, "Label here:")
+        click.echo(f"Write the labels with:\n\n  evenhand export {project.id} --out {_beside(file)}\n")
+        stay(reached)
+
+
+def _renamed(rows: Iterator[Any], mapping: Mapping[str, str]) -> Iterator[Any]:
+    """The rows as the import will see them."""
+    from evenhand import formats
+    from evenhand.core import record
+
+    for row in rows:
+        if mapping and isinstance(row, formats.Row):
+            yield formats.Row(row.line, record.rename(row.record, mapping))
+        else:
+            yield row
+
+
+def _draft(
+    asked: Sequence[Asked],
+    file: Path,
+    project_file: Path | None,
+    given: Mapping[str, Any],
+    found: Sequence[Any],
+    records: Sequence[Mapping[str, Any]],
+) -> wire.ProjectDraft:
+    """The project that the options, or the YAML file, describe."""
+    from evenhand import label_file
+
+    if not asked and project_file is None:
+        raise click.UsageError(
+            "Say what the answers look like, as in --choices ham,spam; see `evenhand label --help`."
+        )
+    if len(given["titles"]) > max(len(asked), 1):
+        raise click.UsageError("There are more --question than answer options.")
+    show = given["show"].split(",") if given["show"] else []
+    fields = label_file.fields(found, show, label_file.given_away(records, asked))
+    questions = label_file.questions(asked, given["titles"], fields, found)
+    title = questions[0]["title"] if questions else "labels"
+    whole = {
+        "name": given["name"] or f"{file.stem}: {title}",
+        "fields": fields,
+        "questions": questions,
+        "overlap": given["overlap"],
+        "instructions": text_of(given["instructions"]) if given["instructions"] else "",
+    }
+    return project_draft(whole | (project_yaml(project_file) if project_file else {}))
+
+
+def text_of(path: Path) -> str:
+    """A text file's content.
+
+    Raises:
+        Missing: there is none.
+        Invalid: it is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise Missing(
+            "file.missing", f"The file cannot be read: {error.strerror}.", str(path), "Check the path."
+        ) from error
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start}"
+        raise Invalid(
+            "file.encoding", f"The file is not UTF-8 ({where}).", str(path), "Save it as UTF-8."
+        ) from error
+
+
+def project_yaml(path: Path) -> dict[str, Any]:
+    """A project described in YAML, with the keys of `create_project`."""
+    import yaml
+
+    try:
+        found = yaml.safe_load(text_of(path))
+    except yaml.YAMLError as error:
+        raise Invalid("file.yaml", f"This is not YAML: {error}.", str(path), "Correct it there.") from error
+    if not isinstance(found, dict):
+        raise Invalid(
+            "file.yaml", "A project is a mapping of names to values.", str(path), "Begin with `name: …`."
+        )
+    return found
+
+
+def project_draft(given: Mapping[str, Any]) -> wire.ProjectDraft:
+    """The project that these keys describe.
+
+    Raises:
+        Invalid: a key is unknown or its value does not fit.
+    """
+    from evenhand import sdk, wire
+
+    return sdk.draft(given, wire.ProjectDraft)
+
+
+def _beside(file: Path) -> str:
+    return str(file.with_name(f"{file.stem}-labels"))
+
+
+# -- projects -----------------------------------------------------------------------------------
+
+
+@commands.group()
+def project() -> None:
+    """Make, list and show projects."""
+
+
+@project.command("create", cls=WithQuestions)
+@click.argument("name", required=False)
+@click.option(
+    "--field", "shown", metavar="NAME:TYPE", multiple=True, help="A key of the records to show; see below."
+)
+@click.option(
+    "--question", "titles", metavar="TEXT", multiple=True, help="What to ask; once for each answer option."
+)
+@click.option("--overlap", type=click.IntRange(1, 100), help="Answers for each record.")
+@click.option("--instructions", type=click.Path(path_type=Path), help="Markdown file with the instructions.")
+@click.option(
+    "--config", "project_file", type=click.Path(path_type=Path), help="YAML file with the whole project."
+)
+@as_json
+@click.pass_context
+def project_create(
+    ctx: click.Context,
+    name: str | None,
+    shown: tuple[str, ...],
+    titles: tuple[str, ...],
+    overlap: int | None,
+    instructions: Path | None,
+    project_file: Path | None,
+    machine: bool,
+) -> None:
+    """Make a project. TYPE is text (the default), markdown, chat, image, audio or html."""
+    from evenhand import label_file
+
+    fields = [{"name": part.partition(":")[0], "type": part.partition(":")[2] or "text"} for part in shown]
+    given: dict[str, Any] = project_yaml(project_file) if project_file else {}
+    questions = label_file.questions(asked_of(ctx), titles, fields or [{"name": "text", "type": "text"}], [])
+    options = {"name": name, "fields": fields, "questions": questions, "overlap": overlap}
+    given |= {key: value for key, value in options.items() if value}
+    if instructions:
+        given["instructions"] = text_of(instructions)
+    given.setdefault("fields", [{"name": "text", "type": "text"}])
+    if "name" not in given or not given.get("questions"):
+        raise click.UsageError(
+            "A project needs a NAME and a question, as in --choices ham,spam, or --config FILE."
+        )
+    with reach(config.read()) as reached:
+        made = reached.client.create(project_draft(given))
+    say(machine, made, made.id)
+
+
+@project.command("list")
+@click.option("--state", help="Only active, paused, archived or deleted ones.")
+@as_json
+def project_list(state: str | None, machine: bool) -> None:
+    """List the projects that you may see."""
+    with reach(config.read()) as reached:
+        found = list(reached.client.projects(state))
+    lines = [
+        f"{p.id}  {p.counts.done:>9,} of {p.counts.tasks:>9,}  {p.state:<8}  {p.document.name}" for p in found
+    ]
+    say(machine, found, "\n".join(lines) or "There is no project yet.")
+
+
+@project.command("show")
+@click.argument("project")
+@as_json
+def project_show(project: str, machine: bool) -> None:
+    """Show PROJECT, an id or a name."""
+    with reach(config.read()) as reached:
+        found = find_project(reached.client, project)
+    say(machine, found, project_words(found))
+
+
+def project_words(project: wire.Project) -> str:
+    """A project for a person."""
+    document, counts = project.document, project.counts
+    lines = [
+        f"{document.name}  ({project.id}, {project.state}, version {project.version})",
+        f"  {counts.tasks:,} tasks, {counts.done:,} done, {counts.flagged:,} flagged; {counts.annotations:,} answers",
+        f"  shows {', '.join(f'{field.name} ({field.type})' for field in document.fields)}",
+        *(f"  asks {question.title!r} as {question.id} ({question.type})" for question in document.questions),
+    ]
+    return "\n".join(lines)
+
+
+# -- data in and out ----------------------------------------------------------------------------
+
+
+@commands.command("import")
+@click.argument("project")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@reading_options
+@as_json
+def import_(project: str, files: tuple[Path, ...], machine: bool, **given: Any) -> int:
+    """Import FILES into PROJECT. Rows that are there already are left alone.
+
+    Exits with 1 when rows were rejected; the others are in.
+    """
+    format, options, mapping = reading(given)
+    reports = {}
+    with reach(config.read()) as reached:
+        found = find_project(reached.client, project)
+        for file in files:
+            with progress(file.name, "bytes") as tell:
+                reports[str(file)] = reached.client.import_tasks(
+                    found.id, file, tell, format=format, mapping=mapping, options=options
+                )
+    say(machine, reports, "\n".join(f"{file}: {import_words(report)}" for file, report in reports.items()))
+    return 1 if any(report.rejected_count for report in reports.values()) else 0
+
+
+def import_words(report: Report) -> str:
+    """An import for a person."""
+    head = f"{report.accepted:,} new, {report.present:,} there already, {report.rejected_count:,} rejected."
+    shown = [
+        f"  line {row}: {f'{path}: ' if path else ''}{why}"
+        for row, path, why in report.rejected[:SHOWN_REJECTIONS]
+    ]
+    more = report.rejected_count - len(shown)
+    return "\n".join([head, *shown, *([f"  and {more:,} more; --json lists them"] if more > 0 else [])])
+
+
+@commands.command()
+@click.argument("project", required=False)
+@click.option("--format", default="jsonl", show_default=True, help="Format to write.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder to make; without it, the project's name."
+)
+@click.option("--since", metavar="EXPORT", help="Only what is new since this export.")
+@click.option("--accept-loss", is_flag=True, help="Go on although the format cannot carry everything.")
+@click.option("--replace", is_flag=True, help="Put the new folder in the place of an old one.")
+@click.option("--option", "extra", metavar="K=V", multiple=True, help="An option of the format.")
+@as_json
+def export(
+    project: str | None,
+    format: str,
+    out: Path | None,
+    since: str | None,
+    accept_loss: bool,
+    replace: bool,
+    extra: tuple[str, ...],
+    machine: bool,
+) -> None:
+    """Write the labels of PROJECT (an id or a name; not needed when there is one) to a folder."""
+    from evenhand.label_file import identifier
+
+    options = {key: _literal(value) for key, value in pairs(extra, "--option").items()}
+    with reach(config.read()) as reached:
+        found = find_project(reached.client, project)
+        target = out or Path(f"{identifier(found.document.name) or found.id}-labels")
+        with progress("Exporting", "tasks") as tell:
+            manifest = reached.client.export(
+                found.id,
+                format,
+                target,
+                since=since,
+                accept_loss=accept_loss,
+                options=options,
+                replace=replace,
+                on_progress=tell,
+            )
+    counts = ", ".join(f"{count:,} {what}" for what, count in manifest.counts.items())
+    say(machine, manifest, f"{target}: {counts}, in {len(manifest.files)} file(s); every digest checked.")
+
+
+# -- people -------------------------------------------------------------------------------------
+
+
+@commands.group()
+def organization() -> None:
+    """Organizations of the node, for its operator."""
+
+
+@organization.command("create")
+@click.argument("name")
+@as_json
+def organization_create(name: str, machine: bool) -> None:
+    """Make an organization, and a link for its first owner."""
+    with reach(config.read()) as reached:
+        made = reached.client.create_organization(name)
+        invite = urljoin(reached.public_url + "/", made.owner_invite)
+    say(machine, made, f"{made.organization.id}\nFor its first owner, once:\n\n  {invite}\n")
+
+
+@organization.command("list")
+@as_json
+def organization_list(machine: bool) -> None:
+    """List the organizations of the node."""
+    with reach(config.read()) as reached:
+        found = list(reached.client.organizations())
+    say(machine, found, "\n".join(f"{one.id}  {one.name}" for one in found))
+
+
+@commands.group()
+def member() -> None:
+    """The people and models of your organization."""
+
+
+@member.command("create")
+@click.argument("name")
+@click.option("--email", help="To sign in with.")
+@click.option(
+    "--role", default="annotator", show_default=True, help="owner, manager, reviewer, annotator, auditor."
+)
+@click.option("--model", is_flag=True, help="It is a model, and its answers are marked so.")
+@as_json
+def member_create(name: str, email: str | None, role: Any, model: bool, machine: bool) -> None:
+    """Make a member with an API key, which is shown this once."""
+    with reach(config.read()) as reached:
+        made = reached.client.create_member(name, email, role, "model" if model else "human")
+    say(machine, made, f"{made.id}\nAPI key, shown once: {made.api_key}")
+
+
+@member.command("list")
+@as_json
+def member_list(machine: bool) -> None:
+    """List the members."""
+    with reach(config.read()) as reached:
+        found = list(reached.client.members())
+    lines = [
+        f"{one.id}  {one.role:<9}  {one.state:<9}  {one.submitted:>7,} answers  {one.name}" for one in found
+    ]
+    say(machine, found, "\n".join(lines))
+
+
+@commands.command()
+@click.option("--role", default="annotator", show_default=True, help="What the newcomer will be.")
+@click.option(
+    "--hours", type=click.IntRange(1, 2160), default=168, show_default=True, help="How long the link works."
+)
+@as_json
+def invite(role: Any, hours: int, machine: bool) -> None:
+    """Make a link by which one person joins your organization."""
+    with reach(config.read()) as reached:
+        made = reached.client.create_invite(role, hours)
+        link = urljoin(reached.public_url + "/", made.url)
+    say(machine, made, f"Works once, until {made.expires_at}:\n\n  {link}\n")
+
+
+# -- the ledger ---------------------------------------------------------------------------------
+
+
+@commands.group()
+def ledger() -> None:
+    """The public log."""
+
+
+@ledger.command("verify")
+@click.argument("source", metavar="URL|DIR")
+@click.option("--vkey", help="The log's key, from a place that its operator does not control.")
+@as_json
+def ledger_verify(source: str, vkey: str | None, machine: bool) -> int:
+    """Check a whole log: every hash, place, time and signature. Exits with 1 when something is wrong."""
+    from evenhand.audit.sources import Unreadable
+    from evenhand.audit.verify import verify
+
+    try:
+        with progress("Checking", "entries") as tell:
+            report = verify(log_address(source), vkey=vkey, progress=tell)
+    except Unreadable as error:
+        remedy = "Name a folder with a checkpoint, or the address of a node."
+        raise Missing("ledger.unreadable", f"There is no log: {error}.", source, remedy) from error
+    text = [f"{report.origin}: {report.entries:,} of {report.size:,} entries, root {report.root}."]
+    text += [str(finding) for finding in report.findings[:20]]
+    trusted = (
+        ""
+        if report.trusted
+        else " The key came from the log itself; compare it by another way, or give --vkey."
+    )
+    text.append(f"Nothing is wrong.{trusted}" if report.ok else f"{report.found:,} findings.")
+    say(machine, report, "\n".join(text))
+    return 0 if report.ok else 1
+
+
+def log_address(source: str) -> str:
+    """Where the log is: a folder, or the address of a log or of a node (whose log is at /log)."""
+    if source.startswith(("http://", "https://")):
+        bare = source.rstrip("/")
+        return bare if bare.endswith("/log") else f"{bare}/log"
+    inside = Path(source) / "ledger" / "public"
+    return str(inside if inside.is_dir() else source)
