@@ -1,0 +1,48 @@
+/** A row of labels to mark with: press one, or its key, to mark what is selected or to mark with from now on. */
+import { adopt, hotkeys, hue, make, type Option, pressedIndex } from "./kit";
+import css from "./labelbar.css?inline";
+
+export class LabelBar {
+  readonly element: HTMLElement;
+  readonly keys: string[];
+  private readonly labels: Option[];
+  private readonly buttons: HTMLButtonElement[];
+
+  constructor(labels: Option[], name: string, onpress: (label: Option) => void) {
+    adopt(css);
+    this.labels = labels;
+    this.keys = hotkeys(labels);
+    this.buttons = labels.map((label, i) => this.makeButton(label, i, onpress));
+    this.element = make("div", { class: "labelbar", role: "group", "aria-label": name }, ...this.buttons);
+  }
+
+  private makeButton(label: Option, i: number, onpress: (label: Option) => void): HTMLButtonElement {
+    const key = this.keys[i];
+    const button = make(
+      "button",
+      {
+        type: "button",
+        class: "button small",
+        title: label.description || undefined,
+        "aria-keyshortcuts": key || undefined,
+        // The selection in the text must outlive the press.
+        onpointerdown: (event: PointerEvent) => event.preventDefault(),
+        onclick: () => onpress(label),
+      },
+      make("span", { dir: "auto" }, label.name),
+      key && make("kbd", { class: "hint-key", "aria-hidden": "true" }, key.toUpperCase()),
+    );
+    button.style.setProperty("--hue", hue(i));
+    return button;
+  }
+
+  /** Shows this label as the one in use; undefined for none. */
+  show(id: string | undefined): void {
+    this.buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(this.labels[i]?.id === id)));
+  }
+
+  /** The label whose key this is. */
+  pressed(event: KeyboardEvent): Option | undefined {
+    return this.labels[pressedIndex(event, this.keys)];
+  }
+}
