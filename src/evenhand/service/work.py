@@ -92,7 +92,8 @@ def _take(
 
 
 def _submission_views(reader: Reader, ids: Sequence[str]) -> Iterable[tuple[SubmissionView, int]]:
-    for row in reader.tuples("submission_views", ids=list(ids)):
+    query = "submission_views" if isinstance(reader, Transaction) else "submission_views_read"
+    for row in reader.tuples(query, ids=list(ids)):
         (id_, org, project, n, round_, person, member, version, pool, window_n, state, revision, seq) = row[
             :13
         ]
@@ -305,7 +306,7 @@ def _give_again(tx: Transaction, at: Moment, asks: list[_Ask]) -> None:
 def _decide(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> None:
     """One window of one pool."""
     tx.tuples("pool_head", pool=pool)  # on PostgreSQL this locks the pool: one decision at a time
-    lapsed = tuple(id_ for (id_,) in tx.tuples("lapsed_leases", pool=pool, now=at.ms))
+    _clear(tx, at, pool)
     settled = tuple((id_, Place(stream, n)) for id_, stream, n in tx.tuples("unsettled", pool=pool))
     projects = tx.tuples("pool_projects", pool=pool)
     waiting = [_waiting(ask, projects, tx) for ask in asks if ask.missing() > 0]
@@ -314,7 +315,7 @@ def _decide(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> None:
         pool=pool,
         virtual=projects[0][5] if projects else 0,
         backlogs=_backlogs(tx, projects, wanted),
-        lapsed=lapsed,
+        lapsed=(),
         settled=settled,
     )
     offer = allocation.offer(view, [w for _, w in wanted], at)
@@ -325,6 +326,14 @@ def _decide(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> None:
             offer = allocation.offer(view, [w for _, w in wanted], at)
     tx.append(offer.events, at)
     _hand_over(tx, [(wanted[given.waiting][0], given) for given in offer.given])
+
+
+def _clear(tx: Transaction, at: Moment, pool: str) -> None:
+    """Take back what has lapsed, in a window of its own, so that its slots can be given out at once."""
+    lapsed = tuple(id_ for (id_,) in tx.tuples("lapsed_leases", pool=pool, now=at.ms))
+    if lapsed:
+        view = OfferView(pool=pool, virtual=0, backlogs=(), lapsed=lapsed, settled=())
+        tx.append(allocation.offer(view, (), at).events, at)
 
 
 def _waiting(ask: _Ask, projects: list[tuple[Any, ...]], tx: Transaction) -> tuple[_Ask, Waiting] | None:

@@ -9,6 +9,15 @@ JOIN task t ON t.organization = a.organization AND t.project = a.project AND t.n
 JOIN payload p ON p.organization = a.organization AND p.project = a.project AND p.task = a.task AND p.round = a.round
 WHERE a.id {in ids} ORDER BY a.organization, a.project, a.task {lock_task};
 
+-- name: submission_views_read
+-- The same for readers, which lock nothing.
+SELECT a.id, a.organization, a.project, a.task, a.round, a.person, a.member, a.version, a.pool, a.window_n, a.state,
+  a.revision, a.seq, p.record, p.mapping, t.status, t.free, t.leased, t.answered, t.overlap, t.round
+FROM assignment a
+JOIN task t ON t.organization = a.organization AND t.project = a.project AND t.n = a.task
+JOIN payload p ON p.organization = a.organization AND p.project = a.project AND p.task = a.task AND p.round = a.round
+WHERE a.id {in ids} ORDER BY a.organization, a.project, a.task;
+
 -- name: task_answers
 SELECT a.task, o.body FROM assignment a JOIN opening o ON o.seq = a.seq
 WHERE a.organization = :organization AND a.project = :project AND a.task {in tasks} AND a.state = 'submitted'
@@ -29,7 +38,7 @@ WHERE a.pool = :pool AND a.settled = 0 AND a.seq > 0 LIMIT 1000;
 SELECT a.id, a.person, a.organization, a.project, a.task, a.round, a.version, a.expires_ms
 FROM assignment a JOIN project q ON q.organization = a.organization AND q.id = a.project
 WHERE a.person {in persons} AND a.state = 'live' AND a.expires_ms > :now AND q.state = 'active'
-ORDER BY a.person, a.opened_ms, a.id;
+ORDER BY a.person, a.opened_ms, a.window_n, a.task;
 
 -- name: pool_projects
 SELECT q.organization, q.id, q.version, q.tag, q.tasks - q.done, l.virtual
