@@ -526,6 +526,20 @@ def _beside(file: Path) -> str:
     return str(file.with_name(f"{file.stem}-labels"))
 
 
+@commands.command()
+@no_browser
+def demo(no_browser: bool) -> None:
+    """A node with example projects to look around in. Again: the same projects."""
+    from evenhand import demo
+
+    with reach_for_people(config.read()) as reached:
+        with progress("Filling", "projects") as tell:
+            projects = demo.fill(reached.client, tell)
+        click.echo("\n".join(project_words(project).splitlines()[0] for project in projects))
+        show_link(reached, "/", not no_browser, "\nLook around here, as a manager:")
+        stay(reached)
+
+
 # -- projects -----------------------------------------------------------------------------------
 
 
@@ -607,7 +621,7 @@ def project_words(project: wire.Project) -> str:
     document, counts = project.document, project.counts
     lines = [
         f"{document.name}  ({project.id}, {project.state}, version {project.version})",
-        f"  {counts.tasks:,} tasks, {counts.done:,} done, {counts.flagged:,} flagged; {counts.annotations:,} answers",
+        f"  {counts.tasks:,} tasks, {counts.done:,} done, {counts.annotations:,} answers, {counts.flagged} flags",
         f"  shows {', '.join(f'{field.name} ({field.type})' for field in document.fields)}",
         *(f"  asks {question.title!r} as {question.id} ({question.type})" for question in document.questions),
     ]

@@ -56,6 +56,24 @@ def list_(
     return wire.Page(items=items, next=None if last is None else str(last), total=_total(row, wanted))
 
 
+def list_full(
+    reader: Reader,
+    actor: Actor,
+    project: str,
+    status: str | None = None,
+    search: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> wire.Page[wire.Task]:
+    """The same list with each task in full, for programs that read all of them."""
+    row = project_row(reader, actor, project, "task.read")
+    wanted = _filter(status, search, None, None, None)
+    rows, last = _matching(reader, row, wanted, _number(after), min(max(limit, 1), 200))
+    return wire.Page(
+        items=full(reader, row, rows), next=None if last is None else str(last), total=_total(row, wanted)
+    )
+
+
 def _filter(
     status: str | None,
     search: str | None,
