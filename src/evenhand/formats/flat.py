@@ -1,0 +1,116 @@
+"""A release as a flat table: which columns there are and what they are called. Shared by all tables.
+
+Left to right: the keys of the data, unchanged; then `task_id`, `external_id`, `metadata`; for each
+question `consensus.<question>`, `confidence.<question>` and `method.<question>`; `earlier_consensus`
+(answers to questions that the schema does not list, or of a type that they had earlier; empty as a
+rule); `annotations`. Where a key of the data has the name of one of ours, ours gets ``evenhand.`` in
+front, as often as needed: what came in keeps its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from evenhand.core.errors import Broken, Invalid
+from evenhand.core.label import Json
+from evenhand.core.release import ReleasedAnnotation, ReleasedAnswer, ReleasedTask, ReleaseSchema
+
+GUIDE = """\
+The keys of the data are columns as they came; then follow `task_id`, `external_id`, `metadata` (JSON), for
+each question `consensus.<question>`, `confidence.<question>` (0 to 1) and `method.<question>`, then
+`earlier_consensus` (JSON; answers to questions of earlier versions, mostly empty) and `annotations`: who
+answered what, when, and where it stands in the ledger. Where the data have a column of one of these names,
+ours is called `evenhand.<name>`.
+"""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of a release as a table."""
+
+    schema: ReleaseSchema
+
+    @cached_property
+    def data(self) -> tuple[str, ...]:
+        """Keys of the data, which are columns of the same name."""
+        return tuple(column.name for column in self.schema.columns)
+
+    @cached_property
+    def own(self) -> dict[str, str]:
+        """Our columns after those of the data: what they hold -> what they are called in the file."""
+        held = ["task_id", "external_id", "metadata"]
+        for question in self.schema.questions:
+            held += [f"{part}.{question.id}" for part in ("consensus", "confidence", "method")]
+        return {name: self._free(name) for name in [*held, "earlier_consensus", "annotations"]}
+
+    def _free(self, name: str) -> str:
+        while name in self.data:
+            name = f"evenhand.{name}"
+        return name
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All columns, left to right."""
+        return (*self.data, *self.own.values())
+
+    @cached_property
+    def questions(self) -> frozenset[str]:
+        """Ids of the questions that have columns."""
+        return frozenset(question.id for question in self.schema.questions)
+
+    def check(self, data: Mapping[str, Any], task: ReleasedTask) -> None:
+        """Raises Broken when a key has no column: the row would lose it without a word."""
+        strange = data.keys() - set(self.data)
+        if strange:
+            reason = f"The key {min(strange)!r} is not among the columns of the release."
+            raise Broken("release.column", reason, task.task_id, "Survey all rows before writing the first.")
+
+    def earlier(self, task: ReleasedTask) -> dict[str, ReleasedAnswer]:
+        """Answers to questions that have no columns."""
+        if task.consensus.keys() <= self.questions:
+            return {}
+        return {name: answer for name, answer in task.consensus.items() if name not in self.questions}
+
+
+def is_text(schema: Mapping[str, Json]) -> bool:
+    """Whether every answer of this JSON Schema is a text, which needs no quotation marks in a cell."""
+    if "enum" in schema:
+        return all(type(value) is str for value in schema["enum"])
+    return schema.get("type") == "string"
+
+
+def assemble(
+    layout: Layout, row: Mapping[str, Any], data: msgspec.Raw, consensus: dict[str, ReleasedAnswer]
+) -> ReleasedTask:
+    """A released task out of a table's row.
+
+    Args:
+        row: column of the file -> value; metadata, earlier answers and annotations as JSON text.
+        data: of the task.
+        consensus: of the questions that have columns.
+
+    Raises:
+        Invalid: a column is not there or does not hold what it should.
+    """
+    own = layout.own
+    try:
+        earlier = row[own["earlier_consensus"]]
+        return ReleasedTask(
+            task_id=row[own["task_id"]],
+            external_id=row[own["external_id"]] or None,
+            data=data,
+            metadata=msgspec.Raw(row[own["metadata"]].encode()),
+            consensus={**consensus, **(_decode_answers(earlier) if earlier else {})},
+            annotations=_decode_annotations(row[own["annotations"]]),
+        )
+    except (KeyError, msgspec.MsgspecError) as error:
+        raise Invalid("format.restore", f"This is no row of an export: {error}.") from error
+
+
+_decode_answers = msgspec.json.Decoder(dict[str, ReleasedAnswer]).decode
+_decode_annotations = msgspec.json.Decoder(tuple[ReleasedAnnotation, ...]).decode
