@@ -26,16 +26,17 @@ _DIGEST = r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
 _PLACE = rf'\["{_ID}",{_NATURAL}\]'
 _COMMITMENT = rf'"{_ID}":"{_DIGEST}"'
 
+_VALUE = r'(?:"[ !#-\[\]-~]*"|-?[1-9][0-9]{0,14}|0|true|false)'
+_FLAT = rf'\{{(?:"{_ID}":{_VALUE}(?:,"{_ID}":{_VALUE})*)?\}}'  # whose values can be in one form only
+
 _entry = re.compile(
-    r'\{"b":(?P<b>\{.*\}),"by":"(?P<by>node|key:[A-Za-z0-9._-]{1,60})",'
-    rf'"c":\{{(?P<c>(?:{_COMMITMENT}(?:,{_COMMITMENT})*)?)\}},"n":(?P<n>{_NATURAL}),'
-    rf'"re":\[(?P<re>(?:{_PLACE}(?:,{_PLACE})*)?)\],"s":"(?P<s>{_ID})",'
-    r'"sg":"(?P<sg>(?:[A-Za-z0-9_-]{85}[AQgw])?)","st":"(?P<st>(?:[^"\\\x00-\x1f]|\\.)*)",'
-    rf'"t":"(?P<t>[a-z][a-z0-9._-]{{0,63}})","ts":(?P<ts>{_NATURAL}),"v":1\}}'
+    rf'\{{"b":(?:({_FLAT})|(\{{.*\}})),"by":"(node|key:[A-Za-z0-9._-]{{1,60}})",'
+    rf'"c":\{{((?:{_COMMITMENT}(?:,{_COMMITMENT})*)?)\}},"n":({_NATURAL}),'
+    rf'"re":\[((?:{_PLACE}(?:,{_PLACE})*)?)\],"s":"({_ID})",'
+    r'"sg":"((?:[A-Za-z0-9_-]{85}[AQgw])?)","st":"((?:[^"\\\x00-\x1f]|\\.)*)",'
+    rf'"t":"([a-z][a-z0-9._-]{{0,63}})","ts":({_NATURAL}),"v":1\}}'
 ).fullmatch
 
-_VALUE = r'(?:"[ !#-\[\]-~]*"|-?[1-9][0-9]{0,14}|0|true|false)'
-_flat = re.compile(rf'\{{(?:"{_ID}":{_VALUE}(?:,"{_ID}":{_VALUE})*)?\}}').fullmatch
 _keys = re.compile(rf'"({_ID})":').findall
 _commitments = re.compile(rf'"({_ID})":"({_DIGEST})"').findall
 _places = re.compile(rf'\["({_ID})",({_NATURAL})\]').findall
@@ -72,21 +73,21 @@ def read_entry(data: bytes) -> AuditedEntry:
     found = _entry(text)
     if found is None:
         raise Unacceptable(_why_not(text))
-    b, by, c, n, causes, s, sg, st, t, ts = found.groups()
-    entry = AuditedEntry(
-        kind=t,
-        stream=s,
-        n=_natural(n),
-        at=_natural(ts),
-        public=_public(b),
-        committed=dict(_ascending(_commitments(c), "commitments")) if c else {},
-        causes=_read_causes(causes, s, int(n)) if causes else [],
-        by=by,
-        statement=_string(st) if st else "",
-    )
-    if bool(st) != (by != "node") or bool(sg) != (by != "node"):
+    flat, nested, by, c, n, causes, stream, signature, statement, kind, at = found.groups()
+    if bool(statement) != (by != "node") or bool(signature) != (by != "node"):
         raise Unacceptable("statement and signature belong to entries by a key, and to all of them")
-    return entry
+    number = _natural(n)
+    return AuditedEntry(
+        kind,
+        stream,
+        number,
+        _natural(at),
+        tuple(_ascending(_keys(flat), "public fields") if nested is None else _nested(nested)),
+        dict(_ascending(_commitments(c), "commitments")) if c else {},
+        _read_causes(causes, stream, number) if causes else [],
+        by,
+        _string(statement) if statement else "",
+    )
 
 
 def _natural(digits: str) -> int:
@@ -110,11 +111,6 @@ def _read_causes(text: str, stream: str, n: int) -> list[tuple[str, int]]:
     if any(cause == stream and number >= n for cause, number in causes):
         raise Unacceptable("it follows from itself or from its own future")
     return _ascending(causes, "causes")
-
-
-def _public(text: str) -> tuple[str, ...]:
-    """Names of the public fields; their values must be canonical."""
-    return tuple(_ascending(_keys(text), "public fields") if _flat(text) else _nested(text))
 
 
 def _nested(text: str) -> dict[str, Any]:
