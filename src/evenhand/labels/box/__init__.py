@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from evenhand.core.errors import Invalid
 from evenhand.core.label import BoxElement, Combined, Element, Flag, Json, LabelType
-from evenhand.labels.box.geometry import Boxed, overlap, pairable
+from evenhand.labels.box.geometry import Boxed, near, overlap, pairable
 from evenhand.labels.options import Options, complete, one_of, positions
 from evenhand.labels.reading import (
     ImageField,
@@ -154,7 +154,8 @@ class Box(LabelType[Boxes]):
         """1 - F1 of the most boxes that pair up with the same label and an overlap of `MATCH`."""
         if a == b:
             return 0.0
-        links = [[j for j, other in enumerate(b) if _same(box, other)] for box in a]
+        close = zip(a, near(a, b), strict=True)
+        links = [[j for j in some if overlap(box, b[j]) >= MATCH] for box, some in close]
         return 1.0 - 2 * pairable(links) / (len(a) + len(b))
 
     def elements(self, value: Boxes) -> tuple[Element, ...]:
@@ -180,8 +181,7 @@ class Box(LabelType[Boxes]):
         """Boxes that more than half drew: those overlapping by `MATCH` are gathered, edges averaged."""
         clusters: list[dict[int, Boxed]] = []  # position of the answer -> its box
         for who, boxes in enumerate(values):
-            for box in boxes:
-                _gather(clusters, who, box)
+            _gather(clusters, who, boxes)
         kept = (list(cluster.values()) for cluster in clusters if 2 * len(cluster) > len(values))
         value = tuple(sorted({_middle(boxes) for boxes in kept}))
         return Combined(value=value, confidence=self.support(value, values), method="cluster")
@@ -222,22 +222,16 @@ def _dumped(box: Boxed) -> Json:
     return {**place, "label": box.label, **({"rotation": shortest(box.rotation)} if box.rotation else {})}
 
 
-def _same(a: Boxed, b: Boxed) -> bool:
-    return a.label == b.label and overlap(a, b) >= MATCH
-
-
-def _gather(clusters: list[dict[int, Boxed]], who: int, box: Boxed) -> None:
-    """Put a box to the cluster that it overlaps most and where this person has none yet, or alone."""
-    best, most = None, 0.0
-    for cluster in clusters:
-        first = next(iter(cluster.values()))
-        shared = overlap(first, box) if who not in cluster and first.label == box.label else 0.0
-        if shared >= MATCH and shared > most:
-            best, most = cluster, shared
-    if best is None:
-        clusters.append({who: box})
-    else:
-        best[who] = box
+def _gather(clusters: list[dict[int, Boxed]], who: int, boxes: Boxes) -> None:
+    """Put each box of one person to the free cluster whose first box it overlaps most, or alone."""
+    firsts = [next(iter(cluster.values())) for cluster in clusters]
+    for box, close in zip(boxes, near(boxes, firsts), strict=True):
+        free = [(overlap(firsts[i], box), -i) for i in close if who not in clusters[i]]
+        most, place = max(free, default=(0.0, 0))
+        if most >= MATCH:
+            clusters[-place][who] = box
+        else:
+            clusters.append({who: box})
 
 
 def _middle(boxes: list[Boxed]) -> Boxed:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 Point = tuple[float, float]
 
@@ -27,9 +29,33 @@ class Boxed(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True)
 
 def overlap(a: Boxed, b: Boxed) -> float:
     """Intersection over union (Jaccard index) of the two areas: 0 to 1."""
-    one, two = min(a, b), max(a, b)  # in one order: not even the last digit may depend on it
-    shared = _shared_turned(one, two) if a.rotation or b.rotation else _shared_upright(one, two)
+    shared = _shared_turned(a, b) if a.rotation or b.rotation else _shared_upright(a, b)
     return min(shared / (a.width * a.height + b.width * b.height - shared), 1.0)
+
+
+def near(a: Sequence[Boxed], b: Sequence[Boxed]) -> list[list[int]]:
+    """For each of `a` the positions in `b` of boxes that have its label and may overlap it; no other does.
+
+    Without this sieve, what three answers of 1,000 boxes come to took 6 seconds.
+    """
+    if not a or not b:
+        return [[] for _ in a]
+    one, two = _hulls(a)[:, None], _hulls(b)[None]
+    meet = np.asarray(((one[..., :2] < two[..., 2:]) & (two[..., :2] < one[..., 2:])).all(axis=2))
+    return [
+        [j for j in np.flatnonzero(meet[i]).tolist() if b[j].label == box.label] for i, box in enumerate(a)
+    ]
+
+
+def _hulls(boxes: Sequence[Boxed]) -> npt.NDArray[np.float64]:
+    """Left, top, right and bottom of the upright box around each."""
+    rows = []
+    for box in boxes:
+        (cx, cy), angle = box.centre, math.radians(box.rotation)
+        cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
+        w, h = (box.width * cos + box.height * sin) / 2, (box.width * sin + box.height * cos) / 2
+        rows.append((cx - w, cy - h, cx + w, cy + h))
+    return np.array(rows)
 
 
 def pairable(links: Sequence[Sequence[int]]) -> int:
@@ -79,7 +105,7 @@ def _shared_upright(a: Boxed, b: Boxed) -> float:
 
 def _shared_turned(a: Boxed, b: Boxed) -> float:
     """Clip one convex outline by each edge of the other (Sutherland, Hodgman 1974, 10.1145/360767.360802)."""
-    outline, edges = _corners(a), _corners(b)
+    outline, edges = map(_corners, sorted((a, b)))  # in one order: not even the last digit may depend on it
     for start, end in zip(edges, edges[1:] + edges[:1], strict=True):
         outline = _clip(outline, start, end)
     return _area(outline)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from evenhand.core.errors import Invalid
 from evenhand.core.label import BoxElement
 from evenhand.labels.box import Box
-from evenhand.labels.box.geometry import Boxed, overlap, pairable
+from evenhand.labels.box.geometry import Boxed, near, overlap, pairable
 
 IMAGE = {"photo": {"blob": "", "width": 200, "height": 100}}
 FIELDS = {"text": "text", "photo": "image"}
@@ -63,6 +63,14 @@ def test_overlap_is_sane(a: Boxed, b: Boxed) -> None:
     assert overlap(a, b) == overlap(b, a)
     assert 0.0 <= overlap(a, b) <= 1.0
     assert overlap(a, a) == pytest.approx(1.0)
+
+
+@given(st.lists(boxes, max_size=5), st.lists(boxes, max_size=5))
+@settings(deadline=None)
+def test_the_sieve_loses_no_overlap(a: list[Boxed], b: list[Boxed]) -> None:
+    found = near(a, b)
+    for one, some in zip(a, found, strict=True):
+        assert {j for j, two in enumerate(b) if overlap(one, two) > 1e-9} <= set(some)
 
 
 @given(st.lists(st.lists(st.integers(0, 4), max_size=4, unique=True), max_size=5))
