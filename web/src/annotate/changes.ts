@@ -42,7 +42,7 @@ export function isEmpty(changes: Changes): boolean {
   return changes.instructions.length + changes.questions.length + changes.fields.length === 0;
 }
 
-function named<K>(kind: K): (field: { name: string }) => { kind: K; name: string } {
+function named<K extends "new" | "gone">(kind: K): (field: { name: string }) => { kind: K; name: string } {
   return ({ name }) => ({ kind, name });
 }
 

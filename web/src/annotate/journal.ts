@@ -21,6 +21,8 @@ export interface Draft {
   revision: Revision;
   /** When it was last edited; milliseconds since 1970, this device's clock. */
   edited_at: number;
+  /** The node has exactly these answers as its draft. */
+  on_node: boolean;
 }
 
 /** A revision by number; "after" is the one that an item further ahead in the outbox will get. */
@@ -60,6 +62,7 @@ interface Acked {
 }
 
 const ACKED_FOR = 7 * 86_400_000; // ms that a confirmed revision is remembered
+const EMPTY_FOR = 86_400_000; // ms that the reading time of a task without any answer is remembered
 
 export class Journal {
   #lastKey = 0;
@@ -184,10 +187,16 @@ export class Journal {
     return this.shelf.write([{ put: { version }, in: "seen", key: `${person}/${project}` }]);
   }
 
-  /** Forget confirmed revisions that nobody will ask for any more. */
+  /** Forget what nobody will ask for any more: confirmed revisions, and drafts that hold no answer. */
   async tidy(now: number): Promise<void> {
-    const old = (await this.shelf.all<Acked>("acked")).filter(({ at }) => now - at > ACKED_FOR);
-    await this.shelf.write(old.map(({ assignment_id }) => ({ remove: assignment_id, in: "acked" })));
+    const acked = (await this.shelf.all<Acked>("acked")).filter(({ at }) => now - at > ACKED_FOR);
+    const drafts = (await this.shelf.all<Draft>("drafts")).filter(
+      ({ answers, edited_at }) => Object.keys(answers).length === 0 && now - edited_at > EMPTY_FOR,
+    );
+    await this.shelf.write([
+      ...acked.map(({ assignment_id }): Change => ({ remove: assignment_id, in: "acked" })),
+      ...drafts.map(({ assignment_id }): Change => ({ remove: assignment_id, in: "drafts" })),
+    ]);
   }
 }
 

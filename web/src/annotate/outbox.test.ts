@@ -28,7 +28,7 @@ function item(journal: Journal, assignment: string, more: Partial<Item> = {}): I
 
 function draft(assignment: string, more: Partial<Draft> = {}): Draft {
   const base = { assignment_id: assignment, task_id: "t", project_id: "p", person: ME };
-  return { ...base, answers: { q: 1 }, seconds: 1, revision: null, edited_at: 1, ...more };
+  return { ...base, answers: { q: 1 }, seconds: 1, revision: null, edited_at: 1, on_node: false, ...more };
 }
 
 function problem(status: number): Problem {
@@ -197,6 +197,14 @@ describe("journal", () => {
     expect(await journal.revision("a1")).toBe(1);
     await journal.tidy(8 * 86_400_000);
     expect(await journal.revision("a1")).toBeNull();
+  });
+
+  it("never forgets a draft that holds an answer", async () => {
+    const journal = new Journal(await openShelf());
+    await journal.keep(draft("a1"));
+    await journal.keep(draft("a2", { answers: {} }));
+    await journal.tidy(365 * 86_400_000);
+    expect((await journal.drafts([ME])).map((kept) => kept.assignment_id)).toEqual(["a1"]);
   });
 
   it("counts the day's answers and seconds, a correction's seconds too", async () => {

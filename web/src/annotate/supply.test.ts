@@ -182,6 +182,17 @@ describe("supply", () => {
     expect(bench.ids[0]).toBe("a1");
   });
 
+  it("waits for the outbox when all that one may hold is unsent", async () => {
+    const bench = new Bench();
+    bench.held = ["u1", "u2", "u3"];
+    await bench.supply.fill();
+    expect(bench.supply.lack).toEqual({ why: "unsent" });
+    expect(bench.node.asked).toEqual([]);
+    bench.held = ["u3"];
+    await bench.supply.fill();
+    expect(bench.ids).toEqual(["a1", "a2"]);
+  });
+
   it("lets go of all when another tab takes over", async () => {
     const bench = new Bench();
     await bench.supply.fill();

@@ -17,6 +17,8 @@ export type Lack =
   /** All that this person holds is open in another tab. */
   | { why: "other-tab" }
   | { why: "offline" }
+  /** This person holds as many as they may: their answers must reach the node first. */
+  | { why: "unsent" }
   | { why: "signed-out" }
   | { why: "refused"; error: ApiError };
 
@@ -64,7 +66,8 @@ export class Supply {
       this.options.release(first.assignment.id);
       first = this.ready.shift();
     }
-    void this.fill();
+    // In the next turn, when the caller holds what it took.
+    queueMicrotask(() => void this.fill());
     return first;
   }
 
@@ -104,7 +107,7 @@ export class Supply {
   async #fillOnce(): Promise<void> {
     const mine = [...this.options.held(), ...this.ready.map(({ assignment }) => assignment.id)];
     const count = this.most - mine.length;
-    if (count <= 0) return;
+    if (count <= 0) return this.ready.length > 0 ? undefined : this.#lacking({ why: "unsent" });
     try {
       await this.#ask(mine, count);
     } catch (error) {
