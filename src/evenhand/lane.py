@@ -92,6 +92,10 @@ class Lane:
         """Verbs that wait now."""
         return self._queue.qsize()
 
+    def alive(self) -> bool:
+        """Whether the thread runs; a lane that has died answers nobody."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Finish what waits, then end the thread."""
         self._open = False

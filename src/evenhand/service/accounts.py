@@ -14,6 +14,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Sequence
+from urllib.parse import quote
 
 import msgspec
 
@@ -547,13 +548,33 @@ def _reset(tx: Transaction, at: Moment, invite: Row, answer: Answer) -> SignedIn
     return open_session(tx, at, invite["person"], False)
 
 
-def signin_link(tx: Transaction, at: Moment, person: str, next_: str = "/", hours: int = 1) -> str:
-    """The path of a link that signs a person in, once; for whoever runs the node on their own machine."""
-    home = tx.one("person_by_id", id=person)
-    if home is None:
-        raise Missing("not-found", "There is no such person.", person)
-    token, _ = _put_invite(tx, at, home["home"], "signin", person=person, hours=hours, next_=next_)
-    return invite_path(token)
+LINK_HOURS = 1
+
+
+def is_own_page(path: str) -> bool:
+    """Whether this leads to a page of ours; "//host" leads to another site, and so does "/\\host"."""
+    return path.startswith("/") and path[1:2] not in ("/", "\\") and path.isprintable()
+
+
+def create_link(tx: Transaction, at: Moment, actor: Actor, new: wire.NewLink) -> wire.Link:
+    """A link that opens a session of the caller's in a browser, once.
+
+    A session opens all that the person may do. So a key that opens less must not make one.
+    """
+    person = tx.one("person_by_id", id=actor.person)
+    assert person is not None, "the caller was just resolved"
+    elsewhere = tx.one("memberships_elsewhere", person=actor.person, organization=actor.bound)
+    narrow = actor.bound and (person["operator"] or elsewhere is None or elsewhere["count"])
+    if narrow or actor.scopes != SCOPES:
+        raise Refused(
+            "link.key", "This API key opens less than a session would.", "", "Sign in with a password."
+        )
+    if not is_own_page(new.next):
+        raise Invalid("link.next", "This is no page of this node.", "next", "Write a path such as /annotate.")
+    home = actor.bound or person["home"]
+    token, _ = _put_invite(tx, at, home, "signin", person=actor.person, hours=LINK_HOURS, next_=new.next)
+    page = "" if new.next == "/" else f"?next={quote(new.next, safe='/')}"
+    return wire.Link(url=invite_path(token) + page, expires_at=when(at.ms + LINK_HOURS * HOUR_MS))
 
 
 def _put_invite(
@@ -816,13 +837,10 @@ def local_person(reader: Reader) -> str:
     return value
 
 
-def local_key(tx: Transaction, at: Moment, kept: str | None) -> str:
-    """The key with which commands on this machine speak to the node: the one kept on disk while it opens."""
-    if kept is not None and tx.one("key_by_hash", hash=hash_secret(kept)) is not None:
-        return kept
-    api_key = new_secret(KEY_PREFIX)
-    _put_key(tx, at, api_key, local_person(tx), "", "commands on this machine", SCOPES, None)
-    return api_key
+def install_local_key(tx: Transaction, at: Moment, api_key: str) -> None:
+    """Let commands on this machine in, with the key that lies in the data folder."""
+    if tx.one("key_by_hash", hash=hash_secret(api_key)) is None:
+        _put_key(tx, at, api_key, local_person(tx), "", "commands on this machine", SCOPES, None)
 
 
 # ---- shared ------------------------------------------------------------------------------------

@@ -1,0 +1,267 @@
+"""Media: bytes under their SHA-256, apart from the database, keyed by the organization that owns them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import msgspec
+
+from evenhand.config import Config
+from evenhand.core.errors import Invalid, Missing, Unavailable
+
+MAX_BLOB = 256 << 20  # bytes of one medium
+CHUNK = 1 << 20
+
+
+class Blobs(Protocol):
+    """Where media are kept."""
+
+    def upload(self, organization: str) -> Upload:
+        """Begin to store a medium."""
+
+    def size(self, organization: str, sha256: str) -> int:
+        """Bytes of a medium.
+
+        Raises:
+            Missing: it is not there.
+        """
+
+    def read(self, organization: str, sha256: str, start: int, end: int) -> Iterator[bytes]:
+        """The bytes from `start` to `end`, end excluded, in pieces."""
+
+
+class Upload:
+    """A medium on its way in: a file beside the others until its digest is known."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._path = folder / f".{secrets.token_hex(8)}.new"
+        self._file: BinaryIO = self._path.open("wb")
+        self._digest = hashlib.sha256()
+        self.head = b""  # the first bytes, by which its type is known
+        self.bytes = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next piece.
+
+        Raises:
+            Unavailable: the disk is full.
+        """
+        try:
+            self._file.write(chunk)
+        except OSError as error:
+            raise _disk_error(error, self._folder) from error
+        self._digest.update(chunk)
+        self.bytes += len(chunk)
+        if len(self.head) < HEAD:
+            self.head += chunk[: HEAD - len(self.head)]
+
+    def keep(self) -> str:
+        """Make it durable under its digest, and give that."""
+        sha256 = self._digest.hexdigest()
+        target = self._folder / sha256[:2] / sha256
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            target.parent.mkdir(exist_ok=True)
+            self._path.replace(target)
+        except OSError as error:
+            raise _disk_error(error, self._folder) from error
+        _sync_folder(target.parent)
+        return sha256
+
+    def drop(self) -> None:
+        """Forget what was not kept."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+class Folder:
+    """Media as files: <folder>/<organization>/<two digits>/<digest>."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def upload(self, organization: str) -> Upload:
+        """See `Blobs`."""
+        return Upload(self._folder / organization)
+
+    def size(self, organization: str, sha256: str) -> int:
+        """See `Blobs`."""
+        path = self._path(organization, sha256)
+        if not path.is_file():
+            raise Missing("blob.missing", "The medium is not there.", sha256, "Upload it again.")
+        return path.stat().st_size
+
+    def read(self, organization: str, sha256: str, start: int, end: int) -> Iterator[bytes]:
+        """See `Blobs`."""
+        with self._path(organization, sha256).open("rb") as file:
+            file.seek(start)
+            while start < end:
+                chunk = file.read(min(CHUNK, end - start))
+                if not chunk:
+                    return
+                start += len(chunk)
+                yield chunk
+
+    def _path(self, organization: str, sha256: str) -> Path:
+        return self._folder / organization / sha256[:2] / sha256
+
+
+def open_blobs(config: Config) -> Blobs:
+    """The media of a node."""
+    return Folder(config.data / "media")
+
+
+def _disk_error(error: OSError, folder: Path) -> Exception:
+    return Unavailable(
+        "blob.disk", f"The medium cannot be stored: {error.strerror}.", str(folder), "Free some room."
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable: without this a power cut may forget the file."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# ---- what a medium is --------------------------------------------------------------------------
+
+HEAD = 256 << 10  # bytes in which the size of an image is looked for
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """What the first bytes of a medium say."""
+
+    type: str  # media type
+    width: int | None = None  # pixels after EXIF orientation
+    height: int | None = None
+
+
+def shape_of(head: bytes, declared: str) -> Shape:
+    """Type and size of a medium, by its bytes and not by what was said of it.
+
+    Raises:
+        Invalid: the bytes are no image or sound that browsers show, or another one than declared.
+    """
+    found = _image(head) or _sound(head)
+    declared = declared.partition(";")[0].strip().lower()
+    if found is None:
+        raise Invalid(
+            "blob.type",
+            "This is no image or sound that browsers can show.",
+            "Content-Type",
+            "Send PNG, JPEG, GIF, WebP or SVG; WAV, MP3, MP4, Ogg, FLAC or WebM.",
+        )
+    if declared not in (_SAME.get(declared, declared), "application/octet-stream", "") or (
+        declared not in ("application/octet-stream", "") and _SAME.get(declared, declared) != found.type
+    ):
+        raise Invalid(
+            "blob.declared",
+            f"The bytes are {found.type}, and were declared as {declared}.",
+            "Content-Type",
+            "Declare what they are.",
+        )
+    return found
+
+
+_SAME = {
+    "image/jpg": "image/jpeg",
+    "audio/x-wav": "audio/wav",
+    "audio/wave": "audio/wav",
+    "audio/mp3": "audio/mpeg",
+    "audio/x-flac": "audio/flac",
+    "audio/x-m4a": "audio/mp4",
+    "audio/m4a": "audio/mp4",
+    "video/webm": "audio/webm",
+    "video/mp4": "audio/mp4",
+    "application/ogg": "audio/ogg",
+}
+
+
+def _image(head: bytes) -> Shape | None:
+    if head.startswith(b"\x89PNG\r\n\x1a\n") and len(head) >= 24:
+        width, height = struct.unpack(">II", head[16:24])
+        return Shape("image/png", width, height)
+    if head[:6] in (b"GIF87a", b"GIF89a") and len(head) >= 10:
+        width, height = struct.unpack("<HH", head[6:10])
+        return Shape("image/gif", width, height)
+    if head.startswith(b"\xff\xd8\xff"):
+        return _jpeg(head)
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return _webp(head)
+    if b"<svg" in head[:4096].lower() and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return Shape("image/svg+xml")
+    return None
+
+
+def _jpeg(head: bytes) -> Shape:
+    """Walk the segments to the frame header (ITU T.81, B.1.1); EXIF comes before it, if at all."""
+    at, turned = 2, False
+    while at + 9 < len(head) and head[at] == 0xFF:
+        marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
+        if marker == 0xFF:
+            at += 1
+            continue
+        if marker == 0xE1 and head[at + 4 : at + 10] == b"Exif\0\0":
+            turned = _orientation(head[at + 10 : at + 2 + length]) >= 5
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack(">HH", head[at + 5 : at + 9])
+            return Shape("image/jpeg", height if turned else width, width if turned else height)
+        at += 2 + length
+    return Shape("image/jpeg")
+
+
+def _orientation(tiff: bytes) -> int:
+    """The orientation tag (274) of an EXIF block; 5 to 8 exchange width and height."""
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None or len(tiff) < 10:
+        return 1
+    start: int = struct.unpack(f"{order}I", tiff[4:8])[0]
+    if start + 2 > len(tiff):
+        return 1
+    count: int = struct.unpack(f"{order}H", tiff[start : start + 2])[0]
+    for i in range(count):
+        entry = tiff[start + 2 + 12 * i : start + 14 + 12 * i]
+        if len(entry) == 12 and struct.unpack(f"{order}H", entry[:2])[0] == 274:
+            return int(struct.unpack(f"{order}H", entry[8:10])[0])
+    return 1
+
+
+def _webp(head: bytes) -> Shape:
+    """RFC 9649, sections 2.5 to 2.7."""
+    kind = head[12:16]
+    if kind == b"VP8 " and len(head) >= 30:
+        width, height = struct.unpack("<HH", head[26:30])
+        return Shape("image/webp", width & 0x3FFF, height & 0x3FFF)
+    if kind == b"VP8L" and len(head) >= 25:
+        bits = int.from_bytes(head[21:25], "little")
+        return Shape("image/webp", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
+    if kind == b"VP8X" and len(head) >= 30:
+        width = int.from_bytes(head[24:27], "little") + 1
+        return Shape("image/webp", width, int.from_bytes(head[27:30], "little") + 1)
+    return Shape("image/webp")
+
+
+def _sound(head: bytes) -> Shape | None:
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return Shape("audio/wav")
+    if head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2):
+        return Shape("audio/mpeg")
+    if head[:2] in (b"\xff\xf1", b"\xff\xf9"):
+        return Shape("audio/aac")
+    starts = {b"OggS": "audio/ogg", b"fLaC": "audio/flac", b"\x1aE\xdf\xa3": "audio/webm"}
+    if head[:4] in starts:
+        return Shape(starts[head[:4]])
+    return Shape("audio/mp4") if head[4:8] == b"ftyp" else None

@@ -1,0 +1,429 @@
+"""The HTTP interface of a node as one ASGI application: find the route, know the caller, run the verb."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from evenhand.core.errors import EvenhandError, Invalid, Missing
+from evenhand.http import auth, oidc, openapi, people, problems, static, transfer
+from evenhand.http.auth import SAFE, Callers, Edge
+from evenhand.http.call import Call, Gone, Receive, Reply, Scope
+from evenhand.http.limits import Buckets
+from evenhand.http.metrics import Metrics
+from evenhand.http.problems import Turned
+from evenhand.http.routes import API, TABLE, Route
+from evenhand.http.static import Assets
+from evenhand.lane import now_ms
+from evenhand.node import Node
+
+log = logging.getLogger(__name__)
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Page = Callable[["App", Call], Awaitable[Response]]
+Header = tuple[bytes, bytes]
+
+_encode = msgspec.json.Encoder().encode
+
+ALWAYS: tuple[Header, ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+)
+JSON: tuple[Header, ...] = (
+    *ALWAYS,
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+
+
+class Bound:
+    """A route with what is worked out once: how its body, path and query are read."""
+
+    __slots__ = ("decode", "defaults", "names", "paths", "plain", "route", "template")
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        self.template = API + route.path
+        takes = route.takes if route.kind != "edge" else None
+        self.decode = msgspec.json.Decoder(takes).decode if takes is not None else None
+        self.plain = all(kind is str for kind in route.path_types)
+        self.names = tuple(parameter.name for parameter in route.parameters)
+        self.defaults: dict[str, Any] | None = None
+        if not any(field.required for field in msgspec.structs.fields(route.query_type)):
+            self.defaults = {name: getattr(route.query_type(), name) for name in self.names}
+
+    def path_arguments(self, params: tuple[str, ...]) -> tuple[Any, ...]:
+        """The path's parameters in the types of the verb.
+
+        Raises:
+            Missing: one is not of its type, so there can be no such thing.
+        """
+        if self.plain:
+            return params
+        try:
+            pairs = zip(params, self.route.path_types, strict=True)
+            return tuple(msgspec.convert(value, kind, strict=False) for value, kind in pairs)
+        except msgspec.ValidationError as error:
+            raise Missing("not-found", "There is no such thing, or you may not see it.") from error
+
+    def query(self, text: bytes) -> dict[str, Any]:
+        """The query, checked.
+
+        Raises:
+            Invalid: a parameter is unknown, missing, or not of its type.
+        """
+        if not text and self.defaults is not None:
+            return self.defaults
+        try:
+            given = dict(_pairs(text))
+            read = msgspec.convert(given, self.route.query_type, strict=False)
+        except (msgspec.ValidationError, UnicodeError) as error:
+            raise problems.unreadable(error, "query") from error
+        values = {name: getattr(read, name) for name in self.names}
+        limit = values.get("limit", 1)
+        if not 1 <= limit <= 200:
+            raise Invalid("page.limit", "A page has 1 to 200 items.", "limit", "Ask for fewer, and page on.")
+        return values
+
+
+def _pairs(text: bytes) -> list[tuple[str, str]]:
+    from urllib.parse import parse_qsl
+
+    try:
+        return parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
+    except ValueError as error:
+        raise Invalid("query", "The query cannot be read.", "query", "Percent-encode UTF-8.") from error
+
+
+class Tree:
+    """Paths by their segments: finding a route takes one look-up a segment, however many routes there are."""
+
+    def __init__(self, table: Sequence[Route]) -> None:
+        self._root: dict[str, Any] = {}
+        for route in table:
+            node = self._root
+            for part in route.path[1:].split("/"):
+                node = node.setdefault("{}" if part.startswith("{") else part, {})
+            node.setdefault("", {})[route.method] = Bound(route)
+
+    def find(self, path: str) -> tuple[dict[str, Bound], tuple[str, ...]]:
+        """(method -> route, parameters) of a path below `API`; empty when there is none."""
+        node, params = self._root, []
+        for part in path[1:].split("/"):
+            below = node.get(part) if part else None
+            if below is None:
+                below = node.get("{}")
+                if below is None or not part:
+                    return {}, ()
+                params.append(part)
+            node = below
+        return node.get("", {}), tuple(params)
+
+
+class App:
+    """The application. One for each process."""
+
+    def __init__(self, node: Node, assets: Assets | None = None) -> None:
+        config = node.config
+        self.node = node
+        self.assets = assets or Assets()
+        self.edge = Edge(config.public_url, config.host, config.allowed_hosts)
+        self.callers = Callers(node)
+        self.tries_by_address = Buckets(30, 2.0)
+        self.tries_by_email = Buckets(10, 30.0)
+        self.metrics = Metrics(node)
+        self.oidc = {provider.name: oidc.Provider(provider) for provider in config.oidc}
+        self.document = _encode(openapi.document(TABLE))
+        self._tree = Tree(TABLE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection, as ASGI has it."""
+        if scope["type"] != "http":
+            await self._lifespan(receive, send) if scope["type"] == "lifespan" else None
+            return
+        started = time.perf_counter()
+        noted = _Noted(send)
+        path: str = scope["path"]
+        try:
+            if path.startswith("/api/v1/"):
+                template = await self._api(scope, receive, noted, path[7:])
+            else:
+                template = await self._outside(scope, receive, noted, path)
+        except Gone:
+            return
+        self.metrics.note(scope["method"], template, noted.status, time.perf_counter() - started)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
+    # ---- the interface ---------------------------------------------------------------------
+
+    async def _api(self, scope: Scope, receive: Receive, send: Send, path: str) -> str:
+        """Answer one call of the interface; gives the route's template, for the metrics."""
+        methods, params = self._tree.find(path)
+        call = Call(self, scope, receive, params)
+        method = scope["method"]
+        bound = methods.get("GET" if method == "HEAD" else method)
+        try:
+            self.edge.check_host(call.host)
+            if bound is None:
+                raise _no_route(methods)
+            await self._answer(call, bound, method, send)
+        except EvenhandError as error:
+            await self._problem(send, error, _name_of(call))
+        except Gone:
+            raise
+        except Exception as error:
+            await self._unexpected(send, error, scope, bound.template if bound else path)
+        return bound.template if bound else API
+
+    async def _answer(self, call: Call, bound: Bound, method: str, send: Send) -> None:
+        route = bound.route
+        call.limit = route.bytes
+        secret = await self._identify(call, route, method)
+        call.query = bound.query(call.scope["query_string"])
+        reply = await self._run(call, bound)
+        if route.changes_people:
+            self.callers.forget()
+        extra = self._cookie_again(call, secret)
+        if isinstance(reply, Response):
+            await self._respond(call, reply, send)
+            return
+        if isinstance(reply, Reply):
+            extra += [(k.lower().encode(), v.encode()) for k, v in reply.headers.items()]
+            reply = reply.body
+        body = reply if isinstance(reply, bytes) else None if reply is None else _encode(reply)
+        await self._send(send, 204 if body is None else 200, body or b"", JSON, extra)
+
+    async def _run(self, call: Call, bound: Bound) -> Any:
+        route = bound.route
+        if route.kind == "edge":
+            return await route.verb(call)
+        arguments: list[Any] = [] if route.permission == "public" else [call.signed_in.actor]
+        arguments += bound.path_arguments(call.params)
+        if bound.decode is not None:
+            arguments.append(_decoded(bound.decode, await call.body()))
+        if route.kind == "write":
+            arguments += call.query.values()
+            answer = await self.node.lane.write(route.verb, *arguments)
+            return answer if route.finish is None else route.finish(answer, call)
+        return await call.in_thread(self._read, call, route, arguments)
+
+    def _read(self, call: Call, route: Route, arguments: list[Any]) -> bytes:
+        with self.node.store.read() as reader:
+            answer = route.verb(reader, *arguments, **call.query)
+        return _encode(answer if route.finish is None else route.finish(answer, call))
+
+    async def _identify(self, call: Call, route: Route, method: str) -> str | None:
+        """Find out who calls; gives the cookie's secret when it was one.
+
+        Raises:
+            Turned: nobody, where somebody is needed; or a page of another site sent the request.
+        """
+        key = auth.bearer(call.headers)
+        if key is not None:
+            call.caller = await self.callers.of_key(key)
+            secret = None
+        else:
+            secret = auth.cookie(call.headers)
+            if method not in SAFE:
+                self.edge.check_origin(call.headers)
+            if secret is not None:
+                call.caller = await self.callers.of_session(secret)
+        if route.permission == "public":
+            return secret
+        if call.caller is None:
+            raise people.not_signed_in()
+        if secret is not None and method not in SAFE:
+            auth.check_csrf(call.caller, call.headers.get("x-evenhand-csrf"))
+        return secret
+
+    def _cookie_again(self, call: Call, secret: str | None) -> list[Header]:
+        """The cookie lives as long as the session, whose end has just moved."""
+        if secret is None or call.caller is None or not auth.slides(call.caller, now_ms()):
+            return []
+        cookie = auth.set_cookie(secret, 30 * 86400, self.edge.secure)
+        return [(b"set-cookie", cookie.encode())]
+
+    # ---- everything beside it --------------------------------------------------------------
+
+    async def _outside(self, scope: Scope, receive: Receive, send: Send, path: str) -> str:
+        """Pages, assets, log, health. Gives the name for the metrics."""
+        call = Call(self, scope, receive, ())
+        name, page = _page_of(path)
+        try:
+            if name not in ("/healthz", "/readyz"):
+                self.edge.check_host(call.host)
+            if scope["method"] not in SAFE:
+                raise Turned(
+                    405, "method", "This address can only be fetched.", "", "", {"Allow": "GET, HEAD"}
+                )
+            await self._respond(call, await page(self, call), send)
+        except EvenhandError as error:
+            await self._problem(send, error, name)
+        except Gone:
+            raise
+        except Exception as error:
+            await self._unexpected(send, error, scope, name)
+        return name
+
+    # ---- answers ---------------------------------------------------------------------------
+
+    async def _respond(self, call: Call, response: Response, send: Send) -> None:
+        """Send a Starlette response, with our headers where it has none of its own."""
+        own = {name for name, _ in response.raw_headers}
+        response.raw_headers += [header for header in ALWAYS if header[0] not in own]
+        response.raw_headers.append((b"evenhand-checkpoint", self.node.checkpoint().encode()))
+        await response(call.scope, call._receive, send)
+
+    async def _problem(self, send: Send, error: EvenhandError, where: str) -> None:
+        problem = problems.problem_of(error)
+        if problem.status >= 500 and problem.status != 503:
+            log.error("%s: %s", where, error, exc_info=error)
+        extra = [(k.lower().encode(), v.encode()) for k, v in problems.headers_of(error).items()]
+        await self._send(send, problem.status, _encode(problem), PROBLEM, extra)
+
+    async def _unexpected(self, send: _Noted | Send, error: Exception, scope: Scope, name: str) -> None:
+        problem = problems.unexpected(error, f"{scope['method']} {name}")
+        if isinstance(send, _Noted) and send.status:
+            raise error  # half of an answer is out: cutting the connection is the only honest end
+        await self._send(send, 500, _encode(problem), PROBLEM, [])
+
+    async def _send(
+        self, send: Send, status: int, body: bytes, base: tuple[Header, ...], extra: Sequence[Header]
+    ) -> None:
+        headers = [*base, (b"evenhand-checkpoint", self.node.checkpoint().encode()), *extra]
+        if status != 204:
+            headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+PROBLEM = tuple((k, b"application/problem+json") if k == b"content-type" else (k, v) for k, v in JSON)
+
+
+class _Noted:
+    """`send`, with a note of the status."""
+
+    __slots__ = ("_send", "status")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 0
+
+    async def __call__(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
+
+
+def _decoded(decode: Callable[[bytes], Any], body: bytes) -> Any:
+    try:
+        return decode(body or b"{}")
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        if isinstance(error, RecursionError):
+            raise Invalid("body.deep", "The body is nested too deeply.", "", "Flatten it.") from error
+        raise problems.unreadable(error) from error
+
+
+def _no_route(methods: dict[str, Bound]) -> EvenhandError:
+    if not methods:
+        return Missing("not-found", "There is no such address.", "", "See /api/openapi.json.")
+    allowed = ", ".join(sorted(methods))
+    return Turned(405, "method", f"This address takes {allowed}.", "", "", {"Allow": allowed})
+
+
+def _name_of(call: Call) -> str:
+    return f"{call.scope['method']} {call.scope['path']}"
+
+
+# ---- beside the interface ----------------------------------------------------------------------
+
+
+async def _manage(app: App, call: Call) -> Response:
+    return app.assets.page("manage.html", call.headers.get("accept-encoding", ""))
+
+
+async def _annotate(app: App, call: Call) -> Response:
+    return app.assets.page("annotate.html", call.headers.get("accept-encoding", ""))
+
+
+async def _asset(app: App, call: Call) -> Response:
+    name = call.scope["path"].removeprefix("/assets/")
+    return app.assets.asset(name, call.headers.get("accept-encoding", ""))
+
+
+async def _log(app: App, call: Call) -> Response:
+    return static.log_file(app.node.public, call.scope["path"].removeprefix("/log/"))
+
+
+async def _openapi(app: App, call: Call) -> Response:
+    return Response(app.document, headers={"Cache-Control": "no-cache"}, media_type="application/json")
+
+
+async def _healthz(app: App, call: Call) -> Response:
+    return Response("ok\n", media_type="text/plain")
+
+
+async def _readyz(app: App, call: Call) -> Response:
+    reason = await call.in_thread(app.node.health)
+    return Response(f"{reason or 'ready'}\n", 503 if reason else 200, media_type="text/plain")
+
+
+async def _metrics(app: App, call: Call) -> Response:
+    token = app.node.config.metrics_token
+    if token is not None and auth.bearer(call.headers) != token:
+        raise Turned(401, "metrics.token", "Metrics need the token EVENHAND_METRICS_TOKEN.", "Authorization")
+    if token is None and not auth.is_loopback(call.address):
+        raise Turned(
+            403, "metrics.loopback", "Metrics are for this machine only.", "", "Set EVENHAND_METRICS_TOKEN."
+        )
+    text = await call.in_thread(app.metrics.text)
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _none(app: App, call: Call) -> Response:
+    raise Missing("not-found", "There is no such page.", "")
+
+
+EXACT: dict[str, Page] = {
+    "/healthz": _healthz,
+    "/readyz": _readyz,
+    "/metrics": _metrics,
+    "/api/openapi.json": _openapi,
+    "/annotate": _annotate,
+}
+BELOW: tuple[tuple[str, Page], ...] = (
+    ("/assets/", _asset),
+    ("/log/", _log),
+    ("/annotate/", _annotate),
+    ("/auth/oidc/", oidc.page),
+    ("/api/", _none),
+)
+
+
+def _page_of(path: str) -> tuple[str, Page]:
+    """(name, handler) of an address outside the interface; the manager's page finds its own way."""
+    if path in EXACT:
+        return path, EXACT[path]
+    for prefix, page in BELOW:
+        if path.startswith(prefix):
+            return prefix, page
+    return ("/", _none) if "." in path.rpartition("/")[2] else ("/", _manage)
+
+
+def resume(app: App) -> None:
+    """Take up what a stop has interrupted, in the one process that sequences."""
+    app.node.on_lead(lambda: transfer.resume(app.node))

@@ -1,0 +1,120 @@
+"""One request on its way: what the handlers at the edge see of it, and what they give back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from evenhand.http.problems import Turned
+from evenhand.service.accounts import Caller
+
+if TYPE_CHECKING:
+    from evenhand.http.app import App
+
+T = TypeVar("T")
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+
+class Gone(Exception):
+    """The client hung up; nobody waits for an answer."""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer with more to it than its body."""
+
+    body: Any  # of the route's `gives`
+    headers: dict[str, str] = {}
+
+
+class Call:
+    """One request."""
+
+    __slots__ = ("_receive", "app", "caller", "headers", "limit", "params", "query", "scope")
+
+    def __init__(self, app: App, scope: Scope, receive: Receive, params: tuple[str, ...]) -> None:
+        self.app = app
+        self.scope = scope
+        self.headers: Mapping[str, str] = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        self.params = params  # of the path, in its order
+        self.query: dict[str, Any] = {}  # checked
+        self.caller: Caller | None = None
+        self.limit = 0  # bytes of the body at most
+        self._receive = receive
+
+    @property
+    def signed_in(self) -> Caller:
+        """The caller of a route that is not public."""
+        assert self.caller is not None, "the route asks for one"
+        return self.caller
+
+    @property
+    def host(self) -> str:
+        """The name under which the client reached us."""
+        return self.headers.get("host", "")
+
+    @property
+    def base_url(self) -> str:
+        """What links to this node begin with."""
+        return self.app.edge.base_url(self.host)
+
+    @property
+    def address(self) -> str:
+        """The client's network address; behind a proxy, what the server took from its headers."""
+        client = self.scope.get("client")
+        return client[0] if client else ""
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes.
+
+        Raises:
+            Turned: 413, it is longer than the route takes.
+            Gone: the client hung up.
+        """
+        self._check_length(int(self.headers.get("content-length") or 0))
+        received, more = 0, True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            chunk = message.get("body", b"")
+            received += len(chunk)
+            self._check_length(received)
+            more = message.get("more_body", False)
+            if chunk:
+                yield chunk
+
+    async def body(self) -> bytes:
+        """The whole body; see `chunks`."""
+        pieces = [chunk async for chunk in self.chunks()]
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def in_thread(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run something that takes its time, beside the loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.app.node.readers, partial(function, *args, **kwargs))
+
+    async def read(self, function: Callable[..., T], *args: Any) -> T:
+        """Run `function(reader, *args)` in a snapshot of the store."""
+        return await self.in_thread(self._read, function, args)
+
+    def _read(self, function: Callable[..., T], args: tuple[Any, ...]) -> T:
+        with self.app.node.store.read() as reader:
+            return function(reader, *args)
+
+    def _check_length(self, length: int) -> None:
+        if length > self.limit:
+            raise Turned(
+                413,
+                "body.size",
+                f"The body has more than {self.limit} bytes.",
+                "",
+                "Send less, or in pieces.",
+                {"Connection": "close"},
+            )

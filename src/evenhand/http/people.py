@@ -1,0 +1,137 @@
+"""The routes by which people come and go: passwords are hashed here, outside the lane."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from evenhand import wire
+from evenhand.core.errors import Invalid
+from evenhand.http import auth
+from evenhand.http.call import Call, Reply
+from evenhand.http.problems import Turned, unreadable
+from evenhand.service import accounts
+from evenhand.service.accounts import SignedIn
+
+_hasher = PasswordHasher()  # argon2id with RFC 9106's second recommended parameters
+_NOBODY = _hasher.hash(
+    accounts.new_secret()
+)  # so that an unknown e-mail address takes as long as a known one
+
+_sign_in = msgspec.json.Decoder(wire.SignIn).decode
+_accept = msgspec.json.Decoder(wire.AcceptInvite).decode
+
+
+async def session(call: Call) -> Any:
+    """GET /session."""
+    if call.caller is None:
+        raise not_signed_in()
+    return call.caller.described()
+
+
+def not_signed_in() -> Turned:
+    """401: no key, no session, or one that opens nothing any more."""
+    return Turned(
+        401,
+        "session.none",
+        "You are not signed in, or not any more.",
+        "",
+        "Sign in, or send an API key as `Authorization: Bearer KEY`.",
+        {"WWW-Authenticate": "Bearer"},
+    )
+
+
+async def options(call: Call) -> Any:
+    """GET /session/options."""
+    providers = [
+        {"name": provider.name, "url": f"/auth/oidc/{provider.name}"}
+        for provider in call.app.node.config.oidc
+    ]
+    return wire.SignInOptions(password=True, oidc=providers)
+
+
+async def sign_in(call: Call) -> Reply:
+    """POST /session."""
+    try:
+        given = _sign_in(await call.body())
+    except msgspec.DecodeError as error:
+        raise unreadable(error) from error
+    email = given.email.strip().lower()
+    limits = (call.app.tries_by_address, call.address), (call.app.tries_by_email, email)
+    for buckets, key in limits:
+        buckets.take(key)
+    known = await call.read(accounts.password_of, email)
+    right = await call.in_thread(_verify, known[1] if known else _NOBODY, given.password)
+    if known is None or not right:
+        raise Turned(
+            401,
+            "session.wrong",
+            "E-mail address or password is wrong.",
+            "",
+            "Try again, or ask a manager of your organization for a link to set a new password.",
+        )
+    for buckets, key in limits:
+        buckets.forgive(key)
+    return signed_in(call, await call.app.node.lane.write(accounts.open_session, known[0], False))
+
+
+def signed_in(call: Call, opened: SignedIn) -> Reply:
+    """The answer that lets a browser in."""
+    seconds = accounts.SESSION_MS // 1000
+    cookie = auth.set_cookie(opened.cookie, seconds, call.app.edge.secure)
+    call.app.callers.forget()
+    return Reply(opened.session, {"Set-Cookie": cookie})
+
+
+async def sign_out(call: Call) -> Reply:
+    """DELETE /session."""
+    if call.caller is not None and call.caller.session is not None:
+        auth.check_csrf(call.caller, call.headers.get("x-evenhand-csrf"))
+        await call.app.node.lane.write(accounts.close_session, call.caller.session)
+        call.app.callers.forget()
+    return Reply(None, {"Set-Cookie": auth.set_cookie("", 0, call.app.edge.secure)})
+
+
+async def accept(call: Call) -> Reply:
+    """POST /invites/{token}."""
+    call.app.tries_by_address.take(call.address)
+    try:
+        given = _accept(await call.body() or b"{}")
+    except msgspec.DecodeError as error:
+        raise unreadable(error) from error
+    answer = accounts.Answer(name=given.name, email=given.email)
+    if given.email is not None:
+        accounts.checked_email(given.email)
+    if given.password is not None:
+        accounts.check_password(given.password)
+        hashed = await call.in_thread(_hash, given.password)
+        answer = msgspec.structs.replace(answer, password=hashed)
+    person = _joining(call)
+    opened = await call.app.node.lane.write(accounts.accept_invite, person, call.params[0], answer)
+    call.app.tries_by_address.forgive(call.address)
+    return signed_in(call, opened)
+
+
+def _joining(call: Call) -> str | None:
+    """Who is signed in already. Without the session's token it may have been any page that sent this."""
+    caller = call.caller
+    if caller is None or not auth.has_csrf(caller, call.headers.get("x-evenhand-csrf")):
+        return None
+    return caller.actor.person
+
+
+def _hash(password: str) -> str:
+    try:
+        return _hasher.hash(password)
+    except UnicodeEncodeError as error:
+        raise Invalid("password.text", "The password is no well-formed text.", "password") from error
+
+
+def _verify(hashed: str, password: str) -> bool:
+    try:
+        return _hasher.verify(hashed, password)
+    except (Argon2Error, InvalidHashError, UnicodeEncodeError):
+        return False

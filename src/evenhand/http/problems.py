@@ -1,0 +1,102 @@
+"""Errors as RFC 9457 problems: the one page that says which error has which status."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import msgspec
+
+from evenhand import wire
+from evenhand.core.errors import EvenhandError, Invalid, Missing, Refused, Unavailable
+
+log = logging.getLogger(__name__)
+
+CONFLICTS = frozenset({"assignment.revision", "project.version"})
+"""Refusals that mean: what this was based on is no longer in force. Load it again, then decide."""
+
+RETRY_AFTER = 1  # seconds that a client should wait when nothing better is known
+
+
+class Turned(EvenhandError):
+    """A request that HTTP itself turns away, before any verb sees it."""
+
+    def __init__(
+        self,
+        status: int,
+        rule: str,
+        reason: str,
+        where: str = "",
+        remedy: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(rule, reason, where, remedy)
+        self.status = status
+        self.headers = dict(headers or {})
+
+
+def status_of(error: EvenhandError) -> int:
+    """The HTTP status of an error."""
+    match error:
+        case Turned():
+            return error.status
+        case Invalid():
+            return 400
+        case Refused():
+            return 409 if error.rule in CONFLICTS else 403
+        case Missing():
+            return 404
+        case Unavailable():
+            return 503
+    return 500
+
+
+def problem_of(error: EvenhandError) -> wire.Problem:
+    """What goes over the wire."""
+    status = status_of(error)
+    return wire.Problem(
+        type="about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=error.reason,
+        rule=error.rule,
+        where=error.where,
+        remedy=error.remedy,
+    )
+
+
+def headers_of(error: EvenhandError) -> dict[str, str]:
+    """What a client should know besides."""
+    if isinstance(error, Turned):
+        return error.headers
+    return {"Retry-After": str(RETRY_AFTER)} if isinstance(error, Unavailable) else {}
+
+
+def unexpected(error: Exception, request: str) -> wire.Problem:
+    """An error of ours: it is told by a number, and described in the log only."""
+    number = secrets.token_hex(6)
+    log.error("error %s in %s", number, request, exc_info=error)
+    return wire.Problem(
+        type="about:blank",
+        title=HTTPStatus.INTERNAL_SERVER_ERROR.phrase,
+        status=500,
+        detail=f"Something went wrong inside Evenhand. The log describes it as error {number}.",
+        rule="internal",
+        where="",
+        remedy="Try again; if it stays, give this number to whoever runs the node.",
+    )
+
+
+_AT_PATH = re.compile(r"^(?P<reason>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+
+
+def unreadable(error: msgspec.DecodeError | UnicodeError, root: str = "") -> Invalid:
+    """A body or parameter that does not have its type: msgspec's words, its path as `where`."""
+    found = _AT_PATH.match(str(error))
+    reason, path = (found["reason"], found["path"] or "") if found else (str(error), "")
+    where = path.removeprefix("$").removeprefix(".") or root
+    rule = "body.type" if isinstance(error, msgspec.ValidationError) else "body.json"
+    return Invalid(rule, f"{reason[:1].upper()}{reason[1:]}.", where, "See /api/openapi.json.")

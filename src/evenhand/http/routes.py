@@ -1,0 +1,229 @@
+"""Every route of the interface, on one page. The dispatcher, the OpenAPI document and the tests read it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Literal, get_type_hints
+
+import msgspec
+
+from evenhand import wire
+from evenhand.http import catalogue, people, transfer
+from evenhand.http.call import Call
+from evenhand.service import accounts, exports, intake, projects, tasks, work
+
+API = "/api/v1"
+SMALL = 64 << 10  # bytes of a form that people fill in
+MEDIUM = 4 << 20  # bytes of answers, project documents, corrected records
+LARGE = 16 << 20  # bytes of one piece of an import, as the contract says
+MEDIA = 256 << 20  # bytes of one medium
+
+Kind = Literal["read", "write", "edge"]
+PASSED_OVER = frozenset({"after", "limit"})
+"""Query parameters of every list; one that is always short does without them."""
+
+
+class Route(msgspec.Struct, frozen=True, dict=True):
+    """One method of one path.
+
+    A `read` verb is called as ``verb(reader, actor, *path, body?, **query)``, a `write` verb as
+    ``verb(tx, at, actor, *path, body?, *query)``; what follows path and body in its signature is the query.
+    An `edge` handler is a coroutine that takes the `Call`.
+    """
+
+    method: str
+    path: str  # below `API`; "{name}" stands for one segment
+    kind: Kind
+    verb: Callable[..., Any]
+    takes: Any = None  # type of the body; None: none, or one that the edge handler reads itself
+    gives: Any = None  # type of the answer; None: 204; str: a media type
+    permission: str = ""  # that the verb asks for; "": only to be signed in; "public": not even that
+    bytes: int = SMALL  # of the body at most
+    sends: str = ""  # media type of a body that is not JSON
+    query: dict[str, Any] = {}  # of an edge handler: name -> type
+    finish: Callable[[Any, Call], Any] | None = None  # last touch to the answer
+    changes_people: bool = False  # who may do what may be another now
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The path's parameters."""
+        return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
+
+    @cached_property
+    def parameters(self) -> tuple[inspect.Parameter, ...]:
+        """The query's parameters with their types, in the verb's order."""
+        if self.kind == "edge":
+            return tuple(
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind)
+                for name, kind in self.query.items()
+            )
+        return self._signature[self._before_path + len(self.names) + (self.takes is not None) :]
+
+    @cached_property
+    def path_types(self) -> tuple[Any, ...]:
+        """Types of the path's parameters."""
+        if self.kind == "edge":
+            return tuple(str for _ in self.names)
+        own = self._signature[self._before_path : self._before_path + len(self.names)]
+        return tuple(parameter.annotation for parameter in own)
+
+    @property
+    def _before_path(self) -> int:
+        return (1 if self.kind == "read" else 2) + (self.permission != "public")
+
+    @cached_property
+    def _signature(self) -> tuple[inspect.Parameter, ...]:
+        hints = get_type_hints(self.verb)
+        parameters = inspect.signature(self.verb).parameters.values()
+        return tuple(parameter.replace(annotation=hints[parameter.name]) for parameter in parameters)
+
+    @cached_property
+    def query_type(self) -> type[msgspec.Struct]:
+        """The query as a type: what is not in it is refused."""
+        fields: list[Any] = [
+            (p.name, p.annotation)
+            if p.default is inspect.Parameter.empty
+            else (p.name, p.annotation, p.default)
+            for p in self.parameters
+        ]
+        if self.is_list:
+            names = {p.name for p in self.parameters}
+            fields += [(name, str | None, None) for name in sorted(PASSED_OVER - names)]
+        return msgspec.defstruct(
+            f"{self.method}{self.path}", fields, kw_only=True, forbid_unknown_fields=True
+        )
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it gives a page of a list."""
+        return getattr(self.gives, "__origin__", None) is wire.Page
+
+
+def _absolute(name: str) -> Callable[[Any, Call], Any]:
+    """Turn the path in this field of the answer into a link."""
+
+    def finish(answer: Any, call: Call) -> Any:
+        return msgspec.structs.replace(answer, **{name: call.base_url + getattr(answer, name)})
+
+    return finish
+
+
+def _with_widgets(form: wire.Form, call: Call) -> wire.Form:
+    types = {question.type for question in form.document.questions}
+    return msgspec.structs.replace(form, widgets=call.app.assets.widgets(types))
+
+
+# fmt: off
+TABLE: tuple[Route, ...] = (
+    # -- sign-in, people
+    Route("GET", "/session", "edge", people.session, gives=wire.Session, permission="public"),
+    Route("GET", "/session/options", "edge", people.options, gives=wire.SignInOptions,
+          permission="public"),
+    Route("POST", "/session", "edge", people.sign_in, takes=wire.SignIn, gives=wire.Session,
+          permission="public"),
+    Route("DELETE", "/session", "edge", people.sign_out, permission="public"),
+    Route("POST", "/session/link", "write", accounts.create_link, takes=wire.NewLink, gives=wire.Link,
+          finish=_absolute("url")),
+    Route("GET", "/invites/{token}", "read", accounts.get_invite, gives=wire.Invite, permission="public"),
+    Route("POST", "/invites/{token}", "edge", people.accept, takes=wire.AcceptInvite, gives=wire.Session,
+          permission="public"),
+    Route("GET", "/organizations", "read", accounts.list_organizations,
+          gives=wire.Page[wire.Organization], permission="organization.list"),
+    Route("POST", "/organizations", "write", accounts.create_organization, takes=wire.NewOrganization,
+          gives=wire.CreatedOrganization, permission="organization.create", finish=_absolute("owner_invite")),
+    Route("GET", "/members", "read", accounts.list_members, gives=wire.Page[wire.Member],
+          permission="member.list"),
+    Route("POST", "/members", "write", accounts.create_member, takes=wire.NewMember,
+          gives=wire.CreatedMember, permission="member.manage"),
+    Route("PATCH", "/members/{member}", "write", accounts.change_member, takes=wire.MemberChange,
+          gives=wire.Member, permission="member.manage", changes_people=True),
+    Route("GET", "/invites", "read", accounts.list_invites, gives=wire.Page[wire.Invite],
+          permission="invite.list"),
+    Route("POST", "/invites", "write", accounts.create_invite, takes=wire.NewInvite,
+          gives=wire.CreatedInvite, permission="member.manage", finish=_absolute("url")),
+    Route("DELETE", "/invites/{invite}", "write", accounts.revoke_invite, permission="invite.manage"),
+    Route("GET", "/keys", "read", accounts.list_keys, gives=wire.Page[wire.Key], permission="key.list"),
+    Route("POST", "/keys", "write", accounts.create_key, takes=wire.NewKey, gives=wire.CreatedKey,
+          permission="key.manage"),
+    Route("DELETE", "/keys/{key}", "write", accounts.revoke_key, permission="key.manage",
+          changes_people=True),
+    # -- label types and formats
+    Route("GET", "/label-types", "edge", catalogue.label_types, gives=wire.Page[wire.LabelTypeInfo]),
+    Route("GET", "/formats", "edge", catalogue.all_formats, gives=wire.Page[wire.FormatInfo]),
+    # -- projects
+    Route("GET", "/projects", "read", projects.list_, gives=wire.Page[wire.Project],
+          permission="project.list"),
+    Route("POST", "/projects", "write", projects.create, takes=wire.ProjectDraft, gives=wire.Project,
+          permission="project.create", bytes=MEDIUM),
+    Route("POST", "/projects/check", "read", projects.check, takes=wire.ProjectDraft, gives=wire.Form,
+          permission="project.create", bytes=MEDIUM, finish=_with_widgets),
+    Route("GET", "/projects/{project}", "read", projects.get, gives=wire.Project,
+          permission="project.read"),
+    Route("PATCH", "/projects/{project}", "write", projects.change, takes=wire.ProjectChange,
+          gives=wire.Project, permission="project.manage", bytes=MEDIUM),
+    Route("POST", "/projects/{project}/state", "write", projects.set_state, takes=wire.StateChange,
+          gives=wire.Project, permission="project.manage"),
+    Route("GET", "/projects/{project}/versions", "read", projects.versions,
+          gives=wire.Page[wire.ProjectVersion], permission="project.read"),
+    Route("GET", "/projects/{project}/versions/{version}/form", "read", projects.form, gives=wire.Form,
+          permission="project.form", finish=_with_widgets),
+    Route("GET", "/projects/{project}/progress", "read", projects.progress, gives=wire.Progress,
+          permission="project.read"),
+    # -- import, tasks
+    Route("POST", "/projects/{project}/imports", "write", intake.open_import, takes=wire.NewImport,
+          gives=wire.Import, permission="import.manage"),
+    Route("GET", "/projects/{project}/imports", "read", intake.list_imports, gives=wire.Page[wire.Import],
+          permission="import.manage"),
+    Route("GET", "/imports/{import}", "read", intake.get_import, gives=wire.Import,
+          permission="import.manage"),
+    Route("POST", "/imports/{import}/rows", "edge", transfer.rows, gives=wire.RowsReport,
+          permission="import.manage", bytes=LARGE, sends="application/x-ndjson", query={"line": int}),
+    Route("PUT", "/imports/{import}/file", "edge", transfer.file_chunk, gives=wire.Import,
+          permission="import.manage", bytes=LARGE, sends="application/octet-stream", query={"offset": int}),
+    Route("POST", "/imports/{import}/finish", "edge", transfer.finish_import, gives=wire.Import,
+          permission="import.manage"),
+    Route("POST", "/projects/{project}/blobs", "edge", transfer.put_blob, gives=wire.Blob,
+          permission="import.manage", bytes=MEDIA, sends="application/octet-stream"),
+    Route("GET", "/projects/{project}/tasks", "read", tasks.list_, gives=wire.Page[wire.TaskRow],
+          permission="task.read"),
+    Route("GET", "/projects/{project}/tasks/full", "read", tasks.list_full, gives=wire.Page[wire.Task],
+          permission="task.read"),
+    Route("POST", "/projects/{project}/tasks/actions", "write", tasks.act, takes=wire.TaskAction,
+          gives=wire.ActionReport, permission="task.manage", bytes=MEDIUM),
+    Route("GET", "/tasks/{task}", "read", tasks.get, gives=wire.Task, permission="task.read"),
+    Route("PATCH", "/tasks/{task}", "write", tasks.correct, takes=wire.TaskCorrection, gives=wire.Task,
+          permission="task.manage", bytes=LARGE),
+    Route("GET", "/tasks/{task}/media/{field}", "edge", transfer.medium, gives="application/octet-stream",
+          permission="project.form"),
+    # -- annotating
+    Route("GET", "/work", "read", work.list_work, gives=wire.Page[wire.WorkProject]),
+    Route("POST", "/assignments/next", "write", work.next_, takes=wire.NextAssignment,
+          gives=wire.Assignments, permission="task.label"),
+    Route("GET", "/assignments/{assignment}", "read", work.get, gives=wire.Assignment,
+          permission="task.label"),
+    Route("POST", "/assignments/{assignment}/submit", "write", work.submit, takes=wire.Submission,
+          gives=wire.Submitted, permission="task.label", bytes=MEDIUM),
+    Route("POST", "/assignments/{assignment}/skip", "write", work.skip, takes=wire.Skip,
+          permission="task.label"),
+    Route("POST", "/assignments/{assignment}/flag", "write", work.flag, takes=wire.Skip,
+          permission="task.label"),
+    Route("PUT", "/assignments/{assignment}/draft", "write", work.draft, takes=wire.DraftSave,
+          gives=wire.DraftSaved, permission="task.label", bytes=MEDIUM),
+    Route("POST", "/assignments/{assignment}/extend", "write", work.extend, gives=wire.Assignment,
+          permission="task.label"),
+    Route("GET", "/history", "read", work.history, gives=wire.Page[wire.HistoryRow]),
+    Route("GET", "/receipts/{stream}/{n}", "edge", transfer.proof, gives="text/plain"),
+    # -- export
+    Route("POST", "/projects/{project}/exports", "edge", transfer.start_export, takes=wire.NewExport,
+          gives=wire.Export, permission="export.manage"),
+    Route("GET", "/projects/{project}/exports", "read", exports.list_, gives=wire.Page[wire.Export],
+          permission="export.manage"),
+    Route("GET", "/exports/{export}", "read", exports.get, gives=wire.Export, permission="export.manage"),
+    Route("GET", "/exports/{export}/files/{name}", "edge", transfer.export_file,
+          gives="application/octet-stream", permission="export.manage"),
+    Route("GET", "/exports/{export}/zip", "edge", transfer.export_zip, gives="application/zip",
+          permission="export.manage"),
+)
+# fmt: on

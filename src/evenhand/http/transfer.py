@@ -1,0 +1,301 @@
+"""The routes that carry bytes: rows, files, media, exports, proofs."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import msgspec
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+
+from evenhand import wire
+from evenhand.blobs import Upload, shape_of
+from evenhand.core.checkpoint import encode_proof
+from evenhand.core.errors import Missing, Unavailable
+from evenhand.core.policy import Actor, Membership
+from evenhand.http.call import Call
+from evenhand.http.problems import Turned
+from evenhand.node import Node
+from evenhand.service import exports, intake, media
+from evenhand.store.ledger_port import leaf_of
+
+INERT = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+"""What a medium or an export may do when somebody opens it by itself: nothing."""
+
+
+# ---- import ------------------------------------------------------------------------------------
+
+
+async def rows(call: Call) -> wire.RowsReport:
+    """POST /imports/{import}/rows."""
+    actor, id_ = call.signed_in.actor, call.params[0]
+    mapping = await call.read(intake.mapping_of, actor, id_)
+    lines = await call.in_thread(intake.read_lines, await call.body(), call.query["line"], mapping)
+    total = await call.app.node.lane.write(intake.take, actor, id_, [])
+    for group in intake.groups(lines):
+        report = await call.app.node.lane.write(intake.take, actor, id_, group)
+        total = _sum(total, report)
+    return total
+
+
+def _sum(a: wire.RowsReport, b: wire.RowsReport) -> wire.RowsReport:
+    return wire.RowsReport(
+        accepted=a.accepted + b.accepted,
+        present=a.present + b.present,
+        rejected=a.rejected + b.rejected,
+        next_line=b.next_line,
+    )
+
+
+async def file_chunk(call: Call) -> wire.Import:
+    """PUT /imports/{import}/file."""
+    actor, id_, offset = call.signed_in.actor, call.params[0], call.query["offset"]
+    known = await call.read(intake.get_import, actor, id_)
+    body = await call.body()
+    if offset > known.received:
+        raise Turned(
+            409,
+            "import.offset",
+            f"The file is here up to byte {known.received}, not {offset}.",
+            "offset",
+            "Send from there.",
+        )
+    if known.state == "open":
+        await call.in_thread(_write_at, _import_path(call.app.node, id_), offset, body)
+    return await call.app.node.lane.write(
+        intake.received, actor, id_, max(known.received, offset + len(body))
+    )
+
+
+def _write_at(path: Path, offset: int, body: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.pwrite(descriptor, body, offset)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise Unavailable(
+            "disk.full", f"The file cannot be stored: {error.strerror}.", "", "Free some room."
+        ) from error
+
+
+async def finish_import(call: Call) -> wire.Import:
+    """POST /imports/{import}/finish."""
+    actor, id_ = call.signed_in.actor, call.params[0]
+    before = await call.read(intake.get_import, actor, id_)
+    after = await call.app.node.lane.write(intake.finish, actor, id_)
+    if before.state == "open" and after.state == "running":
+        _read_file(call.app.node, id_, after.project_id)
+    return after
+
+
+def _read_file(node: Node, id_: str, project: str) -> None:
+    with node.store.read() as reader:
+        row = reader.one("project", project=project)
+    assert row is not None, "an import follows its project"
+    path = _import_path(node, id_)
+
+    def job() -> None:
+        done = intake.read_file(node.lane, _reader_for(row["organization"]), id_, path)
+        if done.state != "running":
+            path.unlink(missing_ok=True)
+
+    node.run_job(job)
+
+
+def _reader_for(organization: str) -> Actor:
+    """Who an import is read for. It was allowed when it was finished; nobody's later leave stops it."""
+    member = Membership(organization=organization, member="", role="manager")
+    return Actor(person="", name="import", memberships=(member,))
+
+
+def _import_path(node: Node, id_: str) -> Path:
+    return node.config.data / "imports" / id_
+
+
+# ---- media -------------------------------------------------------------------------------------
+
+
+async def put_blob(call: Call) -> wire.Blob:
+    """POST /projects/{project}/blobs."""
+    actor, project = call.signed_in.actor, call.params[0]
+    organization = await call.read(media.owner_of, actor, project)
+    upload = await call.in_thread(call.app.node.blobs.upload, organization)
+    try:
+        async for chunk in call.chunks():
+            await call.in_thread(upload.write, chunk)
+        blob = await call.in_thread(_keep, upload, call.headers.get("content-type", ""))
+    finally:
+        upload.drop()
+    await call.app.node.lane.write(media.put, actor, project, blob)
+    return blob
+
+
+def _keep(upload: Upload, declared: str) -> wire.Blob:
+    shape = shape_of(upload.head, declared)
+    return wire.Blob(
+        blob=upload.keep(), bytes=upload.bytes, type=shape.type, width=shape.width, height=shape.height
+    )
+
+
+async def medium(call: Call) -> Response:
+    """GET /tasks/{task}/media/{field}."""
+    task, field = call.params
+    found = await call.read(media.find, call.signed_in.actor, task, field)
+    size = await call.in_thread(call.app.node.blobs.size, found.organization, found.sha256)
+    start, end, partial = _range(call.headers.get("range"), size)
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(end - start),
+        "Content-Disposition": "attachment",
+        "Content-Security-Policy": INERT,
+        "ETag": f'"{found.sha256}"',
+        "Cache-Control": "private, max-age=3600",
+    }
+    if partial:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    elif call.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers={"ETag": headers["ETag"]})
+    pieces = call.app.node.blobs.read(found.organization, found.sha256, start, end)
+    return StreamingResponse(
+        pieces, status_code=206 if partial else 200, headers=headers, media_type=found.type
+    )
+
+
+def _range(header: str | None, size: int) -> tuple[int, int, bool]:
+    """(start, end excluded, whether it is a part) of a Range header with one range (RFC 9110, 14.2).
+
+    Raises:
+        Turned: 416, the range lies outside.
+    """
+    unit, _, spec = (header or "").partition("=")
+    first, dash, last = spec.strip().partition("-")
+    if unit.strip().lower() != "bytes" or not dash or "," in spec or not (first + last).isdigit():
+        return 0, size, False
+    start = int(first) if first else max(size - int(last), 0)
+    end = min(int(last) + 1, size) if first and last else size
+    if start >= size or end <= start:
+        raise Turned(
+            416, "range", f"The medium has {size} bytes.", "Range", "", {"Content-Range": f"bytes */{size}"}
+        )
+    return start, end, True
+
+
+# ---- export ------------------------------------------------------------------------------------
+
+
+async def start_export(call: Call) -> wire.Export:
+    """POST /projects/{project}/exports."""
+    request = _new_export(await call.body() or b"{}")
+    export = await call.app.node.lane.write(exports.start, call.signed_in.actor, call.params[0], request)
+    _run_export(call.app.node, export.id)
+    return export
+
+
+_new_export = msgspec.json.Decoder(wire.NewExport).decode
+
+
+def _run_export(node: Node, id_: str) -> None:
+    node.run_job(exports.run, node.lane, id_, _export_folder(node), node.checkpoint)
+
+
+def _export_folder(node: Node) -> Path:
+    return node.config.data / "exports"
+
+
+async def export_file(call: Call) -> Response:
+    """GET /exports/{export}/files/{name}."""
+    folder = _export_folder(call.app.node)
+    path = await call.read(exports.file_path, call.signed_in.actor, *call.params, folder)
+    return FileResponse(path, filename=path.name, headers={"Content-Security-Policy": INERT})
+
+
+async def export_zip(call: Call) -> Response:
+    """GET /exports/{export}/zip."""
+    actor, id_ = call.signed_in.actor, call.params[0]
+    export = await call.read(exports.get, actor, id_)
+    if export.state != "done":
+        raise Missing("not-found", "The export is not finished.", id_, "Wait until its state is done.")
+    folder = _export_folder(call.app.node)
+    paths = [await call.read(exports.file_path, actor, id_, name, folder) for name in export.files]
+    headers = {
+        "Content-Disposition": f'attachment; filename="{id_}.zip"',
+        "Content-Security-Policy": INERT,
+    }
+    return StreamingResponse(_zipped(paths), headers=headers, media_type="application/zip")
+
+
+class _Sink(io.RawIOBase):
+    """Where `zipfile` writes: what has come and was not sent yet."""
+
+    def __init__(self) -> None:
+        self.pending = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.pending += data
+        return len(data)
+
+    def take(self) -> bytes:
+        taken = bytes(self.pending)
+        self.pending.clear()
+        return taken
+
+
+def _zipped(paths: list[Path]) -> Iterator[bytes]:
+    """All files in one ZIP, piece by piece: its size is not known before, nor held in memory."""
+    sink = _Sink()
+    with ZipFile(sink, "w", ZIP_DEFLATED, compresslevel=1) as archive:
+        for path in paths:
+            with path.open("rb") as source, archive.open(path.name, "w", force_zip64=True) as target:
+                while chunk := source.read(1 << 20):
+                    target.write(chunk)
+                    yield sink.take()
+    yield sink.take()
+
+
+# ---- proofs ------------------------------------------------------------------------------------
+
+
+async def proof(call: Call) -> Response:
+    """GET /receipts/{stream}/{n}."""
+    stream, n = call.params
+    if not n.isascii() or not n.isdigit() or len(n) > 15:
+        raise Missing("not-found", "There is no such entry.", n)
+    text = await call.in_thread(_proof, call.app.node, stream, int(n))
+    return PlainTextResponse(text, headers={"Cache-Control": "private, max-age=3600"})
+
+
+def _proof(node: Node, stream: str, n: int) -> bytes:
+    with node.store.read() as reader:
+        if reader.one("event_at", stream=stream, n=n) is None:
+            raise Missing("not-found", "There is no such entry.", f"{stream}/{n}")
+        leaf = leaf_of(reader, stream, n)
+    try:
+        if leaf is not None:
+            return encode_proof(node.public.prove_inclusion(leaf))
+    except Missing:
+        pass  # it has a leaf, and no checkpoint covers it yet
+    raise Unavailable("proof.not-yet", "The entry is not in a checkpoint yet.", "", "Try again in a second.")
+
+
+# ---- at start ----------------------------------------------------------------------------------
+
+
+def resume(node: Node) -> None:
+    """Take up the imports and exports that a stop has interrupted."""
+    with node.store.read() as reader:
+        imports, unfinished = intake.running(reader), exports.running(reader)
+    for id_, project in imports:
+        _read_file(node, id_, project)
+    for id_ in unfinished:
+        _run_export(node, id_)

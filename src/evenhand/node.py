@@ -1,0 +1,251 @@
+"""A node: one store, one lane, one ledger and what runs beside them, opened and closed in the right order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from evenhand import local
+from evenhand.blobs import Blobs, open_blobs
+from evenhand.config import Config
+from evenhand.core import receipt
+from evenhand.core.checkpoint import SigningKey, open_checkpoint
+from evenhand.core.errors import EvenhandError, Refused, Unavailable
+from evenhand.core.events import Moment
+from evenhand.core.receipt import Promise
+from evenhand.lane import Lane
+from evenhand.ledger import Ledger, PublicLog, Sequencer, read_key
+from evenhand.service import accounts
+from evenhand.store import Store, Transaction, open_store
+from evenhand.store.ledger_port import LedgerPort
+
+log = logging.getLogger(__name__)
+
+DATABASE = "evenhand.db"  # in the data folder, when no other database is named
+JOBS = 2  # imports and exports at once: more would only wait for each other
+DRAIN = 8.0  # seconds in which a stopping node keeps the promises that it gave
+TURN = 1.0  # seconds between two rounds of housekeeping
+LEADER_WAIT = 10.0  # seconds to wait for another process to begin the ledger
+
+
+class Node:
+    """Use `Node.open` and `close`, or a `with` block."""
+
+    def __init__(self, config: Config, store: Store, held: ExitStack, first: bool) -> None:
+        """Use `Node.open`."""
+        self.config = config
+        self.store = store
+        self.public = PublicLog(_ledger_folder(config) / "public")
+        self.blobs: Blobs = open_blobs(config)
+        self.ledger: Ledger | None = None
+        self.sequencer: Sequencer | None = None
+        self.jobs = ThreadPoolExecutor(JOBS, thread_name_prefix="evenhand-job")
+        self.readers = ThreadPoolExecutor(4, thread_name_prefix="evenhand-read")
+        self.when_leading: list[Callable[[], None]] = []  # what only one process should do
+        self._held = held
+        self._first = first  # the process that commands on this machine speak to
+        self._stopping = threading.Event()
+        self._housekeeping = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
+        self._checkpoint: tuple[object, str] = (None, "0:")
+        self._try_to_lead()
+        self._key = self.ledger.key if self.ledger else _key_of_leader(_ledger_folder(config))
+        self.lane = Lane(store, self)
+
+    @classmethod
+    def open(cls, config: Config) -> Node:
+        """Open a node on its data folder; make a new one where there is none.
+
+        Raises:
+            Unavailable: another process has it, or the database cannot be reached.
+            Broken: store and ledger contradict each other.
+            Refused: the store belongs to another ledger.
+        """
+        with ExitStack() as held:
+            first = _take_lock(config, held)
+            url = config.database_url or f"sqlite:///{(config.data / DATABASE).absolute()}"
+            node = cls(config, open_store(url), held.pop_all(), first)
+        try:
+            node._begin()
+        except BaseException:
+            node.close()
+            raise
+        return node
+
+    def __enter__(self) -> Node:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def origin(self) -> str:
+        """Origin of the ledger, fixed at genesis."""
+        return self._key.name
+
+    def promise(self, leaf_hashes: list[bytes], at_ms: int) -> list[Promise]:
+        """One signature for a whole group of leaves: that they will be in the log in time."""
+        return receipt.promise(leaf_hashes, at_ms, self._key) if leaf_hashes else []
+
+    def checkpoint(self) -> str:
+        """The newest checkpoint as "size:root", for the header of every answer."""
+        if self.ledger is not None and self.ledger.checkpoint is not self._checkpoint[0]:
+            self._note_checkpoint(self.ledger.checkpoint)
+        return self._checkpoint[1]
+
+    def health(self) -> str:
+        """Why the node cannot work now; "" when it can."""
+        if not self.lane.alive():
+            return "The lane of writes has stopped."
+        if self.sequencer is not None and not self.sequencer.healthy:
+            return self.sequencer.reason
+        try:
+            with self.store.read() as reader:
+                reader.one("organization_by_id", id=accounts.DEFAULT)
+        except EvenhandError as error:
+            return str(error)
+        return ""
+
+    def lag(self) -> int:
+        """Committed events that no checkpoint covers yet."""
+        with self.store.read() as reader:
+            return int(reader.tuples("unsequenced_count")[0][0])
+
+    def announce(self, url: str, public_url: str) -> None:
+        """Tell commands on this machine where the node answers, until it is closed."""
+        if self._first:
+            address = local.Address(url=url, public_url=public_url, pid=os.getpid())
+            self._held.enter_context(local.announce(self.config.data, address))
+
+    def run_job(self, job: Callable[..., Any], *args: Any) -> None:
+        """Run something long beside the requests. What a stop interrupts goes on at the next start."""
+        self.jobs.submit(self._job, job, args)
+
+    def close(self) -> None:
+        """Finish what waits, log what was promised, and let go of everything."""
+        self._stopping.set()
+        if self._housekeeping.ident is not None:
+            self._housekeeping.join()
+        self._drain()
+        self.lane.stop()
+        self.jobs.shutdown(wait=True, cancel_futures=True)
+        self.readers.shutdown(wait=True, cancel_futures=True)
+        self.store.close()
+        if self.ledger is not None:
+            self.ledger.close()
+        self._held.close()
+
+    # ---- within ----------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self.lane.call(_claim, self.origin)
+        self.lane.call(accounts.bootstrap, self.config.admin_key)
+        self.lane.call(accounts.install_local_key, local.key(self.config.data))
+        self._start_sequencer()
+        self._housekeeping.start()
+
+    def _try_to_lead(self) -> None:
+        """Become the one process that sequences, unless another one is."""
+        try:
+            self.ledger = Ledger.open(_ledger_folder(self.config))
+        except Unavailable as error:
+            if error.rule != "ledger.locked":
+                raise
+
+    def _start_sequencer(self) -> None:
+        if self.ledger is not None and self.sequencer is None:
+            self.sequencer = Sequencer(self.ledger, LedgerPort(self.store, self.lane))
+            self.sequencer.start()
+            for task in self.when_leading:
+                task()
+
+    def on_lead(self, task: Callable[[], None]) -> None:
+        """Do this when, or as soon as, this process is the one that sequences."""
+        self.when_leading.append(task)
+        if self.sequencer is not None:
+            task()
+
+    def _keep_house(self) -> None:
+        while not self._stopping.wait(TURN):
+            try:
+                if self.ledger is None:
+                    self._follow()
+            except EvenhandError as error:
+                log.warning("housekeeping: %s", error)
+
+    def _follow(self) -> None:
+        """Read what the leader published, and take over when it has gone."""
+        self._try_to_lead()
+        self._start_sequencer()
+        if self.ledger is None:
+            self._note_checkpoint(open_checkpoint(self.public.checkpoint_note(), self.public.vkey()))
+
+    def _note_checkpoint(self, checkpoint: Any) -> None:
+        self._checkpoint = (checkpoint, f"{checkpoint.size}:{b64encode(checkpoint.root).decode()}")
+
+    def _drain(self) -> None:
+        """Log what was promised, so that nobody holds a promise that a stop has broken."""
+        if self.sequencer is None:
+            return
+        self.sequencer.stop()
+        limit = time.monotonic() + DRAIN
+        try:
+            while self.sequencer.tick() and time.monotonic() < limit:
+                pass
+        except EvenhandError as error:
+            log.warning("stopped before everything was logged: %s", error)
+
+    def _job(self, job: Callable[..., Any], args: Sequence[Any]) -> None:
+        try:
+            job(*args)
+        except EvenhandError as error:
+            log.warning("a job stopped: %s", error)
+        except Exception:
+            log.exception("a job failed")
+
+
+def _take_lock(config: Config, held: ExitStack) -> bool:
+    """Be the one process on this folder; on PostgreSQL several share it, and commands find the first."""
+    try:
+        held.enter_context(local.lock(config.data))
+    except Unavailable:
+        if config.database_url is None:
+            raise
+        return False
+    return True
+
+
+def _ledger_folder(config: Config) -> Path:
+    return config.data / "ledger"
+
+
+def _key_of_leader(folder: Path) -> SigningKey:
+    limit = time.monotonic() + LEADER_WAIT
+    while True:
+        try:
+            return read_key(folder)
+        except Unavailable:
+            if time.monotonic() > limit:
+                raise
+        time.sleep(0.05)
+
+
+def _claim(tx: Transaction, at: Moment, origin: str) -> None:
+    """A store belongs to one ledger: its commitments and places are made for that origin."""
+    row = tx.one("setting", name="origin")
+    if row is None:
+        tx.run("put_setting", name="origin", value=origin)
+    elif row["value"] != origin:
+        raise Refused(
+            "node.origin",
+            f"This store belongs to the ledger {row['value']}, and the data folder holds {origin}.",
+            "EVENHAND_DATA",
+            "Use the data folder that belongs to the database, or restore a backup.",
+        )

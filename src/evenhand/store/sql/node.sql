@@ -1,0 +1,4 @@
+-- What a node asks about itself.
+
+-- name: unsequenced_count
+SELECT count(*) FROM event WHERE seq > (SELECT coalesce(max(last_seq), 0) FROM batch);
