@@ -21,7 +21,7 @@ CHOICE = {"name": "spam", "type": "choice", "choices": ["ham", "spam"]}
 class World:
     """`people[0]` owns org-a; the others are its annotators; `stranger` owns org-b."""
 
-    def __init__(self, url: str, people: int = 4) -> None:
+    def __init__(self, url: str, people: int = 4, begin: bool = True) -> None:
         self.url = url
         self.ms = 1_000_000
         self.node = FakeNode()
@@ -29,7 +29,8 @@ class World:
         self.lane = Lane(self.store, self.node, clock=lambda: self.ms)
         self.people = [self._person(i, "org-a", "owner" if i == 0 else "annotator") for i in range(people)]
         self.stranger = self._person(900, "org-b", "owner")
-        self.lane.call(self._begin)
+        if begin:
+            self.lane.call(self._begin)
 
     def _person(self, i: int, organization: str, role: str) -> Actor:
         membership = Membership(organization=organization, member=f"mem-{i}", role=role)

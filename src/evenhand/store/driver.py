@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -28,7 +29,8 @@ class Dialect:
         return re.sub(r"\{(\w+)\}", lambda match: self.tokens[match.group(1)], text)
 
 
-def load_queries(dialect: Dialect) -> dict[str, str]:
+@cache
+def load_queries(dialect: Dialect) -> Mapping[str, str]:
     """Every named query of store/sql/*.sql in this dialect: name -> SQL with the driver's parameters.
 
     A file `<topic>_sqlite.sql` or `<topic>_postgres.sql` is for one of them only.

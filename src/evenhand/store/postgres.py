@@ -112,7 +112,7 @@ class PostgresConnection(Connection):
             raise _translated(error) from error
 
 
-def queries() -> dict[str, str]:
+def queries() -> Mapping[str, str]:
     """Every named query in this dialect."""
     return load_queries(DIALECT)
 

@@ -146,7 +146,7 @@ class SqliteConnection(Connection):
             raise _translated(error, query) from error
 
 
-def queries() -> dict[str, str]:
+def queries() -> Mapping[str, str]:
     """Every named query in this dialect."""
     return load_queries(DIALECT)
 
