@@ -122,7 +122,10 @@ def test_boxes_of_more_than_half_are_averaged() -> None:
 
 def test_one_person_counts_once_in_a_cluster() -> None:
     """Two near boxes of one person are not a majority of two."""
-    assert box_type().combine([(cat(0, 0, 10, 10), cat(1, 0, 10, 10)), (), ()]).value == ()
+    near = (cat(0, 0, 10, 10), cat(2, 0, 10, 10))
+    assert box_type().combine([near, (), ()]).value == ()
+    assert box_type().combine([(cat(0, 0, 10, 10),), near]).value == (cat(0, 0, 10, 10),)
+    assert box_type().combine([(cat(0, 0, 10, 10),), (cat(50, 0, 10, 10),)]).value == ()
 
 
 def test_neighbours_stay_apart() -> None:

@@ -22,6 +22,7 @@ def test_one_number_has_one_form() -> None:
     kind = number()
     for raw, stored in ((3.0, "3"), (-0.0, "0"), (0.5, "0.5"), (2**53 - 1, "9007199254740991")):
         assert json.dumps(kind.dump(kind.parse(raw, {}))) == stored
+    assert str(kind.parse(-0.0, {})) == "0.0"
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.1, 0.01, 0.05, 0.3]))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, ClassVar, Literal, Self
 
 import msgspec
@@ -129,15 +130,13 @@ class Span(LabelType[Spans]):
 
     def _check_apart(self, spans: Spans, order: list[int]) -> None:
         """Refuse a span that is there twice, or that overlaps another where that is not allowed."""
-        reach = 0  # end of the spans so far
-        for before, i in zip([None, *order], order, strict=False):
-            if before is not None and spans[before] == spans[i]:
+        for before, i in pairwise(order):
+            if spans[before] == spans[i]:
                 raise Invalid("answer.duplicate", "This span is there twice.", f"[{i}]", "Send it once.")
-            if not self.settings.overlap and spans[i].start < reach:
+            if not self.settings.overlap and spans[i].start < spans[before].end:
                 raise Invalid(
                     "answer.overlap", "This span overlaps another.", f"[{i}].start", "Keep one of them."
                 )
-            reach = max(reach, spans[i].end)
 
     def dump(self, value: Spans) -> Json:
         return [{"start": span.start, "end": span.end, "label": span.label} for span in value]

@@ -25,8 +25,7 @@ def test_offsets_are_code_points_not_utf16_units() -> None:
     assert refused.value.where == "[0].end"
 
 
-def test_an_early_long_span_still_overlaps_a_late_one() -> None:
-    """The neighbour in the order ends early; the one before it does not."""
+def test_spans_within_a_span_need_overlap() -> None:
     raw = [{"start": s, "end": e, "label": "PER"} for s, e in ((0, 9), (1, 2), (4, 5))]
     with pytest.raises(Invalid):
         span().parse(raw, {"text": "0123456789"})
