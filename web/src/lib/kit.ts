@@ -122,8 +122,10 @@ export function hue(position: number): string {
 /** A button that is pressed or not, with its key on it. */
 export function toggle(label: string, key: string, onclick: () => void): HTMLButtonElement {
   const hint = key ? make("kbd", { class: "hint-key", "aria-hidden": "true" }, key) : undefined;
-  const keys = key ? { "aria-keyshortcuts": key } : {};
-  return make("button", { type: "button", class: "button small", "aria-pressed": "false", ...keys, onclick }, label, hint);
+  const attributes = { type: "button", class: "button small", "aria-pressed": "false", "aria-keyshortcuts": key || undefined };
+  // Pressed by pointer it takes no focus, or the page's Enter would press it again instead of submitting.
+  const onpointerdown = (event: PointerEvent) => event.preventDefault();
+  return make("button", { ...attributes, onpointerdown, onclick }, label, hint);
 }
 
 /** Prevents what the browser would do with the key, does this instead, and says that the key is used. */
