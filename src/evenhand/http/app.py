@@ -214,7 +214,7 @@ class App:
         arguments: list[Any] = [] if route.permission == "public" else [call.signed_in.actor]
         arguments += bound.path_arguments(call.params)
         if bound.decode is not None:
-            arguments.append(_decoded(bound.decode, await call.body()))
+            arguments.append(problems.decoded(bound.decode, await call.body()))
         if route.kind == "write":
             arguments += call.query.values()
             answer = await self.node.lane.write(route.verb, *arguments)
@@ -327,15 +327,6 @@ class _Noted:
         if message["type"] == "http.response.start":
             self.status = message["status"]
         await self._send(message)
-
-
-def _decoded(decode: Callable[[bytes], Any], body: bytes) -> Any:
-    try:
-        return decode(body or b"{}")
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        if isinstance(error, RecursionError):
-            raise Invalid("body.deep", "The body is nested too deeply.", "", "Flatten it.") from error
-        raise problems.unreadable(error) from error
 
 
 def _no_route(methods: dict[str, Bound]) -> EvenhandError:

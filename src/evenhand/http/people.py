@@ -12,7 +12,7 @@ from evenhand import wire
 from evenhand.core.errors import Invalid
 from evenhand.http import auth
 from evenhand.http.call import Call, Reply
-from evenhand.http.problems import Turned, unreadable
+from evenhand.http.problems import Turned, decoded
 from evenhand.service import accounts
 from evenhand.service.accounts import SignedIn
 
@@ -55,10 +55,7 @@ async def options(call: Call) -> Any:
 
 async def sign_in(call: Call) -> Reply:
     """POST /session."""
-    try:
-        given = _sign_in(await call.body())
-    except msgspec.DecodeError as error:
-        raise unreadable(error) from error
+    given = decoded(_sign_in, await call.body())
     email = given.email.strip().lower()
     limits = (call.app.tries_by_address, call.address), (call.app.tries_by_email, email)
     for buckets, key in limits:
@@ -98,10 +95,7 @@ async def sign_out(call: Call) -> Reply:
 async def accept(call: Call) -> Reply:
     """POST /invites/{token}."""
     call.app.tries_by_address.take(call.address)
-    try:
-        given = _accept(await call.body() or b"{}")
-    except msgspec.DecodeError as error:
-        raise unreadable(error) from error
+    given = decoded(_accept, await call.body())
     answer = accounts.Answer(name=given.name, email=given.email)
     if given.email is not None:
         accounts.checked_email(given.email)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import TypeVar
 
 import msgspec
 
 from evenhand import wire
 from evenhand.core.errors import EvenhandError, Invalid, Missing, Refused, Unavailable
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +91,20 @@ def unexpected(error: Exception, request: str) -> wire.Problem:
         where="",
         remedy="Try again; if it stays, give this number to whoever runs the node.",
     )
+
+
+def decoded(decode: Callable[[bytes], T], body: bytes) -> T:
+    """A JSON body as its type; none at all counts as an empty object.
+
+    Raises:
+        Invalid: it is not JSON, or does not fit the type.
+    """
+    try:
+        return decode(body or b"{}")
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise unreadable(error) from error
+    except RecursionError as error:
+        raise Invalid("body.deep", "The body is nested too deeply.", "", "Flatten it.") from error
 
 
 _AT_PATH = re.compile(r"^(?P<reason>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)

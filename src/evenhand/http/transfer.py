@@ -18,7 +18,7 @@ from evenhand.core.checkpoint import encode_proof
 from evenhand.core.errors import Missing, Unavailable
 from evenhand.core.policy import Actor, Membership
 from evenhand.http.call import Call
-from evenhand.http.problems import Turned
+from evenhand.http.problems import Turned, decoded
 from evenhand.node import Node
 from evenhand.service import exports, intake, media
 from evenhand.store.ledger_port import leaf_of
@@ -193,7 +193,7 @@ def _range(header: str | None, size: int) -> tuple[int, int, bool]:
 
 async def start_export(call: Call) -> wire.Export:
     """POST /projects/{project}/exports."""
-    request = _new_export(await call.body() or b"{}")
+    request = decoded(_new_export, await call.body())
     export = await call.app.node.lane.write(exports.start, call.signed_in.actor, call.params[0], request)
     _run_export(call.app.node, export.id)
     return export

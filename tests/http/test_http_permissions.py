@@ -1,0 +1,204 @@
+"""Every route, for every role, in one's own organization and in another one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from evenhand.core.policy import PERMISSIONS, Actor, Membership
+from evenhand.http.routes import TABLE, Route
+
+ROLES = ("owner", "manager", "reviewer", "annotator", "auditor")
+DRAFT = {
+    "name": "N",
+    "fields": [{"name": "text"}],
+    "questions": [{"name": "q", "type": "choice", "choices": ["a", "b"]}],
+}
+BODIES: dict[str, Any] = {
+    "POST /session/link": {},
+    "POST /organizations": {"name": "X"},
+    "POST /members": {"name": "X"},
+    "PATCH /members/{member}": {"name": "Other Name"},
+    "POST /invites": {},
+    "POST /keys": {"name": "k", "scopes": ["read"]},
+    "POST /projects": DRAFT,
+    "POST /projects/check": DRAFT,
+    "PATCH /projects/{project}": {"version": 1},
+    "POST /projects/{project}/state": {"state": "active"},
+    "POST /projects/{project}/imports": {"name": "f"},
+    "POST /projects/{project}/tasks/actions": {"action": "unflag", "task_ids": []},
+    "PATCH /tasks/{task}": {"data": {"text": "x"}},
+    "POST /assignments/next": {"count": 1},
+    "POST /assignments/{assignment}/submit": {"answers": {"spam": "ham"}},
+    "POST /assignments/{assignment}/skip": {},
+    "POST /assignments/{assignment}/flag": {},
+    "PUT /assignments/{assignment}/draft": {"answers": {}},
+    "POST /projects/{project}/exports": {},
+}
+QUERIES = {"POST /imports/{import}/rows": "?line=100000", "PUT /imports/{import}/file": "?offset=0"}
+OWN = {"/session/link", "/keys", "/keys/{key}", "/label-types", "/formats", "/work", "/history"}
+"""Routes about the caller alone, or about what is installed: nothing there belongs to an organization."""
+OPERATOR = {"organization.create", "organization.list"}
+
+PRIVATE = [route for route in TABLE if route.permission != "public"]
+NAMES = [f"{route.method} {route.path}" for route in PRIVATE]
+
+
+def key_of(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+def fresh_assignment(site: Any, side: Any, role: str) -> str:
+    """A live assignment of this role's own; the annotator's where the role may not label."""
+    holder = role if role != "auditor" else "annotator"
+    site.ok(side.keys["owner"], "POST", f"/projects/{side.project}/state", json={"state": "active"})
+    given = site.ok(
+        side.keys[holder], "POST", "/assignments/next", json={"project_id": side.project, "count": 1}
+    )
+    assert given["assignments"], given
+    return str(given["assignments"][0]["id"])
+
+
+def values(site: Any, route: Route, side: Any, role: str) -> dict[str, str]:
+    """Things of this organization for the route's path; fresh ones where the route uses them up."""
+    known = {
+        "project": side.project,
+        "version": "1",
+        "task": side.task,
+        "field": "picture",
+        "import": side.import_,
+        "export": side.export,
+        "name": "manifest.json",
+        "member": side.members["reviewer"],
+        "stream": "node",
+        "n": "0",
+    }
+    if "assignment" in route.names:
+        known["assignment"] = fresh_assignment(site, side, role)
+    if "field" in route.names:  # annotators see the media of what they were given
+        id_ = fresh_assignment(site, side, role)
+        holder = side.keys[role if role != "auditor" else "annotator"]
+        known["task"] = site.ok(holder, "GET", f"/assignments/{id_}")["task_id"]
+    if key_of(route) == "PATCH /tasks/{task}":
+        known["task"] = f"{side.project}-40"
+    if "invite" in route.names:
+        known["invite"] = site.ok(side.keys["owner"], "POST", "/invites", json={})["id"]
+    if "key" in route.names:
+        known["key"] = site.ok(side.keys[role], "POST", "/keys", json={"name": "k"})["id"]
+    if "import" in route.names and route.method != "GET":
+        made = site.ok(side.keys["owner"], "POST", f"/projects/{side.project}/imports", json={"name": "f"})
+        known["import"] = made["id"]
+    return known
+
+
+def send(site: Any, route: Route, side: Any, role: str, api_key: str | None) -> httpx.Response:
+    """Call the route about things of `side`, with this key."""
+    path = route.path
+    for name, value in values(site, route, side, role).items():
+        path = path.replace(f"{{{name}}}", value)
+    path += QUERIES.get(key_of(route), "")
+    if route.path in ("/members", "/invites"):
+        path += f"?organization={side.id}"
+    given: dict[str, Any] = {}
+    if key_of(route) in BODIES:
+        given["json"] = dict(BODIES[key_of(route)])
+        if route.path in ("/projects", "/projects/check"):
+            given["json"]["organization_id"] = side.id
+        if route.path == "/assignments/next":
+            given["json"]["project_id"] = side.project
+    elif route.path.endswith("/blobs"):
+        given = {"content": b"GIF89a\x01\x00\x01\x00", "headers": {"Content-Type": "image/gif"}}
+    elif route.sends:
+        given["content"] = b""
+    return site.call(api_key, route.method, path, **given)  # type: ignore[no-any-return]
+
+
+def may(route: Route, role: str) -> bool:
+    """What the permission table says for this role; auditors hold no assignments."""
+    if not route.permission:
+        return True
+    member = Membership(organization="o", member="m", role=role)
+    actor = Actor(person="p", name="n", memberships=(member,))
+    return PERMISSIONS[route.permission].who(actor, member)
+
+
+@pytest.mark.parametrize("route", PRIVATE, ids=NAMES)
+def test_nobody_is_asked_to_sign_in(site: Any, sides: Any, route: Route) -> None:
+    answer = send(site, route, sides[0], "owner", None)
+    assert answer.status_code == 401 and answer.json()["rule"] == "session.none"
+    assert send(site, route, sides[0], "owner", "ek_" + "x" * 43).status_code == 401
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("route", PRIVATE, ids=NAMES)
+def test_own_organization(site: Any, sides: Any, route: Route, role: str) -> None:
+    side = sides[1]
+    answer = send(site, route, side, role, side.keys[role])
+    if may(route, role):
+        assert answer.status_code in (200, 204), answer.text
+    elif "assignment" in route.names:
+        assert answer.status_code == 404  # it is the annotator's, so it is not even told that it exists
+    else:
+        assert answer.status_code == 403, answer.text
+        assert answer.json()["rule"] == "permission.role"
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("route", [r for r in PRIVATE if r.path not in OWN], ids=lambda r: key_of(r))
+def test_another_organization_is_not_there(site: Any, sides: Any, route: Route, role: str) -> None:
+    mine, theirs = sides
+    answer = send(site, route, theirs, "annotator", mine.keys[role])
+    if route.permission in OPERATOR:
+        assert answer.status_code == 403
+    elif route.path == "/receipts/{stream}/{n}":
+        assert answer.status_code == 200  # proofs are public: they hold hashes only
+    elif key_of(route) == "GET /projects":
+        assert answer.status_code == 200
+    else:
+        assert answer.status_code == 404, answer.text
+    for secret in (theirs.id, theirs.project, theirs.members["owner"], "Other Owner", "owner@other.example"):
+        assert secret not in answer.text.replace(
+            str(answer.json().get("where")) if answer.is_error else "", ""
+        )
+
+
+@pytest.mark.parametrize("route", PRIVATE, ids=NAMES)
+def test_the_operator_reads_nothing_of_others(site: Any, sides: Any, route: Route) -> None:
+    """The operator makes organizations, and is a stranger in each but its own."""
+    answer = send(site, route, sides[1], "annotator", site.operator)
+    if route.path in OWN or route.permission in OPERATOR or route.path == "/receipts/{stream}/{n}":
+        return
+    if key_of(route) == "GET /projects":
+        assert sides[1].project not in answer.text
+    else:
+        assert answer.status_code == 404, answer.text
+
+
+def test_lists_of_the_caller_hold_nothing_foreign(site: Any, sides: Any) -> None:
+    mine, theirs = sides
+    for path in ("/work", "/history", "/projects", "/keys", "/members", "/invites"):
+        text = site.call(mine.keys["owner"], "GET", path).text
+        assert theirs.id not in text and theirs.project not in text, path
+
+
+@pytest.mark.parametrize("scope", ["read", "annotate", "manage"])
+@pytest.mark.parametrize("route", PRIVATE, ids=NAMES)
+def test_a_key_does_what_its_scopes_say(site: Any, sides: Any, route: Route, scope: str) -> None:
+    side = sides[1]
+    narrow = site.ok(side.keys["owner"], "POST", "/keys", json={"name": scope, "scopes": [scope]})["api_key"]
+    answer = send(site, route, side, "owner", narrow)
+    wanted = PERMISSIONS[route.permission].scope if route.permission in PERMISSIONS else None
+    if wanted is None or route.permission in OPERATOR:
+        return
+    if wanted == scope or (wanted, scope) == ("read", "manage"):
+        assert answer.status_code != 403 or answer.json()["rule"] != "permission.scope", answer.text
+    elif answer.status_code != 200:
+        assert answer.json()["rule"] == "permission.scope", answer.text
+    else:
+        assert answer.json() in ({"items": []}, {"items": [], "next": None, "total": None}), answer.text
+
+
+def test_every_permission_of_a_route_is_in_the_table() -> None:
+    assert {route.permission for route in PRIVATE} - {""} <= set(PERMISSIONS)
