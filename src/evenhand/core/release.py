@@ -58,7 +58,7 @@ class ReleasedColumn(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     schema: dict[str, Json]  # JSON Schema of its values; {} where they have nothing in common
     optional: bool = False  # some rows lack the key
-    breaks: bool = False  # some text holds a tab or a line break, at any depth
+    breaks: bool = False  # some value is a text that holds a tab or a line break
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,6 @@ class Survey:
                 seen.breaks = seen.breaks or _breaks(value)
             else:
                 seen.shape = _merge(seen.shape, _shape(value))
-                seen.breaks = seen.breaks or (type(value) in (list, dict) and _breaks_inside(value))
 
     def columns(self) -> tuple[ReleasedColumn, ...]:
         """The columns, in the order in which their keys first came up."""
@@ -208,12 +207,6 @@ def _schema(shape: _Shape) -> dict[str, Json]:
 
 def _breaks(text: str) -> bool:
     return "\n" in text or "\t" in text or "\r" in text
-
-
-def _breaks_inside(value: Json) -> bool:
-    if type(value) is dict:
-        return any(map(_breaks, value)) or any(map(_breaks_inside, value.values()))
-    return any(map(_breaks_inside, value)) if type(value) is list else type(value) is str and _breaks(value)
 
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode

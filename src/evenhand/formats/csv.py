@@ -427,15 +427,15 @@ class _TableWriter(Writer):
             self._layout.check(data, task)
         cells = [_text(data.get(name)) for name in self._layout.data]
         cells += [task.task_id, task.external_id or "", bytes(task.metadata).decode()]
-        for question in self._layout.schema.questions:
-            cells += self._consensus(task, question)
         earlier = self._layout.earlier(task)
+        for question in self._layout.schema.questions:
+            answer = None if question.id in earlier else task.consensus.get(question.id)
+            cells += self._consensus(answer, question)
         cells += [_encode(earlier).decode() if earlier else "", _encode(task.annotations).decode()]
         self._cells_out.add(cells, task.task_id)
         self._output.write(self._cells_out.take(BATCH_BYTES))
 
-    def _consensus(self, task: ReleasedTask, question: ReleasedQuestion) -> tuple[str, str, str]:
-        answer = task.consensus.get(question.id)
+    def _consensus(self, answer: ReleasedAnswer | None, question: ReleasedQuestion) -> tuple[str, str, str]:
         if answer is None:
             return "", "", ""
         value = self._cells_out.answer(bytes(answer.value), question)

@@ -59,9 +59,9 @@ class Layout:
         return (*self.data, *self.own.values())
 
     @cached_property
-    def questions(self) -> frozenset[str]:
-        """Ids of the questions that have columns."""
-        return frozenset(question.id for question in self.schema.questions)
+    def _questions(self) -> dict[str, bool]:
+        """Ids of the questions that have columns -> whether their answers are texts."""
+        return {question.id: is_text(question.schema) for question in self.schema.questions}
 
     def check(self, data: Mapping[str, Any], task: ReleasedTask) -> None:
         """Raises Broken when a key has no column: the row would lose it without a word."""
@@ -71,10 +71,12 @@ class Layout:
             raise Broken("release.column", reason, task.task_id, "Survey all rows before writing the first.")
 
     def earlier(self, task: ReleasedTask) -> dict[str, ReleasedAnswer]:
-        """Answers to questions that have no columns."""
-        if task.consensus.keys() <= self.questions:
-            return {}
-        return {name: answer for name, answer in task.consensus.items() if name not in self.questions}
+        """Answers that have no column, or that a column of texts cannot hold."""
+        return {name: answer for name, answer in task.consensus.items() if not self._holds(name, answer)}
+
+    def _holds(self, name: str, answer: ReleasedAnswer) -> bool:
+        text = self._questions.get(name)
+        return text is not None and (not text or bytes(answer.value)[:1] == b'"')
 
 
 def is_text(schema: Mapping[str, Json]) -> bool:
