@@ -87,7 +87,8 @@ def _replay(
     reader: Reader, into: Connection, origin: str, on_progress: Progress | None
 ) -> tuple[int, list[str]]:
     """Fold every event into an empty store; (events, what was wrong with them)."""
-    count, faults = 0, []
+    count = 0
+    faults: list[str] = []
     for chunk in _events(reader, faults):
         into.begin()
         for placed in chunk:
@@ -148,7 +149,8 @@ def _compare_table(
     table: str, key: tuple[str, ...], found: Reader, expected: Reader
 ) -> tuple[int, list[Difference]]:
     """Walk both tables in the order of their keys."""
-    count, differences = 0, []
+    count = 0
+    differences: list[Difference] = []
     left, right = found.db.stream(f"walk_{table}"), expected.db.stream(f"walk_{table}")
     a, b = next(left, None), next(right, None)
     while (a is not None or b is not None) and len(differences) < MOST:

@@ -24,8 +24,8 @@ from evenhand.core.receipt import Promise
 from evenhand.lane import Lane
 from evenhand.ledger import Ledger, PublicLog, Sequencer, read_key
 from evenhand.service import accounts
+from evenhand.service.ledger_port import LedgerPort
 from evenhand.store import Store, Transaction, open_store
-from evenhand.store.ledger_port import LedgerPort
 
 log = logging.getLogger(__name__)
 

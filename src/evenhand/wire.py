@@ -455,7 +455,9 @@ class Assignment(Wire, frozen=True, kw_only=True):
 
 class Assignments(Wire, frozen=True, kw_only=True):
     assignments: list[Assignment]
-    waiting: str | None = None  # when there are none, why: "nothing-left", "paused", "all-leased", "no-project"
+    waiting: str | None = (
+        None  # when there are none, why: "nothing-left", "paused", "all-leased", "no-project"
+    )
 
 
 class Form(Wire, frozen=True, kw_only=True):
@@ -538,4 +540,6 @@ class Export(Wire, frozen=True, kw_only=True):
     total: int
     error: Problem | None
     created_at: str
-    files: list[str]  # when done: GET /api/v1/exports/{id}/files/{name}; manifest.json and README.md among them
+    files: list[
+        str
+    ]  # when done: GET /api/v1/exports/{id}/files/{name}; manifest.json and README.md among them

@@ -96,7 +96,8 @@ class Form:
         self.document = document
         kinds = {field.name: field.type for field in document.fields}
         self.labels: dict[str, LabelType[Any]] = {
-            question.id: types[question.type].configure(question.config, kinds) for question in document.questions
+            question.id: types[question.type].configure(question.config, kinds)
+            for question in document.questions
         }
         self.shown = frozenset(kinds)
 
@@ -115,7 +116,9 @@ def check_document(document: Document, types: Mapping[str, type[LabelType[Any]]]
     _check_unique([question.id for question in document.questions], "questions", "id")
     for i, field in enumerate(document.fields):
         if field.name in RESERVED:
-            raise Invalid("field.reserved", f"{field.name!r} is a reserved key.", f"fields[{i}].name", "Rename it.")
+            raise Invalid(
+                "field.reserved", f"{field.name!r} is a reserved key.", f"fields[{i}].name", "Rename it."
+            )
     _check_conditions(document.questions)
     return _bind(document, types)
 
@@ -132,7 +135,9 @@ def _check_numbers(document: Document) -> None:
     if not document.fields:
         raise Invalid("project.fields", "A project shows at least one field.", "fields")
     if len(document.instructions) > MAX_INSTRUCTIONS:
-        raise Invalid("project.instructions", f"Instructions are longer than {MAX_INSTRUCTIONS}.", "instructions")
+        raise Invalid(
+            "project.instructions", f"Instructions are longer than {MAX_INSTRUCTIONS}.", "instructions"
+        )
 
 
 def _check_unique(names: list[str], path: str, key: str) -> None:
@@ -140,7 +145,9 @@ def _check_unique(names: list[str], path: str, key: str) -> None:
         if not name.strip():
             raise Invalid("project.empty-name", "This is empty.", f"{path}[{i}].{key}", "Give it a name.")
         if name in names[:i]:
-            raise Invalid("project.duplicate", f"{name!r} is there twice.", f"{path}[{i}].{key}", "Rename one.")
+            raise Invalid(
+                "project.duplicate", f"{name!r} is there twice.", f"{path}[{i}].{key}", "Rename one."
+            )
 
 
 def _check_conditions(questions: tuple[Question, ...]) -> None:
@@ -159,7 +166,9 @@ def _bind(document: Document, types: Mapping[str, type[LabelType[Any]]]) -> Form
     kinds = {field.name: field.type for field in document.fields}
     for i, question in enumerate(document.questions):
         if question.type not in types:
-            raise Invalid("question.unknown-type", f"There is no label type {question.type!r}.", f"questions[{i}].type")
+            raise Invalid(
+                "question.unknown-type", f"There is no label type {question.type!r}.", f"questions[{i}].type"
+            )
         try:
             types[question.type].configure(question.config, kinds)
         except Invalid as error:

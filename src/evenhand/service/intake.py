@@ -141,7 +141,9 @@ def take(tx: Transaction, at: Moment, actor: Actor, import_: str, lines: list[Li
     new, present, clashes = _sort_out(tx, row, good)
     _write(tx, at, row, new)
     rejected = [
-        wire.Rejected(line=line.number, path=line.path, reason=line.reason) for line in fresh if line.read is None
+        wire.Rejected(line=line.number, path=line.path, reason=line.reason)
+        for line in fresh
+        if line.read is None
     ] + clashes
     next_line = max([row["next_line"], *(line.number + 1 for line in fresh)])
     _record(tx, row, len(new), len(present), rejected, next_line)

@@ -102,7 +102,7 @@ def _total(row: dict[str, Any], wanted: dict[str, Any]) -> int | None:
     """A count that is kept anyway; None where one would have to be taken for the occasion."""
     if wanted["words"] or wanted["flagged"] or wanted["annotator"] or wanted["external_id"]:
         return None
-    totals = {
+    totals: dict[str, int] = {
         "": row["tasks"] + row["withdrawn"],
         "done": row["done"],
         "withdrawn": row["withdrawn"],
@@ -116,7 +116,8 @@ def _matching(
 ) -> tuple[list[dict[str, Any]], int | None]:
     """(rows, where the next page starts); the rows hold record and mapping."""
     words = wanted["words"]
-    budget, found, at = SEARCHED if words else limit, [], start
+    budget, at = SEARCHED if words else limit, start
+    found: list[dict[str, Any]] = []
     while budget > 0 and len(found) < limit:
         step = 2000 if words else limit - len(found)
         rows = _page(reader, row, wanted, at, step)

@@ -34,7 +34,9 @@ def _submit_all(tx: Transaction, at: Moment, calls: Sequence[SubmitArgs]) -> lis
     outcomes: list[Any] = [None] * len(calls)
     todo = list(range(len(calls)))
     while todo:
-        first, later, seen = [], [], set()
+        first: list[int] = []
+        later: list[int] = []
+        seen: set[str] = set()
         for i in todo:
             (later if calls[i][1] in seen else first).append(i)
             seen.add(calls[i][1])
@@ -43,7 +45,7 @@ def _submit_all(tx: Transaction, at: Moment, calls: Sequence[SubmitArgs]) -> lis
     return outcomes
 
 
-@group(_submit_all)  # type: ignore[arg-type]  # tuples of exactly these arguments
+@group(_submit_all)
 def submit(
     tx: Transaction, at: Moment, actor: Actor, assignment: str, request: wire.Submission
 ) -> wire.Submitted:
@@ -250,7 +252,7 @@ def _next_all(tx: Transaction, at: Moment, calls: Sequence[NextArgs]) -> list[An
     return outcomes
 
 
-@group(_next_all)  # type: ignore[arg-type]  # tuples of exactly these arguments
+@group(_next_all)
 def next_(tx: Transaction, at: Moment, actor: Actor, request: wire.NextAssignment) -> wire.Assignments:
     """The caller's live assignments that it does not have yet, and as many new ones as it asks for."""
     outcome = _next_all(tx, at, [(actor, request)])[0]
@@ -365,7 +367,8 @@ def _backlogs(
     """The projects that the waiting may be served from, with their first free tasks."""
     named = {w.project for _, w in wanted if w.project is not None}
     anywhere = [w for _, w in wanted if w.project is None]
-    backlogs, found = [], 0
+    backlogs: list[Backlog] = []
+    found = 0
     for row in projects:
         need = sum(w.count for _, w in wanted if w.project in (None, row[1]))
         open_to_any = (

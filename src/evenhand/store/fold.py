@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, cast
 
@@ -278,7 +278,9 @@ def _renewed(db: Connection, placed: list[Placed]) -> None:
 
 
 def _submitted(db: Connection, placed: list[Placed]) -> None:
-    answered, touched, closed = [], [], []
+    answered: list[Params] = []
+    touched: list[Params] = []
+    closed: list[Params] = []
     for p in placed:
         event = cast(ev.Submitted, p.event)
         task = {"organization": event.owner, "project": event.project, "task": event.task, "at": p.ms}
@@ -303,7 +305,7 @@ def _submitted(db: Connection, placed: list[Placed]) -> None:
     _count_submissions(db, placed)
 
 
-def _task_order(row: Params) -> tuple[str, str, int]:
+def _task_order(row: Mapping[str, Any]) -> tuple[str, str, int]:
     return row["organization"], row["project"], row["task"]
 
 

@@ -44,7 +44,7 @@ class PostgresConnection(Connection):
     def stream(self, query: str, **params: Any) -> Iterator[Row]:
         with self._db.cursor(name="stream") as cursor:
             cursor.itersize = 5000
-            cursor.execute(self._queries[query], _adapted(params))  # type: ignore[arg-type]  # our own files
+            cursor.execute(self._queries[query], _adapted(params))
             names = [column.name for column in cursor.description or ()]
             for row in cursor:
                 yield dict(zip(names, row, strict=True))
@@ -65,14 +65,14 @@ class PostgresConnection(Connection):
 
     def bulk(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         try:
-            with self._cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:  # type: ignore[arg-type]  # names of ours
+            with self._cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
         except (psycopg.OperationalError, errors.DiskFull) as error:
             raise _translated(error) from error
 
     def script(self, sql: str) -> None:
-        self._db.execute(sql)  # type: ignore[arg-type]  # our own files, not a literal
+        self._db.execute(sql)
 
     def begin(self) -> None:
         self._control("BEGIN")
@@ -101,13 +101,13 @@ class PostgresConnection(Connection):
 
     def _control(self, statement: str) -> None:
         try:
-            self._db.execute(statement)  # type: ignore[arg-type]  # one of the words above
+            self._db.execute(statement)
         except (psycopg.OperationalError, errors.DiskFull) as error:
             raise _translated(error) from error
 
     def _execute(self, query: str, params: Mapping[str, Any]) -> psycopg.Cursor[Any]:
         try:
-            return self._cursor.execute(self._queries[query], _adapted(params))  # type: ignore[arg-type]  # as above
+            return self._cursor.execute(self._queries[query], _adapted(params))
         except (psycopg.OperationalError, errors.DiskFull) as error:
             raise _translated(error) from error
 
