@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -14,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import click
 import msgspec
@@ -131,8 +133,16 @@ class Reached:
     """The node that a command speaks to."""
 
     client: Client
-    public_url: str  # how a browser reaches it
+    public_url: str  # how a browser reaches it, or will when it runs again
     own: bool  # it was started by this command and ends with it
+
+    def link(self, url: str) -> str:
+        """A link of the node's as a browser reaches it. One that is handed out by a node which runs for this
+        command alone must name the usual address, where the node will be when somebody opens it."""
+        if not self.own:
+            return urljoin(self.public_url + "/", url)
+        parts = urlsplit(url)
+        return self.public_url + urlunsplit(("", "", parts.path, parts.query, ""))
 
 
 @contextmanager
@@ -178,7 +188,14 @@ def _own_node(settings: Config, port: int) -> Iterator[Reached]:
         server.start(msgspec.structs.replace(settings, port=port)) as address,
         Client(address.url, local.key(settings.data)) as client,
     ):
-        yield Reached(client, address.public_url, True)
+        usual = settings.public_url or f"http://{_shown_host(settings.host)}:{settings.port}"
+        yield Reached(client, address.public_url if port else usual, True)
+
+
+def _shown_host(host: str) -> str:
+    """A host as it stands in an address; one that means every interface is reached at the loopback."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host
 
 
 @contextmanager
@@ -191,13 +208,19 @@ def reach_for_people(settings: Config) -> Iterator[Reached]:
     except Unavailable as error:
         if error.rule != "server.port-busy" or "EVENHAND_PORT" in os.environ:
             raise
-    with reach(settings) as reached:
+    with reach(settings, free_port(settings.host)) as reached:
         yield reached
+
+
+def free_port(host: str) -> int:
+    """A port that nobody listens on."""
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        return int(probe.getsockname()[1])
 
 
 def show_link(reached: Reached, page: str, open_it: bool, title: str) -> str:
     """Print a link that signs the visitor in and goes to the page; open it where there is a screen."""
-    link = urljoin(reached.public_url + "/", reached.client.sign_in_link(page).url)
+    link = reached.link(reached.client.sign_in_link(page).url)
     click.echo(f"{title}\n\n  {link}\n")
     screen = (
         sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
@@ -209,13 +232,15 @@ def show_link(reached: Reached, page: str, open_it: bool, title: str) -> str:
 
 
 def stay(reached: Reached) -> None:
-    """Keep a node of our own running until Ctrl-C."""
+    """Keep a node of our own running until Ctrl-C, or until it is asked to end."""
     if reached.own:
         click.echo(
             "Everything is saved as it happens. Ctrl-C stops the node; the same command brings it back."
         )
-        with suppress(KeyboardInterrupt):
-            threading.Event().wait()
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        stop.wait()
 
 
 def find_project(client: Client, wanted: str | None) -> wire.Project:
@@ -225,7 +250,7 @@ def find_project(client: Client, wanted: str | None) -> wire.Project:
         Missing: there is none.
         Invalid: there are several.
     """
-    if wanted is not None and re.fullmatch(r"prj-[a-z2-7]{26}", wanted):
+    if wanted is not None and re.fullmatch(r"prj-[0-9a-z]{26,32}", wanted):
         return client.project(wanted)
     every = [project for project in client.projects() if project.state != "deleted"]
     found = [project for project in every if wanted in (None, project.document.name)]
@@ -476,19 +501,26 @@ def _draft(
     return project_draft(whole | (project_yaml(project_file) if project_file else {}))
 
 
+def existing(path: Path) -> Path:
+    """The path of a file that is there.
+
+    Raises:
+        Missing: there is none.
+    """
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise Missing("file.missing", f"The file {what}.", str(path), "Check the path.")
+    return path
+
+
 def text_of(path: Path) -> str:
     """A text file's content.
 
     Raises:
-        Missing: there is none.
-        Invalid: it is not UTF-8.
+        Missing, Invalid: there is none; it is not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise Missing(
-            "file.missing", f"The file cannot be read: {error.strerror}.", str(path), "Check the path."
-        ) from error
+        return existing(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         where = f"byte {error.start}"
         raise Invalid(
@@ -619,9 +651,10 @@ def project_show(project: str, machine: bool) -> None:
 def project_words(project: wire.Project) -> str:
     """A project for a person."""
     document, counts = project.document, project.counts
+    answers = f"{counts.annotations:,} answers, {counts.flagged:,} flags"
     lines = [
         f"{document.name}  ({project.id}, {project.state}, version {project.version})",
-        f"  {counts.tasks:,} tasks, {counts.done:,} done, {counts.annotations:,} answers, {counts.flagged} flags",
+        f"  {counts.tasks:,} tasks, {counts.done:,} done, {answers}",
         f"  shows {', '.join(f'{field.name} ({field.type})' for field in document.fields)}",
         *(f"  asks {question.title!r} as {question.id} ({question.type})" for question in document.questions),
     ]
@@ -643,6 +676,8 @@ def import_(project: str, files: tuple[Path, ...], machine: bool, **given: Any) 
     """
     format, options, mapping = reading(given)
     reports = {}
+    for file in files:
+        existing(file)
     with reach(config.read()) as reached:
         found = find_project(reached.client, project)
         for file in files:
@@ -723,7 +758,7 @@ def organization_create(name: str, machine: bool) -> None:
     """Make an organization, and a link for its first owner."""
     with reach(config.read()) as reached:
         made = reached.client.create_organization(name)
-        invite = urljoin(reached.public_url + "/", made.owner_invite)
+        invite = reached.link(made.owner_invite)
     say(machine, made, f"{made.organization.id}\nFor its first owner, once:\n\n  {invite}\n")
 
 
@@ -778,7 +813,7 @@ def invite(role: Any, hours: int, machine: bool) -> None:
     """Make a link by which one person joins your organization."""
     with reach(config.read()) as reached:
         made = reached.client.create_invite(role, hours)
-        link = urljoin(reached.public_url + "/", made.url)
+        link = reached.link(made.url)
     say(machine, made, f"Works once, until {made.expires_at}:\n\n  {link}\n")
 
 
