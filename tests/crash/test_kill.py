@@ -1,4 +1,4 @@
-"""`kill -9` in pairs at every write of the store: failed before, failed after; nothing acknowledged is lost."""
+"""`kill -9` in pairs at every write of the store, before it and after it: nothing acknowledged is lost."""
 
 from __future__ import annotations
 
