@@ -55,7 +55,7 @@ def test_kept(one: Callable[[Subject], None], kind: type[LabelType[Any]]) -> Non
 def test_any_json(kind: type[LabelType[Any]]) -> None:
     s = subject(kind, accepts)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(anything, st.sampled_from([data for data, _ in s.label.examples()]))
     def hold(raw: Json, data: Mapping[str, Json]) -> None:
         try:
@@ -71,7 +71,7 @@ def test_nearly_right_answers(kind: type[LabelType[Any]]) -> None:
     """An example with a few values changed gets deeper into `parse` than anything made up from nothing."""
     s = subject(kind, accepts)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(st.data(), st.sampled_from(s.label.examples()))
     def hold(draw: st.DataObject, example: tuple[Mapping[str, Json], Any]) -> None:
         data, value = example
@@ -111,7 +111,7 @@ def test_any_configuration(kind: type[LabelType[Any]]) -> None:
     s = subject(kind, accepts)
     keys = st.sampled_from(sorted(s.label.config()))
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=75, deadline=None)
     @given(st.dictionaries(keys, anything, max_size=3))
     def hold(changes: dict[str, Json]) -> None:
         try:
