@@ -544,6 +544,9 @@ class Client:
 
         A request that never left (no connection) or that was turned away at the door (429) may always be.
         """
+        if self._http.is_closed:
+            remedy = "Ask for proofs and pages before the `with` block ends."
+            raise Refused("client.closed", "This client is closed.", self.url, remedy)
         for attempt in range(ATTEMPTS):
             last = attempt + 1 == ATTEMPTS
             wait: str | None = None
