@@ -343,6 +343,7 @@ class Ledger:
         self._folder = folder
         self._disk = disk
         self._signed = signed
+        self.checkpoint = signed.checkpoint  # what was signed last; the same object until the next is signed
         self._lock = lock
         self._published: _Signed | None = None  # not known until this process has written it
         self._tree = self._load_tree()
@@ -397,11 +398,6 @@ class Ledger:
     def size(self) -> int:
         """Leaves that were signed for."""
         return self._signed.size
-
-    @property
-    def checkpoint(self) -> Checkpoint:
-        """What was signed last."""
-        return self._signed.checkpoint
 
     @property
     def torn(self) -> bool:
@@ -531,6 +527,7 @@ class Ledger:
             except Invalid as error:
                 raise Broken("ledger.fork", str(error), str(self._folder)) from error
         self._signed = _write_signed(self._folder, self._disk, checkpoint, self.key)
+        self.checkpoint = checkpoint
 
     def _discard_partials(self, old: int) -> None:
         """Remove partial tiles whose full tile is published now: nobody needs them (``tlog-tiles``)."""
