@@ -1,0 +1,132 @@
+"""A real node for the browser tests: `evenhand up` as users start it, on a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+KEY = "evh_" + "browser-tests-" * 3
+
+
+class Annotator(msgspec.Struct, frozen=True):
+    """Somebody who joined by an invite link."""
+
+    email: str
+    password: str
+    cookie: dict[str, Any]  # the session, as Playwright takes it
+    client: httpx.Client  # signed in as this person
+
+
+class Node:
+    """A node in a process of its own, that can be killed and started again on the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.api = httpx.Client(
+            base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {KEY}"}, timeout=30
+        )
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        environment = os.environ | {
+            "EVENHAND_DATA": str(self.folder),
+            "EVENHAND_ADMIN_KEY": KEY,
+            "EVENHAND_PORT": str(self.port),
+        }
+        command = [sys.executable, "-c", "from evenhand.cli import main; main()", "up", "--no-browser"]
+        with (self.folder.parent / "node.log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + 60
+        while not self.ready():
+            assert self.process.poll() is None, (self.folder.parent / "node.log").read_text()
+            assert time.monotonic() < deadline, "the node does not answer"
+            time.sleep(0.05)
+
+    def ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it; SIGKILL is the power failure."""
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(30)
+            self.process = None
+
+    def call(self, method: str, path: str, **more: Any) -> Any:
+        """Call the API as the organization's owner."""
+        answer = self.api.request(method, path, **more)
+        assert answer.status_code < 300, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    def project(
+        self,
+        name: str,
+        questions: list[dict[str, Any]],
+        records: list[dict[str, Any]],
+        fields: list[dict[str, Any]] | None = None,
+        **more: Any,
+    ) -> str:
+        """Make a project with these tasks; gives its id."""
+        draft = {"name": name, "fields": fields or [{"name": "text"}], "questions": questions, **more}
+        project: str = self.call("POST", "/projects", json=draft)["id"]
+        self.add(project, records)
+        return project
+
+    def add(self, project: str, records: list[dict[str, Any]]) -> None:
+        started = self.call("POST", f"/projects/{project}/imports", json={"name": "rows"})
+        lines = b"\n".join(msgspec.json.encode(record) for record in records)
+        report = self.call("POST", f"/imports/{started['id']}/rows?line=1", content=lines)
+        assert report["accepted"] == len(records), report
+        self.call("POST", f"/imports/{started['id']}/finish")
+
+    def annotator(self, name: str) -> Annotator:
+        """Invite somebody, who joins with a password."""
+        invite = self.call("POST", "/invites", json={"purpose": "join", "role": "annotator"})
+        email, password = f"{uuid.uuid4().hex}@example.org", "correct horse battery"
+        client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=30)
+        token = invite["url"].rsplit("/", 1)[1]
+        joined = client.post(f"/invites/{token}", json={"name": name, "email": email, "password": password})
+        assert joined.status_code < 300, joined.text
+        client.headers["X-Evenhand-CSRF"] = joined.json()["csrf"]
+        value = client.cookies["evenhand_session"]
+        cookie = {"name": "evenhand_session", "value": value, "url": self.url, "httpOnly": True}
+        return Annotator(email, password, cookie, client)
+
+    def answers(self, project: str) -> dict[str, list[Any]]:
+        """First field's text -> the answers given, in the order of the tasks."""
+        found: dict[str, list[Any]] = {}
+        for row in self.call("GET", f"/projects/{project}/tasks?limit=200")["items"]:
+            task = self.call("GET", f"/tasks/{row['task_id']}")
+            given = [a["answers"] for a in task["annotations"] if a["state"] in ("submitted", "surplus")]
+            found[next(iter(task["data"].values()))] = given
+        return found
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node that runs for the tests of one file."""
+    running = Node(tmp_path_factory.mktemp("node") / "data")
+    running.folder.mkdir()
+    running.start()
+    yield running
+    running.stop()
