@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -150,12 +151,20 @@ def _page(
 
 
 def _has(record: bytes, words: list[str]) -> bool:
-    text = (
-        msgspec.json.encode(decode_json(record)).decode().lower()
-        if b"\\u" in record
-        else record.decode().lower()
-    )
+    """Whether the texts of the record hold all these words; names of keys are no texts."""
+    text = "\n".join(_texts(decode_json(record))).lower()
     return all(word in text for word in words)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
 
 
 def _task_row(project: str, r: dict[str, Any], document: Any) -> wire.TaskRow:

@@ -1,0 +1,134 @@
+"""Import on both stores: the same source twice adds nothing; a broken row stops nobody."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from world import World
+
+from evenhand import wire
+from evenhand.core.errors import Invalid, Missing, Refused
+from evenhand.doctor import examine
+from evenhand.service import exports, intake, projects, tasks
+from evenhand.store.conformance import ORIGIN
+
+
+def texts(world: World, project: str) -> list[str]:
+    with world.reading() as reader:
+        return [json.loads(bytes(t.data))["text"] for t in exports.rows(reader, "org-a", project)]
+
+
+def test_the_same_rows_twice_add_nothing_and_repeats_are_kept(world: World):
+    project = world.project()
+    rows = [{"text": "a"}, {"text": "b"}, {"text": "a"}, {"text": "a"}]
+    assert world.bring_in(project.id, rows).accepted == 4
+    again = world.bring_in(project.id, rows)
+    assert (again.accepted, again.present) == (0, 4)
+    longer = world.bring_in(project.id, [*rows, {"text": "a"}, {"text": "c"}])
+    assert (longer.accepted, longer.present) == (2, 4)
+    assert texts(world, project.id) == ["a", "b", "a", "a", "a", "c"]
+    assert examine(world.store, ORIGIN).healthy
+
+
+def test_an_external_id_is_taken_once(world: World):
+    project = world.project()
+    first = world.bring_in(
+        project.id, [{"external_id": "1", "text": "a"}, {"external_id": "1", "text": "other"}]
+    )
+    assert (first.accepted, first.rejected[0].line, first.rejected[0].path) == (1, 2, "external_id")
+    again = world.bring_in(project.id, [{"external_id": "1", "text": "a"}, {"external_id": "2", "text": "a"}])
+    assert (again.accepted, again.present) == (1, 1)
+    changed = world.bring_in(project.id, [{"external_id": "1", "text": "changed"}])
+    assert "with other content" in changed.rejected[0].reason
+
+
+def test_a_broken_line_in_the_middle_is_told_and_passed_over(world: World):
+    project = world.project()
+    opened = world.call(intake.open_import, world.owner, project.id, wire.NewImport(name="x"))
+    body = b'{"text": "a"}\n{"text": \n\n{"text": NaN}\n["no"]\n{"text": "b"}\n'
+    report = world.call(intake.take, world.owner, opened.id, intake.read_lines(body, 1, {}))
+    assert (report.accepted, [r.line for r in report.rejected]) == (2, [2, 4, 5])
+    assert all(r.reason for r in report.rejected)
+    shown = world.read(intake.get_import, world.owner, opened.id)
+    assert (shown.rejected, len(shown.rejections), shown.next_line) == (3, 3, 7)
+
+
+def test_lines_sent_twice_are_taken_once(world: World):
+    project = world.project()
+    opened = world.call(intake.open_import, world.owner, project.id, wire.NewImport(name="x"))
+    lines = intake.read_lines(b'{"text": "a"}\n{"text": "a"}\n', 1, {})
+    for _ in range(3):
+        report = world.call(intake.take, world.owner, opened.id, lines)
+    assert (report.accepted, report.next_line) == (0, 3)
+    assert texts(world, project.id) == ["a", "a"]
+
+
+def test_a_mapping_renames_and_what_is_unknown_comes_back(world: World):
+    project = world.project()
+    rows = [{"id": 7, "body": "a", "extra": {"deep": [1, 2.50]}}]
+    assert world.bring_in(project.id, rows, mapping={"id": "external_id", "body": "text"}).accepted == 1
+    with world.reading() as reader:
+        task = next(exports.rows(reader, "org-a", project.id))
+    assert task.external_id == "7"
+    assert json.loads(bytes(task.data)) == {"text": "a", "extra": {"deep": [1, 2.50]}}
+    assert world.next(world.people[1]).assignments[0].data == {"text": "a"}
+
+
+def test_a_file_is_read_by_the_job_and_goes_on_where_it_was_stopped(world: World, tmp_path: Path):
+    project = world.project()
+    path = tmp_path / "rows.csv"
+    path.write_text("text,n\n" + "".join(f"message {i},{i}\n" for i in range(2500)) + "ragged\n")
+    opened = world.call(intake.open_import, world.owner, project.id, wire.NewImport(name="rows.csv", bytes=9))
+    with pytest.raises(Invalid, match="9 bytes of the file are missing"):
+        world.call(intake.finish, world.owner, opened.id)
+    world.call(intake.received, world.owner, opened.id, path.stat().st_size)
+    assert world.call(intake.finish, world.owner, opened.id).state == "running"
+    assert world.read(intake.running) == [(opened.id, project.id)]
+    for _ in range(2):
+        done = intake.read_file(world.lane, world.owner, opened.id, path)
+        assert (done.state, done.accepted, done.rejected) == ("done", 2500, 1)
+    assert world.counts(project.id).tasks == 2500
+
+
+def test_a_file_that_cannot_be_read_fails_with_a_reason(world: World, tmp_path: Path):
+    project = world.project()
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"text\ncaf\xe9\n")
+    opened = world.call(intake.open_import, world.owner, project.id, wire.NewImport(name="rows.csv"))
+    world.call(intake.received, world.owner, opened.id, 10)
+    world.call(intake.finish, world.owner, opened.id)
+    failed = intake.read_file(world.lane, world.owner, opened.id, path)
+    assert failed.state == "failed"
+    assert failed.error is not None and failed.error.detail
+    with pytest.raises(Refused, match="failed"):
+        world.call(intake.received, world.owner, opened.id, 11)
+
+
+def test_strangers_annotators_and_closed_projects(world: World):
+    project = world.project()
+    opened = world.call(intake.open_import, world.owner, project.id, wire.NewImport(name="x"))
+    with pytest.raises(Missing):
+        world.call(intake.open_import, world.stranger, project.id, wire.NewImport(name="x"))
+    with pytest.raises(Missing):
+        world.read(intake.get_import, world.stranger, opened.id)
+    with pytest.raises(Refused):
+        world.call(intake.open_import, world.people[1], project.id, wire.NewImport(name="x"))
+    world.call(projects.set_state, world.owner, project.id, wire.StateChange(state="archived"))
+    with pytest.raises(Refused, match="archived"):
+        world.call(intake.open_import, world.owner, project.id, wire.NewImport(name="x"))
+    assert [i.id for i in world.read(intake.list_imports, world.owner, project.id).items] == [opened.id]
+
+
+def test_tasks_can_be_listed_by_what_they_hold(world: World):
+    project = world.project(
+        tasks=[{"text": "Grüße aus Köln", "external_id": "k"}, {"text": "b"}, {"text": "köln again"}]
+    )
+    for words, found in [("KÖLN", 2), ("köln again", 1), ("zzz", 0)]:
+        assert len(world.read(tasks.list_, world.owner, project.id, search=words).items) == found
+    named = world.read(tasks.list_, world.owner, project.id, external_id="k")
+    assert [row.summary for row in named.items] == ["Grüße aus Köln"]
+    page = world.read(tasks.list_, world.owner, project.id, limit=2)
+    rest = world.read(tasks.list_, world.owner, project.id, after=page.next, limit=2)
+    assert (len(page.items), len(rest.items), page.total) == (2, 1, 3)
