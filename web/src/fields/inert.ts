@@ -5,7 +5,7 @@
 
 /** Elements that load, run, redirect or send. */
 const REMOVED = "script, meta, base, link, iframe, frame, frameset, object, embed, portal, applet, noscript, template";
-const REMOVED_ATTRIBUTES = new Set(["action", "formaction", "ping", "srcdoc", "target", "background", "manifest", "nonce"]);
+const REMOVED_ATTRIBUTES = new Set(["action", "formaction", "ping", "srcdoc", "srcset", "target", "background", "manifest", "nonce"]);
 
 const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'";
 
@@ -22,8 +22,9 @@ export function inert(html: string): string {
 function clean(element: Element): void {
   for (const { name, value } of [...element.attributes]) {
     const local = name.toLowerCase();
-    const leads = local === "href" || local === "xlink:href";
-    const drop = local.startsWith("on") || REMOVED_ATTRIBUTES.has(local) || (leads && !value.startsWith("#"));
+    const leads = (local === "href" || local === "xlink:href") && !value.startsWith("#");
+    const fetches = (local === "src" || local === "poster") && !value.startsWith("data:image/");
+    const drop = local.startsWith("on") || REMOVED_ATTRIBUTES.has(local) || leads || fetches;
     if (drop) element.removeAttribute(name);
   }
 }

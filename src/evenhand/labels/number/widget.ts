@@ -57,7 +57,7 @@ const mount: Mount = ({ host, question, value, readonly, change, text }) => {
   const more = button("+", text("more"), 1);
   const range = about && text(`limits.${about}`, { min: min ?? "", max: max ?? "" });
   const description = make("span", { id, class: "number-limits" }, range);
-  host.append(make("div", { class: "number" }, less, input, more, unit && make("span", { dir: "auto" }, unit), description));
+  host.append(make("div", { class: "number" }, input, unit && make("span", { dir: "auto" }, unit), less, more, description));
 
   function button(sign: string, label: string, by: 1 | -1): HTMLButtonElement {
     const press = () => give(nudge(readNumber(input.value), by, limits));

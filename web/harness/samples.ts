@@ -1,0 +1,161 @@
+import type { Field, Json, Question } from "../src/widget";
+
+export interface Sample {
+  type: string;
+  title: string;
+  config: { [key: string]: Json };
+  fields: Field[];
+  data: { [field: string]: Json };
+  value?: Json;
+  required?: boolean;
+}
+
+const text = (name: string): Field => ({ name, type: "text", title: "" });
+
+const SENTENCE =
+  "Ada Lovelace met Charles Babbage in London on 5 June 1833. 👩‍💻 She later wrote the first published algorithm, for the Analytical Engine of the University of Cambridge's Lucasian Professor, and Zoë Müller-Lüdenscheidt of Köln translated it.\n\nذهب عُمَر إلى مكة.";
+
+const ANSWERS = {
+  a: "The capital of Australia is Sydney, which is also its largest city.",
+  b: "Canberra is the capital of Australia. It was chosen in 1908 as a compromise between Sydney and Melbourne, and the parliament has sat there since 1927.",
+};
+
+/** A span over these words, in code points. */
+function marked(words: string, label: string): { [key: string]: Json } {
+  const start = [...SENTENCE.slice(0, SENTENCE.indexOf(words))].length;
+  return { start, end: start + [...words].length, label };
+}
+
+const countries = Array.from({ length: 120 }, (_, i) => new Intl.DisplayNames("en", { type: "region" }).of(
+  String.fromCharCode(65 + (i % 26)) + String.fromCharCode(65 + ((i * 7) % 26)),
+) ?? `Country ${i}`);
+
+export const samples: Sample[] = [
+  { type: "choice", title: "Is it spam?", config: { choices: ["ham", "spam"] }, fields: [], data: {}, value: "spam" },
+  {
+    type: "choice",
+    title: "What is the customer's intent?",
+    config: {
+      choices: [
+        { name: "Refund", description: "Money back for something bought" },
+        { name: "Delivery", description: "Where is it, when does it come" },
+        "Complaint",
+        "Praise",
+        { name: "Other", key: "o" },
+      ],
+    },
+    fields: [],
+    data: {},
+    required: false,
+  },
+  { type: "choice", title: "Which country?", config: { choices: [...new Set(countries)] }, fields: [], data: {} },
+  {
+    type: "multi_choice",
+    title: "Which topics does it touch?",
+    config: {
+      choices: [
+        "Politics",
+        { name: "Sport", children: ["Football", "Chess", { name: "Water", children: ["Rowing", "Swimming"] }] },
+        { name: "Science", children: ["Physics", "Biology"] },
+      ],
+      leaves_only: true,
+    },
+    fields: [],
+    data: {},
+    value: ["Chess", "Physics"],
+  },
+  {
+    type: "span",
+    title: "Mark people and places",
+    config: { field: "text", labels: ["Person", "Place", { name: "Organization", id: "ORG" }, "Date"], overlap: true },
+    fields: [text("text")],
+    data: { text: SENTENCE },
+    value: [
+      marked("Ada Lovelace", "Person"),
+      marked("Charles Babbage", "Person"),
+      marked("London", "Place"),
+      marked("University of Cambridge", "ORG"),
+      marked("Cambridge", "Place"),
+    ],
+  },
+  {
+    type: "text",
+    title: "Correct the transcript",
+    config: { start_from: "draft", max_length: 200 },
+    fields: [text("draft")],
+    data: { draft: "Teh quick brown fox jump over the lazy dog." },
+    value: "The quick brown fox jumps over the lazy dog.",
+  },
+  { type: "rating", title: "How helpful is the answer?", config: { labels: { "1": "Not at all", "5": "Very" } }, fields: [], data: {}, value: 4 },
+  {
+    type: "rating",
+    title: "How does it sound?",
+    config: { min: -2, max: 2, labels: { "-2": "Hostile", "-1": "Cool", "0": "Neutral", "1": "Warm", "2": "Loving" } },
+    fields: [],
+    data: {},
+  },
+  { type: "number", title: "How many people are in the picture?", config: { min: 0, max: 500, integer: true, unit: "people" }, fields: [], data: {}, value: 12 },
+  {
+    type: "pairwise",
+    title: "Which answer is better?",
+    config: { a: "a", b: "b", scale: 5, both_bad: true, justification: "required" },
+    fields: [text("a"), text("b")],
+    data: ANSWERS,
+    value: { preference: 2 },
+  },
+  {
+    type: "ranking",
+    title: "Order by how much you like them",
+    config: { items: ["Espresso", "Cappuccino", "Filter coffee", "Tea", "Maté"], ties: true },
+    fields: [],
+    data: {},
+    value: [["Tea"], ["Espresso", "Maté"]],
+  },
+  {
+    type: "box",
+    title: "Draw a box around each car and each pedestrian",
+    config: { field: "photo", labels: ["Car", "Pedestrian", "Bicycle"], rotation: true },
+    fields: [{ name: "photo", type: "image", title: "" }],
+    data: { photo: { blob: "street", width: 1200, height: 700 } },
+    value: [
+      { x: 120, y: 380, width: 330, height: 180, label: "Car" },
+      { x: 640, y: 330, width: 80, height: 210, label: "Pedestrian" },
+      { x: 830, y: 400, width: 200, height: 90, label: "Bicycle", rotation: 20 },
+    ],
+  },
+];
+
+export const question = (sample: Sample): Question => ({
+  id: sample.title,
+  title: sample.title,
+  help: "",
+  type: `${sample.type}/1`,
+  required: sample.required ?? true,
+  config: sample.config,
+});
+
+export const fields: { field: Field; value: Json }[] = [
+  { field: { name: "text", type: "text", title: "Message" }, value: SENTENCE },
+  {
+    field: { name: "markdown", type: "markdown", title: "Article" },
+    value:
+      "# Heading\n\nSome **bold** and *slanted* text, `code`, a [link](https://example.org) and a picture ![a cat](https://example.org/cat.png).\n\n> Quoted\n\n1. One\n2. Two\n\n```python\nprint('hello')\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n<script>document.title = 'broken'</script>",
+  },
+  {
+    field: { name: "chat", type: "chat", title: "Conversation" },
+    value: [
+      { role: "system", content: "You are a patient tutor." },
+      { role: "user", content: "What is the capital of Australia?" },
+      { role: "assistant", content: ANSWERS.b },
+      { role: "user", content: "Thanks! 🙏" },
+    ],
+  },
+  { field: { name: "photo", type: "image", title: "Photo" }, value: { blob: "street", width: 1200, height: 700 } },
+  { field: { name: "remote", type: "image", title: "Picture elsewhere" }, value: "https://example.org/cat.png" },
+  { field: { name: "sound", type: "audio", title: "Recording" }, value: { blob: "sound" } },
+  {
+    field: { name: "html", type: "html", title: "Page" },
+    value:
+      "<h1>A page</h1><p onclick=\"parent.document.title='broken'\">With <a href='https://example.org'>a link</a>, <img src=x onerror=\"parent.document.title='broken'\"> and a script.<script>parent.document.title='broken'</script></p><meta http-equiv=refresh content='0;url=https://example.org'><style>p{color:#725}</style>",
+  },
+];
