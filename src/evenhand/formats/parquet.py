@@ -138,27 +138,29 @@ def _seekable(source: BinaryIO, spool: BinaryIO) -> BinaryIO:
 
 
 def _read(source: BinaryIO, options: ReadOptions) -> Iterator[Row | Rejected]:
-    import pyarrow as pa
+    _refuse_other_files(source)
+    table = _guarded(lambda: _open(source))
+    columns = [_Column(field, options) for field in table.schema_arrow]
+    _check_names([column.name for column in columns])
+    batches = table.iter_batches(_batch_rows(table.metadata), use_threads=False)
+    number = 0
+    while (batch := _guarded(lambda: next(batches, None))) is not None:
+        for row in _rows(batch, columns, options):
+            number += 1
+            yield Row(number, row) if isinstance(row, bytes) else Rejected(number, row.path, row.reason)
 
+
+def _guarded(step: Callable[[], Any]) -> Any:
+    """A step of pyarrow's. Damaged files make it raise nearly everything that Python has."""
     try:
-        table = _open(source)
-        columns = [_Column(field, options) for field in table.schema_arrow]
-        _check_names([column.name for column in columns])
-        number = 0
-        for batch in table.iter_batches(_batch_rows(table.metadata), use_threads=False):
-            for row in _rows(batch, columns, options):
-                number += 1
-                yield Row(number, row) if isinstance(row, bytes) else Rejected(number, row.path, row.reason)
-    except (pa.ArrowException, OSError, EOFError) as error:
+        return step()
+    except Exception as error:
         reason = f"This Parquet file is damaged or of an unknown kind: {_first_line(error)}."
-        raise Invalid(
-            "format.damaged", reason, "", "Write it again and check that it is complete."
-        ) from error
+        remedy = "Write it again and check that it is complete."
+        raise Invalid("format.damaged", reason, "", remedy) from error
 
 
-def _open(source: BinaryIO) -> Any:
-    import pyarrow.parquet as pq
-
+def _refuse_other_files(source: BinaryIO) -> None:
     start = source.tell()
     head = source.read(6)
     source.seek(start)
@@ -168,6 +170,12 @@ def _open(source: BinaryIO) -> Any:
             "This file is empty." if not head else "This is no Parquet file: it does not begin with PAR1."
         )
         raise Invalid("format.damaged", reason, "byte 1", "Send a Parquet file, or name its format.")
+
+
+def _open(source: BinaryIO) -> Any:
+    import pyarrow.parquet as pq
+
+    start = source.tell()
     metadata = pq.read_metadata(source)
     source.seek(start)
     # Kept as a dictionary, a text that a small file repeats a million times stays one text in memory.
@@ -273,8 +281,9 @@ def _to_python(array: pa.Array) -> list[Any]:
     elif pa.types.is_float16(kind):
         array = array.cast(pa.float32())
     elif pa.types.is_dictionary(kind):
-        texts = [*_to_python(array.dictionary), None]
-        return [texts[i] for i in array.indices.fill_null(len(texts) - 1).to_pylist()]
+        used = array.indices.unique()  # a batch's dictionary is that of its whole row group
+        texts = dict(zip(used.to_pylist(), _to_python(array.dictionary.take(used)), strict=True))
+        return [texts[i] for i in array.indices.to_pylist()]
     elif pa.types.is_struct(kind):
         return _structs(array)
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
