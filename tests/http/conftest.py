@@ -74,7 +74,7 @@ class Browser:
         self.csrf: str | None = None
 
     def accept(self, invite: str, **answer: Any) -> Any:
-        token = invite.rpartition("/")[2].partition("?")[0]
+        token = invite.partition("?")[0].rpartition("/")[2]
         return self._entered(self.call("POST", f"/invites/{token}", json=answer))
 
     def sign_in(self, email: str, password: str) -> Any:

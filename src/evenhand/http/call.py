@@ -100,6 +100,10 @@ class Call:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.app.node.readers, partial(function, *args, **kwargs))
 
+    async def hashing(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a password hash, where a flood of them holds up nobody's reads."""
+        return await asyncio.get_running_loop().run_in_executor(self.app.node.hashers, function, *args)
+
     async def read(self, function: Callable[..., T], *args: Any) -> T:
         """Run `function(reader, *args)` in a snapshot of the store."""
         return await self.in_thread(self._read, function, args)

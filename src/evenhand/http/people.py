@@ -61,7 +61,7 @@ async def sign_in(call: Call) -> Reply:
     for buckets, key in limits:
         buckets.take(key)
     known = await call.read(accounts.password_of, email)
-    right = await call.in_thread(_verify, known[1] if known else _NOBODY, given.password)
+    right = await call.hashing(_verify, known[1] if known else _NOBODY, given.password)
     if known is None or not right:
         raise Turned(
             401,
@@ -101,7 +101,7 @@ async def accept(call: Call) -> Reply:
         accounts.checked_email(given.email)
     if given.password is not None:
         accounts.check_password(given.password)
-        hashed = await call.in_thread(_hash, given.password)
+        hashed = await call.hashing(_hash, given.password)
         answer = msgspec.structs.replace(answer, password=hashed)
     person = _joining(call)
     opened = await call.app.node.lane.write(accounts.accept_invite, person, call.params[0], answer)

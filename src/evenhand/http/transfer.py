@@ -21,7 +21,7 @@ from evenhand.http.call import Call
 from evenhand.http.problems import Turned, decoded
 from evenhand.node import Node
 from evenhand.service import exports, intake, media
-from evenhand.store.ledger_port import leaf_of
+from evenhand.service.ledger_port import leaf_of
 
 INERT = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """What a medium or an export may do when somebody opens it by itself: nothing."""

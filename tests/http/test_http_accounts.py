@@ -1,0 +1,510 @@
+"""People come and go: invites, passwords, sessions, keys, the first start."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from evenhand.core.errors import Refused
+from evenhand.http.limits import Buckets
+from evenhand.http.problems import Turned
+from evenhand.service import accounts
+
+PASSWORD = "a long password"
+
+
+def invite(site: Any, key: str | None = None, **wish: Any) -> str:
+    made: dict[str, Any] = site.ok(key or site.operator, "POST", "/invites", json=wish)
+    return str(made["url"])
+
+
+def token(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
+
+
+def accepted(site: Any, url: str, **answer: Any) -> Any:
+    return site.call(None, "POST", f"/invites/{token(url)}", json=answer)
+
+
+def person(site: Any, name: str, role: str = "annotator") -> Any:
+    """Somebody who joined by link."""
+    return site.browser().accept(
+        invite(site, role=role), name=name, email=f"{name}@x.example", password=PASSWORD
+    )
+
+
+def member_id(site: Any, browser: Any) -> str:
+    return str(browser.call("GET", "/session").json()["memberships"][0]["member_id"])
+
+
+# ---- invites -----------------------------------------------------------------------------------
+
+
+def test_a_link_says_what_it_is_for_and_works_once(site: Any) -> None:
+    url = invite(site, role="reviewer")
+    shown = site.ok(None, "GET", f"/invites/{token(url)}")
+    assert (shown["purpose"], shown["role"], shown["organization_name"]) == ("join", "reviewer", "default")
+    answer = accepted(site, url, name=" Ada  L ", email="Ada@X.example", password=PASSWORD)
+    session = answer.json()
+    assert (session["name"], session["email"]) == ("Ada L", "ada@x.example")
+    assert session["memberships"][0]["role"] == "reviewer" and not session["operator"]
+    for again in (
+        accepted(site, url, name="B", email="b@x.example", password=PASSWORD),
+        site.call(None, "GET", f"/invites/{token(url)}"),
+    ):
+        assert (again.status_code, again.json()["rule"]) == (403, "invite.used")
+
+
+def test_two_at_once_are_let_in_once(site: Any) -> None:
+    url, codes = invite(site), []
+
+    def one(i: int) -> None:
+        codes.append(
+            accepted(site, url, name=f"N{i}", email=f"race{i}@x.example", password=PASSWORD).status_code
+        )
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(codes) == [200, 403, 403, 403, 403, 403]
+
+
+@pytest.mark.parametrize(
+    ("answer", "where"),
+    [
+        ({}, "name"),
+        ({"name": "N"}, "email"),
+        ({"name": "N", "email": "n@x.example"}, "password"),
+        ({"name": "N", "email": "nobody", "password": PASSWORD}, "email"),
+        ({"name": "N", "email": "a b@x.example", "password": PASSWORD}, "email"),
+        ({"name": "N", "email": "n@x.example", "password": "short"}, "password"),
+        ({"name": "N", "email": "n@x.example", "password": "x" * 1001}, "password"),
+        ({"name": "\u202e", "email": "n@x.example", "password": PASSWORD}, "name"),
+        ({"name": "x" * 201, "email": "n@x.example", "password": PASSWORD}, "name"),
+    ],
+)
+def test_a_bad_answer_does_not_use_the_link_up(site: Any, answer: dict[str, str], where: str) -> None:
+    url = invite(site)
+    refused = accepted(site, url, **answer)
+    assert (refused.status_code, refused.json()["where"]) == (400, where)
+    assert site.call(None, "GET", f"/invites/{token(url)}").status_code == 200
+
+
+def test_links_that_open_nothing(site: Any) -> None:
+    assert accepted(site, "/invite/" + "x" * 43, name="N").status_code == 404
+    made = site.ok(site.operator, "POST", "/invites", json={})
+    site.ok(site.operator, "DELETE", f"/invites/{made['id']}")
+    assert accepted(site, made["url"], name="N").status_code == 404
+    url = invite(site)
+    digest = accounts.hash_secret(token(url))
+    site.app.node.lane.call(
+        lambda tx, at: tx.db.script(
+            f"UPDATE invite SET expires_ms = 1 WHERE hash = {_literal(site, digest)};"
+        )
+    )
+    assert accepted(site, url, name="N").json()["rule"] == "invite.expired"
+    assert made["id"] not in str(site.ok(site.operator, "GET", "/invites"))
+
+
+def _literal(site: Any, digest: bytes) -> str:
+    return (
+        f"x'{digest.hex()}'"
+        if site.app.node.store.dialect.name == "sqlite"
+        else f"'\\x{digest.hex()}'::bytea"
+    )
+
+
+@pytest.mark.parametrize("hours", [0, -1, 90 * 24 + 1])
+def test_a_link_lives_for_a_bounded_time(site: Any, hours: int) -> None:
+    assert site.call(site.operator, "POST", "/invites", json={"hours": hours}).status_code == 400
+
+
+def test_a_known_address_signs_in_first_and_then_joins(site: Any) -> None:
+    known = person(site, "known")
+    other = site.ok(site.operator, "POST", "/organizations", json={"name": "Second"})
+    taken = accepted(
+        site, other["owner_invite"], name="K", email="known@x.example", password="another password"
+    )
+    assert taken.json()["rule"] == "invite.sign-in-first"
+    known.accept(other["owner_invite"])
+    roles = {m["organization_name"]: m["role"] for m in known.call("GET", "/session").json()["memberships"]}
+    assert roles == {"default": "annotator", "Second": "owner"}
+
+
+def test_joining_by_cookie_needs_the_token(site: Any) -> None:
+    browser = person(site, "forced")
+    other = site.ok(site.operator, "POST", "/organizations", json={"name": "Forcing"})
+    browser.csrf = None
+    answer = browser.call("POST", f"/invites/{token(other['owner_invite'])}", json={})
+    assert answer.status_code == 400  # taken for somebody new, who gives no name
+    assert len(browser.call("GET", "/session").json()["memberships"]) == 1
+
+
+def test_whoever_belongs_already_leaves_the_link_whole(site: Any) -> None:
+    browser, url = person(site, "twice"), invite(site, role="owner")
+    answer = browser.call("POST", f"/invites/{token(url)}", json={})
+    assert answer.json()["rule"] == "invite.member-already"
+    assert site.call(None, "GET", f"/invites/{token(url)}").status_code == 200
+    assert browser.call("GET", "/session").json()["memberships"][0]["role"] == "annotator"
+
+
+def test_somebody_removed_comes_back_by_a_new_link(site: Any) -> None:
+    browser = person(site, "back")
+    member = member_id(site, browser)
+    site.ok(site.operator, "PATCH", f"/members/{member}", json={"state": "removed"})
+    assert browser.call("GET", "/session").json()["memberships"] == []
+    browser.accept(invite(site, role="manager"))
+    again = browser.call("GET", "/session").json()["memberships"][0]
+    assert (again["member_id"], again["role"]) == (member, "manager")
+
+
+# ---- passwords and sessions ----------------------------------------------------------------------
+
+
+def test_sign_in_and_out(site: Any) -> None:
+    person(site, "ines")
+    browser = site.browser().sign_in(" INES@x.example ", PASSWORD)
+    assert browser.call("GET", "/session").json()["name"] == "ines"
+    cookie = browser.http.cookies["evenhand_session"]
+    assert browser.call("DELETE", "/session").status_code == 204
+    answer = site.plain.get("/api/v1/session", headers={"Cookie": f"evenhand_session={cookie}"})
+    assert answer.status_code == 401
+
+
+def test_wrong_password_and_unknown_address_look_the_same(site: Any) -> None:
+    person(site, "wrong")
+    wrong = site.call(None, "POST", "/session", json={"email": "wrong@x.example", "password": "not this one"})
+    nobody = site.call(
+        None, "POST", "/session", json={"email": "nobody@x.example", "password": "not this one"}
+    )
+    model = site.ok(site.operator, "POST", "/members", json={"name": "M", "email": "m@x.example"})
+    no_password = site.call(
+        None, "POST", "/session", json={"email": model["email"], "password": "not this one"}
+    )
+    assert wrong.status_code == nobody.status_code == no_password.status_code == 401
+    assert wrong.json() == nobody.json() == no_password.json()
+
+
+def test_an_unknown_address_is_verified_too(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time that argon2id takes must not tell whether an address has an account."""
+    from evenhand.http import people
+
+    seen: list[str] = []
+    verify = people._verify
+    monkeypatch.setattr(people, "_verify", lambda hashed, given: seen.append(hashed) or verify(hashed, given))
+    site.call(None, "POST", "/session", json={"email": "void@x.example", "password": "not this one"})
+    assert len(seen) == 1 and seen[0].startswith("$argon2id$")
+
+
+@pytest.mark.parametrize("password", ["\ud800", "x" * 60_000, ""])
+def test_strange_passwords(site: Any, password: str) -> None:
+    body = b'{"email": "x@x.example", "password": "\\ud800"}' if password == "\ud800" else None
+    given = {"content": body} if body else {"json": {"email": "x@x.example", "password": password}}
+    assert site.call(None, "POST", "/session", **given).status_code in (400, 401)
+
+
+def test_a_reset_link_ends_old_sessions_and_sets_the_password(site: Any) -> None:
+    browser = person(site, "reset")
+    member = member_id(site, browser)
+    url = invite(site, purpose="reset", member_id=member)
+    assert site.ok(None, "GET", f"/invites/{token(url)}")["name"] == "reset"
+    fresh = site.browser().accept(url, password="another password")
+    assert browser.call("GET", "/session").status_code == 401
+    assert fresh.call("GET", "/session").json()["email"] == "reset@x.example"
+    assert (
+        site.call(
+            None, "POST", "/session", json={"email": "reset@x.example", "password": PASSWORD}
+        ).status_code
+        == 401
+    )
+    site.browser().sign_in("reset@x.example", "another password")
+
+
+def test_a_reset_takes_over_no_more_than_the_manager_has(site: Any) -> None:
+    manager = person(site, "mia", "manager")
+    owner = member_id(site, person(site, "olga", "owner"))
+    assert manager.call("POST", "/invites", json={"purpose": "reset", "member_id": owner}).status_code == 403
+    both = person(site, "both")
+    other = site.ok(site.operator, "POST", "/organizations", json={"name": "Elsewhere"})
+    both.accept(other["owner_invite"])
+    for wish in ({"purpose": "reset", "member_id": member_id(site, both)},):
+        assert manager.call("POST", "/invites", json=wish).json()["rule"] == "invite.not-yours"
+    local = next(m for m in site.ok(site.operator, "GET", "/members")["items"] if m["name"] == "This machine")
+    taken = site.call(site.operator, "POST", "/invites", json={"purpose": "reset", "member_id": local["id"]})
+    assert taken.json()["rule"] == "invite.not-yours"
+
+
+def test_a_session_ends_and_slides(site: Any) -> None:
+    browser = person(site, "slides")
+    digest = accounts.hash_secret(browser.http.cookies["evenhand_session"])
+    lane = site.app.node.lane
+
+    def ends_in(ms: int) -> None:
+        lane.call(
+            lambda tx, at: tx.db.script(
+                f"UPDATE session SET expires_ms = {at.ms + ms} WHERE hash = {_literal(site, digest)};"
+            )
+        )
+        site.app.callers.forget()
+
+    ends_in(accounts.SESSION_MS - accounts.HOUR_MS)
+    assert "set-cookie" not in browser.call("GET", "/session").headers
+    ends_in(5 * accounts.DAY_MS)
+    assert "Max-Age=2592000" in browser.call("GET", "/session").headers["set-cookie"]
+    site.app.callers.forget()
+    assert "set-cookie" not in browser.call("GET", "/session").headers
+    ends_in(0)
+    assert browser.call("GET", "/session").status_code == 401
+
+
+def test_too_many_tries_are_slowed_down(start_site: Callable[..., Any]) -> None:
+    site = start_site()
+    tries = [
+        site.call(None, "POST", "/session", json={"email": "a@x.example", "password": "guess"})
+        for _ in range(11)
+    ]
+    assert [answer.status_code for answer in tries] == [401] * 10 + [429]
+    assert 1 <= int(tries[-1].headers["retry-after"]) <= 30
+    other = site.call(None, "POST", "/session", json={"email": "b@x.example", "password": "guess"})
+    assert other.status_code == 401
+    codes = {
+        site.call(None, "POST", "/session", json={"email": f"{i}@x.example", "password": "g"}).status_code
+        for i in range(30)
+    }
+    assert codes == {401, 429}  # the address has tried too much, whatever the names
+
+
+def test_buckets_fill_again() -> None:
+    now = [0.0]
+    buckets = Buckets(2, 10.0, clock=lambda: now[0])
+    buckets.take("a")
+    buckets.take("a")
+    with pytest.raises(Turned) as error:
+        buckets.take("a")
+    assert error.value.headers["Retry-After"] == "10"
+    buckets.take("b")
+    now[0] = 10.0
+    buckets.take("a")
+    with pytest.raises(Turned):
+        buckets.take("a")
+    buckets.forgive("a")
+    buckets.take("a")
+
+
+def test_buckets_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evenhand.http.limits.KEPT", 100)
+    buckets = Buckets(1, 10.0, clock=lambda: 0.0)
+    for i in range(1000):
+        buckets.take(str(i))
+    assert len(buckets._full_at) <= 100
+
+
+# ---- members -------------------------------------------------------------------------------------
+
+
+def test_the_last_owner_stays(site: Any) -> None:
+    made = site.ok(site.operator, "POST", "/organizations", json={"name": "Solo"})
+    solo = site.browser().accept(made["owner_invite"], name="S", email="solo@x.example", password=PASSWORD)
+    own = member_id(site, solo)
+    for change in ({"role": "manager"}, {"state": "removed"}, {"state": "suspended"}):
+        assert solo.call("PATCH", f"/members/{own}", json=change).json()["rule"] == "member.last-owner"
+    second = solo.call("POST", "/members", json={"name": "T", "role": "owner"}).json()
+    assert solo.call("PATCH", f"/members/{own}", json={"role": "manager"}).status_code == 200
+    last = site.call(second["api_key"], "PATCH", f"/members/{second['id']}", json={"state": "removed"})
+    assert last.json()["rule"] == "member.last-owner"
+
+
+def test_managers_make_no_owners_and_touch_none(site: Any) -> None:
+    manager = person(site, "mo", "manager")
+    owner = member_id(site, person(site, "oz", "owner"))
+    assert manager.call("POST", "/members", json={"name": "X", "role": "owner"}).status_code == 403
+    assert manager.call("POST", "/invites", json={"role": "owner"}).status_code == 403
+    own = member_id(site, manager)
+    assert manager.call("PATCH", f"/members/{own}", json={"role": "owner"}).status_code == 403
+    assert manager.call("PATCH", f"/members/{owner}", json={"state": "removed"}).status_code == 403
+    assert manager.call("PATCH", f"/members/{owner}", json={"name": "Mine"}).status_code == 403
+
+
+def test_a_suspension_holds_at_once(site: Any) -> None:
+    made = site.ok(site.operator, "POST", "/members", json={"name": "S", "role": "manager"})
+    assert site.call(made["api_key"], "GET", "/members").status_code == 200
+    site.ok(site.operator, "PATCH", f"/members/{made['id']}", json={"state": "suspended"})
+    assert (
+        site.call(made["api_key"], "GET", "/members", params={"organization": "default"}).status_code == 404
+    )
+    site.ok(site.operator, "PATCH", f"/members/{made['id']}", json={"state": "active"})
+    assert site.call(made["api_key"], "GET", "/members").status_code == 200
+    site.ok(site.operator, "PATCH", f"/members/{made['id']}", json={"state": "removed"})
+    assert site.call(made["api_key"], "GET", "/session").status_code == 401
+
+
+def test_models_are_annotators(site: Any) -> None:
+    made = site.ok(site.operator, "POST", "/members", json={"name": "GPT", "kind": "model"})
+    assert made["kind"] == "model"
+    wish = {"name": "X", "kind": "model", "role": "manager"}
+    assert site.call(site.operator, "POST", "/members", json=wish).status_code == 400
+    change = {"role": "owner"}
+    assert site.call(site.operator, "PATCH", f"/members/{made['id']}", json=change).status_code == 400
+
+
+def test_an_address_is_one_persons(site: Any) -> None:
+    wish = {"name": "A", "email": " One@X.example"}
+    assert site.ok(site.operator, "POST", "/members", json=wish)["email"] == "one@x.example"
+    assert site.call(site.operator, "POST", "/members", json=wish).json()["rule"] == "member.email-taken"
+
+
+def test_pages_of_members_hold_each_once(site: Any) -> None:
+    made = site.ok(site.operator, "POST", "/organizations", json={"name": "Big"})
+    owner = site.browser().accept(made["owner_invite"], name="B", email="big@x.example", password=PASSWORD)
+    for i in range(7):
+        owner.call("POST", "/members", json={"name": f"m{i}"})
+    seen, after = [], None
+    while True:
+        page = owner.call("GET", "/members", params={"limit": 3} | ({"after": after} if after else {})).json()
+        seen += [member["name"] for member in page["items"]]
+        after = page["next"]
+        if after is None:
+            break
+    assert sorted(seen) == ["B", *(f"m{i}" for i in range(7))]
+
+
+def test_submissions_are_counted_per_organization(site: Any) -> None:
+    made = site.ok(site.operator, "POST", "/members", json={"name": "Worker"})
+    draft = {"name": "C", "fields": [{"name": "t"}], "questions": [{"name": "q", "type": "text"}]}
+    project = site.ok(site.operator, "POST", "/projects", json=draft)["id"]
+    site.client(site.operator).import_tasks(project, [{"t": "x"}])
+    worker = site.client(made["api_key"])
+    work = worker.next_assignment(project)
+    worker.submit(work.id, {"q": "answer"})
+    listed = site.ok(site.operator, "GET", "/members", params={"limit": 200})["items"]
+    assert next(m for m in listed if m["id"] == made["id"])["submitted"] == 1
+
+
+# ---- keys ----------------------------------------------------------------------------------------
+
+
+def test_keys_are_shown_once_and_kept_as_hashes(site: Any) -> None:
+    made = site.ok(site.operator, "POST", "/keys", json={"name": "ci", "days": 7})
+    listed = next(k for k in site.ok(site.operator, "GET", "/keys")["items"] if k["id"] == made["id"])
+    assert "api_key" not in listed and made["api_key"].startswith(listed["prefix"])
+    assert len(made["api_key"]) == 46 and listed["expires_at"] is not None
+    with site.app.node.store.read() as reader:
+        row = reader.one("key_by_hash", hash=accounts.hash_secret(made["api_key"]))
+    assert row is not None
+    assert site.call(made["api_key"], "GET", "/session").status_code == 200
+    listed = next(k for k in site.ok(site.operator, "GET", "/keys")["items"] if k["id"] == made["id"])
+    assert listed["last_used_at"] is not None
+    site.ok(site.operator, "DELETE", f"/keys/{made['id']}")
+    assert site.call(made["api_key"], "GET", "/session").status_code == 401
+
+
+def test_a_key_makes_none_that_opens_more(site: Any) -> None:
+    member = site.ok(site.operator, "POST", "/members", json={"name": "K", "role": "manager"})
+    narrow = site.ok(member["api_key"], "POST", "/keys", json={"name": "n", "scopes": ["manage"]})["api_key"]
+    assert site.call(narrow, "POST", "/keys", json={"name": "w"}).json()["rule"] == "key.scopes"
+    assert site.call(member["api_key"], "POST", "/keys", json={"name": "w", "scopes": []}).status_code == 400
+    reading = site.ok(member["api_key"], "POST", "/keys", json={"name": "r", "scopes": ["read"]})["api_key"]
+    assert site.call(reading, "POST", "/keys", json={"name": "w", "scopes": ["read"]}).status_code == 403
+    assert site.call(narrow, "POST", "/session/link", json={}).json()["rule"] == "link.key"
+
+
+def test_a_key_from_a_manager_opens_nothing_of_another_organization(site: Any) -> None:
+    """The manager who made the member has seen its key; what the person joins later is none of theirs."""
+    made = site.ok(site.operator, "POST", "/members", json={"name": "P"})
+    person_browser = site.browser().accept(
+        site.ok(made["api_key"], "POST", "/session/link", json={})["url"].partition("?")[0]
+    )
+    other = site.ok(site.operator, "POST", "/organizations", json={"name": "Rival"})
+    person_browser.accept(other["owner_invite"])
+    assert len(person_browser.call("GET", "/session").json()["memberships"]) == 2
+    site.app.callers.forget()
+    assert [m["organization_id"] for m in site.ok(made["api_key"], "GET", "/session")["memberships"]] == [
+        "default"
+    ]
+    wish = {"organization": other["organization"]["id"]}
+    assert site.call(made["api_key"], "GET", "/members", params=wish).status_code == 404
+    wide = person_browser.call("POST", "/keys", json={"name": "wide"}).json()["api_key"]
+    assert site.call(wide, "GET", "/members", params=wish).status_code == 200
+    assert "wide" not in str(site.ok(made["api_key"], "GET", "/keys"))
+    assert site.call(made["api_key"], "POST", "/session/link", json={}).json()["rule"] == "link.key"
+    grown = site.ok(made["api_key"], "POST", "/keys", json={"name": "grown"})["api_key"]
+    assert site.call(grown, "GET", "/members", params=wish).status_code == 404
+
+
+def test_an_expired_key_opens_nothing(site: Any) -> None:
+    made = site.ok(site.operator, "POST", "/keys", json={"name": "old", "days": 1})
+    digest = accounts.hash_secret(made["api_key"])
+    with site.app.node.store.read() as reader:
+        assert accounts.resolve_key(reader, digest, 0) is not None
+        assert accounts.resolve_key(reader, digest, accounts.FOREVER) is None
+
+
+# ---- links and the first start -------------------------------------------------------------------
+
+
+def test_a_sign_in_link_works_once_and_leads_to_a_page_of_ours(site: Any) -> None:
+    url = site.ok(site.operator, "POST", "/session/link", json={"next": "/annotate/prj-x"})["url"]
+    assert url.startswith(f"{site.url}/invite/") and url.endswith("?next=/annotate/prj-x")
+    browser = site.browser().accept(url)
+    assert browser.call("GET", "/session").json()["operator"] is True
+    again = site.call(None, "POST", f"/invites/{token(url)}", json={})
+    assert again.json()["rule"] == "invite.used"
+
+
+@pytest.mark.parametrize("page", ["//evil.example", "/\\evil.example", "https://evil.example", "", "/a\nb"])
+def test_a_link_leads_nowhere_else(site: Any, page: str) -> None:
+    assert site.call(site.operator, "POST", "/session/link", json={"next": page}).status_code == 400
+
+
+def test_the_admin_key_opens_default_and_no_more(start_site: Callable[..., Any]) -> None:
+    first, second = "first-" + "k" * 40, "second-" + "k" * 40
+    site = start_site(admin_key=first)
+    session = site.ok(first, "GET", "/session")
+    assert [(m["organization_id"], m["role"]) for m in session["memberships"]] == [("default", "owner")]
+    assert not session["operator"]
+    assert site.call(first, "POST", "/organizations", json={"name": "X"}).status_code == 403
+    project = {"name": "P", "fields": [{"name": "t"}], "questions": [{"name": "q", "type": "text"}]}
+    made = site.ok(first, "POST", "/projects", json=project)["id"]
+    size = site.plain.get("/log/checkpoint").text.splitlines()[1]
+    for restart in (first, second):
+        start_site.stop()  # type: ignore[attr-defined]
+        site = start_site(admin_key=restart)
+        assert site.ok(restart, "GET", f"/projects/{made}")["id"] == made
+    assert int(site.plain.get("/log/checkpoint").text.splitlines()[1]) - int(size) <= 4
+    assert site.call(first, "GET", "/session").status_code == 401
+    assert len([m for m in site.ok(second, "GET", "/members")["items"] if m["role"] == "owner"]) == 2
+
+
+def test_a_revoked_admin_key_stays_revoked(start_site: Callable[..., Any]) -> None:
+    key = "admin-" + "k" * 40
+    site = start_site(admin_key=key)
+    id_ = site.ok(key, "GET", "/keys")["items"][0]["id"]
+    site.ok(key, "DELETE", f"/keys/{id_}")
+    start_site.stop()  # type: ignore[attr-defined]
+    assert start_site(admin_key=key).call(key, "GET", "/session").status_code == 401
+
+
+def test_the_operator_is_told_of_no_names_but_organizations(site: Any) -> None:
+    listed = site.ok(site.operator, "GET", "/organizations", params={"limit": 200})
+    assert {"id", "name", "created_at"} == set(listed["items"][0])
+
+
+def test_no_person_stands_in_the_log(site: Any) -> None:
+    """Names and addresses are tables of the second kind; the entries hold commitments and pseudonyms."""
+    person(site, "visible")
+    with site.app.node.store.read() as reader:
+        entries = b"".join(row["entry"] for row in reader.all("events_after", seq=0, limit=100_000))
+    assert b"visible" not in entries and b"@x.example" not in entries and b"Solo" not in entries
+
+
+def test_refused_is_what_the_verbs_raise(site: Any) -> None:
+    browser = person(site, "direct")
+    with pytest.raises(Refused, match="account"):
+        answer = accounts.Answer(name="N", email="direct@x.example", password="hash")
+        site.app.node.lane.call(accounts.accept_invite, None, token(invite(site)), answer)
+    assert browser.call("GET", "/session").status_code == 200
