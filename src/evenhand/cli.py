@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import sys
 import tempfile
 import threading
@@ -14,6 +13,7 @@ import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -27,6 +27,7 @@ from evenhand.core.errors import EvenhandError, Invalid, Missing, Unavailable
 
 if TYPE_CHECKING:
     from evenhand import wire
+    from evenhand.core.label import Flag
     from evenhand.label_file import Asked
     from evenhand.sdk import Client, Progress, Report
 
@@ -146,8 +147,12 @@ class Reached:
 
 
 @contextmanager
-def reach(settings: Config, port: int = 0) -> Iterator[Reached]:
-    """The node at EVENHAND_URL, else the one that runs on the data folder, else one of our own on `port`.
+def reach(settings: Config, port: int = 0, lasting: bool = False) -> Iterator[Reached]:
+    """The node at EVENHAND_URL, else the one that runs on the data folder, else one of our own.
+
+    Args:
+        port: for one of our own.
+        lasting: it stays for people to use; else it ends with the command.
 
     Raises:
         Invalid: only one of URL and key is set.
@@ -173,13 +178,13 @@ def reach(settings: Config, port: int = 0) -> Iterator[Reached]:
         with Client(running.url, local.key(settings.data)) as client:
             yield Reached(client, running.public_url, False)
         return
-    with _own_node(settings, port) as reached:
+    with _own_node(settings, port, lasting) as reached:
         yield reached
 
 
 @contextmanager
-def _own_node(settings: Config, port: int) -> Iterator[Reached]:
-    """A node in this process, on the loopback, as long as the command runs."""
+def _own_node(settings: Config, port: int, lasting: bool) -> Iterator[Reached]:
+    """A node in this process, as long as the command runs."""
     from evenhand import local
     from evenhand.http import server
     from evenhand.sdk import Client
@@ -189,7 +194,7 @@ def _own_node(settings: Config, port: int) -> Iterator[Reached]:
         Client(address.url, local.key(settings.data)) as client,
     ):
         usual = settings.public_url or f"http://{_shown_host(settings.host)}:{settings.port}"
-        yield Reached(client, address.public_url if port else usual, True)
+        yield Reached(client, address.public_url if lasting else usual, True)
 
 
 def _shown_host(host: str) -> str:
@@ -202,20 +207,14 @@ def _shown_host(host: str) -> str:
 def reach_for_people(settings: Config) -> Iterator[Reached]:
     """Like `reach`; a node of our own takes the usual port, or a free one when that is busy."""
     try:
-        with reach(settings, settings.port) as reached:
+        with reach(settings, settings.port, lasting=True) as reached:
             yield reached
             return
     except Unavailable as error:
         if error.rule != "server.port-busy" or "EVENHAND_PORT" in os.environ:
             raise
-    with reach(settings, free_port(settings.host)) as reached:
+    with reach(settings, lasting=True) as reached:
         yield reached
-
-
-def free_port(host: str) -> int:
-    """A port that nobody listens on."""
-    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        return int(probe.getsockname()[1])
 
 
 def show_link(reached: Reached, page: str, open_it: bool, title: str) -> str:
@@ -237,10 +236,15 @@ def stay(reached: Reached) -> None:
         click.echo(
             "Everything is saved as it happens. Ctrl-C stops the node; the same command brings it back."
         )
-        stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-        stop.wait()
+        until_asked_to_end()
+
+
+def until_asked_to_end() -> None:
+    """Wait for Ctrl-C or a request of the system to end."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()
 
 
 def find_project(client: Client, wanted: str | None) -> wire.Project:
@@ -307,6 +311,81 @@ def serve(host: str | None, port: int | None) -> None:
     server.run(node_settings(host, port))
 
 
+@commands.command()
+def worker() -> None:
+    """Run what is not a server's work, beside `evenhand serve`: the ledger's sequencing and long jobs."""
+    from evenhand.http import server
+
+    app = server.build(config.read())
+    try:
+        click.echo("The worker runs. Ctrl-C stops it.")
+        until_asked_to_end()
+    finally:
+        app.node.close()
+
+
+@commands.command()
+def migrate() -> None:
+    """Bring the store up to this version and stop. `up` and `serve` do so by themselves."""
+    from evenhand import local
+    from evenhand.store import open_store
+
+    settings = config.read()
+    with local.lock(settings.data):
+        open_store(store_url(settings)).close()
+    click.echo("The store is up to date.")
+
+
+@commands.command()
+@as_json
+def doctor(machine: bool) -> int:
+    """Rebuild every table from the events and compare. Works beside a node; exits with 1 on a finding."""
+    from evenhand import doctor as clinic
+    from evenhand.store import open_store
+
+    store = open_store(existing_store(config.read()))
+    try:
+        with store.read() as reader:
+            row = reader.one("setting", name="origin")
+        if row is None:
+            raise Missing(
+                "doctor.empty", "This store was never begun.", "EVENHAND_DATA", "Run `evenhand up` first."
+            )
+        with progress("Reading events", "events") as tell:
+            report = clinic.examine(store, row["value"], lambda done: tell(done, None) if tell else None)
+    finally:
+        store.close()
+    text = [f"{report.events:,} events, {sum(report.rows.values()):,} rows compared."]
+    text += [
+        *report.faults,
+        *(f"{d.table} {d.key}: {d.found}; expected {d.expected}" for d in report.differences),
+    ]
+    text.append("Nothing is wrong." if report.healthy else "The store and its events contradict each other.")
+    say(machine, report, "\n".join(text))
+    return 0 if report.healthy else 1
+
+
+def store_url(settings: Config) -> str:
+    """Where the tables are."""
+    from evenhand.node import DATABASE
+
+    return settings.database_url or f"sqlite:///{(settings.data / DATABASE).absolute()}"
+
+
+def existing_store(settings: Config) -> str:
+    """The same, for a command that must not make a new one.
+
+    Raises:
+        Missing: there is none.
+    """
+    from evenhand.node import DATABASE
+
+    if settings.database_url is None and not (settings.data / DATABASE).is_file():
+        remedy = "Set EVENHAND_DATA to the folder of a node."
+        raise Missing("store.missing", "There is no store in this folder.", str(settings.data), remedy)
+    return store_url(settings)
+
+
 def node_settings(host: str | None, port: int | None) -> Config:
     """The settings, with what the command line says on top."""
     settings = config.read()
@@ -323,22 +402,27 @@ class WithQuestions(click.Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The command's own parameters and those of the label types."""
+        own = super().get_params(ctx)
+        return [*own[:2], *self.asking, *own[2:]]
+
+    @cached_property
+    def asking(self) -> list[click.Option]:
+        """Made once: click tells the order on the command line by the options' identity."""
         from evenhand import labels
 
         flags = [(kind.name, kind.flag) for kind in labels.all_types().values() if kind.flag is not None]
-        own = super().get_params(ctx)
-        asking = [
-            click.Option(
-                [flag.option, f"label_type_{name}"],
-                metavar=flag.metavar or None,
-                is_flag=not flag.metavar,
-                help=f"{flag.help}.".replace("..", "."),
-                expose_value=False,
-                callback=_note_question,
-            )
-            for name, flag in flags
-        ]
-        return [*own[:2], *asking, *own[2:]]
+        return [_question_option(name, flag) for name, flag in flags]
+
+
+def _question_option(name: str, flag: Flag) -> click.Option:
+    return click.Option(
+        [flag.option, f"label_type_{name}"],
+        metavar=flag.metavar or None,
+        is_flag=not flag.metavar,
+        help=f"{flag.help.rstrip('.')}.",
+        expose_value=False,
+        callback=_note_question,
+    )
 
 
 def _note_question(ctx: click.Context, param: click.Parameter, value: Any) -> None:
