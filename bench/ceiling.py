@@ -76,7 +76,7 @@ class Postgres:
             if answers:
                 columns = [list(column) for column in zip(*answers, strict=True)]
                 self.cursor.execute(
-                    "INSERT INTO annotation SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s)", columns
+                    "INSERT INTO annotation SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[])", columns
                 )
         return found
 

@@ -1,0 +1,233 @@
+"""The tables of speed and memory.
+
+``python -m bench`` runs all of them; name sections to run only those: ``python -m bench label import``.
+PostgreSQL is measured when EVENHAND_BENCH_DATABASE_URL names a server where databases may be made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+from bench.client import Connection, Times, bare, drive, label
+from bench.node import KEY, Running, ceiling, fresh_database, node, project, records
+from evenhand import Client, __version__
+
+SERVER = os.environ.get("EVENHAND_BENCH_DATABASE_URL", "")
+PEOPLE = 50
+
+
+def say(text: str) -> None:
+    """One line of a table, at once."""
+    print(text, flush=True)
+
+
+def heading(title: str, *columns: str) -> None:
+    say(f"\n## {title}\n\n| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
+
+
+def stores() -> list[tuple[str, str]]:
+    """(name, server) of what is measured."""
+    return [("SQLite", "")] + ([("PostgreSQL", SERVER)] if SERVER else [])
+
+
+# ---- labelling ---------------------------------------------------------------------------------
+
+
+async def _people(running: Running, keys: list[str]) -> list[Connection]:
+    return [await Connection("127.0.0.1", running.port, key).open() for key in keys]
+
+
+def _annotators(client: Client, count: int = PEOPLE) -> list[str]:
+    return [client.create_annotator(f"annotator {n}").api_key for n in range(count)]
+
+
+async def _measure(running: Running, keys: list[str], turn: Callable, seconds: float) -> Times:  # type: ignore[type-arg]
+    connections = await _people(running, keys)
+    times = await drive(connections, turn, seconds)
+    for connection in connections:
+        connection.close()
+    return times
+
+
+def one_round(server: str, seconds: float, tasks: int) -> tuple[float, Times, float, Counter[int]]:
+    """(ceiling's rate, Evenhand's times, CPU ms a submission, tasks by answers beyond the overlap)."""
+    with fresh_database(server) as url, ceiling(url) as running:
+        top = asyncio.run(_measure(running, [""] * PEOPLE, bare, seconds)).rate
+    with fresh_database(server) as url, node(url) as running, Client(running.url, KEY) as client:
+        made = project(client, tasks)
+        keys = _annotators(client)
+        before = running.cpu()
+        times = asyncio.run(_measure(running, keys, label, seconds))
+        cpu = (running.cpu() - before) / max(len(times.submit), 1) * 1000
+        counts = client.project(made).counts
+        beyond = Counter({0: counts.annotations - len(times.submit), 1: counts.surplus})
+    return top, times, cpu, beyond
+
+
+def label_section(rounds: int, seconds: float) -> None:
+    """50 annotators looping next -> submit, against the ceiling, alternating."""
+    heading("50 annotators: next → submit", "store", "submissions/s", "ceiling/s", "ratio", "next p50/p99 ms",
+            "submit p50/p99 ms", "CPU ms", "lost", "surplus")  # fmt: skip
+    for name, server in stores():
+        runs = [one_round(server, seconds, 60_000) for _ in range(rounds)]
+        ratio = statistics.median(times.rate / top for top, times, _, _ in runs)
+        top, times, cpu, beyond = sorted(runs, key=lambda run: run[1].rate / run[0])[len(runs) // 2]
+        cells = [name, f"{times.rate:,.0f}", f"{top:,.0f}", f"{ratio:.2f}"]
+        cells += [
+            f"{times.percentile(part, 0.5):.0f}/{times.percentile(part, 0.99):.0f}"
+            for part in ("next", "submit")
+        ]
+        cells += [f"{cpu:.2f}", str(max(-beyond[0], 0)), str(beyond[1])]
+        say(f"| {' | '.join(cells)} |")
+
+
+def two_section(rounds: int, seconds: float) -> None:
+    """Two server processes on PostgreSQL against one."""
+    if not SERVER:
+        return
+    heading("two processes on PostgreSQL", "submissions/s with one", "with two", "ratio")
+    with fresh_database(SERVER) as url:
+        folder = Path(tempfile.mkdtemp(prefix="evenhand-bench-"))
+        with node(url, folder) as first, Client(first.url, KEY) as client:
+            project(client, 60_000)
+            keys = _annotators(client)
+            one = asyncio.run(_measure(first, keys, label, seconds)).rate
+            with node(url, folder, "serve") as second:
+
+                async def both() -> float:
+                    halves = (
+                        _measure(first, keys[::2], label, seconds),
+                        _measure(second, keys[1::2], label, seconds),
+                    )
+                    return sum(times.rate for times in await asyncio.gather(*halves))
+
+                two = asyncio.run(both())
+        shutil.rmtree(folder, ignore_errors=True)
+    say(f"| {one:,.0f} | {two:,.0f} | {two / one:.2f} |")
+
+
+def scale_section(rounds: int, seconds: float) -> None:
+    """The next task with a million tasks against a thousand."""
+    heading("next task, alone", "store", "p50 ms at 1,000", "p50 ms at 1,000,000", "ratio")
+    for name, server in stores():
+        medians = []
+        for tasks in (1_000, 1_000_000):
+            with fresh_database(server) as url, node(url) as running, Client(running.url, KEY) as client:
+                project(client, tasks)
+                times = asyncio.run(_measure(running, _annotators(client, 1), label, 4))
+                medians.append(times.percentile("next", 0.5))
+        say(f"| {name} | {medians[0]:.2f} | {medians[1]:.2f} | {medians[1] / medians[0]:.2f} |")
+
+
+# ---- bulk --------------------------------------------------------------------------------------
+
+
+def bulk_section(rounds: int, seconds: float) -> None:
+    """A million texts in, listed and out again."""
+    count = 1_000_000
+    heading("1,000,000 tasks", "store", "what", "value", "server memory growth MiB")
+    for name, server in stores():
+        with fresh_database(server) as url, node(url) as running, Client(running.url, KEY) as client:
+            made = project(client, 0, overlap=1)
+            grown = _growth(running)
+            start = time.perf_counter()
+            client.import_tasks(made, records(count))
+            say(
+                f"| {name} | import, tasks/s | {count / (time.perf_counter() - start):,.0f} | {grown():.0f} |"
+            )
+            _lists(name, running.url, made)
+            _answer_all(running, client, made)
+            for format_ in ("jsonl", "parquet"):
+                grown = _growth(running)
+                start = time.perf_counter()
+                out = Path(tempfile.mkdtemp(prefix="evenhand-bench-"))
+                client.export(made, format=format_, out=str(out / "export"))
+                say(
+                    f"| {name} | export {format_}, tasks/s | {count / (time.perf_counter() - start):,.0f} | {grown():.0f} |"
+                )
+                shutil.rmtree(out)
+
+
+def _growth(running: Running) -> Callable[[], float]:
+    before = running.memory()
+    return lambda: (running.memory() - before) / 2**20
+
+
+def _answer_all(running: Running, client: Client, made: str) -> None:
+    """Some seconds of labelling, so that there is something to export."""
+    asyncio.run(_measure(running, _annotators(client), label, 5))
+
+
+def _lists(name: str, url: str, made: str) -> None:
+    signed = {"Authorization": f"Bearer {KEY}"}
+    for what, query in [
+        ("list", {}),
+        ("list deep", {"after": "900000"}),
+        ("filter done", {"status": "done"}),
+        ("search", {"search": "fox 99"}),
+        ("external id", {"external_id": "none"}),
+    ]:
+        times = []
+        for _ in range(20):
+            start = time.perf_counter()
+            httpx.get(f"{url}/api/v1/projects/{made}/tasks", params=query, headers=signed).raise_for_status()
+            times.append((time.perf_counter() - start) * 1000)
+        say(f"| {name} | {what}, p95 ms | {sorted(times)[18]:.0f} | |")
+
+
+def start_section(rounds: int, seconds: float) -> None:
+    """Start-up to the first answer, warm; memory at rest."""
+    heading("start", "s to first answer", "idle memory MiB")
+    folder = Path(tempfile.mkdtemp(prefix="evenhand-bench-"))
+    times, memory = [], []
+    for _ in range(rounds + 1):
+        start = time.perf_counter()
+        with node(folder=folder) as running, Client(running.url, KEY) as client:
+            client.projects()
+            times.append(time.perf_counter() - start)
+            time.sleep(2)
+            memory.append(running.memory() / 2**20)
+    shutil.rmtree(folder)
+    say(f"| {statistics.median(times[1:]):.2f} | {statistics.median(memory[1:]):.0f} |")
+
+
+SECTIONS = {
+    "label": label_section,
+    "two": two_section,
+    "scale": scale_section,
+    "bulk": bulk_section,
+    "start": start_section,
+}
+
+
+def main() -> None:
+    """Parse, say what machine this is, run."""
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("sections", nargs="*", default=list(SECTIONS), help=", ".join(SECTIONS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=8)
+    given = parser.parse_args()
+    model = platform.processor() or platform.machine()
+    say(
+        f"# Evenhand {__version__}: {os.cpu_count()} cores, {model}, Python {platform.python_version()}, {platform.system()}"
+    )
+    say(f"`python -m bench {' '.join(sys.argv[1:])}`")
+    for name in given.sections:
+        SECTIONS[name](given.rounds, given.seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Starting and stopping what is measured: nodes and ceilings, each in a process of its own on loopback."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from evenhand import Client
+
+KEY = "ek_" + secrets.token_urlsafe(32)
+QUESTION = {"name": "spam", "type": "choice", "choices": ["ham", "spam"]}
+
+
+@dataclass
+class Running:
+    """A process that answers on a port."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def memory(self) -> int:
+        """Resident bytes of the process and its children."""
+        own = psutil.Process(self.process.pid)
+        return sum(p.memory_info().rss for p in [own, *own.children(recursive=True)])
+
+    def cpu(self) -> float:
+        """Seconds of CPU so far."""
+        times = psutil.Process(self.process.pid).cpu_times()
+        return times.user + times.system
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    """Until something listens."""
+    limit = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > limit:
+                raise RuntimeError("what is measured did not start") from None
+            time.sleep(0.02)
+
+
+@contextmanager
+def started(command: list[str], port: int, env: dict[str, str] | None = None) -> Iterator[Running]:
+    """Start, wait until it answers, stop at the end."""
+    process = subprocess.Popen(command, env={**os.environ, **(env or {})}, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(port, process)
+        yield Running(process, port)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@contextmanager
+def node(database: str = "", folder: Path | None = None, command: str = "up") -> Iterator[Running]:
+    """An Evenhand node on a fresh data folder, or on `folder`."""
+    data = folder or Path(tempfile.mkdtemp(prefix="evenhand-bench-"))
+    port = free_port()
+    env = {"EVENHAND_DATA": str(data), "EVENHAND_PORT": str(port), "EVENHAND_ADMIN_KEY": KEY}
+    env |= {"EVENHAND_DATABASE_URL": database} if database else {}
+    try:
+        with started([str(Path(sys.executable).with_name("evenhand")), command], port, env) as running:
+            yield running
+    finally:
+        if folder is None:
+            shutil.rmtree(data, ignore_errors=True)
+
+
+@contextmanager
+def ceiling(database: str = "") -> Iterator[Running]:
+    """The bare process of bench/ceiling.py on a fresh database."""
+    folder = Path(tempfile.mkdtemp(prefix="evenhand-bench-"))
+    port = free_port()
+    url = database or f"sqlite:///{folder / 'ceiling.db'}"
+    try:
+        with started([sys.executable, "-m", "bench.ceiling", url, str(port)], port) as running:
+            yield running
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def fresh_database(server: str) -> Iterator[str]:
+    """A new PostgreSQL database, dropped at the end; "" (SQLite) without a server."""
+    if not server:
+        yield ""
+        return
+    name = f"bench_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        base, _, options = server.partition("?")
+        yield f"{base.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def project(client: Client, tasks: int, overlap: int = 2) -> str:
+    """A project with this many short texts."""
+    fields = [{"name": "text", "type": "text"}]
+    made = client.create_project("bench", fields=fields, questions=[QUESTION], overlap=overlap)
+    if tasks:
+        client.import_tasks(made.id, records(tasks))
+    return made.id
+
+
+def records(count: int) -> Iterator[dict[str, str]]:
+    """Short texts, about 100 bytes each."""
+    return (
+        {"text": f"message {n}: the quick brown fox jumps over the lazy dog, again and again"}
+        for n in range(count)
+    )
