@@ -60,7 +60,7 @@ function devAddresses(): Plugin {
     configureServer(vite) {
       vite.middlewares.use((request, _response, next) => {
         const path = (request.url ?? "/").split("?")[0] ?? "/";
-        const ours = /^\/(src|node_modules|harness|@|api|auth|assets|log\/)/.test(path) || path.startsWith("/.");
+        const ours = /^\/(src|node_modules|harness|@|api|auth|assets|log\/)|\.\w+$/.test(path) || path.startsWith("/.");
         if (!ours && !existsSync(resolve(web, `.${path}`))) request.url = page(path);
         else if (path === "/") request.url = "/manage.html";
         next();

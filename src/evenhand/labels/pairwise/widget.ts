@@ -82,7 +82,7 @@ const mount: Mount = ({ host, question, fields, value, readonly, change, text, s
     const inside = make("div");
     const title = fields.find((field) => field.name === name)?.title || name;
     removals.push(showField(name, inside));
-    const heading = make("h4", {}, make("b", {}, letter), make("span", { dir: "auto" }, title));
+    const heading = make("div", { class: "pairwise-title" }, make("b", {}, letter), make("span", { dir: "auto" }, title));
     return make("section", { class: "pairwise-side", "aria-label": `${letter}: ${title}` }, heading, inside);
   }
 
