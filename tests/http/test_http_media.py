@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import wave
@@ -102,10 +103,8 @@ def test_what_is_no_medium_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize("cut", range(0, 60, 3))
 def test_cut_off_pictures_do_no_harm(cut: int) -> None:
     for data in (jpeg(40, 30, 6), webp(b"VP8X", 9, 9), png(3, 2), b"GIF89a\1\0\1\0"):
-        try:
+        with contextlib.suppress(Invalid):
             shape_of(data[:cut], "")
-        except Invalid:
-            pass
 
 
 def test_a_folder_of_media(tmp_path: Any) -> None:
@@ -195,7 +194,7 @@ VECTORS = [
     '<svg xmlns="http://www.w3.org/2000/svg"><a href="javascript:alert(1)"><text>x</text></a></svg>',
     '<svg xmlns="http://www.w3.org/2000/svg"><animate onbegin="alert(1)" attributeName="x" dur="1s"/></svg>',
     '<svg xmlns="http://www.w3.org/2000/svg"><set attributeName="onmouseover" to="alert(1)"/></svg>',
-    '<svg xmlns="http://www.w3.org/2000/svg"><foreignObject><iframe src="javascript:alert(1)"/></foreignObject></svg>',
+    '<svg xmlns="http://www.w3.org/2000/svg"><foreignObject><iframe src="javascript:"/></foreignObject></svg>',
     '<svg xmlns="http://www.w3.org/2000/svg"><use href="data:image/svg+xml;base64,PHN2Zz4=#x"/></svg>',
     '<svg xmlns="http://www.w3.org/2000/svg"><style>@import "//evil.example/x.css";</style></svg>',
     '<svg xmlns="http://www.w3.org/2000/svg"><script href="//evil.example/x.js"/></svg>',
