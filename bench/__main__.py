@@ -155,9 +155,8 @@ def bulk_section(rounds: int, seconds: float) -> None:
                 start = time.perf_counter()
                 out = Path(tempfile.mkdtemp(prefix="evenhand-bench-"))
                 client.export(made, format=format_, out=str(out / "export"))
-                say(
-                    f"| {name} | export {format_}, tasks/s | {count / (time.perf_counter() - start):,.0f} | {grown():.0f} |"
-                )
+                rate = count / (time.perf_counter() - start)
+                say(f"| {name} | export {format_}, tasks/s | {rate:,.0f} | {grown():.0f} |")
                 shutil.rmtree(out)
 
 
@@ -221,9 +220,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8)
     given = parser.parse_args()
     model = platform.processor() or platform.machine()
-    say(
-        f"# Evenhand {__version__}: {os.cpu_count()} cores, {model}, Python {platform.python_version()}, {platform.system()}"
-    )
+    python, system = platform.python_version(), platform.system()
+    say(f"# Evenhand {__version__}: {os.cpu_count()} cores, {model}, Python {python}, {system}")
     say(f"`python -m bench {' '.join(sys.argv[1:])}`")
     for name in given.sections:
         SECTIONS[name](given.rounds, given.seconds)

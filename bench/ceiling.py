@@ -75,9 +75,8 @@ class Postgres:
                 found = dict(self.cursor.execute(sql, (leases,)).fetchall())
             if answers:
                 columns = [list(column) for column in zip(*answers, strict=True)]
-                self.cursor.execute(
-                    "INSERT INTO annotation SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[])", columns
-                )
+                sql = "INSERT INTO annotation SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[])"
+                self.cursor.execute(sql, columns)
         return found
 
 

@@ -122,11 +122,25 @@ def test_the_same_submission_again_gives_the_same_receipt(world: World):
     a = world.people[1]
     mine = world.next(a).assignments[0]
     first = world.submit(a, mine.id, {"spam": "ham"})
-    again = world.submit(a, mine.id, {"spam": "spam"})
+    again = world.submit(a, mine.id, {"spam": "ham"})
     assert (again.receipt.leaf, again.receipt.openings) == (first.receipt.leaf, first.receipt.openings)
     assert world.counts(project.id).annotations == 1
     verify_receipt(first.receipt, world.node.key.verify_key)
     verify_receipt(again.receipt, world.node.key.verify_key)
+
+
+def test_other_answers_from_a_second_device_are_refused_and_not_swallowed(world: World):
+    world.project(tasks=1)
+    a = world.people[1]
+    mine = world.next(a).assignments[0]
+    world.submit(a, mine.id, {"spam": "ham"})
+    with pytest.raises(Refused) as caught:
+        world.submit(a, mine.id, {"spam": "spam"})
+    assert caught.value.rule == "assignment.revision"
+    world.submit(a, mine.id, {"spam": "spam"}, revision=1)
+    with pytest.raises(Refused):
+        world.submit(a, mine.id, {"spam": "ham"}, revision=1)
+    assert world.read(work.get, a, mine.id).draft == {"spam": "spam"}
 
 
 def test_a_correction_replaces_the_answer_and_the_consensus(world: World):
