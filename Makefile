@@ -3,6 +3,7 @@
 # make sure     all that must hold before you push: format, lint, types, layers, pages
 # make bench    the tables of speed and memory
 # make web      build the pages again, if their sources changed
+# make docs     write the pages that are made from the sources
 # make fmt      put the sources into shape
 #
 # Needed: Python 3.11 or newer. The rest is installed into .venv; the browser tests also need Chromium.
@@ -12,7 +13,7 @@ BIN := .venv/bin
 WEB := $(BIN)/python hatch_build.py
 TESTS ?=
 
-.PHONY: demo test sure bench web fmt
+.PHONY: demo test sure bench web docs fmt
 
 demo: web
 	$(BIN)/evenhand demo
@@ -30,6 +31,9 @@ sure: web
 
 bench: web
 	$(BIN)/python -m bench
+
+docs: .venv/installed
+	$(BIN)/python tests/reference.py
 
 fmt: .venv/installed
 	$(BIN)/ruff format .

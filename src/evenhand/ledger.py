@@ -273,7 +273,7 @@ class PublicLog:
         note = self.checkpoint_note()
         size = open_checkpoint(note, self.vkey()).size
         if not 0 <= index < size:
-            raise Missing("proof.not-yet", f"The newest checkpoint covers {size} entries, not entry {index}.")
+            raise Missing("proof.beyond-log", f"The newest checkpoint covers {size} entries, not entry {index}.")
         hashes = merkle.inclusion_proof(index, size, merkle.hash_reader(size, self.read_tile))
         return Proof(index, tuple(hashes), note)
 
@@ -576,7 +576,7 @@ def _check_origin(origin: str) -> str:
     """Refuse an origin that a checkpoint, a vkey or a commitment's context could not carry without doubt."""
     if _ORIGIN.fullmatch(origin) is None:
         remedy = "Take one like labels.example.org/log: letters, digits and ./:_- only, a letter first."
-        raise Invalid("ledger.origin", f"{origin!r} cannot be an origin.", "origin", remedy)
+        raise Invalid("ledger.origin-name", f"{origin!r} cannot be an origin.", "origin", remedy)
     return origin
 
 

@@ -1,0 +1,110 @@
+"""What the pages say is so: settings, commands, options, errors, routes."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+from evenhand import cli, config
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def reference() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("evenhand_reference", ROOT / "tests" / "reference.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def every_command() -> list[tuple[str, click.Command]]:
+    """("project create", command) and so on."""
+    found: list[tuple[str, click.Command]] = []
+    for name, command in cli.commands.commands.items():
+        parts = command.commands.items() if isinstance(command, click.Group) else [("", command)]
+        found += [(f"{name} {part}".strip(), one) for part, one in parts]
+    return found
+
+
+def test_each_setting_stands_on_its_page_with_its_default_and_no_other() -> None:
+    rows = dict(re.findall(r"^\| `(EVENHAND_[A-Z_<>]+)` \| (.*?) \|", page("guide/settings.md"), re.M))
+    assert set(rows) == {setting.name for setting in config.SETTINGS}
+    for setting in config.SETTINGS:
+        if setting.default:
+            assert rows[setting.name] == f"`{setting.default}`"
+
+
+def test_the_defaults_are_those_of_the_table() -> None:
+    assert config.read({}) == config.Config()
+    for setting in config.SETTINGS:
+        if setting.default:
+            assert config.read({setting.name: setting.default}) == config.read({})
+
+
+def test_no_setting_is_read_that_is_not_in_the_table() -> None:
+    named = {re.sub(r"<NAME>", "[A-Z]+", setting.name) for setting in config.SETTINGS}
+    for path in (ROOT / "src" / "evenhand").rglob("*.py"):
+        if path.name.startswith("test_"):
+            continue
+        for name in re.findall(r"\bEVENHAND_[A-Z_]+[A-Z]\b", path.read_text(encoding="utf-8")):
+            assert any(re.fullmatch(known, name) for known in named) or name == "EVENHAND_OIDC", (path, name)
+
+
+@pytest.mark.parametrize(("name", "command"), every_command(), ids=[name for name, _ in every_command()])
+def test_each_command_and_option_stands_on_its_page(name: str, command: click.Command) -> None:
+    text = page("guide/commands.md")
+    assert f"evenhand {name}" in text
+    with click.Context(command) as context:
+        for param in command.get_params(context):
+            for option in (
+                param.opts if isinstance(param, click.Option) and "--help" not in param.opts else []
+            ):
+                assert option in text, option
+
+
+def test_no_command_is_on_the_page_that_does_not_exist() -> None:
+    known = {name for name, _ in every_command()}
+    for heading in re.findall(r"^### (.*)$", page("guide/commands.md"), re.M):
+        for found in re.findall(r"`evenhand ([a-z ]+?)(?: [A-Z|…]+)*`", heading):
+            assert found in known
+
+
+def test_the_page_of_errors_is_what_the_sources_say() -> None:
+    assert page("spec/errors.md") == reference().page(), "run `make docs`"
+
+
+def test_a_rule_has_one_kind_of_error() -> None:
+    """Whoever handles an error by its rule must be able to rely on what to do."""
+    seen: dict[str, str] = {}
+    for kind, rules in reference().raised().items():
+        for rule in rules:
+            assert seen.setdefault(rule, kind) == kind, rule
+
+
+def test_bad_settings_are_told_with_their_name() -> None:
+    for name, value in (
+        ("EVENHAND_PORT", "70000"),
+        ("EVENHAND_PORT", "٣"),
+        ("EVENHAND_PUBLIC_URL", "labels.example.org"),
+        ("EVENHAND_ADMIN_KEY", "short"),
+        ("EVENHAND_LOG_LEVEL", "loud"),
+    ):
+        with pytest.raises(config.Invalid) as caught:
+            config.read({name: value})
+        assert caught.value.where == name and caught.value.remedy
+    half = {"EVENHAND_OIDC_ACME_ISSUER": "https://id.example.org", "EVENHAND_OIDC_ACME_CLIENT_ID": "x"}
+    with pytest.raises(config.Invalid) as caught:
+        config.read(half)
+    assert caught.value.where == "EVENHAND_OIDC_ACME_CLIENT_SECRET"
+    (provider,) = config.read(half | {"EVENHAND_OIDC_ACME_CLIENT_SECRET": "y"}).oidc
+    assert (provider.name, provider.issuer) == ("acme", "https://id.example.org")
