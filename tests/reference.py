@@ -24,7 +24,7 @@ HEAD = """# Errors
 Every error has a `rule`, a stable name for programs; a reason, one sentence for a person; the place in what
 was sent; and mostly a remedy. Over HTTP it is `application/problem+json` (see http.md), on the command line
 it is words on standard error and exit code 1, in Python one of five exceptions of `evenhand.core.errors`,
-sorted by what the caller should do. `…` stands for what differs from case to case. `make docs` writes this page.
+sorted by what the caller should do. `…` stands for what differs from case to case. `make docs` writes this.
 """
 
 
