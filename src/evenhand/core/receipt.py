@@ -49,18 +49,29 @@ def promise(leaves: Sequence[bytes], at_ms: int, key: SigningKey) -> list[Promis
     Returns:
         One promise for each leaf, in order.
     """
-    levels = merkle.CompactRange().grow(leaves).levels
-
-    def read_hash(level: int, index: int) -> bytes:
-        return levels[level].hashes[index]
-
+    levels = _levels(leaves)
     deadline, size = at_ms + PROMISE_MS, len(leaves)
-    signature = key.sign(promise_text(key.name, deadline, merkle.root(leaves)))
-    paths = [tuple(merkle.inclusion_proof(index, size, read_hash)) for index in range(size)]
+    signature = key.sign(promise_text(key.name, deadline, levels[-1][0]))
     return [
-        Promise(deadline=deadline, index=index, size=size, path=path, signature=signature)
-        for index, path in enumerate(paths)
+        Promise(deadline=deadline, index=index, size=size, path=_path(levels, index), signature=signature)
+        for index in range(size)
     ]
+
+
+def _levels(leaves: Sequence[bytes]) -> list[Sequence[bytes]]:
+    """Every level of a small tree, leaves first; a node without a sibling goes up as it is (RFC 6962)."""
+    levels: list[Sequence[bytes]] = [leaves]
+    while len(levels[-1]) > 1:
+        below = levels[-1]
+        pairs = [merkle.node_hash(below[i], below[i + 1]) for i in range(0, len(below) - 1, 2)]
+        levels.append([*pairs, *below[len(pairs) * 2 :]])
+    return levels
+
+
+def _path(levels: Sequence[Sequence[bytes]], index: int) -> tuple[bytes, ...]:
+    """The siblings on the way from a leaf to the root."""
+    siblings = ((level, (index >> height) ^ 1) for height, level in enumerate(levels))
+    return tuple(level[sibling] for level, sibling in siblings if sibling < len(level))
 
 
 def verify_promise(leaf: bytes, given: Promise, log: VerifyKey) -> None:
