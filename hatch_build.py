@@ -98,8 +98,8 @@ def _sources(root: Path) -> Iterator[Path]:
     web = root / "web"
     yield from (path for path in web.glob("*") if path.is_file())
     yield from (path for path in (web / "src").rglob("*") if path.is_file() and ".test." not in path.name)
-    yield from (root / "src/evenhand/labels").glob("*/*.css")
-    yield from (root / "src/evenhand/labels").glob("*/widget.ts")
+    labels = root / "src/evenhand/labels"
+    yield from (path for path in labels.glob("*/*.[ct]s*") if ".test." not in path.name)
 
 
 def _newest(paths: list[Path] | Iterator[Path]) -> float:
