@@ -708,6 +708,17 @@ export const exportFileAddress = (id: string, name: string): string => BASE + pa
 export const exportZipAddress = (id: string): string => BASE + path`/exports/${id}/zip`;
 export const receiptAddress = (stream: string, n: number): string => BASE + path`/receipts/${stream}/${n}`;
 
+/** A text of the public log, outside the API. Throws: Unreachable. */
+export async function fetchLog(name: "checkpoint" | "vkey"): Promise<string> {
+  try {
+    const response = await fetch(`/log/${name}`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    if (response.ok) return await response.text();
+    throw new Unreachable(response.statusText, 0, response.status);
+  } catch (error) {
+    throw error instanceof Unreachable ? error : new Unreachable(String(error));
+  }
+}
+
 /** Every item of a list that is known to be short. */
 export async function everything<T>(list: (after?: string) => Promise<Page<T>>): Promise<T[]> {
   const items: T[] = [];

@@ -1,0 +1,46 @@
+/** Figures and times as the reader writes them. */
+import { currentLanguage, formatTime } from "../lib/language.svelte";
+import { formatNumber } from "../lib/messages";
+
+export const number = (value: number): string => formatNumber(currentLanguage(), value);
+
+export const percent = (share: number): string =>
+  new Intl.NumberFormat(currentLanguage(), { style: "percent", maximumFractionDigits: 0 }).format(share);
+
+/** Bytes in steps of 1,000: "4.2 MB". */
+export function bytes(count: number): string {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
+  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(count, 1)) / 3));
+  const options = { style: "unit", unit: units[step] ?? "byte", unitDisplay: "short", maximumFractionDigits: 1 } as const;
+  return new Intl.NumberFormat(currentLanguage(), options).format(count / 1000 ** step);
+}
+
+/** A length of time: "35 s", "12 min", "3.4 h". */
+export function duration(seconds: number): string {
+  const [value, unit] =
+    seconds < 100 ? [seconds, "second"] : seconds < 6000 ? [seconds / 60, "minute"] : [seconds / 3600, "hour"];
+  const options = { style: "unit", unit: String(unit), unitDisplay: "short" } as const;
+  const digits = { maximumFractionDigits: unit === "hour" ? 1 : 0 };
+  return new Intl.NumberFormat(currentLanguage(), { ...options, ...digits }).format(Number(value));
+}
+
+const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+];
+
+/** A moment near to now: "3 minutes ago", "in 6 days"; farther away, the date. */
+export function ago(moment: string): string {
+  const seconds = (Date.parse(moment) - Date.now()) / 1000;
+  if (Math.abs(seconds) > 7.5 * 86_400) return formatTime(moment);
+  const format = new Intl.RelativeTimeFormat(currentLanguage(), { numeric: "auto" });
+  const [unit, length] = STEPS.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
+  return unit === "second" ? format.format(0, "second") : format.format(Math.round(seconds / length), unit);
+}
+
+/** A day of the calendar, "2026-11-23", shortly. */
+export function day(date: string): string {
+  const options = { day: "numeric", month: "short", timeZone: "UTC" } as const;
+  return new Intl.DateTimeFormat(currentLanguage(), options).format(new Date(`${date}T00:00:00Z`));
+}

@@ -1,0 +1,2 @@
+import type { en } from "./texts.en";
+export const de: { [key in keyof typeof en]?: string } = {};
