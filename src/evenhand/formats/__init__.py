@@ -139,7 +139,8 @@ class Format(ABC):
         Raises:
             Refused: something would be lost, and `options.accept_loss` does not allow it.
         """
-        lost = () if options.accept_loss else self.loss(schema, options)
+        unasked = msgspec.structs.replace(options, escape_formulas=False)  # who asks for it accepts it
+        lost = () if options.accept_loss else self.loss(schema, unasked)
         if lost:
             raise Refused(
                 "format.loss",

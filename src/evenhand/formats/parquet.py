@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 MAGIC = b"PAR1"
 READ_ROWS = 1024  # rows decoded at once, at most
 READ_BYTES = 2**25  # of columns decoded at once, as far as the file tells the truth about itself
+FEW_ROWS = 64  # rows decoded at once where each may be a large text that the file holds only once
 GROUP_ROWS = 20_000  # rows in a row group that we write
 GROUP_BYTES = 2**25  # of data in a row group that we write; what a writer holds in memory
 
@@ -178,22 +179,45 @@ def _open(source: BinaryIO) -> Any:
     start = source.tell()
     metadata = pq.read_metadata(source)
     source.seek(start)
-    # Kept as a dictionary, a text that a small file repeats a million times stays one text in memory.
-    # Arrow can do this for columns of texts, not for texts inside of lists and structs.
-    leaves = [metadata.schema.column(i) for i in range(metadata.num_columns)]
-    names = set(metadata.schema.to_arrow_schema().names)
-    flat = [leaf for leaf in leaves if leaf.path in names and leaf.max_repetition_level == 0]
-    texts = [
-        leaf.path for leaf in flat if leaf.physical_type == "BYTE_ARRAY" and leaf.max_definition_level < 2
-    ]
+    texts = [leaf.path for leaf in _coded_texts(metadata) if leaf.flat and leaf.bytes <= READ_BYTES]
     return pq.ParquetFile(source, metadata=metadata, read_dictionary=texts, pre_buffer=False)
+
+
+class _Leaf(msgspec.Struct, frozen=True):
+    """A column of texts that a file keeps as a dictionary: each text once, however often it occurs."""
+
+    path: str
+    flat: bool  # not inside of a list or struct
+    bytes: int  # of its largest chunk, unpacked: what the texts of its dictionary can have at most
+
+
+def _coded_texts(metadata: Any) -> list[_Leaf]:
+    """Columns that may hold far more text than the file is long: a megabyte once, and a million times "again".
+
+    Flat ones of moderate size are decoded as dictionaries, so that a text stays one text in memory.
+    Arrow keeps such a dictionary for a whole row group and cannot make one inside of lists and
+    structs; the others are therefore decoded a few rows at a time.
+    """
+    names = set(metadata.schema.to_arrow_schema().names)
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    leaves = []
+    for i in range(metadata.num_columns):
+        leaf = metadata.schema.column(i)
+        chunks = [group.column(i) for group in groups]
+        if leaf.physical_type == "BYTE_ARRAY" and any(
+            "DICTIONARY" in str(chunk.encodings) for chunk in chunks
+        ):
+            flat = leaf.path in names and leaf.max_repetition_level == 0 and leaf.max_definition_level < 2
+            leaves.append(_Leaf(leaf.path, flat, max(chunk.total_uncompressed_size for chunk in chunks)))
+    return leaves
 
 
 def _batch_rows(metadata: Any) -> int:
     """How many rows to decode at once, so that rows of megabytes do not add up."""
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     widest = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=1)
-    return max(1, min(READ_ROWS, int(READ_BYTES / max(widest, 1))))
+    repeated = any(leaf.bytes > READ_BYTES or not leaf.flat for leaf in _coded_texts(metadata))
+    return max(1, min(FEW_ROWS if repeated else READ_ROWS, int(READ_BYTES / max(widest, 1))))
 
 
 def _first_line(error: BaseException) -> str:
