@@ -49,7 +49,7 @@ def seat(browser: Browser, node: Node) -> Iterator[Seat]:
 
 
 def task(page: Page) -> str:
-    return page.locator("main .sheet").first.inner_text().strip()
+    return page.locator("main .sheet p").first.inner_text().strip()
 
 
 def status(page: Page, key: str) -> None:
@@ -58,7 +58,7 @@ def status(page: Page, key: str) -> None:
 
 def gone(page: Page, text: str) -> None:
     expect(
-        page.locator("main .sheet").filter(has_text=re.compile(rf"^\s*{re.escape(text)}\s*$"))
+        page.locator("main .sheet p").filter(has_text=re.compile(rf"^\s*{re.escape(text)}\s*$"))
     ).to_have_count(0)
 
 
@@ -84,11 +84,12 @@ def test_next_task_does_not_wait_for_the_node(node: Node, seat: Seat) -> None:
     project = node.project("At once", [SPAM], messages(5))
     page = seat(node.annotator("Ana"), project)
     held: list[Route] = []
-    page.route("**/submit", lambda route: held.append(route))
+    released: list[bool] = []
+    page.route("**/submit", lambda route: route.continue_() if released else held.append(route))
     answered = [answer(page, "1"), answer(page, "2")]
     status(page, "status.sending")
     assert task(page) not in answered
-    page.unroute("**/submit")
+    released.append(True)
     for route in held:
         route.continue_()
     status(page, "status.node")
@@ -234,16 +235,17 @@ def test_history_reopens_answers_of_an_earlier_visit(node: Node, seat: Seat) -> 
     status(page, "status.node")
     page = seat(ana, project)
     page.keyboard.press("[")
-    expect(page.locator("main .sheet")).to_have_text(answered[1])
+    expect(page.locator("main .sheet p")).to_have_text(answered[1])
     page.keyboard.press("[")
-    expect(page.locator("main .sheet")).to_have_text(answered[0])
+    expect(page.locator("main .sheet p")).to_have_text(answered[0])
     expect(page.get_by_role("radio", name="ham")).to_be_checked()
     page.keyboard.press("]")
-    expect(page.locator("main .sheet")).to_have_text(answered[1])
+    expect(page.locator("main .sheet p")).to_have_text(answered[1])
     page.keyboard.press("]")
     expect(page.get_by_text("You are correcting an answer")).not_to_be_visible()
     page.get_by_role("button", name="My answers").click()
     page.get_by_role("dialog").get_by_role("button", name=answered[0]).click()
+    expect(page.locator("main .sheet p")).to_have_text(answered[0])
     page.keyboard.press("2")
     page.keyboard.press("Enter")
     status(page, "status.node")
@@ -280,7 +282,7 @@ def test_second_tab_is_told_when_all_is_open_in_the_first(node: Node, seat: Seat
     second.goto(f"/annotate/{project}")
     expect(second.get_by_role("heading", name="in another tab")).to_be_visible()
     second.get_by_role("button", name="Bring them here").click()
-    expect(second.locator("main .sheet")).to_have_text(text)
+    expect(second.locator("main .sheet p")).to_have_text(text)
     expect(second.get_by_role("radio", name="spam")).to_be_checked()
     expect(first.get_by_role("heading", name="went to another tab")).to_be_visible()
 
@@ -296,7 +298,7 @@ def test_refused_answer_is_kept_with_its_reason(node: Node, seat: Seat) -> None:
     status(page, "status.refused")
     page.reload()
     status(page, "status.refused")
-    page.get_by_role("button", name="Look").click()
+    page.locator(".status").get_by_role("button", name="Look").click()
     panel = page.get_by_role("dialog")
     expect(panel.get_by_text("was taken back, because its data changed")).to_be_visible()
     panel.get_by_role("button", name="Discard").click()
@@ -305,32 +307,42 @@ def test_refused_answer_is_kept_with_its_reason(node: Node, seat: Seat) -> None:
 
 
 def test_answer_changed_elsewhere_shows_both(node: Node, seat: Seat) -> None:
-    project = node.project("Elsewhere", [SPAM], messages(3))
+    spam = {**SPAM, "choices": ["ham", "spam", "unsure"]}
+    project = node.project("Elsewhere", [spam], messages(3))
     ana = node.annotator("Ana")
     page = seat(ana, project)
     text = answer(page, "1")
     status(page, "status.node")
     page.keyboard.press("[")
-    expect(page.locator("main .sheet")).to_have_text(text)
+    expect(page.locator("main .sheet p")).to_have_text(text)
     (row,) = ana.client.get("/history", params={"project": project}).json()["items"]
-    submission = {"answers": {"spam": "spam"}, "revision": 1}
-    assert ana.client.post(f"/assignments/{row['assignment_id']}/submit", json=submission).status_code == 200
-    page.keyboard.press("2")
-    page.keyboard.press("1")
-    page.get_by_text("ham").click()
-    page.keyboard.press("Enter")
-    # Taken back to what it was is no correction; so make one.
-    page.keyboard.press("[")
-    expect(page.locator("main .sheet")).to_have_text(text)
+    submission = {"answers": {"spam": "unsure"}, "revision": 1}
+    assert ana.client.post(f"/assignments/{row['assignment_id']}/submit", json=submission).is_success
     page.keyboard.press("2")
     page.keyboard.press("Enter")
     status(page, "status.refused")
-    page.get_by_role("button", name="Look").click()
+    page.locator(".status").get_by_role("button", name="Look").click()
     page.get_by_role("dialog").get_by_role("button", name="Open").click()
     expect(page.get_by_text("This answer was changed elsewhere meanwhile")).to_be_visible()
+    page.get_by_role("button", name="Show the other").click()
+    expect(page.get_by_role("radio", name="unsure")).to_be_checked()
+    page.keyboard.press("2")
     page.keyboard.press("Enter")
     status(page, "status.node")
     assert node.answers(project)[text] == [{"spam": "spam"}]
+
+
+def test_same_task_on_two_devices_loses_neither_answer(node: Node, seat: Seat) -> None:
+    project = node.project("Same task", [SPAM], messages(1))
+    ana = node.annotator("Ana")
+    first, second = seat(ana, project), seat(ana, project)
+    text = task(first)
+    assert task(second) == text
+    answer(first, "1")
+    status(first, "status.node")
+    answer(second, "2")
+    status(second, "status.refused")
+    assert node.answers(project)[text] == [{"spam": "ham"}]
 
 
 def test_late_answer_is_kept_beyond_the_overlap(node: Node, seat: Seat) -> None:

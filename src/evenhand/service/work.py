@@ -68,7 +68,7 @@ def _submit_distinct(
         actor, assignment, request = calls[i]
         try:
             view, seq = _own(views.get(assignment), actor)
-            if _is_replay(view, request):
+            if _is_replay(view, request) and _same_answers(tx, seq, view, request):
                 outcomes[i] = _replayed(tx, at, seq, view)
                 continue
             key = (view.project, view.number)
@@ -142,7 +142,24 @@ def _is_replay(view: SubmissionView, request: wire.Submission) -> bool:
     return request.revision == view.revision - 1 if request.revision else view.revision >= 1
 
 
+def _same_answers(tx: Transaction, seq: int, view: SubmissionView, request: wire.Submission) -> bool:
+    """Whether these are the answers in force. Others come from another device of the same person: to
+    answer them with the receipt of the first would lose them in silence."""
+    stored = decode_json(answers_of(tx.all("events_by_seq", seqs=[seq])[0]["body"]))
+    data = shown_data(view.record, view.mapping, view.form.shown)
+    same: bool = submission.check_answers(view.form, request.answers, data) == stored
+    return same
+
+
 def _replayed(tx: Transaction, at: Moment, seq: int, view: SubmissionView) -> wire.Submitted:
+    epochs = tx.tuples("epochs")
+    if epochs and seq <= epochs[-1][2]:  # a promise of today's log would be broken: it never gets this leaf
+        raise Refused(
+            "submission.earlier-log",
+            "This answer is kept. It was taken before the node was restored, under its earlier log.",
+            "assignment",
+            "Keep the receipt that came then.",
+        )
     row = tx.all("events_by_seq", seqs=[seq])[0]
     return _receipts(tx, at, [decode(seq, row["entry"], row["body"], row["organization"])])[0]
 

@@ -111,6 +111,7 @@ export class Desk {
       now: nodeNow,
       later,
       changed: () => this.#supplied(),
+      signedOut: () => (person.out = true),
     });
   }
 
@@ -200,7 +201,6 @@ export class Desk {
     this.lack = this.supply.lack;
     this.ahead = this.supply.ready.length;
     this.reached = this.lack.why !== "offline";
-    if (this.lack.why === "signed-out") this.parts.person.out = true;
     if (!this.current && !this.moved && !this.opening && this.ahead > 0) this.#advance();
   }
 
@@ -516,7 +516,7 @@ export class Desk {
 
   /** Another tab has nothing to do: let go of what was not begun. */
   spare(): void {
-    this.supply.letGo();
+    this.supply.share();
   }
 
   /** Another tab takes everything. */

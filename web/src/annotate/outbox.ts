@@ -23,6 +23,8 @@ export interface OutboxOptions {
   later(work: () => void, ms: number): () => void;
   /** Items or state have changed. */
   changed(): void;
+  /** The session has lapsed: call `kick` when somebody has signed in. */
+  signedOut?(): void;
   confirmed?(item: Item, answer: Submitted | undefined): void;
   refused?(item: Item): void;
 }
@@ -173,6 +175,7 @@ export class Outbox {
   async #failed(item: Item, error: unknown): Promise<boolean> {
     if (error instanceof SignedOut) {
       this.#state("signed-out");
+      this.options.signedOut?.();
       return false;
     }
     if (error instanceof ApiError) {

@@ -40,11 +40,14 @@ export interface SupplyOptions {
   /** Call `work` after so many milliseconds; gives a function that forgets it. */
   later(work: () => void, ms: number): () => void;
   changed(): void;
+  /** The session has lapsed: call `fill` when somebody has signed in. */
+  signedOut(): void;
 }
 
 const ASK_AGAIN = 15_000; // ms between two questions while there is nothing
 const RETRY = 3_000; // ms after an unreachable node
 const MARGIN = 5_000; // ms that a lease must still last to be worth showing
+const SHARING = 60_000; // ms during which a tab fetches nothing ahead, after another had nothing to do
 
 export class Supply {
   ready: Ready[] = [];
@@ -55,6 +58,7 @@ export class Supply {
   #filling = false;
   #again = false;
   #closed = false;
+  #sharing = 0;
   #forget: () => void = () => undefined;
 
   constructor(private readonly options: SupplyOptions) {}
@@ -69,6 +73,12 @@ export class Supply {
     // In the next turn, when the caller holds what it took.
     queueMicrotask(() => void this.fill());
     return first;
+  }
+
+  /** Another tab has nothing to do: give it what was fetched ahead, and hold one task at a time for a while. */
+  share(): void {
+    this.#sharing = this.options.now() + SHARING;
+    this.letGo();
   }
 
   /** Let go of everything, for another tab. */
@@ -106,7 +116,7 @@ export class Supply {
 
   async #fillOnce(): Promise<void> {
     const mine = [...this.options.held(), ...this.ready.map(({ assignment }) => assignment.id)];
-    const count = this.most - mine.length;
+    const count = (this.options.now() < this.#sharing ? 1 : this.most) - mine.length;
     if (count <= 0) return this.ready.length > 0 ? undefined : this.#lacking({ why: "unsent" });
     try {
       await this.#ask(mine, count);
@@ -129,6 +139,7 @@ export class Supply {
   /** Other tabs hold all that there is: ask them once for what they have not begun. */
   async #askTabs(): Promise<void> {
     this.lack = { why: "other-tab" };
+    this.#sharing = this.options.now() + SHARING;
     await this.options.spare();
     this.#again = true;
   }
@@ -141,6 +152,7 @@ export class Supply {
         const ready = await this.options.prepare(assignment);
         if (this.#closed) return this.options.release(assignment.id);
         this.ready.push(ready);
+        this.lack = { why: "loading" };
         this.most = ready.form.document.prefetch ?? 3;
         this.options.changed();
       } catch (error) {
@@ -152,8 +164,10 @@ export class Supply {
   }
 
   #failed(error: unknown): void {
-    if (error instanceof SignedOut) this.#lacking({ why: "signed-out" });
-    else if (error instanceof ApiError) this.#lacking({ why: "refused", error });
+    if (error instanceof SignedOut) {
+      this.#lacking({ why: "signed-out" });
+      this.options.signedOut();
+    } else if (error instanceof ApiError) this.#lacking({ why: "refused", error });
     else this.#lacking({ why: "offline" }, Math.max(RETRY, error instanceof Unreachable ? error.wait : 0));
   }
 
