@@ -117,5 +117,5 @@ def decode(
 def _public(value: Any) -> Any:
     """Tuples of places and dictionaries as JSON has them."""
     if isinstance(value, tuple):
-        return [_public(item) for item in value]
+        return [_public(part) for part in value]
     return value
