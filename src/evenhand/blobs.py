@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -36,12 +36,17 @@ class Blobs(Protocol):
         """The bytes from `start` to `end`, end excluded, in pieces."""
 
 
-class Upload:
-    """A medium on its way in: a file beside the others until its digest is known."""
+Place = Callable[[str, Path], None]
+"""Puts a file, whose bytes are on the disk, where the medium with this digest belongs."""
 
-    def __init__(self, folder: Path) -> None:
+
+class Upload:
+    """A medium on its way in: a file of its own until its digest is known."""
+
+    def __init__(self, folder: Path, place: Place) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._place = place
         self._path = folder / f".{secrets.token_hex(8)}.new"
         self._file: BinaryIO = self._path.open("wb")
         self._digest = hashlib.sha256()
@@ -66,16 +71,13 @@ class Upload:
     def keep(self) -> str:
         """Make it durable under its digest, and give that."""
         sha256 = self._digest.hexdigest()
-        target = self._folder / sha256[:2] / sha256
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            target.parent.mkdir(exist_ok=True)
-            self._path.replace(target)
+            self._place(sha256, self._path)
         except OSError as error:
             raise _disk_error(error, self._folder) from error
-        _sync_folder(target.parent)
         return sha256
 
     def drop(self) -> None:
@@ -92,13 +94,20 @@ class Folder:
 
     def upload(self, organization: str) -> Upload:
         """See `Blobs`."""
-        return Upload(self._folder / organization)
+
+        def place(sha256: str, path: Path) -> None:
+            target = self._path(organization, sha256)
+            target.parent.mkdir(exist_ok=True)
+            path.replace(target)
+            _sync_folder(target.parent)
+
+        return Upload(self._folder / organization, place)
 
     def size(self, organization: str, sha256: str) -> int:
         """See `Blobs`."""
         path = self._path(organization, sha256)
         if not path.is_file():
-            raise Missing("blob.missing", "The medium is not there.", sha256, "Upload it again.")
+            raise _not_there(sha256)
         return path.stat().st_size
 
     def read(self, organization: str, sha256: str, start: int, end: int) -> Iterator[bytes]:
@@ -116,9 +125,77 @@ class Folder:
         return self._folder / organization / sha256[:2] / sha256
 
 
+class Bucket:
+    """Media in an object store: <prefix>/<organization>/<digest>."""
+
+    def __init__(self, url: str, scratch: Path) -> None:
+        """Args:
+        url: of bucket and prefix.
+        scratch: folder for what is being uploaded.
+
+        Raises:
+            Unavailable: the library is not installed, or the address cannot be used.
+        """
+        try:
+            import obstore
+            from obstore.store import from_url
+        except ImportError as error:
+            remedy = "pip install 'evenhand[objects]'"
+            raise Unavailable(
+                "blob.driver", "Object stores need a library.", "EVENHAND_BLOBS", remedy
+            ) from error
+        self._library = obstore
+        self._scratch = scratch
+        try:
+            self._store = from_url(url)
+        except Exception as error:
+            raise _bucket_error(error) from error
+
+    def upload(self, organization: str) -> Upload:
+        """See `Blobs`."""
+
+        def place(sha256: str, path: Path) -> None:
+            try:
+                self._library.put(self._store, f"{organization}/{sha256}", path)
+            except Exception as error:
+                raise _bucket_error(error) from error
+            path.unlink()
+
+        return Upload(self._scratch, place)
+
+    def size(self, organization: str, sha256: str) -> int:
+        """See `Blobs`."""
+        try:
+            return int(self._library.head(self._store, f"{organization}/{sha256}")["size"])
+        except FileNotFoundError as error:
+            raise _not_there(sha256) from error
+        except Exception as error:
+            raise _bucket_error(error) from error
+
+    def read(self, organization: str, sha256: str, start: int, end: int) -> Iterator[bytes]:
+        """See `Blobs`."""
+        path = f"{organization}/{sha256}"
+        for at in range(start, end, CHUNK):
+            stop = min(at + CHUNK, end)
+            yield bytes(self._library.get_range(self._store, path, start=at, end=stop))
+
+
 def open_blobs(config: Config) -> Blobs:
     """The media of a node."""
+    if config.blobs is not None:
+        return Bucket(config.blobs, config.data / "uploads")
     return Folder(config.data / "media")
+
+
+def _not_there(sha256: str) -> Missing:
+    return Missing("blob.missing", "The medium is not there.", sha256, "Upload it again.")
+
+
+def _bucket_error(error: Exception) -> Unavailable:
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return Unavailable(
+        "blob.store", f"The object store cannot be used: {said[:200]}", "EVENHAND_BLOBS", "Check its address."
+    )
 
 
 def _disk_error(error: OSError, folder: Path) -> Exception:

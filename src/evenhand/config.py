@@ -1,4 +1,4 @@
-"""Settings: one table, read from the environment once at start. docs/guide/settings.md is tested against it."""
+"""Settings: one table, read from the environment once at start. docs/guide/settings.md is held to it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ SETTINGS = (
     Setting("EVENHAND_DATA", "./evenhand-data", "Folder for the embedded database, media, ledger and logs."),
     Setting(
         "EVENHAND_DATABASE_URL", "", "postgresql://… to keep the tables in PostgreSQL instead of SQLite."
+    ),
+    Setting(
+        "EVENHAND_BLOBS",
+        "",
+        "s3://…, gs://… or az://… to keep media in an object store instead of the data folder.",
     ),
     Setting("EVENHAND_HOST", "127.0.0.1", "Address to listen on; 0.0.0.0 for every network interface."),
     Setting("EVENHAND_PORT", "8080", "Port to listen on; 0 takes a free one."),
@@ -67,6 +72,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     data: Path = Path("evenhand-data")  # may be missing yet
     database_url: str | None = None  # None: SQLite in `data`
+    blobs: str | None = None  # address of an object store; None: media in `data`
     host: str = "127.0.0.1"
     port: int = 8080  # 0: any free one
     public_url: str | None = None  # without a slash at the end; None: http://host:port
@@ -89,6 +95,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
     return Config(
         data=Path(given.get("EVENHAND_DATA", "./evenhand-data")).expanduser(),
         database_url=_database(given.get("EVENHAND_DATABASE_URL")),
+        blobs=_blobs(given.get("EVENHAND_BLOBS")),
         host=given.get("EVENHAND_HOST", "127.0.0.1"),
         port=_port(given.get("EVENHAND_PORT", "8080")),
         public_url=_address("EVENHAND_PUBLIC_URL", given),
@@ -113,6 +120,17 @@ def _database(url: str | None) -> str | None:
             f"{url.partition(':')[0]!r} is not a kind of database that Evenhand knows.",
             "EVENHAND_DATABASE_URL",
             "Write postgresql://user:password@host/database, or leave it out for the embedded SQLite.",
+        )
+    return url
+
+
+def _blobs(url: str | None) -> str | None:
+    if url is not None and not url.startswith(("s3://", "gs://", "az://", "file://")):
+        raise Invalid(
+            "setting.blobs",
+            f"{url.partition(':')[0]!r} is not a kind of object store that Evenhand knows.",
+            "EVENHAND_BLOBS",
+            "Write s3://bucket/prefix, gs://bucket/prefix or az://container/prefix, or leave it out.",
         )
     return url
 

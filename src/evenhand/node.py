@@ -56,6 +56,7 @@ class Node:
         self._stopping = threading.Event()
         self._housekeeping = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
         self._checkpoint: tuple[object, str] = (None, "0:")
+        self.epoch = 1  # which of its ledgers this is: a restore begins another one
         self._try_to_lead()
         self._key = self.ledger.key if self.ledger else _key_of_leader(_ledger_folder(config))
         self.lane = Lane(store, self)
@@ -71,6 +72,7 @@ class Node:
         """
         with ExitStack() as held:
             first = _take_lock(config, held)
+            local.refuse_unfinished(config.data)
             url = config.database_url or f"sqlite:///{(config.data / DATABASE).absolute()}"
             node = cls(config, open_store(url), held.pop_all(), first)
         try:
@@ -147,7 +149,7 @@ class Node:
     # ---- within ----------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        self.lane.call(_claim, self.origin)
+        self.epoch = self.lane.call(_claim, self.origin)
         self.lane.call(accounts.bootstrap, self.config.admin_key)
         self.lane.call(accounts.install_local_key, local.key(self.config.data))
         self._start_sequencer()
@@ -239,15 +241,18 @@ def _key_of_leader(folder: Path) -> SigningKey:
         time.sleep(0.05)
 
 
-def _claim(tx: Transaction, at: Moment, origin: str) -> None:
-    """A store belongs to one ledger: its commitments and places are made for that origin."""
-    row = tx.one("setting", name="origin")
-    if row is None:
-        tx.run("put_setting", name="origin", value=origin)
-    elif row["value"] != origin:
+def _claim(tx: Transaction, at: Moment, origin: str) -> int:
+    """A store belongs to one ledger: its commitments and places are made for that origin. Gives its epoch."""
+    epochs = tx.tuples("epochs")
+    if not epochs:
+        tx.run("put_epoch", number=1, origin=origin, after_seq=0, checkpoint="")
+        return 1
+    number, own, _, _ = epochs[-1]
+    if own != origin:
         raise Refused(
             "node.origin",
-            f"This store belongs to the ledger {row['value']}, and the data folder holds {origin}.",
+            f"This store belongs to the ledger {own}, and the data folder holds {origin}.",
             "EVENHAND_DATA",
             "Use the data folder that belongs to the database, or restore a backup.",
         )
+    return int(number)

@@ -111,6 +111,7 @@ def test_an_error_of_ours_is_told_by_number_only(
     answer = quick.call(quick.operator, "GET", "/label-types")
     assert answer.status_code == 500 and "secret" not in answer.text
     number = problem(answer)["detail"].rpartition("error ")[2].rstrip(".")
+    assert number == answer.headers["x-request-id"]
     assert any(number in record.getMessage() and record.exc_info for record in caplog.records)
 
 

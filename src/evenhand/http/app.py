@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.responses import Response
 
+from evenhand.config import OidcProvider
 from evenhand.core.errors import EvenhandError, Invalid, Missing
-from evenhand.http import auth, oidc, openapi, people, problems, static, transfer
+from evenhand.http import auth, openapi, people, problems, static, transfer
 from evenhand.http.auth import SAFE, Callers, Edge
 from evenhand.http.call import Call, Gone, Receive, Reply, Scope
 from evenhand.http.limits import Buckets
@@ -21,6 +23,9 @@ from evenhand.http.routes import API, TABLE, Route
 from evenhand.http.static import Assets
 from evenhand.lane import now_ms
 from evenhand.node import Node
+
+if TYPE_CHECKING:
+    from evenhand.http.oidc import Provider
 
 log = logging.getLogger(__name__)
 
@@ -95,8 +100,6 @@ class Bound:
 
 
 def _pairs(text: bytes) -> list[tuple[str, str]]:
-    from urllib.parse import parse_qsl
-
     try:
         return parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
     except ValueError as error:
@@ -140,7 +143,7 @@ class App:
         self.tries_by_address = Buckets(30, 2.0)
         self.tries_by_email = Buckets(10, 30.0)
         self.metrics = Metrics(node)
-        self.oidc = {provider.name: oidc.Provider(provider) for provider in config.oidc}
+        self.oidc = _providers(config.oidc)
         self.document = _encode(openapi.document(TABLE))
         self._tree = Tree(TABLE)
 
@@ -150,16 +153,41 @@ class App:
             await self._lifespan(receive, send) if scope["type"] == "lifespan" else None
             return
         started = time.perf_counter()
-        noted = _Noted(send)
-        path: str = scope["path"]
+        call = Call(self, scope, receive)
+        noted = _Noted(send, call.id)
         try:
-            if path.startswith("/api/v1/"):
-                template = await self._api(scope, receive, noted, path[7:])
-            else:
-                template = await self._outside(scope, receive, noted, path)
+            await self._handle(call, noted)
         except Gone:
             return
-        self.metrics.note(scope["method"], template, noted.status, time.perf_counter() - started)
+        except Exception as error:
+            await self._failed(call, noted, error)
+        seconds = time.perf_counter() - started
+        self.metrics.note(scope["method"], call.name, noted.status, seconds)
+        if log.isEnabledFor(logging.DEBUG):
+            fields = {"request": call.id, "status": noted.status, "ms": round(1000 * seconds, 1)}
+            log.debug("%s %s", scope["method"], call.name, extra={"fields": fields})
+
+    async def _handle(self, call: Call, send: Send) -> None:
+        path: str = call.scope["path"]
+        if path not in PROBES:
+            self.edge.check_host(call.host)
+        if path.startswith("/api/v1/"):
+            await self._api(call, path[7:], send)
+        else:
+            await self._outside(call, path, send)
+
+    async def _failed(self, call: Call, send: _Noted, error: Exception) -> None:
+        """Answer with a problem, unless half of an answer is out: then only a cut can tell."""
+        if send.status:
+            raise error
+        if isinstance(error, EvenhandError):
+            problem, headers = problems.problem_of(error), problems.headers_of(error)
+            if problem.status == 500:
+                log.error("%s", error, exc_info=error, extra={"fields": {"request": call.id}})
+        else:
+            problem, headers = problems.unexpected(error, f"{call.scope['method']} {call.name}", call.id), {}
+        extra = [(k.lower().encode(), v.encode()) for k, v in headers.items()]
+        await self._send(send, problem.status, _encode(problem), PROBLEM, extra)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -170,24 +198,15 @@ class App:
 
     # ---- the interface ---------------------------------------------------------------------
 
-    async def _api(self, scope: Scope, receive: Receive, send: Send, path: str) -> str:
-        """Answer one call of the interface; gives the route's template, for the metrics."""
-        methods, params = self._tree.find(path)
-        call = Call(self, scope, receive, params)
-        method = scope["method"]
+    async def _api(self, call: Call, path: str, send: Send) -> None:
+        """Answer one call of the interface."""
+        methods, call.params = self._tree.find(path)
+        method = call.scope["method"]
         bound = methods.get("GET" if method == "HEAD" else method)
-        try:
-            self.edge.check_host(call.host)
-            if bound is None:
-                raise _no_route(methods)
-            await self._answer(call, bound, method, send)
-        except EvenhandError as error:
-            await self._problem(send, error, _name_of(call))
-        except Gone:
-            raise
-        except Exception as error:
-            await self._unexpected(send, error, scope, bound.template if bound else path)
-        return bound.template if bound else API
+        if bound is None:
+            raise _no_route(methods)
+        call.name = bound.template
+        await self._answer(call, bound, method, send)
 
     async def _answer(self, call: Call, bound: Bound, method: str, send: Send) -> None:
         route = bound.route
@@ -254,30 +273,17 @@ class App:
         """The cookie lives as long as the session, whose end has just moved."""
         if secret is None or call.caller is None or not auth.slides(call.caller, now_ms()):
             return []
-        cookie = auth.set_cookie(secret, 30 * 86400, self.edge.secure)
+        cookie = auth.set_cookie(secret, 30 * 86400, call.secure)
         return [(b"set-cookie", cookie.encode())]
 
     # ---- everything beside it --------------------------------------------------------------
 
-    async def _outside(self, scope: Scope, receive: Receive, send: Send, path: str) -> str:
-        """Pages, assets, log, health. Gives the name for the metrics."""
-        call = Call(self, scope, receive, ())
-        name, page = _page_of(path)
-        try:
-            if name not in ("/healthz", "/readyz"):
-                self.edge.check_host(call.host)
-            if scope["method"] not in SAFE:
-                raise Turned(
-                    405, "method", "This address can only be fetched.", "", "", {"Allow": "GET, HEAD"}
-                )
-            await self._respond(call, await page(self, call), send)
-        except EvenhandError as error:
-            await self._problem(send, error, name)
-        except Gone:
-            raise
-        except Exception as error:
-            await self._unexpected(send, error, scope, name)
-        return name
+    async def _outside(self, call: Call, path: str, send: Send) -> None:
+        """Pages, assets, log, health."""
+        call.name, page = _page_of(path)
+        if call.scope["method"] not in SAFE:
+            raise Turned(405, "method", "This address can only be fetched.", "", "", {"Allow": "GET, HEAD"})
+        await self._respond(call, await page(self, call), send)
 
     # ---- answers ---------------------------------------------------------------------------
 
@@ -286,20 +292,7 @@ class App:
         own = {name for name, _ in response.raw_headers}
         response.raw_headers += [header for header in ALWAYS if header[0] not in own]
         response.raw_headers.append((b"evenhand-checkpoint", self.node.checkpoint().encode()))
-        await response(call.scope, call._receive, send)
-
-    async def _problem(self, send: Send, error: EvenhandError, where: str) -> None:
-        problem = problems.problem_of(error)
-        if problem.status >= 500 and problem.status != 503:
-            log.error("%s: %s", where, error, exc_info=error)
-        extra = [(k.lower().encode(), v.encode()) for k, v in problems.headers_of(error).items()]
-        await self._send(send, problem.status, _encode(problem), PROBLEM, extra)
-
-    async def _unexpected(self, send: _Noted | Send, error: Exception, scope: Scope, name: str) -> None:
-        problem = problems.unexpected(error, f"{scope['method']} {name}")
-        if isinstance(send, _Noted) and send.status:
-            raise error  # half of an answer is out: cutting the connection is the only honest end
-        await self._send(send, 500, _encode(problem), PROBLEM, [])
+        await response(call.scope, call.receive, send)
 
     async def _send(
         self, send: Send, status: int, body: bytes, base: tuple[Header, ...], extra: Sequence[Header]
@@ -314,18 +307,24 @@ class App:
 PROBLEM = tuple((k, b"application/problem+json") if k == b"content-type" else (k, v) for k, v in JSON)
 
 
+PROBES = frozenset({"/healthz", "/readyz"})
+"""Asked by address, by whatever name: they say nothing that a foreign page could use."""
+
+
 class _Noted:
-    """`send`, with a note of the status."""
+    """`send`, which names the request in its answer, and notes the status."""
 
-    __slots__ = ("_send", "status")
+    __slots__ = ("_id", "_send", "status")
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, id_: str) -> None:
         self._send = send
+        self._id = (b"x-request-id", id_.encode())
         self.status = 0
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            message["headers"] = [*message["headers"], self._id]
         await self._send(message)
 
 
@@ -334,10 +333,6 @@ def _no_route(methods: dict[str, Bound]) -> EvenhandError:
         return Missing("not-found", "There is no such address.", "", "See /api/openapi.json.")
     allowed = ", ".join(sorted(methods))
     return Turned(405, "method", f"This address takes {allowed}.", "", "", {"Allow": allowed})
-
-
-def _name_of(call: Call) -> str:
-    return f"{call.scope['method']} {call.scope['path']}"
 
 
 # ---- beside the interface ----------------------------------------------------------------------
@@ -385,6 +380,21 @@ async def _metrics(app: App, call: Call) -> Response:
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
+def _providers(settings: Sequence[OidcProvider]) -> dict[str, Provider]:
+    """Loaded only where somebody uses it: it takes as long as everything else together."""
+    if not settings:
+        return {}
+    from evenhand.http import oidc
+
+    return {provider.name: oidc.Provider(provider) for provider in settings}
+
+
+async def _oidc(app: App, call: Call) -> Response:
+    from evenhand.http import oidc
+
+    return await oidc.page(app, call)
+
+
 async def _none(app: App, call: Call) -> Response:
     raise Missing("not-found", "There is no such page.", "")
 
@@ -400,7 +410,7 @@ BELOW: tuple[tuple[str, Page], ...] = (
     ("/assets/", _asset),
     ("/log/", _log),
     ("/annotate/", _annotate),
-    ("/auth/oidc/", oidc.page),
+    ("/auth/oidc/", _oidc),
     ("/api/", _none),
 )
 

@@ -87,7 +87,6 @@ class Edge:
         self._hosts = named | {"localhost"}
         self._addresses = host in ("0.0.0.0", "::", "")  # open to the network: reached by any address of it
         self.public_url = public_url
-        self.secure = (public_url or "").startswith("https:")
 
     def check_host(self, host: str) -> None:
         """Refuse a name that is not ours: behind it may be a foreign page that speaks to this machine.
@@ -113,9 +112,9 @@ class Edge:
         except ValueError:
             return False
 
-    def base_url(self, host: str) -> str:
+    def base_url(self, scheme: str, host: str) -> str:
         """What links to this node begin with."""
-        return self.public_url or f"http://{host}"
+        return self.public_url or f"{scheme}://{host}"
 
     def check_origin(self, headers: Mapping[str, str]) -> None:
         """Refuse a change that a page of another origin sends with our cookie.

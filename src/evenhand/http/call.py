@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +22,10 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
+PROCESS = secrets.token_hex(4)  # so that numbers of two processes, or after a restart, differ
+_numbers = itertools.count(1)
+
+
 class Gone(Exception):
     """The client hung up; nobody waits for an answer."""
 
@@ -34,19 +40,21 @@ class Reply(msgspec.Struct, frozen=True):
 class Call:
     """One request."""
 
-    __slots__ = ("_receive", "app", "caller", "headers", "limit", "params", "query", "scope")
+    __slots__ = ("app", "caller", "headers", "id", "limit", "name", "params", "query", "receive", "scope")
 
-    def __init__(self, app: App, scope: Scope, receive: Receive, params: tuple[str, ...]) -> None:
+    def __init__(self, app: App, scope: Scope, receive: Receive) -> None:
         self.app = app
         self.scope = scope
+        self.id = f"{PROCESS}{next(_numbers):x}"  # by which the client's report finds our log line
         self.headers: Mapping[str, str] = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        self.params = params  # of the path, in its order
+        self.params: tuple[str, ...] = ()  # of the path, in its order
+        self.name = "/"  # of the route, for metrics and log
         self.query: dict[str, Any] = {}  # checked
         self.caller: Caller | None = None
         self.limit = 0  # bytes of the body at most
-        self._receive = receive
+        self.receive = receive
 
     @property
     def signed_in(self) -> Caller:
@@ -62,7 +70,12 @@ class Call:
     @property
     def base_url(self) -> str:
         """What links to this node begin with."""
-        return self.app.edge.base_url(self.host)
+        return self.app.edge.base_url(self.scope["scheme"], self.host)
+
+    @property
+    def secure(self) -> bool:
+        """Whether the browser came by TLS, here or at the proxy before us."""
+        return self.base_url.startswith("https:")
 
     @property
     def address(self) -> str:
@@ -80,7 +93,7 @@ class Call:
         self._check_length(int(self.headers.get("content-length") or 0))
         received, more = 0, True
         while more:
-            message = await self._receive()
+            message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise Gone
             chunk = message.get("body", b"")

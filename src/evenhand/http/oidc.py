@@ -273,7 +273,7 @@ async def page(app: App, call: Call) -> Response:
         app.tries_by_address.take(call.address)
         return await (_callback if rest else _start)(app, call, provider)
     except EvenhandError as error:
-        return _told(app, error)
+        return _told(call, error)
 
 
 async def _start(app: App, call: Call, provider: Provider) -> Response:
@@ -291,7 +291,7 @@ async def _start(app: App, call: Call, provider: Provider) -> Response:
     )
     target = await provider.start(trip, _redirect(call, provider))
     packed = base64.urlsafe_b64encode(msgspec.json.encode(trip)).decode()
-    cookie = auth.set_cookie(packed, PATIENCE, app.edge.secure, COOKIE, PATH)
+    cookie = auth.set_cookie(packed, PATIENCE, call.secure, COOKIE, PATH)
     return RedirectResponse(target, 303, headers={"Set-Cookie": cookie, "Cache-Control": "no-store"})
 
 
@@ -310,15 +310,16 @@ async def _callback(app: App, call: Call, provider: Provider) -> Response:
     identity = await provider.finish(trip, given["code"], _redirect(call, provider))
     person = await _signed_in_person(app, call)
     opened = await app.node.lane.write(accounts.sign_in_oidc, person, identity, trip.invite)
+    app.tries_by_address.forgive(call.address)
     page = trip.next if accounts.is_own_page(trip.next) else "/"
     response = RedirectResponse(page, 303, headers={"Cache-Control": "no-store"})
-    for header in (people.signed_in(call, opened).headers["Set-Cookie"], _forget_trip(app)):
+    for header in (people.signed_in(call, opened).headers["Set-Cookie"], _forget_trip(call)):
         response.headers.append("Set-Cookie", header)
     return response
 
 
-def _forget_trip(app: App) -> str:
-    return auth.set_cookie("", 0, app.edge.secure, COOKIE, PATH)
+def _forget_trip(call: Call) -> str:
+    return auth.set_cookie("", 0, call.secure, COOKIE, PATH)
 
 
 async def _signed_in_person(app: App, call: Call) -> str | None:
@@ -348,7 +349,7 @@ def _same(given: str | None, expected: str) -> bool:
     return hmac.compare_digest((given or "").encode(), expected.encode())
 
 
-def _told(app: App, error: EvenhandError) -> Response:
+def _told(call: Call, error: EvenhandError) -> Response:
     text = "".join(f"<p>{html.escape(part)}</p>" for part in (error.reason, error.remedy) if part)
     body = (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign-in</title>'
@@ -357,6 +358,6 @@ def _told(app: App, error: EvenhandError) -> Response:
     headers = {
         "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
         "Cache-Control": "no-store",
-        "Set-Cookie": _forget_trip(app),
+        "Set-Cookie": _forget_trip(call),
     }
     return HTMLResponse(body, status_of(error), headers)

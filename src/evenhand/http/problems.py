@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TypeVar
@@ -78,10 +77,9 @@ def headers_of(error: EvenhandError) -> dict[str, str]:
     return {"Retry-After": str(RETRY_AFTER)} if isinstance(error, Unavailable) else {}
 
 
-def unexpected(error: Exception, request: str) -> wire.Problem:
-    """An error of ours: it is told by a number, and described in the log only."""
-    number = secrets.token_hex(6)
-    log.error("error %s in %s", number, request, exc_info=error)
+def unexpected(error: Exception, request: str, number: str) -> wire.Problem:
+    """An error of ours: it is told by the request's number, and described in the log only."""
+    log.error("error %s in %s", number, request, exc_info=error, extra={"fields": {"request": number}})
     return wire.Problem(
         type="about:blank",
         title=HTTPStatus.INTERNAL_SERVER_ERROR.phrase,

@@ -124,6 +124,8 @@ _TILE = re.compile(
     r"tile/(?:[0-9]{1,2}|entries)/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/(?:[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5]))?"
 )
 """The paths of C2SP tlog-tiles, and nothing else: so no path climbs out of the folder."""
+_PREVIOUS = re.compile(r"previous/([1-9][0-9]{0,5})/(.*)")
+"""A log that a restore has ended, by its epoch."""
 
 
 def log_file(log: PublicLog, path: str) -> Response:
@@ -134,6 +136,11 @@ def log_file(log: PublicLog, path: str) -> Response:
         Unavailable: the ledger has not begun.
     """
     headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
+    earlier = _PREVIOUS.fullmatch(path)
+    if earlier is not None:
+        log, path = log.previous(int(earlier[1])), earlier[2]
+        if not log.folder.is_dir():
+            raise Missing("not-found", "There is no such log.", earlier[1])
     if path == "checkpoint":
         return Response(log.checkpoint_note(), headers=headers, media_type="text/plain; charset=utf-8")
     if path == "vkey":

@@ -21,7 +21,7 @@ from evenhand.http.call import Call
 from evenhand.http.problems import Turned, decoded
 from evenhand.node import Node
 from evenhand.service import exports, intake, media
-from evenhand.service.ledger_port import leaf_of
+from evenhand.service.ledger_port import find_leaf
 
 INERT = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """What a medium or an export may do when somebody opens it by itself: nothing."""
@@ -277,14 +277,23 @@ async def proof(call: Call) -> Response:
 
 def _proof(node: Node, stream: str, n: int) -> bytes:
     with node.store.read() as reader:
-        if reader.one("event_at", stream=stream, n=n) is None:
-            raise Missing("not-found", "There is no such entry.", f"{stream}/{n}")
-        leaf = leaf_of(reader, stream, n)
+        leaf = find_leaf(reader, stream, n)
+    if leaf is None:
+        raise Missing("not-found", "There is no such entry.", f"{stream}/{n}")
+    earlier = leaf.epoch < node.epoch
+    log = node.public.previous(leaf.epoch) if earlier else node.public
     try:
-        if leaf is not None:
-            return encode_proof(node.public.prove_inclusion(leaf))
+        if leaf.index is not None:
+            return encode_proof(log.prove_inclusion(leaf.index))
     except Missing:
-        pass  # it has a leaf, and no checkpoint covers it yet
+        pass  # it has a leaf, and no checkpoint covers it
+    if earlier:
+        raise Missing(
+            "proof.lost",
+            "The entry was committed after the last checkpoint of an earlier log that the backup held.",
+            f"{stream}/{n}",
+            "A checkpoint and tiles of that log that somebody else kept can still prove it.",
+        )
     raise Unavailable("proof.not-yet", "The entry is not in a checkpoint yet.", "", "Try again in a second.")
 
 
