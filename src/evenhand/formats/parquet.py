@@ -192,7 +192,7 @@ class _Leaf(msgspec.Struct, frozen=True):
 
 
 def _coded_texts(metadata: Any) -> list[_Leaf]:
-    """Columns that may hold far more text than the file is long: a megabyte once, and a million times "again".
+    """Columns that may hold far more text than the file is long: a megabyte, then "again" a million times.
 
     Flat ones of moderate size are decoded as dictionaries, so that a text stays one text in memory.
     Arrow keeps such a dictionary for a whole row group and cannot make one inside of lists and
