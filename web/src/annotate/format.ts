@@ -1,4 +1,4 @@
-import { t } from "./texts";
+import { t } from "./texts.svelte";
 
 /** Seconds as people say them: "42 s", "3 min 20 s", "1 h 5 min". */
 export function duration(seconds: number): string {

@@ -1,7 +1,7 @@
 /** What the status line says: always the truth about where the newest edit and the answers lie. */
 import type { IconName } from "../components/Icon.svelte";
 import type { Sending } from "./outbox";
-import type { TextKey } from "./texts";
+import type { TextKey } from "./texts.svelte";
 import type { Saved } from "./work.svelte";
 
 export interface Facts {
