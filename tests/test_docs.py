@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import click
 import pytest
 
-from evenhand import cli, config
+from evenhand import cli, config, doctor
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
 def page(name: str) -> str:
-    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+    return read(f"docs/{name}")
 
 
 def reference() -> ModuleType:
@@ -108,3 +114,63 @@ def test_bad_settings_are_told_with_their_name() -> None:
     assert caught.value.where == "EVENHAND_OIDC_ACME_CLIENT_SECRET"
     (provider,) = config.read(half | {"EVENHAND_OIDC_ACME_CLIENT_SECRET": "y"}).oidc
     assert (provider.name, provider.issuer) == ("acme", "https://id.example.org")
+
+
+# -- ARCHITECTURE, links, what must not be in the repository --------------------------------------
+
+
+def texts() -> list[Path]:
+    """Every file under version control that people read."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    found = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    return [path for path in found if path.is_file() and path.suffix not in (".png", ".lock")]
+
+
+def test_the_layers_are_those_that_are_enforced() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (enforced,) = (c["layers"] for c in project["tool"]["importlinter"]["contracts"] if c["type"] == "layers")
+    (shown,) = re.findall(r"^```layers\n(.*?)^```$", read("ARCHITECTURE.md"), re.M | re.S)
+    assert shown.splitlines() == enforced
+
+
+def test_each_table_stands_in_its_row() -> None:
+    rows = re.findall(r"^\| (events|first kind|second kind)[^|]*\| (.*) \|$", read("ARCHITECTURE.md"), re.M)
+    shown = {kind: set(re.findall(r"`(\w+)`", tables)) for kind, tables in rows}
+    schema = "\n".join(p.read_text() for p in sorted((ROOT / "src/evenhand/store/migrations").glob("*.sql")))
+    assert set.union(*shown.values()) == set(re.findall(r"^CREATE TABLE (\w+) \(", schema, re.M))
+    assert shown["first kind"] | {"stream", "payload"} == set(doctor.TABLES)
+
+
+def test_each_link_leads_somewhere() -> None:
+    broken = []
+    for path in texts():
+        if path.suffix == ".md":
+            for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+                outside = target.startswith(("https://", "http://", "mailto:", "#"))
+                if not outside and not (path.parent / target.partition("#")[0]).exists():
+                    broken.append(f"{path.relative_to(ROOT)}: {target}")
+    assert broken == []
+
+
+def test_files_that_pages_name_exist() -> None:
+    example = "src/evenhand/labels/light/"  # which the reader is to make
+    for name in ("ARCHITECTURE.md", "CONTRIBUTING.md"):
+        for found in re.findall(r"`((?:src|web|tests|docs|core|store|service|http)/[\w/.]+)`", read(name)):
+            places = (ROOT / found, ROOT / "src" / "evenhand" / found)
+            assert found == example or any(place.exists() for place in places), (name, found)
+
+
+def test_nothing_names_a_registry_or_this_machine() -> None:
+    """Where a package came from, or where somebody's checkout lay, is nobody's business."""
+    hosts = ("pypi" + ".org", "pythonhosted" + ".org", "registry." + "npmjs", "registry." + "yarnpkg")
+    paths = ("/" + "work/", "/" + "root/", "/home" + "/")
+    culprits = []
+    for path in texts():
+        text = path.read_text(encoding="utf-8", errors="replace")
+        culprits += [f"{path.relative_to(ROOT)}: {word}" for word in (*hosts, *paths) if word in text]
+    assert culprits == []
