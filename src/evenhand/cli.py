@@ -346,13 +346,13 @@ def doctor(machine: bool) -> int:
     store = open_store(existing_store(config.read()))
     try:
         with store.read() as reader:
-            row = reader.one("setting", name="origin")
-        if row is None:
+            epochs = reader.tuples("epochs")
+        if not epochs:
             raise Missing(
                 "doctor.empty", "This store was never begun.", "EVENHAND_DATA", "Run `evenhand up` first."
             )
         with progress("Reading events", "events") as tell:
-            report = clinic.examine(store, row["value"], lambda done: tell(done, None) if tell else None)
+            report = clinic.examine(store, epochs[-1][1], lambda done: tell(done, None) if tell else None)
     finally:
         store.close()
     text = [f"{report.events:,} events, {sum(report.rows.values()):,} rows compared."]

@@ -6,6 +6,7 @@ an event, or an event without its rows, is found here. Runs beside a live node, 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -51,6 +52,22 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     expected: str  # the row that the events make, or "nothing"
 
 
+class Origins:
+    """Which origin the commitments of an event were made for. A restore begins another one."""
+
+    def __init__(self, reader: Reader, origin: str) -> None:
+        """Args:
+        origin: of a store that no node has claimed yet.
+        """
+        epochs = reader.tuples("epochs") or [(1, origin, 0, "")]
+        self._starts = [after for _, _, after, _ in epochs]
+        self._names: list[str] = [name for _, name, _, _ in epochs]
+
+    def at(self, seq: int) -> str:
+        """The origin in whose epoch the event with this seq was committed."""
+        return self._names[bisect_left(self._starts, seq) - 1]
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What the doctor found."""
 
@@ -76,7 +93,7 @@ def examine(store: Store, origin: str, on_progress: Progress | None = None) -> R
     rebuilt = open_store("sqlite://")
     try:
         with store.read() as reader:
-            events, faults = _replay(reader, rebuilt.writer, origin, on_progress)
+            events, faults = _replay(reader, rebuilt.writer, Origins(reader, origin), on_progress)
             rows, differences = _compare(reader, Reader(rebuilt.writer))
     finally:
         rebuilt.close()
@@ -84,7 +101,7 @@ def examine(store: Store, origin: str, on_progress: Progress | None = None) -> R
 
 
 def _replay(
-    reader: Reader, into: Connection, origin: str, on_progress: Progress | None
+    reader: Reader, into: Connection, origins: Origins, on_progress: Progress | None
 ) -> tuple[int, list[str]]:
     """Fold every event into an empty store; (events, what was wrong with them)."""
     count = 0
@@ -92,7 +109,7 @@ def _replay(
     for chunk in _events(reader, faults):
         into.begin()
         for placed in chunk:
-            faults += _check(placed, origin)
+            faults += _check(placed, origins.at(placed.seq))
             into.run("put_head", id=placed.event.stream, n=placed.n + 1, ms=placed.ms)
         fold(into, chunk)
         into.commit()

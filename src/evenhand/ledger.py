@@ -248,6 +248,10 @@ class PublicLog:
         self.folder = folder
         self._disk = disk or LocalDisk()
 
+    def previous(self, epoch: int) -> PublicLog:
+        """The log of an earlier epoch, which a restore has left as it was."""
+        return PublicLog(self.folder.parent / "previous" / str(epoch), self._disk)
+
     def vkey(self) -> VerifyKey:
         """The log's verification key.
 

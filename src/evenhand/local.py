@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from evenhand.core.errors import Invalid, Refused, Unavailable
+from evenhand.core.errors import Broken, Invalid, Refused, Unavailable
 
 STARTING = 10.0  # seconds that a node may take from lock to first answer
 
@@ -74,6 +74,20 @@ def lock(data: Path) -> Iterator[None]:
             ) from error
         (data / "node.json").unlink(missing_ok=True)  # a crashed holder's, before anyone believes it
         yield
+
+
+RESTORING = "restoring"  # a file that stands in the folder until a restore into it is complete
+
+
+def refuse_unfinished(data: Path) -> None:
+    """Refuse a folder in which a restore was broken off.
+
+    Raises:
+        Broken: it was.
+    """
+    if (data / RESTORING).exists():
+        remedy = "Empty this folder (and the database, where another one is set), and restore again."
+        raise Broken("data.restoring", "A restore into this folder was broken off.", str(data), remedy)
 
 
 def is_held(data: Path) -> bool:

@@ -199,11 +199,26 @@ def check_statement(entry: AuditedEntry, origin: str) -> None:
         raise Unacceptable("the entry does not repeat the statement's commitments")
 
 
+def names_previous(data: bytes) -> bool:
+    """Whether an entry opens a log that continues an earlier one, whose last checkpoint it names."""
+    try:
+        entry = json.loads(data)
+        return bool(entry["t"] == "node-opened" and entry["b"]["previous"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
 @dataclass
 class Places:
-    """What was seen of each stream so far: the one thing that a check has to remember."""
+    """What was seen of each stream so far: the one thing that a check has to remember.
 
+    In a log that continues an earlier one a stream may begin where it stood there, and causes may be there.
+    """
+
+    continues: bool = False
     _streams: dict[str, tuple[int, int]] = field(default_factory=dict)  # stream -> (next n, last time in ms)
+    _starts: dict[str, int] = field(default_factory=dict)  # of a continued log: stream -> its first n here
+    _earlier: dict[str, int] = field(default_factory=dict)  # stream -> largest cause taken for an earlier one
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -212,17 +227,33 @@ class Places:
         """Take the next entry of the log; gives what is wrong about its place, time and causes."""
         _, stream, n, at, _, _, causes, _, _ = entry
         streams = self._streams
-        expected, last = streams.get(stream, (0, 0))
+        expected, last = streams.get(stream) or (self._begin(stream, n), 0)
         wrong = []
         if n != expected:
             wrong.append(f"place {stream} {n} stands where {stream} {expected} is due")
         if at < last:
             wrong.append(f"the time of {stream} falls from {last} to {at}")
         for cause, number in causes:
-            if number >= streams.get(cause, (0, 0))[0]:
+            if number >= streams.get(cause, (0, 0))[0] and not self._is_earlier(cause, number):
                 wrong.append(f"the entry stands before its cause {cause} {number}")
         streams[stream] = (max(n + 1, expected), max(at, last))
         return wrong
+
+    def _begin(self, stream: str, n: int) -> int:
+        """The number with which a stream has to begin."""
+        if not self.continues:
+            return 0
+        self._starts[stream] = max(n, self._earlier.get(stream, -1) + 1)
+        return self._starts[stream]
+
+    def _is_earlier(self, stream: str, n: int) -> bool:
+        """Whether a place can only be in an earlier log. A stream that begins later must begin after it."""
+        if not self.continues:
+            return False
+        if stream in self._starts:
+            return n < self._starts[stream]
+        self._earlier[stream] = max(n, self._earlier.get(stream, -1))
+        return True
 
 
 def unb64url(text: str) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evenhand.audit.entries import AuditedEntry, Places, check_statement, read_entry
+from evenhand.audit.entries import AuditedEntry, Places, check_statement, names_previous, read_entry
 from evenhand.audit.grammar import check_kind
 from evenhand.audit.notes import LogKey, TreeHead, Unacceptable, read_checkpoint, read_key
 from evenhand.audit.sources import Source, open_source
@@ -232,6 +232,8 @@ class _Walk:
         except Unacceptable as error:
             report.add("entry.kind", index, f"{error}.")
         self._check_actor(index, entry)
+        if index == 0:
+            self.places.continues = names_previous(data)
         for wrong in self.places.check(entry):
             report.add("entry.place", index, f"{wrong}.")
 

@@ -1,9 +1,15 @@
-"""The store as the sequencer sees it: committed entries in causal order, and which leaves they got."""
+"""The store as the sequencer sees it: committed entries in causal order, and which leaves they got.
+
+A restore begins a new epoch, with an origin of its own and leaves from 0. The sequencer sees the newest
+epoch alone: what was committed in an earlier one keeps the leaf that it had there, or has none for ever.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+
+import msgspec
 
 from evenhand.core.errors import Broken, Unavailable
 from evenhand.core.events import Moment
@@ -30,7 +36,7 @@ class LedgerPort:
         """
         with self._store.read() as reader:
             last, bound = reader.tuples("sequence_bounds")[0]
-            after = _last_seq(reader)
+            after = reader.tuples("sequenced")[0][1]
         if last <= after:
             return []
         if bound:
@@ -78,13 +84,7 @@ class LedgerPort:
     def sequenced_size(self) -> int:
         """Leaves given so far."""
         with self._store.read() as reader:
-            rows = reader.tuples("last_batch")
-        return rows[0][0] + rows[0][2] if rows else 0
-
-
-def _last_seq(reader: Reader) -> int:
-    rows = reader.tuples("last_batch")
-    return int(rows[0][1]) if rows else 0
+            return int(reader.tuples("sequenced")[0][0])
 
 
 def put_batch(tx: Transaction, at: Moment, first_leaf: int, last_seq: int, count: int) -> None:
@@ -92,14 +92,30 @@ def put_batch(tx: Transaction, at: Moment, first_leaf: int, last_seq: int, count
     tx.run("put_batch", first_leaf=first_leaf, last_seq=last_seq, count=count)
 
 
-def leaf_of(reader: Reader, stream: str, n: int) -> int | None:
-    """The leaf of the event in this place; None when it has none yet."""
+class Leaf(msgspec.Struct, frozen=True):
+    """Where the log has an event."""
+
+    epoch: int  # whose log it is, from 1
+    index: int | None  # its leaf there; None: none yet, or in an earlier epoch none for ever
+
+
+def find_leaf(reader: Reader, stream: str, n: int) -> Leaf | None:
+    """Where the log has the event in this place; None when there is no such event."""
     row = reader.one("event_at", stream=stream, n=n)
     if row is None:
         return None
-    batches = reader.tuples("batch_of_seq", seq=row["seq"])
-    if not batches:
-        return None
+    seq = row["seq"]
+    epochs = reader.tuples("epoch_of_seq", seq=seq)
+    epoch: int = epochs[0][0] if epochs else 1
+    batches = reader.tuples("batch_of_seq", seq=seq)
+    if not batches or seq <= batches[0][3]:
+        return Leaf(epoch, None)
     first, _, _, before = batches[0]
-    position: int = reader.tuples("events_before_in_batch", after=before, seq=row["seq"])[0][0]
-    return int(first) + position
+    position: int = reader.tuples("events_before_in_batch", after=before, seq=seq)[0][0]
+    return Leaf(epoch, int(first) + position)
+
+
+def leaf_of(reader: Reader, stream: str, n: int) -> int | None:
+    """The leaf of the event in this place, in the log of its epoch; None when it has none yet."""
+    found = find_leaf(reader, stream, n)
+    return None if found is None else found.index

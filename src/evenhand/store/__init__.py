@@ -14,7 +14,7 @@ from evenhand.core.receipt import Promise
 from evenhand.store.driver import Connection, Dialect, migrations
 from evenhand.store.transaction import Reader, Transaction
 
-__all__ = ["Node", "Reader", "Store", "Transaction", "open_store"]
+__all__ = ["Node", "Reader", "Store", "Transaction", "migrations_of", "open_store"]
 
 READERS = 8  # read connections kept open
 
@@ -92,19 +92,36 @@ class Connector(Protocol):
         """A fresh connection."""
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, upto: int | None = None) -> Store:
     """Open a store and bring its schema up to date; a backup is written before.
 
     Args:
         url: ``sqlite:///path/to/file``, ``sqlite://`` (in memory, for tests) or ``postgresql://…``.
+        upto: the last migration to run; None runs all. Data of an older schema go in before the others run.
 
     Raises:
         Unavailable: it cannot be reached, or its schema is newer than this program.
         Broken: it is no database of ours.
     """
-    store = _open_postgres(url) if url.startswith(("postgresql://", "postgres://")) else _open_sqlite(url)
-    _migrate(store, url)
+    store = _connect(url)
+    try:
+        _migrate(store, url, upto)
+    except BaseException:
+        store.close()
+        raise
     return store
+
+
+def migrations_of(url: str) -> list[int]:
+    """The numbers of all migrations that this program knows for a store of this kind, ascending."""
+    store = _connect(url)
+    store.close()
+    return [number for number, _, _ in migrations(store.dialect)]
+
+
+def _connect(url: str) -> Store:
+    """Open a store whatever its schema is."""
+    return _open_postgres(url) if url.startswith(("postgresql://", "postgres://")) else _open_sqlite(url)
 
 
 def _open_postgres(url: str) -> Store:
@@ -134,7 +151,7 @@ def _open_sqlite(url: str) -> Store:
     return Store(sqlite.DIALECT, sqlite.queries(), connect, shared=path is None)
 
 
-def _migrate(store: Store, url: str) -> None:
+def _migrate(store: Store, url: str, upto: int | None) -> None:
     """Run what is missing, each migration in a transaction of its own."""
     db = store.writer
     known = migrations(store.dialect)
@@ -150,7 +167,8 @@ def _migrate(store: Store, url: str) -> None:
             url.rpartition("@")[2],
             "Start a newer Evenhand, or restore the backup made before the upgrade.",
         )
-    missing = [migration for migration in known if migration[0] not in done]
+    wanted = [migration for migration in known if upto is None or migration[0] <= upto]
+    missing = [migration for migration in wanted if migration[0] not in done]
     if done and missing:
         _backup_before(db, url, missing[0][0])
     for number, name, sql in missing:
@@ -161,7 +179,8 @@ def _migrate(store: Store, url: str) -> None:
 
 
 def _backup_before(db: Connection, url: str, number: int) -> None:
-    """A copy beside the file. On PostgreSQL a migration is one transaction, and its own backups apply."""
+    """A copy beside the file. On PostgreSQL a migration is one transaction, which leaves the old schema or the
+    new one, and a copy of the tables would need a place that we do not know: operators make a backup."""
     from evenhand.store.sqlite import SqliteConnection
 
     if isinstance(db, SqliteConnection) and url.startswith("sqlite:///"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,12 +132,25 @@ class SqliteConnection(Connection):
     def close(self) -> None:
         self._db.close()
 
-    def backup(self, target: Path) -> None:
-        """Copy the whole database, as of now, beside a live writer."""
+    def backup(self, target: Path, on_pages: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Copy the whole database, as of now or as of the open read transaction, beside a live writer.
+
+        Without a transaction of ours that spans all steps, each change by another connection would make
+        SQLite begin the copy again, and under load it would never end.
+        """
+        own = not self._db.in_transaction
+        if own:
+            self._db.execute("BEGIN")
         copy = sqlite3.connect(target)
-        with copy:
-            self._db.backup(copy, pages=2048, sleep=0.005)
-        copy.close()
+        try:
+            self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            self._db.backup(copy, pages=2048, progress=lambda _, left, total: on_pages(total - left, total))
+        except sqlite3.DatabaseError as error:
+            raise _translated(error, str(target)) from error
+        finally:
+            copy.close()
+            if own:
+                self.rollback()
 
     def _execute(self, query: str, params: Mapping[str, Any]) -> sqlite3.Cursor:
         try:

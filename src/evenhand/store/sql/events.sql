@@ -31,22 +31,39 @@ SELECT seq, entry FROM event WHERE seq > :seq AND seq <= :last ORDER BY seq LIMI
 -- name: max_seq
 SELECT coalesce(max(seq), 0) FROM event;
 
--- name: last_batch
-SELECT first_leaf, last_seq, count FROM batch ORDER BY first_leaf DESC LIMIT 1;
+-- name: epochs
+SELECT number, origin, after_seq, checkpoint FROM epoch ORDER BY number;
+
+-- name: put_epoch!
+INSERT INTO epoch (number, origin, after_seq, checkpoint) VALUES (:number, :origin, :after_seq, :checkpoint);
+
+-- name: epoch_of_seq
+SELECT number, origin, after_seq FROM epoch WHERE after_seq < :seq ORDER BY number DESC LIMIT 1;
+
+-- name: sequenced
+-- (leaves given in the newest epoch, newest seq that needs no leaf in it any more).
+SELECT coalesce(max(b.first_leaf + b.count), 0),
+  coalesce(max(b.last_seq), (SELECT after_seq FROM epoch ORDER BY number DESC LIMIT 1), 0)
+FROM batch b WHERE b.epoch = coalesce((SELECT max(number) FROM epoch), 1);
 
 -- name: put_batch!
-INSERT INTO batch (first_leaf, last_seq, count) VALUES (:first_leaf, :last_seq, :count);
+INSERT INTO batch (epoch, first_leaf, last_seq, count)
+VALUES (coalesce((SELECT max(number) FROM epoch), 1), :first_leaf, :last_seq, :count);
 
 -- name: batch_of_seq
--- The batch that holds this seq, with the last seq of the batch before it.
-SELECT b.first_leaf, b.last_seq, b.count,
-  coalesce((SELECT p.last_seq FROM batch p WHERE p.first_leaf < b.first_leaf ORDER BY p.first_leaf DESC LIMIT 1), 0)
+-- The batch that holds this seq: (first leaf, last seq, count, last seq before it).
+SELECT b.first_leaf, b.last_seq, b.count, {max}(
+  coalesce((SELECT max(p.last_seq) FROM batch p WHERE p.last_seq < b.last_seq), 0),
+  coalesce((SELECT e.after_seq FROM epoch e WHERE e.number = b.epoch), 0))
 FROM batch b WHERE b.last_seq >= :seq ORDER BY b.last_seq LIMIT 1;
 
 -- name: batch_of_leaf
-SELECT b.first_leaf, b.last_seq, b.count,
-  coalesce((SELECT p.last_seq FROM batch p WHERE p.first_leaf < b.first_leaf ORDER BY p.first_leaf DESC LIMIT 1), 0)
-FROM batch b WHERE b.first_leaf <= :leaf ORDER BY b.first_leaf DESC LIMIT 1;
+-- The same by leaf, in the newest epoch.
+SELECT b.first_leaf, b.last_seq, b.count, {max}(
+  coalesce((SELECT max(p.last_seq) FROM batch p WHERE p.last_seq < b.last_seq), 0),
+  coalesce((SELECT e.after_seq FROM epoch e WHERE e.number = b.epoch), 0))
+FROM batch b WHERE b.epoch = coalesce((SELECT max(number) FROM epoch), 1) AND b.first_leaf <= :leaf
+ORDER BY b.first_leaf DESC LIMIT 1;
 
 -- name: events_before_in_batch
 SELECT count(*) FROM event WHERE seq > :after AND seq < :seq;
