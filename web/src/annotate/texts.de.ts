@@ -35,7 +35,6 @@ export const de: Texts = {
   "desk.progress": "Erledigte Aufgaben in diesem Projekt",
   "desk.mine.one": "{count} von Ihnen",
   "desk.mine.other": "{count} von Ihnen",
-  "desk.to-questions": "Zu den Fragen",
 
   "question.optional": "freiwillig",
   "question.needed": "Diese Frage braucht eine Antwort.",
@@ -81,10 +80,7 @@ export const de: Texts = {
   "changes.new": "Neu",
   "changes.gone": "Entfernt",
   "changes.changed": "Geändert",
-  "changes.before": "vorher",
-  "changes.after": "jetzt",
   "changes.nothing": "nichts",
-  "changes.failed": "Die frühere Fassung lässt sich gerade nicht laden.",
   "changes.what.title": "Frage",
   "changes.what.help": "Hilfe",
   "changes.what.required": "Braucht eine Antwort",
@@ -226,7 +222,5 @@ export const de: Texts = {
   "told.accepted": "Vorschlag angenommen.",
   "told.unfinished": "Eine früher begonnene Antwort ist noch nicht abgegeben.",
   "told.unfinished.open": "Zeigen",
-  "told.lost-storage": "Dieser Browser lässt die Seite nichts behalten; Ihre Antworten hat nur der Server.",
-  "error.title": "Diese Seite kann nicht beginnen",
 };
 

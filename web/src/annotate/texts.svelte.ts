@@ -37,7 +37,6 @@ const en = {
   "desk.progress": "Tasks done in this project",
   "desk.mine.one": "{count} by you",
   "desk.mine.other": "{count} by you",
-  "desk.to-questions": "To the questions",
 
   // Questions
   "question.optional": "optional",
@@ -86,10 +85,7 @@ const en = {
   "changes.new": "New",
   "changes.gone": "Removed",
   "changes.changed": "Changed",
-  "changes.before": "before",
-  "changes.after": "now",
   "changes.nothing": "nothing",
-  "changes.failed": "The earlier version cannot be loaded now.",
   "changes.what.title": "Question",
   "changes.what.help": "Help",
   "changes.what.required": "Needs an answer",
@@ -229,8 +225,6 @@ const en = {
   "told.accepted": "Suggestion accepted.",
   "told.unfinished": "An answer that you began earlier is not handed in yet.",
   "told.unfinished.open": "Show",
-  "told.lost-storage": "This browser does not let the page keep anything, so only the server has your answers.",
-  "error.title": "This page cannot start",
 } as const;
 
 export type Texts = { readonly [key in keyof typeof en]: string };
