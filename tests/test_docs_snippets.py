@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,10 @@ CHECKOUT = re.compile(r"^(make \w+|\. \.venv/bin/activate)$")  # what the fresh 
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
-    """(language, text) of each part of a page that is to be run."""
-    return BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+    """(language, text) of each part of a page that is to be run; Python goes on where it stopped."""
+    found = BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+    runs = groupby(found, key=lambda block: block[0])
+    return [(language, "".join(text for _, text in run)) for language, run in runs]
 
 
 class Reader:
