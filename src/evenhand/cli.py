@@ -336,13 +336,73 @@ def migrate() -> None:
     click.echo("The store is up to date.")
 
 
-@commands.command()
+@commands.command("backup")
+@click.argument("path", type=click.Path(path_type=Path))
 @as_json
-def doctor(machine: bool) -> int:
+def backup_(path: Path, machine: bool) -> None:
+    """Write a backup to the new folder PATH, beside a live node. The ledger's signing state is not in it."""
+    from evenhand.backup import backup
+
+    with steps() as tell:
+        made = backup(config.read(), path, tell)
+    media = "" if made.media == "folder" else f" Media are in {made.media} and not in the backup."
+    text = f"{path}: {made.events:,} events, {len(made.files):,} files, ledger epoch {made.epoch}.{media}"
+    say(machine, {"path": str(path), "events": made.events, "files": len(made.files)}, text)
+
+
+@commands.command("restore")
+@click.argument("path", type=click.Path(path_type=Path))
+@as_json
+def restore_(path: Path, machine: bool) -> None:
+    """Make a node out of the backup at PATH: in an empty EVENHAND_DATA, with an empty database.
+
+    Its ledger gets a new origin that names the last checkpoint of the old log, which stays readable.
+    """
+    from evenhand.backup import restore
+
+    with steps() as tell:
+        done = restore(config.read(), path, tell)
+    text = [
+        f"{done.events:,} events are back. The ledger goes on as {done.origin}.",
+        f"The old log, {done.previous}, stays readable at /log/previous/{done.epoch - 1}: "
+        f"{done.previous_size:,} entries.",
+    ]
+    if done.without_leaf:
+        text.append(
+            f"{done.without_leaf:,} events came after its last checkpoint in the backup: they are kept, "
+            "and no log here proves them."
+        )
+    say(machine, done, "\n".join(text))
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str, int, int | None], None]]:
+    """Progress of something that has several parts, on a terminal."""
+    with progress("Working", "done") as tell:
+        yield lambda what, done, total: tell(done, total) if tell else None
+
+
+def check_backup(path: Path, machine: bool) -> int:
+    """What `doctor --backup` says."""
+    from evenhand.backup import verify
+
+    with steps() as tell:
+        faults = verify(path, tell)
+    text = [*faults[:20], f"{len(faults):,} findings." if faults else "Every file has its digest."]
+    say(machine, faults, "\n".join(text))
+    return 1 if faults else 0
+
+
+@commands.command()
+@click.option("--backup", "path", type=click.Path(path_type=Path), help="Check the digests of this backup.")
+@as_json
+def doctor(path: Path | None, machine: bool) -> int:
     """Rebuild every table from the events and compare. Works beside a node; exits with 1 on a finding."""
     from evenhand import doctor as clinic
     from evenhand.store import open_store
 
+    if path is not None:
+        return check_backup(path, machine)
     store = open_store(existing_store(config.read()))
     try:
         with store.read() as reader:
@@ -940,6 +1000,6 @@ def log_address(source: str) -> str:
     """Where the log is: a folder, or the address of a log or of a node (whose log is at /log)."""
     if source.startswith(("http://", "https://")):
         bare = source.rstrip("/")
-        return bare if bare.endswith("/log") else f"{bare}/log"
+        return bare if bare.endswith("/log") or "/log/previous/" in bare else f"{bare}/log"
     inside = Path(source) / "ledger" / "public"
     return str(inside if inside.is_dir() else source)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import aiosql
@@ -123,6 +124,14 @@ class Connection(ABC):
     @abstractmethod
     def back(self) -> None:
         """Undo what came since the savepoint."""
+
+    @abstractmethod
+    def dump(self, folder: Path, tell: Callable[[int, int], None]) -> None:
+        """Write every table into a folder, from the snapshot of the open read transaction."""
+
+    @abstractmethod
+    def load(self, folder: Path) -> None:
+        """Read into empty tables of the same schema what `dump` wrote: all or nothing, durable."""
 
     @abstractmethod
     def close(self) -> None:

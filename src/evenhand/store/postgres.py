@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import errors
+from psycopg import errors, sql
 
 from evenhand.core.errors import Unavailable
 from evenhand.store.driver import Connection, Dialect, Row, load_queries
@@ -98,6 +99,50 @@ class PostgresConnection(Connection):
 
     def close(self) -> None:
         self._db.close()
+
+    def dump(self, folder: Path, tell: Callable[[int, int], None]) -> None:
+        tables = self._tables()
+        for done, (table, columns) in enumerate(tables.items()):
+            tell(done, len(tables))
+            statement = sql.SQL("COPY {} ({}) TO STDOUT").format(
+                sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+            )
+            with (folder / f"{table}.copy").open("wb") as file, self._cursor.copy(statement) as rows:
+                file.write(f"{' '.join(columns)}\n".encode())
+                for chunk in rows:
+                    file.write(chunk)
+
+    def load(self, folder: Path) -> None:
+        self.begin()
+        try:
+            for path in sorted(folder.glob("*.copy")):
+                self._load_table(path)
+            self._db.execute(
+                "SELECT setval('event_seq_seq', greatest(max(seq), 1), max(seq) IS NOT NULL) FROM event"
+            )
+        except BaseException:
+            self.rollback()
+            raise
+        self.commit()
+
+    def _load_table(self, path: Path) -> None:
+        with path.open("rb") as file:
+            columns = file.readline().decode().split()
+            statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+                sql.Identifier(path.stem), sql.SQL(", ").join(map(sql.Identifier, columns))
+            )
+            with self._cursor.copy(statement) as rows:
+                while chunk := file.read(1 << 20):
+                    rows.write(chunk)
+
+    def _tables(self) -> dict[str, list[str]]:
+        """Every table and its columns; which migrations have run is not data."""
+        found = self._db.execute(
+            "SELECT table_name, column_name FROM information_schema.columns "
+            "WHERE table_schema = current_schema() AND table_name <> 'migration' "
+            "ORDER BY table_name, ordinal_position"
+        ).fetchall()
+        return {name: [column for table, column in found if table == name] for name, _ in found}
 
     def _control(self, statement: str) -> None:
         try:

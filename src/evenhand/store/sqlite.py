@@ -36,6 +36,8 @@ PRAGMA temp_store = MEMORY;
 PRAGMA foreign_keys = ON;
 """
 
+DUMP = "sqlite.db"  # the one file of a dump
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -151,6 +153,18 @@ class SqliteConnection(Connection):
             copy.close()
             if own:
                 self.rollback()
+
+    def dump(self, folder: Path, tell: Callable[[int, int], None]) -> None:
+        self.backup(folder / DUMP, tell)
+
+    def load(self, folder: Path) -> None:
+        source = sqlite3.connect(f"{(folder / DUMP).absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        try:
+            source.backup(self._db)
+        except sqlite3.DatabaseError as error:
+            raise _translated(error, str(folder)) from error
+        finally:
+            source.close()
 
     def _execute(self, query: str, params: Mapping[str, Any]) -> sqlite3.Cursor:
         try:

@@ -28,6 +28,9 @@ WHERE e.seq > :seq ORDER BY e.seq LIMIT :limit;
 -- name: entries_between
 SELECT seq, entry FROM event WHERE seq > :seq AND seq <= :last ORDER BY seq LIMIT :limit;
 
+-- name: events_since
+SELECT count(*) FROM event WHERE seq > :seq;
+
 -- name: max_seq
 SELECT coalesce(max(seq), 0) FROM event;
 
