@@ -6,6 +6,7 @@ import datetime as dt
 import decimal
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import pytest
 from evenhand.core.errors import Broken, Invalid
 from evenhand.core.release import ReleasedTask, ReleaseSchema, Survey
 from evenhand.formats import ReadOptions, Rejected, Row, find
+from evenhand.formats.apart import read_apart
 from evenhand.formats.conformance import resident
-from evenhand.formats.parquet import arrow_type
+from evenhand.formats.parquet import arrow_type, read_here
 
 PARQUET = find("parquet")
 
@@ -32,7 +34,9 @@ def file_of(table: pa.Table, **options: Any) -> io.BytesIO:
 
 def read(array: pa.Array, **options: Any) -> list[Any]:
     """The values of one column as JSON, rejections as (line, path, reason)."""
-    rows = PARQUET.read(file_of(pa.table({"v": array})), ReadOptions(**options))
+    rows = read_here(
+        file_of(pa.table({"v": array})), ReadOptions(**options)
+    )  # what the child runs, without it
     return [
         (row.line, row.path, row.reason) if isinstance(row, Rejected) else json.loads(row.record)["v"]
         for row in rows
@@ -141,20 +145,42 @@ def test_a_source_that_cannot_seek_is_read() -> None:
     assert list(PARQUET.read(source)) == [Row(1, b'{"a":1}'), Row(2, b'{"a":2}')]
 
 
-@pytest.mark.parametrize("repeated", [True, False])
-def test_a_small_file_of_large_texts_does_not_fill_memory(repeated: bool) -> None:
-    """Texts of 5 MB, one 300 times or 40 of them: some kB on disk, 1.5 GB and 200 MB if decoded at once."""
-    text = "x" * 5_000_000
-    texts = [text if repeated else f"{i}{text}" for i in range(300 if repeated else 40)]
-    source = file_of(pa.table({"v": texts}), compression="zstd", use_dictionary=repeated, row_group_size=300)
+def test_large_texts_are_read_a_few_at_a_time() -> None:
+    """40 texts of 5 MB in one row group."""
+    texts = [f"{i}{'x' * 5_000_000}" for i in range(40)]
+    source = file_of(pa.table({"v": texts}), compression="zstd", use_dictionary=False)
     del texts
-    assert len(source.getvalue()) < 1_000_000
     before, most = resident(), 0
-    for i, row in enumerate(PARQUET.read(source)):
-        assert len(row.record if isinstance(row, Row) else b"") > 5_000_000
-        if i % 10 == 0:
-            most = max(most, resident())
+    for row in read_here(source, ReadOptions()):
+        assert isinstance(row, Row) and len(row.record) > 5_000_000
+        most = max(most, resident())
     assert most - before < 120 * 2**20
+
+
+def test_a_small_file_that_unpacks_to_terabytes_ends_only_its_reader(tmp_path: Path) -> None:
+    """One text of 10 MB, a thousand times: a dictionary and some indices on disk, 10 GB if decoded."""
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * 1024, pa.int32()), pa.array(["x" * 10_000_000]))
+    path = tmp_path / "bomb.parquet"
+    pq.write_table(pa.table({"v": text}), path, compression="zstd", store_schema=False)
+    assert path.stat().st_size < 100_000
+    before = resident()
+    with path.open("rb") as source, pytest.raises(Invalid, match="broke its reader"):
+        list(PARQUET.read(source))
+    assert resident() - before < 50 * 2**20
+
+
+def test_a_reader_that_dies_is_a_file_that_cannot_be_read() -> None:
+    source = file_of(pa.table({"v": [1]}))
+    with pytest.raises(Invalid, match="broke its reader"):
+        list(read_apart(os.abort, source, ReadOptions()))  # type: ignore[arg-type]  # dies, as pyarrow may
+
+
+def test_nobody_waits_for_rows_that_nobody_wants() -> None:
+    rows = PARQUET.read(file_of(pa.table({"v": list(range(500_000))})))
+    assert next(rows) == Row(1, b'{"v":0}')
+    rows.close()  # type: ignore[attr-defined]  # a generator
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
 
 
 @pytest.mark.parametrize(

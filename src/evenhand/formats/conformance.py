@@ -306,7 +306,7 @@ def damage_is_found(s: Subject) -> None:
     """Cut or flipped anywhere, a file gives rows, rejections or `Invalid`, and never bad records."""
     raw = _plain_file(s)
     dice = random.Random(7)  # the same damage each time
-    for _ in range(60):
+    for _ in range(30):
         cut = bytearray(raw[: dice.randrange(len(raw))] if dice.random() < 0.3 else raw)
         for _ in range(dice.randrange(3)):
             if cut:

@@ -12,8 +12,6 @@ text. Which, is noted in the field's metadata under the key ``evenhand``, so tha
 from __future__ import annotations
 
 import math
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
@@ -46,6 +44,7 @@ from evenhand.formats import (
     Writer,
     refuse_compressed,
 )
+from evenhand.formats.apart import read_apart
 from evenhand.formats.flat import GUIDE, Layout, assemble
 from evenhand.formats.output import Output
 
@@ -55,7 +54,6 @@ if TYPE_CHECKING:
 MAGIC = b"PAR1"
 READ_ROWS = 1024  # rows decoded at once, at most
 READ_BYTES = 2**25  # of columns decoded at once, as far as the file tells the truth about itself
-FEW_ROWS = 64  # rows decoded at once where each may be a large text that the file holds only once
 GROUP_ROWS = 20_000  # rows in a row group that we write
 GROUP_BYTES = 2**25  # of data in a row group that we write; what a writer holds in memory
 
@@ -90,8 +88,7 @@ which `answers` is JSON text: the very bytes that the ledger has committed to.
         return head.startswith(MAGIC)
 
     def read(self, source: BinaryIO, options: ReadOptions = READ_DEFAULTS) -> Iterator[Row | Rejected]:
-        with tempfile.TemporaryFile() as spool:
-            yield from _read(_seekable(source, cast(BinaryIO, spool)), options)
+        return read_apart(read_here, source, options)
 
     def loss(self, schema: ReleaseSchema, options: WriteOptions = WRITE_DEFAULTS) -> tuple[Loss, ...]:
         return ()
@@ -129,16 +126,8 @@ def _as_released(annotation: dict[str, Any]) -> dict[str, Any]:
 # -- in ----------------------------------------------------------------------------------------
 
 
-def _seekable(source: BinaryIO, spool: BinaryIO) -> BinaryIO:
-    """The source, or a copy on disk of one that cannot seek: a Parquet file is read from its end."""
-    if source.seekable():
-        return source
-    shutil.copyfileobj(source, spool)
-    spool.seek(0)
-    return spool
-
-
-def _read(source: BinaryIO, options: ReadOptions) -> Iterator[Row | Rejected]:
+def read_here(source: BinaryIO, options: ReadOptions) -> Iterator[Row | Rejected]:
+    """The rows of a file, read in this process: pyarrow aborts on some damaged files, hence `read_apart`."""
     _refuse_other_files(source)
     table = _guarded(lambda: _open(source))
     columns = [_Column(field, options) for field in table.schema_arrow]
@@ -155,6 +144,8 @@ def _guarded(step: Callable[[], Any]) -> Any:
     """A step of pyarrow's. Damaged files make it raise nearly everything that Python has."""
     try:
         return step()
+    except MemoryError:
+        raise  # ends the child, which is reported as such
     except Exception as error:
         reason = f"This Parquet file is damaged or of an unknown kind: {_first_line(error)}."
         remedy = "Write it again and check that it is complete."
@@ -162,9 +153,8 @@ def _guarded(step: Callable[[], Any]) -> Any:
 
 
 def _refuse_other_files(source: BinaryIO) -> None:
-    start = source.tell()
     head = source.read(6)
-    source.seek(start)
+    source.seek(0)
     refuse_compressed(head)
     if not head.startswith(MAGIC):
         reason = (
@@ -176,48 +166,14 @@ def _refuse_other_files(source: BinaryIO) -> None:
 def _open(source: BinaryIO) -> Any:
     import pyarrow.parquet as pq
 
-    start = source.tell()
-    metadata = pq.read_metadata(source)
-    source.seek(start)
-    texts = [leaf.path for leaf in _coded_texts(metadata) if leaf.flat and leaf.bytes <= READ_BYTES]
-    return pq.ParquetFile(source, metadata=metadata, read_dictionary=texts, pre_buffer=False)
-
-
-class _Leaf(msgspec.Struct, frozen=True):
-    """A column of texts that a file keeps as a dictionary: each text once, however often it occurs."""
-
-    path: str
-    flat: bool  # not inside of a list or struct
-    bytes: int  # of its largest chunk, unpacked: what the texts of its dictionary can have at most
-
-
-def _coded_texts(metadata: Any) -> list[_Leaf]:
-    """Columns that may hold far more text than the file is long: a megabyte, then "again" a million times.
-
-    Flat ones of moderate size are decoded as dictionaries, so that a text stays one text in memory.
-    Arrow keeps such a dictionary for a whole row group and cannot make one inside of lists and
-    structs; the others are therefore decoded a few rows at a time.
-    """
-    names = set(metadata.schema.to_arrow_schema().names)
-    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    leaves = []
-    for i in range(metadata.num_columns):
-        leaf = metadata.schema.column(i)
-        chunks = [group.column(i) for group in groups]
-        if leaf.physical_type == "BYTE_ARRAY" and any(
-            "DICTIONARY" in str(chunk.encodings) for chunk in chunks
-        ):
-            flat = leaf.path in names and leaf.max_repetition_level == 0 and leaf.max_definition_level < 2
-            leaves.append(_Leaf(leaf.path, flat, max(chunk.total_uncompressed_size for chunk in chunks)))
-    return leaves
+    return pq.ParquetFile(source, pre_buffer=False)
 
 
 def _batch_rows(metadata: Any) -> int:
     """How many rows to decode at once, so that rows of megabytes do not add up."""
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     widest = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=1)
-    repeated = any(leaf.bytes > READ_BYTES or not leaf.flat for leaf in _coded_texts(metadata))
-    return max(1, min(FEW_ROWS if repeated else READ_ROWS, int(READ_BYTES / max(widest, 1))))
+    return max(1, min(READ_ROWS, int(READ_BYTES / max(widest, 1))))
 
 
 def _first_line(error: BaseException) -> str:
