@@ -390,5 +390,5 @@ def _sync(path: Path) -> None:
 
 def _disk(error: OSError, path: Path) -> Unavailable:
     return Unavailable(
-        "disk.write", f"The disk does not take it: {error.strerror}.", str(path), "Check room and rights."
+        "backup.disk", f"The disk does not take it: {error.strerror}.", str(path), "Check room and rights."
     )
