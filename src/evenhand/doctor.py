@@ -145,7 +145,7 @@ def _records(reader: Reader, entry: bytes, owner: str | None) -> Sequence[tuple[
 
 
 def _check(placed: Placed, origin: str) -> list[str]:
-    """Whether the entry is what the event's fields and salts make: nothing was changed behind the ledger's back."""
+    """Whether the entry is what the event's fields and salts make, or was changed behind its back."""
     where = f"event {placed.seq} ({placed.event.KIND}, {placed.event.stream}/{placed.n})"
     try:
         same = encode(placed.event, origin, placed.n, placed.ms, placed.salts) == placed.entry

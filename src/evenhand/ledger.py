@@ -277,7 +277,7 @@ class PublicLog:
         note = self.checkpoint_note()
         size = open_checkpoint(note, self.vkey()).size
         if not 0 <= index < size:
-            raise Missing("proof.beyond-log", f"The newest checkpoint covers {size} entries, not entry {index}.")
+            raise Missing("proof.beyond-log", f"The newest checkpoint covers {size} entries, not {index}.")
         hashes = merkle.inclusion_proof(index, size, merkle.hash_reader(size, self.read_tile))
         return Proof(index, tuple(hashes), note)
 

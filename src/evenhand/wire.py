@@ -65,7 +65,7 @@ class Membership(Wire, frozen=True, kw_only=True):
 
 
 class Session(Wire, frozen=True, kw_only=True):
-    """Who is signed in. `csrf` goes back in the header `X-Evenhand-CSRF` of every call that changes something."""
+    """Who is signed in. `csrf` goes back in the header `X-Evenhand-CSRF` of calls that change something."""
 
     name: str
     email: str | None
@@ -215,7 +215,7 @@ class FieldDraft(Request, frozen=True, kw_only=True):
 
 class QuestionDraft(msgspec.Struct, frozen=True, kw_only=True):
     """A question as people write it. Keys beyond these are the label type's configuration; they are
-    read from the JSON object itself, so this type lists only the common ones (see `service.draft_question`)."""
+    read from the JSON object itself, so this type lists only the common ones."""
 
     name: str
     type: str

@@ -232,7 +232,7 @@ class LabelType(ABC, Generic[V]):
 
     @abstractmethod
     def examples(self) -> tuple[tuple[Mapping[str, Json], V], ...]:
-        """At least three different (data, answer) pairs for `example_config`, and some that fit for any other."""
+        """At least three different (data, answer) pairs for `example_config`, and some for any other."""
 
     def support(self, value: V, values: Sequence[V]) -> float:
         """How far these answers (at least one) stand behind a value: 1 - their mean distance from it."""

@@ -78,7 +78,7 @@ def condition_holds(when: When | None, answers: Mapping[str, Any]) -> bool:
 
 
 def asked(questions: tuple[Question, ...], answers: Mapping[str, Any]) -> tuple[Question, ...]:
-    """The questions that are asked, given these answers. An answer to a question not asked counts for nothing."""
+    """The questions that are asked, given these answers. Answers to others count for nothing."""
     live: dict[str, Any] = {}
     chosen = []
     for question in questions:

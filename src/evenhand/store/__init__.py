@@ -179,8 +179,8 @@ def _migrate(store: Store, url: str, upto: int | None) -> None:
 
 
 def _backup_before(db: Connection, url: str, number: int) -> None:
-    """A copy beside the file. On PostgreSQL a migration is one transaction, which leaves the old schema or the
-    new one, and a copy of the tables would need a place that we do not know: operators make a backup."""
+    """A copy beside the file. On PostgreSQL a migration is one transaction, which leaves the old schema or
+    the new one, and a copy of the tables would need a place that we do not know: operators make a backup."""
     from evenhand.store.sqlite import SqliteConnection
 
     if isinstance(db, SqliteConnection) and url.startswith("sqlite:///"):

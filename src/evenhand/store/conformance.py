@@ -102,7 +102,7 @@ def a_savepoint_undoes_only_what_came_after(store: Store) -> None:
 
 
 def a_reader_sees_one_moment(store: Store) -> None:
-    """What is committed while a reader reads is not seen by it, and the reader does not hold the writer up."""
+    """What is committed while a reader reads is not seen by it, and the writer does not wait for it."""
     with writing(store) as (tx, at):
         tx.append(organization("org-a"), at)
     with store.read() as reader:

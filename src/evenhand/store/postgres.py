@@ -167,7 +167,7 @@ def _adapted(params: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _translated(error: psycopg.Error) -> Exception:
-    """A conflict between two lanes is a reason to run the group again: the lane looks for `store.conflict`."""
+    """A conflict between two lanes is a reason to run the group again: `store.conflict`."""
     text = str(error).strip()
     if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
         return Unavailable("store.conflict", "Two processes were in each other's way.", "", "Try again.")
