@@ -8,11 +8,12 @@ import subprocess
 import tomllib
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import click
 import pytest
 
-from evenhand import cli, config, doctor
+from evenhand import cli, config, doctor, sdk
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -174,3 +175,71 @@ def test_nothing_names_a_registry_or_this_machine() -> None:
         text = path.read_text(encoding="utf-8", errors="replace")
         culprits += [f"{path.relative_to(ROOT)}: {word}" for word in (*hosts, *paths) if word in text]
     assert culprits == []
+
+
+# -- README and guides ----------------------------------------------------------------------------
+
+FOR_USERS = [
+    "README.md",
+    "CHANGELOG.md",
+    *sorted(f"docs/guide/{p.name}" for p in (ROOT / "docs/guide").glob("*.md")),
+]
+ELSEWHERE = {"--help", "--debug", "--version"}
+"""Options of `evenhand` itself."""
+
+
+def known_options() -> set[str]:
+    found = set(ELSEWHERE)
+    for _, command in every_command():
+        with click.Context(command) as context:
+            params = command.get_params(context)
+            found |= {
+                name for p in params if isinstance(p, click.Option) for name in (*p.opts, *p.secondary_opts)
+            }
+    return found
+
+
+@pytest.mark.parametrize("name", FOR_USERS)
+def test_commands_and_options_that_a_page_names_exist(name: str) -> None:
+    text = read(name)
+    commands = {words.split()[0] for words, _ in every_command()}
+    for found in re.findall(r"(?:^|`|\$ |\. )evenhand ([a-z]+)", text, re.M):
+        assert found in commands, found
+    if name != "docs/guide/operators.md":  # which shows other programs' options as well
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known_options()
+
+
+def test_the_keys_of_the_guide_are_those_of_the_page() -> None:
+    source = read("web/src/annotate/KeysDialog.svelte")
+    shown = {key for keys in re.findall(r'\{ keys: "([^"]+)", does:', source) for key in keys.split(" ")}
+    shown = {key.replace("ArrowUp", "↑").replace("ArrowDown", "↓") for key in shown}
+    rows = re.findall(r"^\| (`.*?) \|", read("docs/guide/annotators.md"), re.M)
+    told = {key for row in rows for key in re.findall(r"`([^`]+)`", row)}
+    assert shown | {"1", "9"} == told
+
+
+def test_the_roles_of_the_guide_are_those_of_the_policy() -> None:
+    told = set(
+        re.findall(
+            r"^\| (\w+) \| ",
+            read("docs/guide/managers.md").partition("| role |")[2].partition("\n\n")[0],
+            re.M,
+        )
+    )
+    assert told == set(get_args(sdk.Role))
+
+
+def test_pictures_are_small_and_shown() -> None:
+    pages = "\n".join(read(name) for name in FOR_USERS)
+    for path in (ROOT / "docs" / "pictures").iterdir():
+        assert path.stat().st_size < 200_000, path.name
+        assert f"pictures/{path.name}" in pages, path.name
+
+
+def test_decisions_are_numbered_once_and_say_why() -> None:
+    seen = set()
+    for path in sorted((ROOT / "docs" / "adr").glob("*.md")):
+        text, number = path.read_text(encoding="utf-8"), int(path.name[:4])
+        assert number not in seen and text.startswith(f"# {number}. "), path.name
+        assert all(f"**{part}.**" in text for part in ("Context", "Decision", "Consequences")), path.name
+        seen.add(number)
