@@ -164,7 +164,7 @@ def _old_proofs_still_come(client: Client, receipts: list[Receipt]) -> None:
 
 
 def _both_logs_hold(config: Config, last_note: str) -> None:
-    """The new log is whole, names the last checkpoint of the old one, and the old one was not signed again."""
+    """The new log is whole and names the last checkpoint of the old, which was not signed again."""
     number = max(int(path.name) for path in (config.data / "ledger" / "previous").iterdir())
     old = PublicLog(config.data / "ledger" / "previous" / str(number))
     assert old.checkpoint_note().decode() == last_note
