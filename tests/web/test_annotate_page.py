@@ -19,6 +19,9 @@ SPAM = {"name": "spam", "type": "choice", "title": "Is it spam?", "choices": ["h
 
 Seat = Callable[..., Page]
 
+# A busy machine is slow, not wrong.
+expect.set_options(timeout=20_000)
+
 
 def messages(count: int) -> list[dict[str, Any]]:
     return [{"text": f"message {i}", "external_id": str(i)} for i in range(count)]
