@@ -4,8 +4,12 @@ import { formatNumber } from "../lib/messages";
 
 export const number = (value: number): string => formatNumber(currentLanguage(), value);
 
-export const percent = (share: number): string =>
-  new Intl.NumberFormat(currentLanguage(), { style: "percent", maximumFractionDigits: 0 }).format(share);
+/** A share: "37%". What is begun is not 0, and what lacks something is not 100. */
+export function percent(share: number): string {
+  const digits = (share > 0 && share < 0.01) || (share > 0.99 && share < 1) ? 1 : 0;
+  const inside = share > 0 && share < 1 ? Math.min(Math.max(share, 0.001), 0.999) : share;
+  return new Intl.NumberFormat(currentLanguage(), { style: "percent", maximumFractionDigits: digits }).format(inside);
+}
 
 /** Bytes in steps of 1,000: "4.2 MB". */
 export function bytes(count: number): string {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Document } from "../../lib/api";
 import { changes, draftOf, earlier, emptyDraft, newQuestion, questionIds, renameField, slug, wireOf } from "./draft";
 import { mergeOptions, move, parseLines, readOptions, writeOptions } from "./options";
-import { controls, firstConfig, takes } from "./schema";
+import { controls, firstConfig, keptConfig, takes } from "./schema";
 
 const schema = {
   type: "object",
@@ -73,6 +73,28 @@ describe("controls", () => {
       source: "text",
       shown: ["picture", "text"],
     });
+  });
+});
+
+describe("keptConfig", () => {
+  const control = (key: string, property: object) => controls({ properties: { [key]: property } });
+  const fields = [
+    { name: "picture", type: "image" },
+    { name: "text", type: "text" },
+  ];
+
+  it("keeps what both label types know in one form", () => {
+    const list = control("labels", { type: "array", format: "choices" });
+    const names = control("labels", { type: "object", additionalProperties: { type: "string" } });
+    expect(keptConfig(list, list, { labels: ["a"] }, fields)).toEqual({ labels: ["a"] });
+    expect(keptConfig(list, names, { labels: ["a"] }, fields)).toEqual({});
+  });
+
+  it("keeps a field only where its type is taken", () => {
+    const image = control("field", { type: "string", format: "field:image" });
+    const text = control("field", { type: "string", format: "field:text" });
+    expect(keptConfig(image, text, { field: "picture" }, fields)).toEqual({});
+    expect(keptConfig(text, text, { field: "text" }, fields)).toEqual({ field: "text" });
   });
 });
 

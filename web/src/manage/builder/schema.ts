@@ -172,6 +172,29 @@ export function firstConfig(
   return config;
 }
 
+/** What of a configuration still holds under another label type: what both know under one name and in one form. */
+export function keptConfig(
+  before: readonly Control[],
+  after: readonly Control[],
+  config: { readonly [key: string]: Json },
+  fields: readonly { name: string; type: string }[],
+): { [key: string]: Json } {
+  const kept: { [key: string]: Json } = {};
+  for (const control of after) {
+    const value = config[control.key];
+    const known = before.some((one) => one.key === control.key && one.kind === control.kind);
+    if (value !== undefined && known && fits(control, value, fields)) kept[control.key] = value;
+  }
+  return kept;
+}
+
+/** Whether a control for fields takes the fields named; every other control takes what it took. */
+function fits(control: Control, value: Json, fields: readonly { name: string; type: string }[]): boolean {
+  if (control.kind !== "field" && control.kind !== "fields") return true;
+  const names = Array.isArray(value) ? value : [value];
+  return names.every((name) => fields.some((field) => field.name === name && takes(control.types, field.type)));
+}
+
 function object(value: unknown): Schema {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Schema) : {};
 }
