@@ -554,6 +554,7 @@ def test_every_request_stays_on_the_origin(node: Node, seat: Seat) -> None:
 def test_axe_finds_nothing(node: Node, seat: Seat, scheme: str, width: int) -> None:
     predicted = [{**row, "predictions": [{"answers": {"topic": "billing"}}]} for row in messages(4)]
     project = node.project("Axe", SUPPORT, predicted, instructions="# Read\n\nthis *first*.")
+    node.project("Beside it", [SPAM], messages(1))  # a single project is opened without asking
     viewport = {"width": width, "height": 800}
     page = seat(node.annotator("Ana"), project, color_scheme=scheme, viewport=viewport)
     assert violations(page) == []
