@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from evenhand.core.allocation import slot_of
 from evenhand.core.errors import Invalid, Refused
-from evenhand.core.events import Flagged, Moment, Place, Skipped, Submitted
+from evenhand.core.events import Flagged, Place, Skipped, Submitted
 from evenhand.core.intake import shown_data
 from evenhand.core.project import Form, asked
 
@@ -50,7 +50,7 @@ class SubmissionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def accept(
-    view: SubmissionView, answers: Mapping[str, Any], seconds: float | None, revision: int | None, at: Moment
+    view: SubmissionView, answers: Mapping[str, Any], seconds: float | None, revision: int | None
 ) -> Submitted:
     """The event that a submission makes.
 
@@ -170,35 +170,29 @@ def _active(seconds: float | None) -> int:
     return round(seconds * 10) * 100
 
 
-def skip(view: SubmissionView, reason: str, at: Moment) -> Skipped:
+def skip(view: SubmissionView, reason: str) -> Skipped:
     """The event that giving a task back makes.
 
     Raises:
         Refused: the project does not allow it, or the assignment is over.
     """
     if not view.form.document.skip:
-        raise Refused(
-            "assignment.skip", "This project does not allow skipping.", "", "Answer, or flag the task."
-        )
+        raise Refused("assignment.skip", "This project does not allow skipping.", "", "Answer or flag it.")
     if view.state not in ("live", "lapsed"):
         raise Refused("assignment.closed", "This assignment is over.", "assignment", "Ask for the next one.")
-    return Skipped(
-        stream=view.person,
-        causes=(view.window,),
-        owner=view.organization,
-        slot=slot_of(view.assignment),
-        reason=_reason(reason),
-        assignment=view.assignment,
-        project=view.project,
-        task=view.number,
-        member=view.member,
-        was=view.state,
-    )
+    return _remark(Skipped, view, reason)
 
 
-def flag(view: SubmissionView, reason: str, at: Moment) -> Flagged:
+def flag(view: SubmissionView, reason: str) -> Flagged:
     """The event that marking a task for the manager makes."""
-    return Flagged(
+    return _remark(Flagged, view, reason)
+
+
+R = TypeVar("R", Skipped, Flagged)
+
+
+def _remark(kind: type[R], view: SubmissionView, reason: str) -> R:
+    return kind(
         stream=view.person,
         causes=(view.window,),
         owner=view.organization,

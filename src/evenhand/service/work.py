@@ -73,7 +73,7 @@ def _submit_distinct(
                 continue
             key = (view.project, view.number)
             view = msgspec.structs.replace(view, task=tasks.get(key, view.task))
-            event = submission.accept(view, request.answers, request.seconds, request.revision, at)
+            event = submission.accept(view, request.answers, request.seconds, request.revision)
             tasks[key] = submission.after(view.task, event)
             accepted.append((i, event, view))
         except EvenhandError as error:
@@ -557,14 +557,14 @@ def skip(tx: Transaction, at: Moment, actor: Actor, assignment: str, request: wi
     """Give a task back with a reason. The same again does nothing."""
     view, _ = _view_of(tx, actor, assignment)
     if view.state != "skipped":
-        tx.append([submission.skip(view, request.reason, at)], at)
+        tx.append([submission.skip(view, request.reason)], at)
         tx.run("delete_draft", id=assignment)
 
 
 def flag(tx: Transaction, at: Moment, actor: Actor, assignment: str, request: wire.Skip) -> None:
     """Say that something is wrong with the task. The assignment stays."""
     view, _ = _view_of(tx, actor, assignment)
-    tx.append([submission.flag(view, request.reason, at)], at)
+    tx.append([submission.flag(view, request.reason)], at)
 
 
 MAX_DRAFT = 1 << 20  # bytes
