@@ -149,6 +149,7 @@ export const en = {
   "reset.for": "New password for {name}.",
   "reset.link": "Link for {name} to set a new password",
 
+  project: "Project",
   projects: "Projects",
   label: "Label",
   "projects.new": "New project",
