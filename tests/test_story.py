@@ -3,27 +3,55 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from evenhand import Client, local
+from evenhand import Client
 from evenhand.audit.verify import verify
-from evenhand.config import Config
-from evenhand.http import server
 
 PEOPLE = 6
+KEY = "ek_" + "story" * 8
 
 
 @pytest.fixture
-def owner(store_url: str, tmp_path: Path) -> Iterator[Client]:
-    """The owner's client of a node."""
-    database = None if store_url.startswith("sqlite") else store_url
-    settings = Config(data=tmp_path / "data", database_url=database, port=0)
-    with server.start(settings) as address, Client(address.url, local.key(settings.data)) as client:
-        yield client
+def owner(store_url: str, tmp_path: Path, free_port: int) -> Iterator[Client]:
+    """The owner's client of a node in a process of its own."""
+    settings = {
+        "EVENHAND_DATA": str(tmp_path / "data"),
+        "EVENHAND_PORT": str(free_port),
+        "EVENHAND_ADMIN_KEY": KEY,
+    }
+    if not store_url.startswith("sqlite"):
+        settings["EVENHAND_DATABASE_URL"] = store_url
+    command = [sys.executable, "-c", "from evenhand.cli import main; main()", "up", "--no-browser"]
+    with (tmp_path / "log").open("wb") as log:
+        node = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log)
+    try:
+        wait_for(node, free_port, tmp_path / "log")
+        with Client(f"http://127.0.0.1:{free_port}", KEY) as client:
+            yield client
+    finally:
+        node.terminate()
+        node.wait(60)
+
+
+def wait_for(node: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    limit = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            assert node.poll() is None and time.monotonic() < limit, log.read_text()
+            time.sleep(0.05)
 
 
 def needed(shared_data: Path | None, name: str) -> Path:
