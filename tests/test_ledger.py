@@ -50,6 +50,7 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.turn = threading.RLock()  # tests append while the sequencer's thread reads and records
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=FULL")
         self.db.execute(
@@ -57,18 +58,19 @@ class SqliteStore:
         )
 
     def append(self, entries: Sequence[bytes]) -> None:
-        with self.db:
+        with self.turn, self.db:
             self.db.execute("BEGIN")
             self.db.executemany("INSERT INTO event (entry) VALUES (?)", [(entry,) for entry in entries])
 
     def unsequenced(self, limit: int) -> list[tuple[int, bytes]]:
-        rows = self.db.execute(
-            "SELECT seq, entry FROM event WHERE leaf IS NULL ORDER BY seq LIMIT ?", (limit,)
-        )
-        return rows.fetchall()
+        with self.turn:
+            rows = self.db.execute(
+                "SELECT seq, entry FROM event WHERE leaf IS NULL ORDER BY seq LIMIT ?", (limit,)
+            )
+            return rows.fetchall()
 
     def record_batch(self, first_leaf: int, last_seq: int, count: int) -> None:
-        with self.db:
+        with self.turn, self.db:
             self.db.execute("BEGIN")
             batch = self.db.execute("SELECT seq FROM event WHERE leaf IS NULL AND seq <= ?", (last_seq,))
             leaves = [(leaf, seq) for leaf, (seq,) in enumerate(batch.fetchall(), first_leaf)]

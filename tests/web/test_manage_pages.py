@@ -419,9 +419,11 @@ def test_import_is_taken_up_after_the_page_was_closed(
     sent: list[str] = []
     first.route(
         "**/file?offset=*",
-        lambda route: (sent.append(route.request.url), route.continue_())
-        if not sent
-        else route.abort("connectionreset"),
+        lambda route: (
+            (sent.append(route.request.url), route.continue_())
+            if not sent
+            else route.abort("connectionreset")
+        ),
     )
     choose(first, source)
     first.get_by_role("button", name="Import", exact=True).click()
@@ -806,7 +808,14 @@ def every_page(node: Node) -> list[str]:
     parts = ["", "/tasks", f"/tasks/{task}", "/import", "/export", "/settings"]
     shared = ["/", "/projects/new", "/people", "/people?invite=1", "/account", "/organizations", "/log"]
     projects = [f"/projects/{busy}{part}" for part in parts]
-    return [*shared, *projects, f"/projects/{empty}", f"/projects/{empty}/tasks", "/nowhere", "/projects/prj-none"]
+    return [
+        *shared,
+        *projects,
+        f"/projects/{empty}",
+        f"/projects/{empty}/tasks",
+        "/nowhere",
+        "/projects/prj-none",
+    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

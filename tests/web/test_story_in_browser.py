@@ -19,7 +19,7 @@ def manager(browser: Browser, node: Node) -> Page:
     link = node.call("POST", "/session/link", json={})
     page = browser.new_context(base_url=node.url, locale="en-GB", accept_downloads=True).new_page()
     page.goto(link["url"])
-    expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+    expect(page.get_by_role("heading", name="Projects")).to_be_visible(timeout=30_000)
     return page
 
 
