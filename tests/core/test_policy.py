@@ -55,3 +55,9 @@ def test_what_is_foreign_is_missing_and_what_is_forbidden_is_refused():
     assert caught.value.rule == "permission.scope"
     with pytest.raises(Refused):
         require(actor("owner"), "organization.create", None)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_everybody_has_keys_of_their_own_to_look_at(role):
+    assert allows(actor(role), "key.list", "org-a")
+    assert allows(actor(), "key.list", None)
