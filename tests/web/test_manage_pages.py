@@ -333,6 +333,50 @@ def test_leaving_with_unsaved_changes_asks(node: Node, owner: Annotator, visit: 
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until the focus is on what has this name."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        named = "e => (e.labels?.[0]?.innerText || e.ariaLabel || e.innerText || '').trim()"
+        if page.locator(":focus").evaluate(named).startswith(name):
+            return
+    raise AssertionError(f"Tab never reaches {name!r}")
+
+
+def test_a_project_by_keyboard_only(owner: Annotator, visit: Open) -> None:
+    page = visit("/", owner)
+    tab_to(page, "New project")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Rate")).to_be_visible()
+    tab_to(page, "Rate")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Project name")).to_be_visible()
+    tab_to(page, "Project name")
+    page.keyboard.type("By keyboard")
+    tab_to(page, "To")
+    page.keyboard.press("ArrowUp")
+    tab_to(page, "Create the project")
+    expect(page.get_by_text("Not complete yet")).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="By keyboard")).to_be_visible()
+    tab_to(page, "Settings")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("To", exact=True)).to_have_value("6")
+
+
+def test_in_the_readers_language(browser: Browser, node: Node, owner: Annotator) -> None:
+    context = browser.new_context(base_url=node.url, locale="de-AT")
+    context.add_cookies([owner.cookie])  # type: ignore[list-item]  # a plain dict of the same keys
+    page = context.new_page()
+    page.goto("/projects/new")
+    expect(page.get_by_role("heading", name="Neues Projekt")).to_be_visible()
+    assert page.locator("html").get_attribute("lang") == "de"
+    page.get_by_role("button", name="Sprache").or_(page.get_by_role("button", name="DE")).first.click()
+    page.get_by_role("menuitemradio", name="English").click()
+    expect(page.get_by_role("heading", name="New project")).to_be_visible()
+    context.close()
+
+
 # -- importing ----------------------------------------------------------------------------------
 
 

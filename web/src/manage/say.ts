@@ -11,11 +11,11 @@ export function percent(share: number): string {
   return new Intl.NumberFormat(currentLanguage(), { style: "percent", maximumFractionDigits: digits }).format(inside);
 }
 
-/** Bytes in steps of 1,000: "4.2 MB". */
+/** Bytes in steps of 1,000: "4.2MB". */
 export function bytes(count: number): string {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
   const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(count, 1)) / 3));
-  const options = { style: "unit", unit: units[step] ?? "byte", unitDisplay: "short", maximumFractionDigits: 1 } as const;
+  const options = { style: "unit", unit: units[step] ?? "byte", unitDisplay: "narrow", maximumFractionDigits: 1 } as const;
   return new Intl.NumberFormat(currentLanguage(), options).format(count / 1000 ** step);
 }
 

@@ -409,7 +409,7 @@ export const en = {
   "import.quote": "Around texts",
   "import.noQuote": "Nothing",
   "import.encoding": "Encoding",
-  "import.encoding.auto": "Recognise (else UTF-8)",
+  "import.encoding.auto": "Recognise",
   "import.header": "The first row names the columns",
   "import.preview": "First rows",
   "import.preview.hint": "The first rows. Below each column: where it goes. What is no field is kept and comes back in exports.",
