@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, expect
 
 from .conftest import Annotator, Node
 
@@ -325,7 +325,12 @@ def test_leaving_with_unsaved_changes_asks(node: Node, owner: Annotator, visit: 
     page.get_by_label("Answers per task").fill("4")
     expect(page.get_by_text("There are unsaved changes")).to_be_visible()
     asked: list[str] = []
-    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.once("dialog", stay)
     page.get_by_role("link", name="Overview").click()
     assert asked and page.url.endswith("/settings")
     page.once("dialog", lambda dialog: dialog.accept())
@@ -497,9 +502,9 @@ def test_import_images(node: Node, owner: Annotator, visit: Open, tmp_path: Path
     expect(page.get_by_role("listitem").filter(has_text="broken.png")).to_be_visible()
     page.get_by_role("link", name="See the tasks").click()
     page.get_by_role("link", name=re.compile("blob")).first.click()
-    picture = page.locator("img").first
-    expect(picture).to_be_visible()
-    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") >= 20
+    shown = page.locator("img").first
+    expect(shown).to_be_visible()
+    assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") >= 20
 
 
 def png(width: int, height: int) -> bytes:
