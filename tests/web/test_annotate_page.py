@@ -156,7 +156,7 @@ def test_half_written_answer_survives_the_browser(node: Node, seat: Seat) -> Non
     page.route("**/draft", lambda route: route.abort())
     text = task(page)
     page.get_by_role("textbox").press_sequentially("not yet fin", delay=5)
-    page.wait_for_timeout(1000)  # the journal is written within 200 ms of the last key, on a machine with time
+    page.wait_for_timeout(1000)  # the journal is written within 200 ms of the last key
     page.close(run_before_unload=False)
     again = page.context.new_page()
     again.goto(f"/annotate/{project}")
