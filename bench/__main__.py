@@ -21,7 +21,7 @@ from pathlib import Path
 
 import httpx
 
-from bench.client import Connection, Times, bare, drive, label
+from bench.client import Connection, Times, Turn, bare, drive, label
 from bench.node import KEY, Running, ceiling, fresh_database, node, project, records
 from evenhand import Client, __version__
 
@@ -54,7 +54,7 @@ def _annotators(client: Client, count: int = PEOPLE) -> list[str]:
     return [client.create_annotator(f"annotator {n}").api_key for n in range(count)]
 
 
-async def _measure(running: Running, keys: list[str], turn: Callable, seconds: float) -> Times:  # type: ignore[type-arg]
+async def _measure(running: Running, keys: list[str], turn: Turn, seconds: float) -> Times:
     connections = await _people(running, keys)
     times = await drive(connections, turn, seconds)
     for connection in connections:

@@ -67,7 +67,7 @@ def run(settings: Config, on_ready: Ready | None = None) -> None:
 def _collect_rarely() -> None:
     """What is loaded now stays, so that the collector need not walk it; requests make few cycles.
 
-    With Python's own thresholds a submission took 15 to 20% more CPU (docs/bench.md).
+    With Python's own thresholds a submission took 13 to 24% more CPU (docs/bench.md).
     """
     gc.collect()
     gc.freeze()
