@@ -1,0 +1,115 @@
+"""What votes come to: posteriors, what was learnt about annotators, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from evenhand.core.inference.votes import Floats, Ints, Places
+
+TINY = 1e-12  # below it a probability is as good as none; its logarithm stays finite
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What a fit learnt: enough to weigh one more vote without the others."""
+
+    prior: Floats  # [classes] how common each class is
+    confusion: Floats  # [annotators, true, given] probability of each answer where a class is true
+    newcomer: Floats  # [true, given] the same for an annotator whom the fit has not seen
+    weight: Floats  # [annotators] what a vote counts in the weighted vote
+    newcomer_weight: float
+    power: float = (
+        1.0  # what a vote's log-likelihood is multiplied with: below 1 where votes repeat each other
+    )
+    blend: float = 0.0  # share of the weighted vote in the posterior, 0 to 1
+    temperature: float = 1.0  # the posterior's logarithm is divided by it: above 1 is less sure
+
+    def start(self) -> Running:
+        """A task that nobody has answered yet."""
+        classes = len(self.prior)
+        return Running(model=self, score=np.log(self.prior + TINY), votes=np.zeros(classes), count=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Running:
+    """One task while its votes arrive. An update costs O(classes): annotators are as they were at the fit."""
+
+    model: Model
+    score: Floats  # [classes] log prior plus what the votes say
+    votes: Floats  # [classes] summed weights
+    count: int  # votes so far
+
+    def after(self, annotator: int | None, label: int) -> Running:
+        """The same task with one more vote. `annotator` None, or beyond the fit: a newcomer."""
+        return self._moved(annotator, label, 1)
+
+    def without(self, annotator: int | None, label: int) -> Running:
+        """The same task with a vote taken back: a correction is `without` the old, `after` the new."""
+        return self._moved(annotator, label, -1)
+
+    @property
+    def posterior(self) -> Floats:
+        """[classes] probabilities; they sum to 1."""
+        model = self.model
+        chance = np.exp(self.score - self.score.max())
+        chance /= chance.sum()
+        total = self.votes.sum()
+        if model.blend and total > TINY:
+            chance = (1 - model.blend) * chance + model.blend * self.votes / total
+        chance = (chance + TINY) ** (1 / model.temperature)
+        return np.asarray(chance / chance.sum())
+
+    def _moved(self, annotator: int | None, label: int, sign: int) -> Running:
+        model = self.model
+        known = annotator is not None and 0 <= annotator < len(model.confusion)
+        row = model.confusion[annotator] if known else model.newcomer
+        weight = float(model.weight[annotator]) if known else model.newcomer_weight
+        votes = self.votes.copy()
+        votes[label] += sign * weight
+        score = self.score + sign * model.power * np.log(row[:, label] + TINY)
+        return replace(self, score=score, votes=votes, count=self.count + sign)
+
+
+@dataclass(frozen=True, eq=False)
+class Skill:
+    """How often annotators are right, and how sure that is."""
+
+    value: Floats  # [annotators] probability that a vote is right, on tasks as common as they are
+    low: Floats  # [annotators] 95% interval
+    high: Floats
+    votes: Places  # [annotators] votes that it rests on
+
+    def above(self, accuracy: float) -> npt.NDArray[np.bool_]:
+        """[annotators] whether the lower end of the interval is above this accuracy."""
+        return np.asarray(self.low > accuracy)
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """How the fit went."""
+
+    iterations: int = 0
+    converged: bool = True
+    log_likelihood: float = 0.0  # of the votes under the fitted model, natural logarithm
+    held_out: float | None = None  # mean log-loss a vote, votes left out one by one; None: not measured
+    notes: tuple[str, ...] = ()  # what was dropped, replaced or chosen, and why
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """What the votes come to."""
+
+    method: str
+    posterior: Floats  # [tasks, classes] probabilities; the prior where nobody voted
+    label: Ints  # [tasks] the most probable class, of equals the one with the lowest number; -1: nobody voted
+    model: Model
+    skill: Skill
+    diagnostics: Diagnostics
+
+    @property
+    def confidence(self) -> Floats:
+        """[tasks] probability of `label`; 0 where nobody voted."""
+        return np.where(self.label < 0, 0.0, self.posterior.max(axis=1, initial=0.0))

@@ -1,0 +1,137 @@
+"""Votes as arrays: who gave which class to which task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evenhand.core.errors import Invalid
+
+Ints = npt.NDArray[np.int32]
+Places = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+MOST_CODES = 2**31 - 1
+"""Annotators times classes: a vote is one 32-bit number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """Votes sorted by task; within a task in the order in which they came. Made by `Votes.of`."""
+
+    first: Places  # [tasks + 1] where each task's votes begin; the last is the number of votes
+    annotator: Ints  # [votes] 0 to annotators - 1
+    label: Ints  # [votes] 0 to classes - 1
+    annotators: int
+    classes: int
+    replaced: int = 0  # votes that the same annotator's later vote on the same task took the place of
+
+    @classmethod
+    def of(
+        cls,
+        task: npt.ArrayLike,
+        annotator: npt.ArrayLike,
+        label: npt.ArrayLike,
+        *,
+        tasks: int | None = None,
+        annotators: int | None = None,
+        classes: int | None = None,
+    ) -> Votes:
+        """Votes from three arrays of whole numbers of equal length, in the order in which they were given.
+
+        Where an annotator voted twice on a task, the last vote counts.
+
+        Args:
+            task, annotator, label: [votes] numbers from 0.
+            tasks, annotators, classes: how many there are; None: one more than the largest number.
+                A task without a vote and a class that nobody gave are allowed.
+
+        Raises:
+            Invalid: lengths differ, a number is out of its range or no whole number, or annotators
+                times classes exceed 2^31 - 1.
+        """
+        from evenhand.core.inference import kernels
+
+        coded = {"task": _whole("task", task), "annotator": _whole("annotator", annotator)}
+        coded["label"] = _whole("label", label)
+        _check_lengths(coded)
+        wanted = {"task": tasks, "annotator": annotators, "label": classes}
+        size = {name: _count(name, coded[name], wanted[name]) for name in coded}
+        if size["annotator"] * size["label"] > MOST_CODES:
+            reason = (
+                f"{size['annotator']:,} annotators times {size['label']:,} classes are more than 2^31 - 1."
+            )
+            raise Invalid(
+                "inference.too-many", reason, "label", "Group the classes, or take part of the votes."
+            )
+        first, order = kernels.by_task(coded["task"], coded["annotator"], size["task"], size["annotator"])
+        return cls(
+            first=first,
+            annotator=coded["annotator"][order],
+            label=coded["label"][order],
+            annotators=size["annotator"],
+            classes=size["label"],
+            replaced=len(coded["task"]) - len(order),
+        )
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks there are, those without a vote too."""
+        return len(self.first) - 1
+
+    def __len__(self) -> int:
+        return len(self.annotator)
+
+    @cached_property
+    def task(self) -> Ints:
+        """[votes] the task of each vote."""
+        return np.repeat(np.arange(self.tasks, dtype=np.int32), np.diff(self.first))
+
+    @cached_property
+    def given(self) -> Places:
+        """[annotators] how many votes each gave."""
+        return np.bincount(self.annotator, minlength=self.annotators)
+
+    @cached_property
+    def code(self) -> Ints:
+        """[votes] annotator * classes + label: the row of a table of what each annotator's votes say."""
+        code = self.annotator * np.int32(self.classes)
+        code += self.label
+        return code
+
+
+def _whole(name: str, values: npt.ArrayLike) -> Ints:
+    array: npt.NDArray[Any] = np.asarray(values)
+    if array.ndim != 1:
+        reason = f"This has {array.ndim} dimensions, not one."
+        raise Invalid("inference.shape", reason, name, "Give a flat list.")
+    if not len(array):
+        return np.empty(0, np.int32)
+    remedy = "Number what there is from 0."
+    if array.dtype.kind not in "iu":
+        raise Invalid("inference.not-whole", f"These are {array.dtype}, not whole numbers.", name, remedy)
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high >= MOST_CODES:
+        reason = f"{low if low < 0 else high} is not between 0 and 2^31 - 2."
+        raise Invalid("inference.range", reason, name, remedy)
+    return np.ascontiguousarray(array, np.int32)
+
+
+def _check_lengths(coded: dict[str, Ints]) -> None:
+    if len({len(values) for values in coded.values()}) > 1:
+        sizes = ", ".join(f"{len(values)} of {name}" for name, values in coded.items())
+        reason = f"The three lists differ in length: {sizes}."
+        raise Invalid("inference.lengths", reason, "", "Give one of each for every vote.")
+
+
+def _count(name: str, array: Ints, count: int | None) -> int:
+    most = int(array.max()) + 1 if len(array) else 0
+    if count is None:
+        return max(most, 1)
+    if most > count:
+        raise Invalid("inference.range", f"{most - 1} is too high: there are {count}, from 0.", name)
+    return count

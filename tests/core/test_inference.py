@@ -1,0 +1,133 @@
+"""Truth inference: the order of votes does not matter, skill counts, and bad input is told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evenhand.core.errors import Invalid
+from evenhand.core.inference import METHODS, Votes, infer
+
+POOL = [(task, who, int(who == 3)) for task in range(6) for who in range(4)]
+
+
+def votes(rows: list[tuple[int, int, int]], **counts: int) -> Votes:
+    task, who, label = zip(*rows, strict=True) if rows else ((), (), ())
+    return Votes.of(task, who, label, **counts)
+
+
+def simulated(tasks: int, skills: list[float], classes: int, seed: int = 1) -> tuple[Votes, np.ndarray]:
+    """Every annotator answers every task, right with its skill, else evenly wrong."""
+    dice = np.random.default_rng(seed)
+    truth = dice.integers(0, classes, tasks)
+    wrong = (truth[:, None] + dice.integers(1, classes, (tasks, len(skills)))) % classes
+    given = np.where(dice.random((tasks, len(skills))) < skills, truth[:, None], wrong)
+    task, who = np.indices(given.shape)
+    return Votes.of(task.ravel(), who.ravel(), given.ravel()), truth
+
+
+def test_votes_are_sorted_by_task_and_the_last_of_two_counts() -> None:
+    seen = votes([(1, 0, 0), (0, 1, 1), (1, 0, 2), (1, 1, 1)], tasks=3)
+    assert seen.first.tolist() == [0, 1, 3, 3]
+    assert (seen.annotator.tolist(), seen.label.tolist()) == ([1, 0, 1], [1, 2, 1])
+    assert (seen.replaced, seen.tasks, seen.annotators, seen.classes, len(seen)) == (1, 3, 2, 3, 3)
+    assert seen.task.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "counts", "rule"),
+    [
+        (([[0]], [0], [0]), {}, "inference.shape"),
+        (([0], [0], [0.5]), {}, "inference.not-whole"),
+        (([0], [-1], [0]), {}, "inference.range"),
+        (([2**40], [0], [0]), {}, "inference.range"),
+        (([0], [0], [3]), {"classes": 3}, "inference.range"),
+        (([0, 1], [0], [0]), {}, "inference.lengths"),
+        (([0], [0], [0]), {"annotators": 10**6, "classes": 10**6}, "inference.too-many"),
+    ],
+)
+def test_what_are_no_votes_is_refused(given: tuple, counts: dict, rule: str) -> None:
+    with pytest.raises(Invalid) as error:
+        Votes.of(*given, **counts)
+    assert error.value.rule == rule
+
+
+def test_no_votes_and_no_such_method_are_refused() -> None:
+    with pytest.raises(Invalid, match="There are no votes"):
+        infer(votes([]))
+    with pytest.raises(Invalid, match="There is no method 'best'"):
+        infer(votes(POOL), "best")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_skilled_annotators_are_found_and_followed(method: str) -> None:
+    skills = [0.95, 0.9, 0.9, 0.6, 0.4]
+    seen, truth = simulated(300, skills, 3)
+    found = infer(seen, method)
+    assert found.method == method
+    assert found.posterior.sum(axis=1) == pytest.approx(np.ones(300))
+    assert (found.label == found.posterior.argmax(axis=1)).all()
+    assert (found.label == truth).mean() > 0.93
+    assert np.abs(found.skill.value - skills).max() < 0.1
+    assert (found.skill.low < found.skill.value).all() and (found.skill.value < found.skill.high).all()
+    assert found.skill.above(0.5).tolist() == [True, True, True, True, False]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_the_order_of_votes_and_the_numbers_of_tasks_and_annotators_do_not_matter(
+    method: str, data: st.DataObject
+) -> None:
+    seen, _ = simulated(12, [0.9, 0.7, 0.8, 0.4], 3)
+    tasks = np.array(data.draw(st.permutations(range(12))))
+    people = np.array(data.draw(st.permutations(range(4))))
+    order = np.array(data.draw(st.permutations(range(48))))
+    moved = Votes.of(tasks[seen.task][order], people[seen.annotator][order], seen.label[order])
+    one, two = infer(seen, method), infer(moved, method)
+    assert two.posterior[tasks] == pytest.approx(one.posterior, abs=1e-6)
+    assert two.skill.value[people] == pytest.approx(one.skill.value, abs=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_second_run_gives_the_same_bits(method: str) -> None:
+    seen, _ = simulated(200, [0.9, 0.7, 0.6], 4)
+    one, two = infer(seen, method), infer(seen, method)
+    assert (one.posterior == two.posterior).all() and (one.skill.value == two.skill.value).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_running_task_comes_to_what_the_fit_says_of_it(method: str) -> None:
+    seen, _ = simulated(40, [0.9, 0.7, 0.8, 0.4], 3)
+    found = infer(seen, method)
+    running = found.model.start()
+    for v in range(seen.first[5], seen.first[6]):
+        running = running.after(int(seen.annotator[v]), int(seen.label[v]))
+    assert running.posterior == pytest.approx(found.posterior[5], abs=1e-9)
+    more = running.after(None, 1).after(99, 2)
+    assert more.count == running.count + 2
+    back = more.without(99, 2).without(None, 1)
+    assert back.posterior == pytest.approx(running.posterior, abs=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_odd_is_said(method: str) -> None:
+    found = infer(votes([(0, 0, 1), (0, 0, 0), (2, 0, 0)], tasks=4, classes=3), method)
+    assert found.label.tolist() == [0, -1, 0, -1]
+    assert found.confidence[1] == 0.0 and np.isfinite(found.posterior).all()
+    notes = " ".join(found.diagnostics.notes)
+    for said in (
+        "1 earlier votes",
+        "2 tasks without a vote",
+        "2 classes that nobody gave",
+        "One annotator only",
+    ):
+        assert said in notes
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_all_labels_equal(method: str) -> None:
+    found = infer(votes([(task, who, 0) for task in range(5) for who in range(3)]), method)
+    assert (found.label == 0).all() and (found.confidence > 0.99).all()
