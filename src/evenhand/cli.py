@@ -996,6 +996,83 @@ def ledger_verify(source: str, vkey: str | None, machine: bool) -> int:
     return 0 if report.ok else 1
 
 
+@ledger.command("fork-proof")
+@click.argument("first", metavar="CHECKPOINT")
+@click.argument("second", metavar="CHECKPOINT")
+@click.option("--vkey", required=True, help="The log's key, from a place that its operator does not control.")
+@click.option("--log", "log", metavar="URL|DIR", help="Where the larger tree's tiles are, when sizes differ.")
+@click.option("--out", type=click.Path(dir_okay=False), default="fork-proof.json", show_default=True)
+def ledger_fork_proof(first: str, second: str, vkey: str, log: str | None, out: str) -> int:
+    """Compare two checkpoints of one log, each a file or an address such as a witness's. When they contradict
+    each other, write one file that proves it, and exit with 1."""
+    from evenhand.audit.forks import prove_fork
+    from evenhand.audit.notes import Unacceptable
+    from evenhand.audit.sources import Unreadable, open_source, read_note
+
+    try:
+        tiles = open_source(log_address(log)) if log else None
+        proof = prove_fork(read_note(first), read_note(second), vkey, tiles)
+    except (Unreadable, Unacceptable) as error:
+        raise Invalid(
+            "fork.compare", f"These cannot be compared: {error}.", "", "Name checkpoints of one log."
+        ) from error
+    if proof is None:
+        click.echo("They do not contradict each other.")
+        return 0
+    Path(out).write_bytes(proof)
+    click.echo(f"The log contradicts itself. {out} proves it: evenhand ledger fork-verify {out}")
+    return 1
+
+
+@ledger.command("fork-verify")
+@click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False))
+@click.option("--vkey", help="The log's key; without it, the one in the file is whom it accuses.")
+def ledger_fork_verify(path: str, vkey: str | None) -> int:
+    """Check a proof that a log contradicts itself. Exits with 0 when it does prove that, else with 1."""
+    from evenhand.audit.forks import verify_fork
+    from evenhand.audit.notes import Unacceptable
+
+    try:
+        fork = verify_fork(Path(path).read_bytes(), vkey)
+    except Unacceptable as error:
+        raise Invalid("fork.proof", f"This proves nothing: {error}.", path) from error
+    click.echo(
+        f"{fork.origin} signed two trees of which neither continues the other:\n"
+        f"  {fork.first.size:,} entries, root {fork.first.root.hex()}\n"
+        f"  {fork.second.size:,} entries, root {fork.second.root.hex()}"
+    )
+    return 0
+
+
+@commands.command()
+@click.option(
+    "--dir", "folder", required=True, type=click.Path(file_okay=False), help="Its folder; made if missing."
+)
+@click.option("--name", required=True, help="What it signs under, such as witness.example.org.")
+@click.option(
+    "--log", "logs", multiple=True, metavar="VKEY", help="Key of a log that it knows. May be repeated."
+)
+@click.option(
+    "--policy", type=click.Path(dir_okay=False), help="File in tlog-policy syntax, whose logs are known."
+)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=7380, show_default=True)
+def witness(folder: str, name: str, logs: tuple[str, ...], policy: str | None, host: str, port: int) -> None:
+    """Cosign checkpoints of other nodes' logs, never two that contradict each other (C2SP tlog-witness)."""
+    from evenhand.core.checkpoint import parse_vkey
+    from evenhand.core.trust import parse_policy
+    from evenhand.witness import Witness, serve
+
+    known = [parse_vkey(vkey) for vkey in logs]
+    if policy is not None:
+        known += [log.key for log in parse_policy(text_of(Path(policy))).logs]
+    opened = Witness.open(Path(folder), name, known)
+    try:
+        serve(opened, host, port, lambda url: click.echo(f"{opened.key.verify_key}\n{url}"))
+    finally:
+        opened.close()
+
+
 def log_address(source: str) -> str:
     """Where the log is: a folder, or the address of a log or of a node (whose log is at /log)."""
     if source.startswith(("http://", "https://")):

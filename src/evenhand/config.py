@@ -46,6 +46,9 @@ SETTINGS = (
         "",
         "Bearer token that /metrics asks for; without it only the loopback may read.",
     ),
+    Setting(
+        "EVENHAND_WITNESSES", "", "File with the witnesses of the ledger and their quorum (C2SP tlog-policy)."
+    ),
     Setting("EVENHAND_LOG_LEVEL", "info", "debug, info, warning or error."),
     Setting("EVENHAND_OIDC_<NAME>_ISSUER", "", "OpenID Connect provider: its issuer address."),
     Setting("EVENHAND_OIDC_<NAME>_CLIENT_ID", "", "The client id that the provider gave."),
@@ -79,6 +82,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...] = ()  # besides the loopback, `host` and the host of `public_url`
     admin_key: str | None = None
     metrics_token: str | None = None
+    witnesses: Path | None = None  # file in tlog-policy syntax; None: nobody cosigns
     log_level: str = "info"
     oidc: tuple[OidcProvider, ...] = ()
     url: str | None = None  # for commands
@@ -102,6 +106,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
         allowed_hosts=_words(given.get("EVENHAND_ALLOWED_HOSTS", "")),
         admin_key=_admin_key(given.get("EVENHAND_ADMIN_KEY")),
         metrics_token=given.get("EVENHAND_METRICS_TOKEN"),
+        witnesses=_path(given.get("EVENHAND_WITNESSES")),
         log_level=_log_level(given.get("EVENHAND_LOG_LEVEL", "info").lower()),
         oidc=_providers(given),
         url=_address("EVENHAND_URL", given),
@@ -122,6 +127,10 @@ def _database(url: str | None) -> str | None:
             "Write postgresql://user:password@host/database, or leave it out for the embedded SQLite.",
         )
     return url
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text).expanduser()
 
 
 def _blobs(url: str | None) -> str | None:

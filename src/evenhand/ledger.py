@@ -268,14 +268,21 @@ class PublicLog:
         """
         return self._need("checkpoint")
 
+    def cosigned_note(self) -> bytes | None:
+        """The newest checkpoint that enough witnesses have cosigned; None before the first."""
+        return self._disk.read(self.folder / "cosigned")
+
     def prove_inclusion(self, index: int) -> Proof:
-        """Prove that a leaf is in the newest checkpoint.
+        """Prove that a leaf is in a checkpoint: the one that witnesses have cosigned, else the newest.
 
         Raises:
             Missing: no checkpoint covers the leaf yet.
         """
-        note = self.checkpoint_note()
-        size = open_checkpoint(note, self.vkey()).size
+        note = self.cosigned_note()
+        size = open_checkpoint(note, self.vkey()).size if note else 0
+        if note is None or index >= size:
+            note = self.checkpoint_note()
+            size = open_checkpoint(note, self.vkey()).size
         if not 0 <= index < size:
             raise Missing("proof.beyond-log", f"The newest checkpoint covers {size} entries, not {index}.")
         hashes = merkle.inclusion_proof(index, size, merkle.hash_reader(size, self.read_tile))
@@ -349,6 +356,7 @@ class Ledger:
         self._signed = signed
         self.checkpoint = signed.checkpoint  # what was signed last; the same object until the next is signed
         self._lock = lock
+        self._publishing = threading.Lock()  # witnesses answer in a thread of their own
         self._published: _Signed | None = None  # not known until this process has written it
         self._tree = self._load_tree()
 
@@ -441,9 +449,29 @@ class Ledger:
         Raises:
             Unavailable: the disk is full. What was signed stays so; publish again later.
         """
-        if self._published != self._signed:
-            self._write_public({"checkpoint": self._signed.note.encode()})
-            self._published = self._signed
+        with self._publishing:
+            if self._published != self._signed:
+                self._write_public({"checkpoint": self._signed.note.encode()})
+                self._published = self._signed
+
+    def publish_cosigned(self, checkpoint: Checkpoint, note: bytes, enough: bool) -> None:
+        """Publish a checkpoint with its witnesses: as ``cosigned``, and as the newest while it is that.
+
+        Args:
+            checkpoint: the one that they saw; signed and published by us.
+            note: the same, with their signatures.
+            enough: whether they meet the policy's quorum; else ``cosigned`` stays as it is.
+
+        Raises:
+            Unavailable: the disk is full.
+        """
+        with self._publishing:
+            newest = {"checkpoint": note} if self._published == self._signed_as(checkpoint) else {}
+            self._write_public({**newest, "cosigned": note} if enough else newest)
+
+    def _signed_as(self, checkpoint: Checkpoint) -> _Signed | None:
+        """The signing state, when it is this checkpoint's."""
+        return self._signed if self._signed.checkpoint == checkpoint else None
 
     def rebuild(self, entries: Callable[[int, int], Sequence[bytes]]) -> None:
         """Write all tiles and bundles again from the store, when what they come to is what was signed.

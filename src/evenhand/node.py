@@ -18,9 +18,11 @@ from evenhand.blobs import Blobs, open_blobs
 from evenhand.config import Config
 from evenhand.core import receipt
 from evenhand.core.checkpoint import SigningKey, open_checkpoint
-from evenhand.core.errors import EvenhandError, Refused, Unavailable
+from evenhand.core.errors import EvenhandError, Invalid, Refused, Unavailable
 from evenhand.core.events import Moment
 from evenhand.core.receipt import Promise
+from evenhand.core.trust import Policy, parse_policy
+from evenhand.cosigner import Cosigner
 from evenhand.lane import Lane
 from evenhand.ledger import Ledger, PublicLog, Sequencer, read_key
 from evenhand.service import accounts
@@ -47,6 +49,8 @@ class Node:
         self.blobs: Blobs = open_blobs(config)
         self.ledger: Ledger | None = None
         self.sequencer: Sequencer | None = None
+        self.trust = _read_policy(config)  # the witnesses of the ledger
+        self.cosigner: Cosigner | None = None
         self.jobs = ThreadPoolExecutor(JOBS, thread_name_prefix="evenhand-job")
         self.readers = ThreadPoolExecutor(4, thread_name_prefix="evenhand-read")
         self.hashers = ThreadPoolExecutor(2, thread_name_prefix="evenhand-hash")  # slow on purpose: apart
@@ -116,6 +120,10 @@ class Node:
             return str(error)
         return ""
 
+    def remark(self) -> str:
+        """What an operator should know although the node can work; "" when there is nothing."""
+        return self.cosigner.remark() if self.cosigner is not None else ""
+
     def lag(self) -> int:
         """Committed events that no checkpoint covers yet."""
         with self.store.read() as reader:
@@ -137,6 +145,8 @@ class Node:
         if self._housekeeping.ident is not None:
             self._housekeeping.join()
         self._drain()
+        if self.cosigner is not None:
+            self.cosigner.stop()
         self.lane.stop()
         self.jobs.shutdown(wait=True, cancel_futures=True)
         self.readers.shutdown(wait=True, cancel_futures=True)
@@ -167,6 +177,9 @@ class Node:
         if self.ledger is not None and self.sequencer is None:
             self.sequencer = Sequencer(self.ledger, LedgerPort(self.store, self.lane))
             self.sequencer.start()
+            if self.trust is not None:
+                self.cosigner = Cosigner(self.ledger, self.trust)
+                self.cosigner.start()
             for task in self.when_leading:
                 task()
 
@@ -224,6 +237,19 @@ def _take_lock(config: Config, held: ExitStack) -> bool:
             raise
         return False
     return True
+
+
+def _read_policy(config: Config) -> Policy | None:
+    """Whom the operator asks to cosign; None when nobody."""
+    if config.witnesses is None:
+        return None
+    try:
+        return parse_policy(config.witnesses.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        remedy = "Name a file that can be read, or unset it."
+        raise Invalid(
+            "setting.witnesses", f"The policy cannot be read: {error}.", "EVENHAND_WITNESSES", remedy
+        ) from error
 
 
 def _ledger_folder(config: Config) -> Path:

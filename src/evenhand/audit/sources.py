@@ -129,3 +129,34 @@ def open_source(where: str | Path) -> Source:
     if isinstance(where, str) and where.lower().startswith(("http://", "https://")):
         return HttpSource(where)
     return FolderSource(Path(where))
+
+
+def numbered(number: int) -> str:
+    """A tile's number in a path: groups of three digits, an x before all but the last (``tlog-tiles``)."""
+    digits = str(number)
+    digits = digits.zfill(-(-len(digits) // 3) * 3)
+    groups = [digits[at : at + 3] for at in range(0, len(digits), 3)]
+    return "/".join(["x" + group for group in groups[:-1]] + groups[-1:])
+
+
+def read_note(where: str) -> bytes:
+    """A checkpoint: a file of its own, the newest of a folder with a log, or whatever a URL answers.
+
+    Raises:
+        Unreadable: there is none.
+    """
+    if where.lower().startswith(("http://", "https://")):
+        above, _, name = where.rstrip("/").rpartition("/")
+        source: Source = HttpSource(above)
+    else:
+        path = Path(where)
+        source, name = (
+            (FolderSource(path), "checkpoint") if path.is_dir() else (FolderSource(path.parent), path.name)
+        )
+    try:
+        note = source.read(name)
+    finally:
+        source.close()
+    if note is None:
+        raise Unreadable(f"{where}: there is no checkpoint")
+    return note

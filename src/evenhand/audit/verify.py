@@ -16,7 +16,7 @@ from pathlib import Path
 from evenhand.audit.entries import AuditedEntry, Places, check_statement, names_previous, read_entry
 from evenhand.audit.grammar import check_kind
 from evenhand.audit.notes import LogKey, TreeHead, Unacceptable, read_checkpoint, read_key
-from evenhand.audit.sources import Source, open_source
+from evenhand.audit.sources import Source, numbered, open_source
 
 WIDTH = 256  # entries of a bundle, hashes of a tile
 MAX_FINDINGS = 1000  # that are kept one by one; further ones are counted
@@ -319,11 +319,3 @@ def _perfect_root(hashes: list[bytes]) -> bytes:
             hashlib.sha256(b"\1" + hashes[at] + hashes[at + 1]).digest() for at in range(0, len(hashes), 2)
         ]
     return hashes[0]
-
-
-def numbered(number: int) -> str:
-    """A tile's number in a path: groups of three digits, an x before all but the last (``tlog-tiles``)."""
-    digits = str(number)
-    digits = digits.zfill(-(-len(digits) // 3) * 3)
-    groups = [digits[at : at + 3] for at in range(0, len(digits), 3)]
-    return "/".join(["x" + group for group in groups[:-1]] + groups[-1:])

@@ -1,6 +1,6 @@
-"""Signed notes, checkpoints and proofs as files, in C2SP's bytes, with Ed25519.
+"""Signed notes, checkpoints and proofs as files, in C2SP's bytes, with Ed25519; ML-DSA-44 is verified.
 
-Sources: C2SP ``signed-note``, ``tlog-checkpoint``, ``tlog-proof``, ``tlog-cosignature``; RFC 8032.
+Sources: C2SP ``signed-note``, ``tlog-checkpoint``, ``tlog-proof``, ``tlog-cosignature``; RFC 8032; FIPS 204.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from hashlib import sha256
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 from evenhand.core import merkle
 from evenhand.core.errors import Invalid
@@ -22,9 +23,12 @@ ED25519 = 0x01
 """Signature type of a log's own key: Ed25519 over the note's text."""
 COSIGNATURE = 0x04
 """Signature type of a witness: Ed25519 over a time and the note's text."""
+MLDSA44 = 0x06
+"""Signature type of a witness: ML-DSA-44 over a time, its name and the tree."""
 MAX_SIGNATURES = 100  # a reader must accept 16; a limit keeps a note from being a burden
 MAX_NOTE_BYTES = 1_000_000
 
+_PUBLIC_BYTES = {ED25519: 32, COSIGNATURE: 32, MLDSA44: 1312}
 _NAME = re.compile(r"[^\s+\x00-\x20\x7f]{1,255}")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
@@ -36,8 +40,8 @@ class VerifyKey(msgspec.Struct, frozen=True):
     """A public key and the name that it signs under."""
 
     name: str  # of the log or the witness; no spaces, no plus
-    kind: int  # ED25519 or COSIGNATURE
-    public: bytes  # 32 bytes, RFC 8032
+    kind: int  # ED25519, COSIGNATURE or MLDSA44
+    public: bytes  # 32 bytes (RFC 8032), or 1,312 (FIPS 204)
 
     @property
     def id(self) -> bytes:
@@ -53,13 +57,13 @@ def parse_vkey(text: str) -> VerifyKey:
     """Read a vkey such as ``example.com/log+33d7b496+AeHT…``.
 
     Raises:
-        Invalid: it is none, its id does not fit, or its type is neither Ed25519 nor a cosignature.
+        Invalid: it is none, its id does not fit, or its type is not one of the three above.
     """
     name, _, rest = text.strip().partition("+")
     key_id, _, encoded = rest.partition("+")
     material = _unbase64(encoded, "The key")
-    if _NAME.fullmatch(name) is None or len(material) != 33 or material[0] not in (ED25519, COSIGNATURE):
-        raise Invalid("vkey", "Not a verification key of a type that is known here (Ed25519).")
+    if _NAME.fullmatch(name) is None or len(material) - 1 != _PUBLIC_BYTES.get(int.from_bytes(material[:1])):
+        raise Invalid("vkey", "Not a verification key of a type that is known here (Ed25519, ML-DSA-44).")
     key = VerifyKey(name, material[0], material[1:])
     if key.id.hex() != key_id:
         raise Invalid("vkey.id", f"The key's id is {key.id.hex()}, not {key_id!r}: the line was altered.")
@@ -67,12 +71,13 @@ def parse_vkey(text: str) -> VerifyKey:
 
 
 class SigningKey:
-    """The private half of a log's key. It has no readable form except `secret_line`."""
+    """The private half of a log's or witness's key. It has no readable form except `secret_line`."""
 
-    def __init__(self, name: str, seed: bytes) -> None:
+    def __init__(self, name: str, seed: bytes, kind: int = ED25519) -> None:
         """Args:
-        name: what it signs under: the log's origin.
+        name: what it signs under: the log's origin, or the witness's name.
         seed: 32 secret random bytes (RFC 8032).
+        kind: ED25519 for a log, COSIGNATURE for a witness.
 
         Raises:
             Invalid: a name that no signature line could carry.
@@ -81,7 +86,7 @@ class SigningKey:
             raise Invalid("key.name", f"{name!r} cannot name a key: no spaces, no plus, 1 to 255 characters.")
         self._seed = seed
         self._private = Ed25519PrivateKey.from_private_bytes(seed)
-        self.verify_key = VerifyKey(name, ED25519, self._private.public_key().public_bytes_raw())
+        self.verify_key = VerifyKey(name, kind, self._private.public_key().public_bytes_raw())
 
     @property
     def name(self) -> str:
@@ -95,7 +100,7 @@ class SigningKey:
     def secret_line(self) -> str:
         """The key as one line to keep in a file, in the notation of Go's ``sumdb/note``."""
         key = self.verify_key
-        return f"PRIVATE+KEY+{key.name}+{key.id.hex()}+{_base64(bytes([ED25519]) + self._seed)}\n"
+        return f"PRIVATE+KEY+{key.name}+{key.id.hex()}+{_base64(bytes([key.kind]) + self._seed)}\n"
 
 
 def parse_signing_key(line: str) -> SigningKey:
@@ -108,9 +113,9 @@ def parse_signing_key(line: str) -> SigningKey:
     if len(parts) != 5 or parts[:2] != ["PRIVATE", "KEY"]:
         raise Invalid("key", "Not a signing key.")
     material = _unbase64(parts[4], "The key")
-    if len(material) != 33 or material[0] != ED25519:
+    if len(material) != 33 or material[0] not in (ED25519, COSIGNATURE):
         raise Invalid("key", "Not an Ed25519 signing key.")
-    key = SigningKey(parts[2], material[1:])
+    key = SigningKey(parts[2], material[1:], material[0])
     if key.verify_key.id.hex() != parts[3]:
         raise Invalid("key.id", "The key does not have the id that its line says: the line was altered.")
     return key
@@ -212,19 +217,60 @@ def open_note(data: bytes, keys: Iterable[VerifyKey]) -> Opened:
             signers[key] = _check_signature(key, signature.blob, note.text.encode())
     if not signers:
         raise Invalid("note.unsigned", "No key that is trusted here signed this note.")
-    times = {key.name: time for key, time in signers.items() if key.kind == COSIGNATURE}
+    times = {key.name: time for key, time in signers.items() if key.kind != ED25519}
     return Opened(note.text, tuple(signers), times)
 
 
 def _check_signature(key: VerifyKey, blob: bytes, text: bytes) -> int:
     """Check a known key's signature; gives a witness's time, else 0."""
-    time, message, signature = 0, text, blob
-    if key.kind == COSIGNATURE:
-        time, signature = int.from_bytes(blob[:8], "big"), blob[8:]
-        message = f"cosignature/v1\ntime {time}\n".encode() + text
-    if not verifies(key.public, signature, message):
+    time = 0 if key.kind == ED25519 else int.from_bytes(blob[:8], "big")
+    signature = blob if key.kind == ED25519 else blob[8:]
+    if key.kind == MLDSA44:
+        holds = _verifies_mldsa(key.public, signature, _mldsa_message(key.name, time, text.decode()))
+    else:
+        message = text if key.kind == ED25519 else cosignature_text(time, text)
+        holds = verifies(key.public, signature, message)
+    if not holds:
         raise Invalid("note.forged", f"The signature of {key.name} does not hold.")
     return time
+
+
+def cosignature_text(time: int, text: bytes) -> bytes:
+    """What a witness signs with Ed25519 (``tlog-cosignature``).
+
+    Args:
+        time: seconds since 1970-01-01 UTC.
+        text: of the checkpoint, with its last newline.
+    """
+    return f"cosignature/v1\ntime {time}\n".encode() + text
+
+
+def _mldsa_message(name: str, time: int, text: str) -> bytes:
+    """What a witness signs with ML-DSA-44: a `cosigned_message` (``tlog-cosignature``)."""
+    checkpoint = parse_checkpoint(text)
+    witness, origin = name.encode(), checkpoint.origin.encode()
+    if max(len(witness), len(origin)) > 255:
+        raise Invalid("note.name", "A name of more than 255 bytes cannot be cosigned with ML-DSA-44.")
+    return (
+        b"subtree/v1\n\0"
+        + bytes([len(witness)])
+        + witness
+        + time.to_bytes(8, "big")
+        + bytes([len(origin)])
+        + origin
+        + (0).to_bytes(8, "big")
+        + checkpoint.size.to_bytes(8, "big")
+        + checkpoint.root
+    )
+
+
+def _verifies_mldsa(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether an ML-DSA-44 signature holds."""
+    try:
+        MLDSA44PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 # --- checkpoints ---

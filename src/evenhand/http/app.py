@@ -365,7 +365,8 @@ async def _healthz(app: App, call: Call) -> Response:
 
 async def _readyz(app: App, call: Call) -> Response:
     reason = await call.in_thread(app.node.health)
-    return Response(f"{reason or 'ready'}\n", 503 if reason else 200, media_type="text/plain")
+    told = reason or "\n".join(filter(None, ("ready", app.node.remark())))
+    return Response(f"{told}\n", 503 if reason else 200, media_type="text/plain")
 
 
 async def _metrics(app: App, call: Call) -> Response:

@@ -71,6 +71,14 @@ class _OfNode(Collector):
         yield GaugeMetricFamily("evenhand_lane_waiting", "Changes that wait now.", lane.waiting())
         yield GaugeMetricFamily("evenhand_ledger_leaves", "Size of the newest checkpoint.", self._leaves())
         yield GaugeMetricFamily("evenhand_ledger_lag", "Events not in a checkpoint yet.", self._node.lag())
+        cosigner = self._node.cosigner
+        if cosigner is not None:
+            told = [not standing.reason for standing in cosigner.standings.values()]
+            yield GaugeMetricFamily("evenhand_witnesses", "Witnesses that are asked.", len(told))
+            yield GaugeMetricFamily("evenhand_witnesses_cosigning", "Those that cosign.", sum(told))
+            yield GaugeMetricFamily(
+                "evenhand_cosigned_age_seconds", "Since enough witnesses have cosigned.", cosigner.age()
+            )
         yield GaugeMetricFamily("evenhand_ready", "1 when the node can work.", float(not self._node.health()))
 
     def _leaves(self) -> int:

@@ -143,6 +143,11 @@ def log_file(log: PublicLog, path: str) -> Response:
             raise Missing("not-found", "There is no such log.", earlier[1])
     if path == "checkpoint":
         return Response(log.checkpoint_note(), headers=headers, media_type="text/plain; charset=utf-8")
+    if path == "cosigned":
+        note = log.cosigned_note()
+        if note is None:
+            raise Missing("log.not-cosigned", "No witnesses have cosigned this log.", path)
+        return Response(note, headers=headers, media_type="text/plain; charset=utf-8")
     if path == "vkey":
         return Response(f"{log.vkey()}\n", headers=headers, media_type="text/plain; charset=utf-8")
     if _TILE.fullmatch(path) is None:
