@@ -49,6 +49,11 @@ SETTINGS = (
     Setting(
         "EVENHAND_WITNESSES", "", "File with the witnesses of the ledger and their quorum (C2SP tlog-policy)."
     ),
+    Setting(
+        "EVENHAND_OUTBOUND_HOSTS",
+        "",
+        "Hosts in private networks that the node may send requests to, separated by commas.",
+    ),
     Setting("EVENHAND_LOG_LEVEL", "info", "debug, info, warning or error."),
     Setting("EVENHAND_OIDC_<NAME>_ISSUER", "", "OpenID Connect provider: its issuer address."),
     Setting("EVENHAND_OIDC_<NAME>_CLIENT_ID", "", "The client id that the provider gave."),
@@ -83,6 +88,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     admin_key: str | None = None
     metrics_token: str | None = None
     witnesses: Path | None = None  # file in tlog-policy syntax; None: nobody cosigns
+    outbound_hosts: tuple[str, ...] = ()  # private ones that may be sent to; public ones always may
     log_level: str = "info"
     oidc: tuple[OidcProvider, ...] = ()
     url: str | None = None  # for commands
@@ -107,6 +113,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
         admin_key=_admin_key(given.get("EVENHAND_ADMIN_KEY")),
         metrics_token=given.get("EVENHAND_METRICS_TOKEN"),
         witnesses=_path(given.get("EVENHAND_WITNESSES")),
+        outbound_hosts=_words(given.get("EVENHAND_OUTBOUND_HOSTS", "")),
         log_level=_log_level(given.get("EVENHAND_LOG_LEVEL", "info").lower()),
         oidc=_providers(given),
         url=_address("EVENHAND_URL", given),

@@ -25,6 +25,7 @@ from evenhand.core.trust import Policy, parse_policy
 from evenhand.cosigner import Cosigner
 from evenhand.lane import Lane
 from evenhand.ledger import Ledger, PublicLog, Sequencer, read_key
+from evenhand.outbound import Door
 from evenhand.service import accounts
 from evenhand.service.ledger_port import LedgerPort
 from evenhand.store import Store, Transaction, open_store
@@ -47,6 +48,7 @@ class Node:
         self.store = store
         self.public = PublicLog(_ledger_folder(config) / "public")
         self.blobs: Blobs = open_blobs(config)
+        self.door = Door(config.outbound_hosts)
         self.ledger: Ledger | None = None
         self.sequencer: Sequencer | None = None
         self.trust = _read_policy(config)  # the witnesses of the ledger
