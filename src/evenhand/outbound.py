@@ -21,7 +21,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-from evenhand import __version__
 from evenhand.core.errors import Invalid, Refused, Unavailable
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -112,7 +111,7 @@ class Door:
         import httpx  # here, since most nodes never send anything, and it takes its time to load
 
         target, named = self._target(url)
-        sent = {"user-agent": f"evenhand/{__version__}", **headers, "host": named["host"]}
+        sent = {"user-agent": "evenhand", **headers, "host": named["host"]}
         try:
             with (
                 httpx.Client(verify=self._trust, timeout=seconds, trust_env=False) as client,
