@@ -1044,6 +1044,48 @@ def ledger_fork_verify(path: str, vkey: str | None) -> int:
     return 0
 
 
+@commands.group()
+def receipts() -> None:
+    """What you can prove about the log."""
+
+
+@receipts.command("watch")
+@click.argument("url")
+@click.option("--dir", "folder", required=True, type=click.Path(file_okay=False), help="Where to keep them.")
+@click.option("--policy", type=click.Path(dir_okay=False), help="Whose witnesses to ask (tlog-policy).")
+@click.option("--hook", default="", help="A command that gets each alarm as JSON on its standard input.")
+@click.option("--every", default=10.0, show_default=True, help="Seconds between two looks.")
+@click.option("--once", is_flag=True, help="Look once, until nothing is waiting any more.")
+@as_json
+def receipts_watch(
+    url: str, folder: str, policy: str | None, hook: str, every: float, once: bool, machine: bool
+) -> int:
+    """Keep a receipt of everything that EVENHAND_API_KEY's organization asked for and had done, and look for
+    each in the log. Tells at once, and exits with 1, when one is not there or the log tells two stories."""
+    from evenhand.audit.sources import HttpSource
+    from evenhand.core.trust import parse_policy
+    from evenhand.receipts import Watcher, watch
+    from evenhand.sdk import Client
+
+    trust = parse_policy(text_of(Path(policy))) if policy is not None else None
+    asked = {w.name: HttpSource(w.url) for w in (trust.witnesses if trust else ()) if w.url}
+    key = config.read().api_key
+    if not key:
+        raise Invalid(
+            "receipts.key", "Whose receipts?", "EVENHAND_API_KEY", "Set it to a key of your organization."
+        )
+    with Client(url, key) as client:
+        watcher = Watcher(client, Path(folder), witnesses=dict(asked), policy=trust, hook=hook)
+        alarms = watch(watcher, every, once)
+    for alarm in alarms:
+        say(
+            machine,
+            alarm,
+            f"ALARM {alarm.rule}: {alarm.reason}" + (f" See {alarm.evidence}." * bool(alarm.evidence)),
+        )
+    return 1 if alarms else 0
+
+
 @commands.command()
 @click.option(
     "--dir", "folder", required=True, type=click.Path(file_okay=False), help="Its folder; made if missing."

@@ -403,6 +403,20 @@ class Client:
                     raise
             self._sleep(0.2)
 
+    def receipts(self, after: str | None = None) -> Iterator[wire.Receipts]:
+        """Receipts of all that the caller's organization asked for and had done, page by page.
+
+        Args:
+            after: of the last page that was read before; None for everything.
+        """
+        while True:
+            query = f"?{urlencode({'after': after})}" if after else ""
+            page = _read(self._send("GET", f"/receipts{query}", again=True), wire.Receipts)
+            yield page
+            if not page.more:
+                return
+            after = page.after
+
     # -- data out -------------------------------------------------------------------------------
 
     def tasks(

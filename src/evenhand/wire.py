@@ -486,6 +486,14 @@ class Submitted(Wire, frozen=True, kw_only=True):
     receipt: Receipt
 
 
+class Receipts(Wire, frozen=True, kw_only=True):
+    """What the ledger holds for an organization, in its order: pass `after` on for what comes next."""
+
+    items: list[Receipt]
+    after: str
+    more: bool  # whether the next page has something already
+
+
 class Skip(Request, frozen=True, kw_only=True):
     reason: str = ""
 

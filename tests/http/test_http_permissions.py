@@ -99,7 +99,7 @@ def send(site: Any, route: Route, side: Any, role: str, api_key: str | None) -> 
     for name, value in values(site, route, side, role).items():
         path = path.replace(f"{{{name}}}", value)
     path += QUERIES.get(key_of(route), "")
-    if route.path in ("/members", "/invites"):
+    if route.path in ("/members", "/invites", "/receipts"):
         path += f"?organization={side.id}"
     given: dict[str, Any] = {}
     if key_of(route) in BODIES:

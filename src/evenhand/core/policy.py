@@ -101,6 +101,7 @@ PERMISSIONS: dict[str, Rule] = {
     "task.read": Rule("read", sees_all_answers),
     "task.manage": Rule("manage", manages),
     "task.label": Rule("annotate", labels),
+    "receipt.list": Rule("read", sees_all_answers),
     "export.manage": Rule("read", sees_all_answers),
 }
 """Permission -> scope and predicate. Routes and verbs name a permission, never a role."""

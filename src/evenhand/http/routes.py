@@ -10,7 +10,7 @@ from typing import Any, Literal, get_type_hints
 import msgspec
 
 from evenhand import wire
-from evenhand.http import catalogue, people, transfer
+from evenhand.http import catalogue, evidence, people, transfer
 from evenhand.http.call import Call
 from evenhand.service import accounts, exports, intake, projects, tasks, work
 
@@ -42,7 +42,7 @@ class Route(msgspec.Struct, frozen=True, dict=True):
     permission: str = ""  # that the verb asks for; "": only to be signed in; "public": not even that
     bytes: int = SMALL  # of the body at most
     sends: str = ""  # media type of a body that is not JSON
-    query: dict[str, Any] = {}  # of an edge handler: name -> type
+    query: dict[str, Any] = {}  # of an edge handler: name -> type; what may be None may be left out
     finish: Callable[[Any, Call], Any] | None = None  # last touch to the answer
     changes_people: bool = False  # who may do what may be another now
 
@@ -56,7 +56,12 @@ class Route(msgspec.Struct, frozen=True, dict=True):
         """The query's parameters with their types, in the verb's order."""
         if self.kind == "edge":
             return tuple(
-                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind)
+                inspect.Parameter(
+                    name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    annotation=kind,
+                    default=None if kind == str | None else inspect.Parameter.empty,
+                )
                 for name, kind in self.query.items()
             )
         return self._signature[self._before_path + len(self.names) + (self.takes is not None) :]
@@ -214,6 +219,8 @@ TABLE: tuple[Route, ...] = (
     Route("POST", "/assignments/{assignment}/extend", "write", work.extend, gives=wire.Assignment,
           permission="task.label"),
     Route("GET", "/history", "read", work.history, gives=wire.Page[wire.HistoryRow]),
+    Route("GET", "/receipts", "edge", evidence.list_receipts, gives=wire.Receipts, permission="receipt.list",
+          query={"organization": str | None, "after": str | None}),
     Route("GET", "/receipts/{stream}/{n}", "edge", transfer.proof, gives="text/plain"),
     # -- export
     Route("POST", "/projects/{project}/exports", "edge", transfer.start_export, takes=wire.NewExport,

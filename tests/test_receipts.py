@@ -1,0 +1,102 @@
+"""The watcher of a client, at a real node that is honest, and at one whose log has lost something."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evenhand import Client, cli, local
+from evenhand.audit.forks import verify_fork
+from evenhand.audit.receipts import verify_receipt
+from evenhand.audit.sources import FolderSource
+from evenhand.config import Config
+from evenhand.core.checkpoint import COSIGNATURE, Checkpoint, SigningKey, sign_note
+from evenhand.core.trust import parse_policy
+from evenhand.http import server
+from evenhand.ledger import read_key
+from evenhand.receipts import Watcher, watch
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
+    """A node with some work done, and a client of it; with its data folder."""
+    data = tmp_path_factory.mktemp("node") / "data"
+    with (
+        server.start(Config(data=data, port=0, log_level="error")) as address,
+        Client(address.url, local.key(data)) as client,
+    ):
+        project = client.create_project("P", [{"name": "t", "type": "text"}], [{"name": "q", "type": "text"}])
+        client.import_tasks(project.id, [{"t": str(i)} for i in range(300)])
+        for _ in range(3):
+            work = client.next_assignment(project.id)
+            assert work is not None
+            client.submit(work.id, {"q": "x"}).proof()
+        yield client, data
+
+
+def test_everything_is_kept_and_found(node: tuple[Client, Path], tmp_path: Path) -> None:
+    client, _ = node
+    watcher = Watcher(client, tmp_path)
+    assert watch(watcher, 1, once=True) == []
+    kept = sorted((tmp_path / "receipts").rglob("*.json"))
+    kinds = {json.loads(path.read_bytes())["place"][0] for path in kept}
+    assert len(kept) >= 9 and len(kinds) >= 3 and watcher.waiting() == []
+    vkey = (tmp_path / "vkey").read_text()
+    assert all(verify_receipt(path.read_bytes(), vkey).index is not None for path in kept)
+    assert watch(Watcher(client, tmp_path), 1, once=True) == []  # goes on where it stopped
+
+
+def test_what_is_not_in_the_log_is_told_at_once(node: tuple[Client, Path], tmp_path: Path) -> None:
+    """A promise whose entry the node then denies: the receipt is for a place that is not there."""
+    client, _ = node
+    now = [0.0]
+    seen = tmp_path / "seen"
+    watcher = Watcher(client, tmp_path / "w", clock=lambda: now[0], hook=f"cat >> {seen}")
+    assert watcher.round() == []
+    path = next((tmp_path / "w" / "receipts").rglob("*.json"))
+    lost = json.loads(path.read_bytes()) | {"place": ["project-nowhere", 0], "proof": None}
+    path.write_text(json.dumps(lost))
+    assert watcher.round() == []  # its time is not over
+    now[0] = lost["promise"]["deadline"] / 1000 + 6
+    (alarm,) = watcher.round()
+    assert (alarm.rule, alarm.evidence) == ("receipt.missing", str(path))
+    assert json.loads(seen.read_text())["rule"] == "receipt.missing"
+    assert "receipt.missing" in (tmp_path / "w" / "alarms.jsonl").read_text()
+
+
+def test_a_log_that_goes_back_or_tells_another_story(node: tuple[Client, Path], tmp_path: Path) -> None:
+    client, data = node
+    log = tmp_path / "log"
+    shutil.copytree(data / "ledger" / "public", log)
+    old = (log / "checkpoint").read_bytes()
+    key = read_key(data / "ledger")
+    watcher = Watcher(client, tmp_path / "w", log=FolderSource(log))
+    assert watch(watcher, 1, once=True) == []
+    size = int(old.split(b"\n")[1])
+    (log / "checkpoint").write_bytes(sign_note(Checkpoint(key.name, size, b"\0" * 32).text, key))
+    (alarm,) = watcher.round()
+    assert alarm.rule == "log.fork"
+    fork = verify_fork(Path(alarm.evidence).read_bytes(), str(key.verify_key))
+    assert fork.first.size == fork.second.size == size
+    (log / "checkpoint").unlink()
+    assert [a.rule for a in watcher.round()] == ["log.rollback"]
+
+
+def test_a_log_that_nobody_cosigns_is_stalled(node: tuple[Client, Path], tmp_path: Path) -> None:
+    client, _ = node
+    vkey = str(SigningKey("w.example", b"\1" * 32, COSIGNATURE).verify_key)
+    policy = parse_policy(f"witness w {vkey}\nquorum w\n")
+    (alarm,) = Watcher(client, tmp_path, policy=policy).round()
+    assert (alarm.rule, "never" in alarm.reason) == ("log.stalled", True)
+
+
+def test_the_command(node: tuple[Client, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, data = node
+    monkeypatch.setenv("EVENHAND_API_KEY", local.key(data))
+    assert cli.run(["receipts", "watch", client.url, "--dir", str(tmp_path), "--once"]) == 0
+    monkeypatch.delenv("EVENHAND_API_KEY")
+    assert cli.run(["receipts", "watch", client.url, "--dir", str(tmp_path), "--once"]) == 1
