@@ -12,14 +12,27 @@ from collections.abc import Callable, Mapping
 from evenhand.core.errors import Invalid
 from evenhand.core.inference import methods
 from evenhand.core.inference.estimate import Diagnostics, Estimate, Model, Running, Skill
+from evenhand.core.inference.fit import posterior_of
 from evenhand.core.inference.robust import robust
 from evenhand.core.inference.votes import Votes
 
-__all__ = ["DEFAULT", "METHODS", "Diagnostics", "Estimate", "Model", "Running", "Skill", "Votes", "infer"]
+__all__ = [
+    "DEFAULT",
+    "METHODS",
+    "Diagnostics",
+    "Estimate",
+    "Model",
+    "Running",
+    "Skill",
+    "Votes",
+    "infer",
+    "posterior_of",
+]
 
 METHODS: Mapping[str, Callable[[Votes, int | None], Estimate]] = {
     "majority": methods.majority,
     "weighted": methods.weighted,
+    "one-coin": methods.one_coin,
     "dawid-skene": methods.dawid_skene,
     "robust": robust,
 }

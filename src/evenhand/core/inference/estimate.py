@@ -21,16 +21,15 @@ class Model:
     newcomer: Floats  # [true, given] the same for an annotator whom the fit has not seen
     weight: Floats  # [annotators] what a vote counts in the weighted vote
     newcomer_weight: float
-    power: float = (
-        1.0  # what a vote's log-likelihood is multiplied with: below 1 where votes repeat each other
-    )
     blend: float = 0.0  # share of the weighted vote in the posterior, 0 to 1
-    temperature: float = 1.0  # the posterior's logarithm is divided by it: above 1 is less sure
+    doubt: float = 0.0  # votes spread evenly over the classes that are added to the weighted vote
+    floor: float = 0.0  # share of the posterior that is spread evenly over the classes
+    narrow: bool = False  # only classes that somebody gave a task may be true of it
 
     def start(self) -> Running:
         """A task that nobody has answered yet."""
-        classes = len(self.prior)
-        return Running(model=self, score=np.log(self.prior + TINY), votes=np.zeros(classes), count=0)
+        nothing = np.zeros(len(self.prior))
+        return Running(model=self, score=np.log(self.prior + TINY), weight=nothing, votes=nothing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +38,8 @@ class Running:
 
     model: Model
     score: Floats  # [classes] log prior plus what the votes say
-    votes: Floats  # [classes] summed weights
-    count: int  # votes so far
+    weight: Floats  # [classes] summed weights of the votes
+    votes: Floats  # [classes] how many there are
 
     def after(self, annotator: int | None, label: int) -> Running:
         """The same task with one more vote. `annotator` None, or beyond the fit: a newcomer."""
@@ -53,24 +52,27 @@ class Running:
     @property
     def posterior(self) -> Floats:
         """[classes] probabilities; they sum to 1."""
-        model = self.model
-        chance = np.exp(self.score - self.score.max())
+        model, classes, votes, total = self.model, len(self.score), self.votes.sum(), self.weight.sum()
+        able = self.votes > 0 if model.narrow and votes else np.ones(classes, bool)
+        chance = np.where(able, np.exp(self.score - self.score[able].max()), 0.0)
         chance /= chance.sum()
-        total = self.votes.sum()
         if model.blend and total > TINY:
-            chance = (1 - model.blend) * chance + model.blend * self.votes / total
-        chance = (chance + TINY) ** (1 / model.temperature)
-        return np.asarray(chance / chance.sum())
+            voted = (votes * self.weight / total + model.doubt / classes) / (votes + model.doubt)
+            chance = (1 - model.blend) * chance + model.blend * voted
+        return np.asarray((1 - model.floor) * chance + model.floor / classes)
 
     def _moved(self, annotator: int | None, label: int, sign: int) -> Running:
         model = self.model
         known = annotator is not None and 0 <= annotator < len(model.confusion)
         row = model.confusion[annotator] if known else model.newcomer
         weight = float(model.weight[annotator]) if known else model.newcomer_weight
-        votes = self.votes.copy()
-        votes[label] += sign * weight
-        score = self.score + sign * model.power * np.log(row[:, label] + TINY)
-        return replace(self, score=score, votes=votes, count=self.count + sign)
+        here = np.arange(len(self.score)) == label
+        return replace(
+            self,
+            score=self.score + sign * np.log(np.maximum(row[:, label], TINY)),
+            weight=self.weight + sign * weight * here,
+            votes=self.votes + sign * here,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +96,7 @@ class Diagnostics:
     iterations: int = 0
     converged: bool = True
     log_likelihood: float = 0.0  # of the votes under the fitted model, natural logarithm
-    held_out: float | None = None  # mean log-loss a vote, votes left out one by one; None: not measured
+    dependence: float | None = None  # correlation of two votes on a task beyond its class; None: not measured
     notes: tuple[str, ...] = ()  # what was dropped, replaced or chosen, and why
 
 

@@ -66,80 +66,238 @@ def bounds(first: Places, parts: int) -> Places:
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def count_sweep(first: Any, code: Any, bound: Any, posterior: Any, counts: Any, mass: Any) -> None:
-    """Add up expected votes under a posterior [tasks, classes].
+def agree_sweep(first: Any, code: Any, bound: Any, classes: int, agreed: Any) -> None:
+    """Add up how often each annotator agrees with the majority, to `agreed` [parts, annotators].
+
+    Where classes tie, each gives an equal part of the credit.
+    """
+    for p in prange(len(bound) - 1):
+        tally = np.zeros(classes, np.int32)
+        for t in range(bound[p], bound[p + 1]):
+            most = 0
+            tied = 0
+            for v in range(first[t], first[t + 1]):
+                tally[code[v] % classes] += 1
+            for v in range(first[t], first[t + 1]):
+                most = max(most, tally[code[v] % classes])
+            for v in range(first[t], first[t + 1]):
+                if tally[code[v] % classes] == most:
+                    tied += 1  # most votes for each of the classes that tie
+            for v in range(first[t], first[t + 1]):
+                if tally[code[v] % classes] == most:
+                    agreed[p, code[v] // classes] += most / tied
+            for v in range(first[t], first[t + 1]):
+                tally[code[v] % classes] = 0
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def vote_sweep(
+    first: Any, code: Any, bound: Any, weight: Any, classes: int, hard: bool, counts: Any, mass: Any
+) -> None:
+    """Add up expected votes where a task's posterior is its weighted vote, or, if `hard`, the winner of it.
 
     Adds to `counts` [parts, annotators * classes, classes] and `mass` [parts, classes].
     """
-    classes = posterior.shape[1]
     for p in prange(len(bound) - 1):
+        share = np.zeros(classes)
         for t in range(bound[p], bound[p + 1]):
-            if first[t] == first[t + 1]:
-                continue
-            for k in range(classes):
-                q = posterior[t, k]
-                if q > 0.0:
+            total = 0.0
+            most = 0.0
+            for v in range(first[t], first[t + 1]):
+                share[code[v] % classes] += weight[code[v] // classes]
+            for v in range(first[t], first[t + 1]):
+                most = max(most, share[code[v] % classes])
+            least = most * (1.0 - 1e-9) if hard else 0.0
+            for v in range(first[t], first[t + 1]):
+                k = code[v] % classes
+                if share[k] > 0.0 and share[k] >= least:
+                    total += weight[code[v] // classes]
+            for v in range(first[t], first[t + 1]):
+                k = code[v] % classes
+                if share[k] > 0.0 and share[k] >= least:
+                    q = share[k] / total
                     mass[p, k] += q
-                    for v in range(first[t], first[t + 1]):
-                        counts[p, code[v], k] += q
+                    for w in range(first[t], first[t + 1]):
+                        counts[p, code[w], k] += q
+                share[k] = 0.0
+
+
+@njit(cache=True, nogil=True, inline="always")
+def weigh(first: Any, code: Any, t: int, table: Any, prior: Any, classes: Any, score: Any) -> float:
+    """The posterior of task `t` over `classes`, into `score`; gives the log-likelihood of its votes."""
+    for k in classes:
+        score[k] = prior[k]
+    for v in range(first[t], first[t + 1]):
+        row = code[v]
+        for k in classes:
+            score[k] += table[row, k]
+    most = -np.inf
+    for k in classes:
+        most = max(most, score[k])
+    total = 0.0
+    for k in classes:
+        score[k] = math.exp(score[k] - most)
+        total += score[k]
+    for k in classes:
+        score[k] /= total
+    return most + math.log(total)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def voted_classes(first: Any, code: Any, t: int, seen: Any, found: Any) -> int:
+    """Write the classes that somebody gave task `t` to `found`; gives their number. `seen` is all False."""
+    classes = len(seen)
+    count = 0
+    for v in range(first[t], first[t + 1]):
+        k = code[v] % classes
+        if not seen[k]:
+            seen[k] = True
+            found[count] = k
+            count += 1
+    for i in range(count):
+        seen[found[i]] = False
+    return count
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def em_sweep(
-    first: Any, code: Any, bound: Any, table: Any, prior: Any, counts: Any, mass: Any, fit: Any
+    first: Any, code: Any, bound: Any, table: Any, prior: Any, narrow: bool, counts: Any, mass: Any, fit: Any
 ) -> None:
     """One pass of expectation and the sums for maximization, fused.
 
     `table` [annotators * classes, classes] logarithm of what a vote says for each class, `prior` [classes]
-    logarithms; adds to `counts` and `mass` as `count_sweep`, and the log-likelihood to `fit` [parts].
+    logarithms. If `narrow`, only classes that somebody gave the task may be true. Adds to `counts` and
+    `mass` as `vote_sweep`, and the log-likelihood to `fit` [parts].
     """
     classes = len(prior)
     for p in prange(len(bound) - 1):
         score = np.empty(classes)
+        seen = np.zeros(classes, np.bool_)
+        able = np.arange(classes)
+        count = classes
         for t in range(bound[p], bound[p + 1]):
             if first[t] == first[t + 1]:
                 continue
-            for k in range(classes):
-                score[k] = prior[k]
-            for v in range(first[t], first[t + 1]):
-                row = code[v]
-                for k in range(classes):
-                    score[k] += table[row, k]
-            most = score[0]
-            for k in range(1, classes):
-                most = max(most, score[k])
-            total = 0.0
-            for k in range(classes):
-                score[k] = math.exp(score[k] - most)
-                total += score[k]
-            fit[p] += most + math.log(total)
-            for k in range(classes):
-                score[k] /= total
+            if narrow:
+                count = voted_classes(first, code, t, seen, able)
+            fit[p] += weigh(first, code, t, table, prior, able[:count], score)
+            for k in able[:count]:
                 mass[p, k] += score[k]
             for v in range(first[t], first[t + 1]):
                 row = code[v]
-                for k in range(classes):
+                for k in able[:count]:
                     counts[p, row, k] += score[k]
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def read_scores(first: Any, code: Any, bound: Any, table: Any, prior: Any, scores: Any) -> None:
-    """Write each task's log prior plus what its votes say to `scores` [tasks, classes]."""
-    for p in prange(len(bound) - 1):
-        for t in range(bound[p], bound[p + 1]):
-            for k in range(len(prior)):
-                scores[t, k] = prior[k]
-            for v in range(first[t], first[t + 1]):
-                row = code[v]
-                for k in range(len(prior)):
-                    scores[t, k] += table[row, k]
+def maximize(counts: Any, own: float, pooled: Any, tiny: float, table: Any) -> None:
+    """Write `table` from the parts' counts: logarithms of shares, shrunk by `own` votes to `pooled`.
+
+    `pooled` [true, given] are shares. A share below `tiny` is as if it were `tiny`.
+    """
+    parts, rows, classes = counts.shape
+    least = math.log(tiny)
+    for a in prange(rows // classes):
+        given = np.zeros(classes)
+        for p in range(parts):
+            for row in range(a * classes, (a + 1) * classes):
+                for k in range(classes):
+                    given[k] += counts[p, row, k]
+        for label in range(classes):
+            row = a * classes + label
+            for k in range(classes):
+                votes = own * pooled[k, label]
+                for p in range(parts):
+                    votes += counts[p, row, k]
+                total = given[k] + own
+                if votes > tiny * total:
+                    table[row, k] = math.log(votes / total)
+                else:
+                    table[row, k] = least
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def read_votes(first: Any, code: Any, bound: Any, weight: Any, shares: Any) -> None:
-    """Add the weights of each task's votes to `shares` [tasks, classes]."""
-    classes = shares.shape[1]
+def dependence_sweep(
+    first: Any, code: Any, bound: Any, table: Any, prior: Any, narrow: bool, covariance: Any, variance: Any
+) -> None:
+    """Add up how the votes of a task go together beyond its class, over pairs of votes.
+
+    For the most probable class, each vote is right or not, with the probability that `table` has.
+    Adds the products of two votes' residuals to `covariance` [parts] and those of their standard
+    deviations to `variance` [parts].
+    """
+    classes = len(prior)
     for p in prange(len(bound) - 1):
+        score = np.empty(classes)
+        seen = np.zeros(classes, np.bool_)
+        able = np.arange(classes)
+        count = classes
         for t in range(bound[p], bound[p + 1]):
+            if first[t + 1] - first[t] < 2:
+                continue
+            if narrow:
+                count = voted_classes(first, code, t, seen, able)
+            weigh(first, code, t, table, prior, able[:count], score)
+            best = able[0]
+            for k in able[:count]:
+                if score[k] > score[best]:
+                    best = k
+            off = 0.0
+            off2 = 0.0
+            spread = 0.0
+            spread2 = 0.0
             for v in range(first[t], first[t + 1]):
-                shares[t, code[v] % classes] += weight[code[v] // classes]
+                right = math.exp(table[code[v] // classes * classes + best, best])
+                residual = (1.0 if code[v] % classes == best else 0.0) - right
+                deviation = math.sqrt(right * max(1.0 - right, 0.0))
+                off += residual
+                off2 += residual * residual
+                spread += deviation
+                spread2 += deviation * deviation
+            covariance[p] += off * off - off2
+            variance[p] += spread * spread - spread2
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def read_posterior(
+    first: Any,
+    code: Any,
+    bound: Any,
+    table: Any,
+    prior: Any,
+    narrow: bool,
+    weight: Any,
+    blend: float,
+    doubt: float,
+    floor: float,
+    out: Any,
+) -> None:
+    """Write each task's posterior to `out` [tasks, classes], as `Running.posterior` has it."""
+    classes = len(prior)
+    for p in prange(len(bound) - 1):
+        score = np.empty(classes)
+        share = np.empty(classes)
+        seen = np.zeros(classes, np.bool_)
+        able = np.arange(classes)
+        count = classes
+        for t in range(bound[p], bound[p + 1]):
+            if narrow and first[t] < first[t + 1]:
+                count = voted_classes(first, code, t, seen, able)
+                score[:] = 0.0
+            elif narrow:
+                able = np.arange(classes)
+                count = classes
+            weigh(first, code, t, table, prior, able[:count], score)
+            votes = first[t + 1] - first[t]
+            total = 0.0
+            share[:] = 0.0
+            if blend > 0.0:
+                for v in range(first[t], first[t + 1]):
+                    share[code[v] % classes] += weight[code[v] // classes]
+                    total += weight[code[v] // classes]
+            for k in range(classes):
+                q = score[k]
+                if total > 0.0:
+                    voted = (votes * share[k] / total + doubt / classes) / (votes + doubt)
+                    q = (1.0 - blend) * q + blend * voted
+                out[t, k] = (1.0 - floor) * q + floor / classes

@@ -1,118 +1,116 @@
-"""The methods, from counting votes to what is used by default."""
+"""The classical methods: counting votes, one coin, and a confusion matrix for each annotator."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
 from evenhand.core.inference.estimate import TINY, Diagnostics, Estimate, Model
-from evenhand.core.inference.fit import (
-    by_annotator,
-    estimate,
-    parts_of,
-    posterior_of,
-    sums,
-    vote_shares,
-    vote_table,
-)
-from evenhand.core.inference.votes import Floats, Places, Votes
+from evenhand.core.inference.fit import Sweeps, estimate, shares_of
+from evenhand.core.inference.votes import Floats, Votes
 
 PATIENCE = 1e-5  # a fit has converged when the log-likelihood a vote grows by less
+MOST_ITERATIONS = 100
 
 
 def majority(votes: Votes, iterations: int | None = None) -> Estimate:
-    """The class with the most votes; its share is the probability. Every annotator counts 1."""
-    return _voted("majority", votes, np.ones(votes.annotators), 0)
+    """The class with the most votes; its share is the probability. Every annotator counts 1.
+
+    What it says of annotators (`confusion`, `skill`) is measured against its own labels.
+    """
+    return _voted("majority", Sweeps(votes), np.ones(votes.annotators))
 
 
 def weighted(votes: Votes, iterations: int | None = None) -> Estimate:
-    """Each vote counts as often as its annotator agrees with the majority ("Wawa").
+    """Each vote counts as much as the share of its annotator's votes that agree with the majority ("Wawa").
 
-    Source: Toloka's crowd-kit (Ustalov et al. 2024, doi:10.21105/joss.06227).
+    As in crowd-kit (Ustalov, Pavlichenko, Tseitlin 2024, doi:10.21105/joss.06227).
     """
-    return _voted("weighted", votes, agreement(votes), 1)
+    sweeps = Sweeps(votes)
+    return _voted("weighted", sweeps, sweeps.agreement())
+
+
+def one_coin(votes: Votes, iterations: int | None = None) -> Estimate:
+    """Each annotator is right with one probability, and else gives any other class alike.
+
+    Expectation maximization from the majority vote; Dawid and Skene's model (doi:10.2307/2346806) with
+    one parameter an annotator. Where annotators confuse the same classes in the same way, it fails.
+    """
+    sweeps = Sweeps(votes)
+    return _maximize_expectation("one-coin", sweeps, _coins, iterations)
 
 
 def dawid_skene(votes: Votes, iterations: int | None = None) -> Estimate:
-    """Each annotator has a confusion matrix of its own; expectation maximization from the majority vote.
+    """Each annotator has a confusion matrix of its own: [true, given] probabilities.
 
-    Maximum likelihood, nothing is smoothed. Dawid and Skene 1979, doi:10.2307/2346806.
+    Maximum likelihood by expectation maximization from the majority vote; nothing is smoothed, so its
+    probabilities are far too sure. Dawid and Skene 1979, doi:10.2307/2346806.
     """
-    bound = parts_of(votes)
-    counts, mass = counted(votes, bound, vote_shares(votes, np.ones(votes.annotators)))
-    return _expectation_maximization("dawid-skene", votes, bound, counts, mass, iterations or 100)
+    sweeps = Sweeps(votes)
+    return _maximize_expectation("dawid-skene", sweeps, _own_matrices, iterations)
 
 
-def agreement(votes: Votes) -> Floats:
-    """[annotators] share of an annotator's votes that agree with the majority; ties count in parts."""
-    credit = winners(vote_shares(votes, np.ones(votes.annotators)))
-    agreed = np.bincount(votes.annotator, credit[votes.task, votes.label], votes.annotators)
-    return np.asarray(agreed / np.maximum(votes.given, 1))
+def mean_weight(votes: Votes, weight: Floats) -> float:
+    """What a newcomer's vote counts: as much as the mean vote."""
+    return float(np.average(weight, weights=votes.given))
 
 
-def winners(shares: Floats) -> Floats:
-    """[tasks, classes] 1 for the class with the largest share; classes that tie have equal parts of it."""
-    best = shares >= shares.max(axis=1, keepdims=True) - TINY
-    return np.asarray(best / best.sum(axis=1, keepdims=True))
+def _own_matrices(sweeps: Sweeps) -> None:
+    sweeps.maximize(0.0, np.zeros((sweeps.votes.classes, sweeps.votes.classes)))
 
 
-def counted(votes: Votes, bound: Places, posterior: Floats) -> tuple[Floats, Floats]:
-    """Expected counts [annotators, true, given] and mass [classes] under this posterior."""
-    from evenhand.core.inference import kernels
-
-    counts, mass, _ = sums(votes, bound)
-    kernels.count_sweep(votes.first, votes.code, bound, posterior, counts, mass)
-    return by_annotator(votes, counts), mass.sum(axis=0)
-
-
-def expected_counts(
-    votes: Votes, bound: Places, confusion: Floats, prior: Floats, power: float = 1.0
-) -> tuple[Floats, Floats, float]:
-    """One expectation: counts [annotators, true, given], mass [classes], log-likelihood."""
-    from evenhand.core.inference import kernels
-
-    counts, mass, fit = sums(votes, bound)
-    table = vote_table(confusion, power)
-    kernels.em_sweep(votes.first, votes.code, bound, table, np.log(prior + TINY), counts, mass, fit)
-    return by_annotator(votes, counts), mass.sum(axis=0), float(fit.sum())
+def _coins(sweeps: Sweeps) -> None:
+    """One probability of being right for each annotator, half a vote of doubt either way."""
+    votes, classes = sweeps.votes, sweeps.votes.classes
+    cube = sweeps.counts.sum(axis=0).reshape(-1, classes, classes)
+    right = (np.einsum("akk->a", cube) + 0.5) / (votes.given + 1.0)
+    wrong = np.log((1 - right) / max(classes - 1, 1))
+    table = np.repeat(wrong, classes**2).reshape(-1, classes, classes)
+    table[:, np.arange(classes), np.arange(classes)] = np.log(right)[:, None]
+    sweeps.table[:] = table.reshape(-1, classes)
 
 
-def shares_of(mass: Floats) -> Floats:
-    """Sums as shares; equal ones where there is nothing."""
-    total = mass.sum(axis=-1, keepdims=True)
-    return np.asarray(np.where(total > 0, mass / np.maximum(total, TINY), 1 / mass.shape[-1]))
-
-
-def _voted(method: str, votes: Votes, weight: Floats, iterations: int) -> Estimate:
-    counts, mass = counted(votes, parts_of(votes), winners(vote_shares(votes, weight)))
-    pooled = counts.sum(axis=0)
+def _voted(method: str, sweeps: Sweeps, weight: Floats) -> Estimate:
+    """Annotators are judged by the winners of the weighted vote, with one vote of doubt."""
+    votes = sweeps.votes
+    sweeps.count(weight, hard=True)
+    pooled = shares_of(sweeps.pooled)
+    sweeps.maximize(1.0, pooled)
     model = Model(
-        prior=shares_of(mass),
-        confusion=shares_of(counts + shares_of(pooled)),
-        newcomer=shares_of(pooled),
+        prior=shares_of(sweeps.shares),
+        confusion=sweeps.confusion,
+        newcomer=pooled,
         weight=weight,
-        newcomer_weight=float(np.average(weight, weights=votes.given + TINY)),
+        newcomer_weight=mean_weight(votes, weight),
         blend=1.0,
+        narrow=sweeps.narrow,
     )
-    posterior = posterior_of(votes, model)
-    return estimate(method, votes, model, posterior, counts, Diagnostics(iterations=iterations))
+    return estimate(method, votes, model, sweeps.read(model), Diagnostics())
 
 
-def _expectation_maximization(
-    method: str, votes: Votes, bound: Places, counts: Floats, mass: Floats, most: int
+def _maximize_expectation(
+    method: str, sweeps: Sweeps, maximize: Callable[[Sweeps], None], iterations: int | None
 ) -> Estimate:
+    votes, most = sweeps.votes, MOST_ITERATIONS if iterations is None else iterations
+    sweeps.count(np.ones(votes.annotators))
+    maximize(sweeps)
+    prior = shares_of(sweeps.shares)
     before, done, iteration = -np.inf, False, 0
     while not done and iteration < most:
         iteration += 1
-        confusion, prior = shares_of(counts), shares_of(mass)
-        counts, mass, fit = expected_counts(votes, bound, confusion, prior)
-        done = fit - before < PATIENCE * max(len(votes), 1)
+        fit = sweeps.expect(prior)
+        maximize(sweeps)
+        prior = shares_of(sweeps.shares)
+        done = fit - before < PATIENCE * len(votes)
         before = fit
     model = Model(
         prior=prior,
-        confusion=confusion,
-        newcomer=shares_of(counts.sum(axis=0)),
+        confusion=sweeps.confusion,
+        newcomer=shares_of(sweeps.pooled + TINY),
         weight=np.ones(votes.annotators),
         newcomer_weight=1.0,
+        narrow=sweeps.narrow,
     )
-    diagnostics = Diagnostics(iterations=iteration, converged=bool(done), log_likelihood=before)
-    return estimate(method, votes, model, posterior_of(votes, model), counts, diagnostics)
+    diagnostics = Diagnostics(iterations=iteration, converged=done, log_likelihood=before)
+    return estimate(method, votes, model, sweeps.read(model), diagnostics)

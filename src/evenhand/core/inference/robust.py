@@ -1,89 +1,84 @@
-"""The default: Dawid and Skene's model, shrunk, stopped early, blended with the weighted vote, tempered."""
+"""The default: Dawid and Skene's model with its brakes on."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from evenhand.core.inference.estimate import TINY, Diagnostics, Estimate, Model
-from evenhand.core.inference.fit import estimate, parts_of, posterior_of, vote_shares
-from evenhand.core.inference.methods import agreement, counted, expected_counts, shares_of
+from evenhand.core.inference.fit import Sweeps, estimate, shares_of
+from evenhand.core.inference.methods import mean_weight
 from evenhand.core.inference.votes import Floats, Votes
 
-ROUNDS = 4
-OWN = 2.0  # votes for each true class that the pooled annotator adds to each annotator's own
-COIN = 10.0  # votes for each true class that one coin adds to the pooled annotator
-BLEND = 0.5
-TEMPERATURES = tuple(float(t) for t in np.geomspace(0.7, 8.0, 25))
-HELD_OUT = 50_000  # votes, evenly spread, that the temperature is chosen with
+
+@dataclass(frozen=True)
+class Brakes:
+    """The constants of `robust`: chosen together on ten public sets, and each set scored with a choice
+    made without it (`python -m bench inference`, docs/inference.md)."""
+
+    rounds: int = 4  # of expectation maximization
+    own: float = 2.0  # votes for each true class that the pooled annotator adds to each annotator's own
+    coin: float = 10.0  # votes for each true class that one coin adds to the pooled annotator
+    sharpness: float = 2.0  # power of an annotator's agreement with the majority in the weighted vote
+    tolerance: float = 0.02  # dependence at which model and weighted vote count alike
+    doubt: float = 0.5  # votes spread evenly over the classes that are added to the weighted vote
+    floor: float = 0.02  # share of every posterior that is spread evenly over the classes
+    usual: float = 0.04  # dependence that is assumed where votes do not tell
+    pairs: float = 50.0  # variance of pairs of votes that this assumption weighs as much as
 
 
-def robust(votes: Votes, iterations: int | None = None) -> Estimate:
-    """Hierarchical Dawid-Skene with the brakes on.
+def robust(votes: Votes, iterations: int | None = None, brakes: Brakes = Brakes()) -> Estimate:
+    """Dawid-Skene, shrunk and stopped early, and blended with the weighted vote as far as votes depend.
 
-    Each annotator's confusion is shrunk to that of all, and that to one coin; a few rounds of
-    expectation maximization start from the weighted vote; the posterior is blended with the weighted
-    vote, and tempered so that it predicts each vote best from the others on its task.
+    1. Each annotator's confusion is shrunk to that of all annotators, and that to one coin. A few rounds
+       of expectation maximization start from the vote weighted by agreement with the majority.
+    2. Dawid and Skene (1979, doi:10.2307/2346806) take the votes on a task as independent given its
+       class. They are not: tasks differ in difficulty, and annotators err alike. `dependence` is how much
+       they go together beyond the class: the moment estimate of an intraclass correlation, over pairs of
+       votes on a task whose most probable class is taken for true.
+    3. The weighted vote gets the share dependence / (dependence + tolerance) of the posterior, the model
+       the rest. So the model decides where it fits, and votes where it does not: no true label is seen.
+
+    Shapes: posterior [tasks, classes], confusion [annotators, true, given], all probabilities.
     """
-    weight = agreement(votes)
-    bound = parts_of(votes)
-    counts, mass = counted(votes, bound, vote_shares(votes, weight))
-    fit = 0.0
-    rounds = ROUNDS if iterations is None else iterations
+    sweeps = Sweeps(votes)
+    agreement = sweeps.agreement()
+    sweeps.count(agreement)
+    fit, rounds = 0.0, brakes.rounds if iterations is None else iterations
+    pooled, prior = _shrink(sweeps, brakes)
     for _ in range(rounds):
-        confusion, _pooled, prior = shrunk(counts, mass)
-        counts, mass, fit = expected_counts(votes, bound, confusion, prior)
-    confusion, pooled, prior = shrunk(counts, mass)
+        fit = sweeps.expect(prior)
+        pooled, prior = _shrink(sweeps, brakes)
+    dependence = _dependence(sweeps, prior, brakes)
+    weight = agreement**brakes.sharpness
     model = Model(
         prior=prior,
-        confusion=confusion,
+        confusion=sweeps.confusion,
         newcomer=pooled,
         weight=weight,
-        newcomer_weight=float(np.average(weight, weights=votes.given + TINY)),
-        blend=BLEND,
+        newcomer_weight=mean_weight(votes, weight),
+        blend=dependence / (dependence + brakes.tolerance),
+        doubt=brakes.doubt,
+        floor=brakes.floor,
+        narrow=sweeps.narrow,
     )
-    model, held_out = tempered(votes, model)
-    diagnostics = Diagnostics(iterations=rounds, log_likelihood=fit, held_out=held_out)
-    return estimate("robust", votes, model, posterior_of(votes, model), counts, diagnostics)
+    diagnostics = Diagnostics(iterations=rounds, log_likelihood=fit, dependence=dependence)
+    return estimate("robust", votes, model, sweeps.read(model), diagnostics)
 
 
-def shrunk(counts: Floats, mass: Floats) -> tuple[Floats, Floats, Floats]:
-    """Confusion [annotators, true, given], the pooled annotator's [true, given], and the prior [classes]."""
-    classes = counts.shape[1]
-    pooled = counts.sum(axis=0)
+def _shrink(sweeps: Sweeps, brakes: Brakes) -> tuple[Floats, Floats]:
+    """Set the table from the sums; gives the pooled confusion [true, given] and the prior [classes]."""
+    pooled, classes = sweeps.pooled, sweeps.votes.classes
     right = np.trace(pooled) / max(pooled.sum(), TINY)
     coin = np.full((classes, classes), (1 - right) / max(classes - 1, 1))
     np.fill_diagonal(coin, right)
-    pooled = shares_of(pooled + COIN * coin)
-    return shares_of(counts + OWN * pooled), pooled, shares_of(mass + 1.0)
+    pooled = shares_of(pooled + brakes.coin * coin)
+    sweeps.maximize(brakes.own, pooled)
+    return pooled, shares_of(sweeps.shares + 1.0)
 
 
-def tempered(votes: Votes, model: Model) -> tuple[Model, float]:
-    """The model with the temperature at which other votes predict each vote best, and that log-loss."""
-    chance, row = _without_each(votes, model)
-    losses = []
-    for temperature in TEMPERATURES:
-        soft = (chance + TINY) ** (1 / temperature)
-        soft /= soft.sum(axis=1, keepdims=True)
-        losses.append(float(-np.log((soft * row).sum(axis=1) + TINY).mean()))
-    best = int(np.argmin(losses))
-    return replace(model, temperature=TEMPERATURES[best]), losses[best]
-
-
-def _without_each(votes: Votes, model: Model) -> tuple[Floats, Floats]:
-    """[some votes, classes]: the posterior without the vote, and what its annotator then answers."""
-    picked = np.unique(np.linspace(0, len(votes) - 1, min(len(votes), HELD_OUT)).astype(np.int64))
-    task, who, label = votes.task[picked], votes.annotator[picked], votes.label[picked]
-    row = model.confusion[who, :, label]
-    score = np.log(posterior_of(votes, replace(model, blend=0.0, temperature=1.0)) + TINY)[task]
-    score -= np.log(row + TINY)
-    chance = np.exp(score - score.max(axis=1, keepdims=True))
-    chance /= chance.sum(axis=1, keepdims=True)
-    shares = np.zeros((votes.tasks, votes.classes))
-    np.add.at(shares, (votes.task, votes.label), model.weight[votes.annotator])
-    rest = shares[task]
-    rest[np.arange(len(picked)), label] -= model.weight[who]
-    total = rest.sum(axis=1, keepdims=True)
-    rest = np.divide(rest, total, out=chance.copy(), where=total > TINY)
-    return (1 - model.blend) * chance + model.blend * rest, row
+def _dependence(sweeps: Sweeps, prior: Floats, brakes: Brakes) -> float:
+    """Correlation of two votes on a task beyond its class, at least 0; the usual one where few pairs tell."""
+    covariance, variance = sweeps.dependence(prior)
+    return max((covariance + brakes.usual * brakes.pairs) / (variance + brakes.pairs), 0.0)
