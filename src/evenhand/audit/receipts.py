@@ -106,8 +106,8 @@ def _check_proof(proof: str, leaf: bytes, key: LogKey) -> tuple[int, TreeHead]:
 
 def climb(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
     """The root that an inclusion path leads to (RFC 9162, section 2.1.3.2)."""
-    if not 0 <= index < size or any(len(part) != 32 for part in path):
-        raise Unacceptable(f"a tree of {size} leaves has no leaf {index}, or the path holds no hashes")
+    if not 0 <= index < size or any(len(part) != 32 for part in (leaf, *path)):
+        raise Unacceptable(f"a tree of {size} leaves has no leaf {index}, or leaf and path are no hashes")
     position, last, root = index, size - 1, leaf
     for part in path:
         if last == 0:

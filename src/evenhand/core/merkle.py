@@ -192,7 +192,7 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[byte
     if not 0 <= index < size:
         raise Invalid("proof.index", f"A tree of {size} leaves has no leaf {index}.")
     node, last, result = index, size - 1, leaf
-    hashes = iter(_checked(proof))
+    hashes = iter(_checked((leaf, *proof))[1:])
     while last:
         if node & 1:
             result = node_hash(_next(hashes), result)
