@@ -61,9 +61,7 @@ def test_inclusion(case: list[Any]) -> None:
     _, index, size, root, leaf, proof, wrong = case
     path = [raw(part) for part in proof or ()]
     assert holds(lambda: merkle.verify_inclusion(raw(leaf), index, size, path, raw(root))) is not wrong
-    assert (
-        holds(lambda: climb(raw(leaf), index, size, path) == raw(root)) is not wrong
-    )
+    assert holds(lambda: climb(raw(leaf), index, size, path) == raw(root)) is not wrong
 
 
 @pytest.mark.parametrize("case", MERKLE["consistency"], ids=lambda case: case[0])
