@@ -1,9 +1,10 @@
 """The lane of writes: what waits goes together, is decided in order, and becomes durable in one commit.
 
 A handler puts its verb on the lane and awaits. The lane's thread takes whatever waits, without an
-artificial delay, runs it in one transaction and wakes everybody once. Verbs of one kind that stand
-beside each other run as a group where the verb knows how (`group`), so that all who wait in a pool
-are decided by one call. A verb that fails takes nothing of the others with it.
+artificial delay, runs it in one transaction and wakes everybody once. Calls of one verb run together
+where the verb knows how (`group`), so that all who wait in a pool are decided by one call. Those who
+wait at the same time have no order between them, except that of calls of the same verb. A verb that
+fails takes nothing of the others with it.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def group(batch: Group) -> Callable[[Verb], Verb]:
     """
 
     def mark(verb: Verb) -> Verb:
-        verb.batch = batch  # type: ignore[attr-defined]  # read by _run_neighbours
+        verb.batch = batch  # type: ignore[attr-defined]  # read by _run_calls
         return verb
 
     return mark
@@ -158,8 +159,8 @@ class Lane:
         try:
             at = Moment(ms=self._clock(), chance=os.urandom(32))
             tx = Transaction(db, self._node, self.store.hints, at.ms)
-            for verb, neighbours in groupby(items, key=lambda item: item.verb):
-                _run_neighbours(tx, at, verb, list(neighbours))
+            for verb, calls in _by_verb(items).items():
+                _run_calls(tx, at, verb, calls)
             db.commit()
         except BaseException:
             db.rollback()
@@ -168,7 +169,15 @@ class Lane:
         self.verbs += len(items)
 
 
-def _run_neighbours(tx: Transaction, at: Moment, verb: Verb, items: list[_Item]) -> None:
+def _by_verb(items: list[_Item]) -> dict[Verb, list[_Item]]:
+    """The calls of each verb, verbs in the order of their first call."""
+    calls: dict[Verb, list[_Item]] = {}
+    for item in items:
+        calls.setdefault(item.verb, []).append(item)
+    return calls
+
+
+def _run_calls(tx: Transaction, at: Moment, verb: Verb, items: list[_Item]) -> None:
     batch: Group | None = getattr(verb, "batch", None)
     if batch is not None:
         for item, outcome in zip(items, batch(tx, at, [item.args for item in items]), strict=True):

@@ -19,7 +19,7 @@ from evenhand.core.project import Form
 from evenhand.core.receipt import Opening, Receipt
 from evenhand.core.submission import SubmissionView, TaskView
 from evenhand.lane import group
-from evenhand.service.ids import new_id
+from evenhand.service.ids import new_ordered_id
 from evenhand.service.view import decode_json, encode_json, form_of, summary, task_id, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import Placed, answers_of, decode
@@ -247,9 +247,10 @@ def _next_all(tx: Transaction, at: Moment, calls: Sequence[NextArgs]) -> list[An
     pools: dict[str, list[_Ask]] = defaultdict(list)
     repeated: list[_Ask] = []
     persons: set[str] = set()
+    known: dict[tuple[str, ...], list[str]] = {}
     for ask in asks:
         try:
-            for pool in _pools_of(tx, ask):
+            for pool in _pools_of(tx, ask, known):
                 pools[pool].append(ask)
         except EvenhandError as error:
             outcomes[ask.index] = error
@@ -279,8 +280,11 @@ def next_(tx: Transaction, at: Moment, actor: Actor, request: wire.NextAssignmen
     return result
 
 
-def _pools_of(tx: Transaction, ask: _Ask) -> list[str]:
-    """The pools to look in: the project's, or those of all the caller's organizations."""
+def _pools_of(tx: Transaction, ask: _Ask, known: dict[tuple[str, ...], list[str]]) -> list[str]:
+    """The pools to look in: the project's, or those of all the caller's organizations.
+
+    `known` holds the pools of organizations that were looked up for others of this group.
+    """
     if ask.request.project_id is not None:
         row = tx.one("project_pool", project=ask.request.project_id)
         if row is None or row["organization"] not in ask.members:
@@ -294,7 +298,10 @@ def _pools_of(tx: Transaction, ask: _Ask) -> list[str]:
             "permission.role", "You may not label in any organization.", "", "Ask a manager for a role."
         )
     ask.waiting = "nothing-left"
-    return [pool for (pool,) in tx.tuples("pools_of", organizations=sorted(ask.members))]
+    organizations = tuple(sorted(ask.members))
+    if organizations not in known:
+        known[organizations] = [pool for (pool,) in tx.tuples("pools_of", organizations=organizations)]
+    return known[organizations]
 
 
 def _give_again(tx: Transaction, at: Moment, asks: list[_Ask]) -> None:
@@ -319,7 +326,7 @@ def _give_again(tx: Transaction, at: Moment, asks: list[_Ask]) -> None:
                 until=row[7],
             )
             again.append((ask, given))
-    _hand_over(tx, again)
+    _hand_over(tx, again, _drafts(tx, [given.lease for _, given in again]))
 
 
 def _decide(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> None:
@@ -344,7 +351,7 @@ def _decide(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> None:
             view = deeper
             offer = allocation.offer(view, [w for _, w in wanted], at)
     tx.append(offer.events, at)
-    _hand_over(tx, [(wanted[given.waiting][0], given) for given in offer.given])
+    _hand_over(tx, [(wanted[given.waiting][0], given) for given in offer.given], {})
 
 
 def _clear(tx: Transaction, at: Moment, pool: str) -> None:
@@ -362,7 +369,7 @@ def _waiting(ask: _Ask, projects: list[tuple[Any, ...]], tx: Transaction) -> tup
     if count <= 0:
         ask.waiting = "all-leased" if limit else ask.waiting
         return None
-    leases = tuple(new_id("asg") for _ in range(count))
+    leases = tuple(new_ordered_id("asg", tx.now) for _ in range(count))
     members = ask.members
     return ask, Waiting(
         person=ask.actor.person, members=members, project=ask.request.project_id, count=count, leases=leases
@@ -480,10 +487,9 @@ def _unseen(tx: Transaction, backlog: Backlog, w: Waiting, others: int) -> list[
     return [Candidate(n, free, round_) for n, free, round_, _ in rows]
 
 
-def _hand_over(tx: Transaction, given: list[tuple[_Ask, Given]]) -> None:
+def _hand_over(tx: Transaction, given: list[tuple[_Ask, Given]], drafts: dict[str, Any]) -> None:
     """Fetch the data of these assignments and give them to their callers."""
     records = _records(tx, [g for _, g in given])
-    drafts = _drafts(tx, [g.lease for _, g in given])
     for ask, g in given:
         record, mapping = records[g.project, g.task, g.round]
         form = form_of(tx, g.organization, g.project, g.version)

@@ -17,6 +17,7 @@ DIALECT = Dialect(
     adapter="psycopg",
     tokens={
         "serial": "BIGSERIAL PRIMARY KEY",
+        "number": "BIGINT PRIMARY KEY",
         "rowless": "",
         "max": "greatest",
         "collate": 'COLLATE "C"',

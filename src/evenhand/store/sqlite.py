@@ -17,6 +17,7 @@ DIALECT = Dialect(
     adapter="sqlite3",
     tokens={
         "serial": "INTEGER PRIMARY KEY",
+        "number": "INTEGER PRIMARY KEY",
         "rowless": "WITHOUT ROWID",
         "max": "max",
         "collate": "",
@@ -31,6 +32,7 @@ PRAGMAS = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA busy_timeout = 10000;
+PRAGMA wal_autocheckpoint = 8000;
 PRAGMA cache_size = -32768;
 PRAGMA temp_store = MEMORY;
 PRAGMA foreign_keys = ON;

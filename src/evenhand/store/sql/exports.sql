@@ -35,7 +35,7 @@ JOIN member m ON m.organization = a.organization AND m.id = a.member
 JOIN event e ON e.seq = a.seq
 JOIN opening o ON o.seq = a.seq
 WHERE a.organization = :organization AND a.project = :project AND a.task >= :first AND a.task <= :last
-  AND a.state = 'submitted'
+  AND a.state = 'submitted' AND a.state <> 'lapsed'
 ORDER BY a.task, a.closed_ms, a.id;
 
 -- name: release_consensus
@@ -45,4 +45,4 @@ WHERE organization = :organization AND project = :project AND task >= :first AND
 -- name: release_changed
 SELECT DISTINCT task FROM assignment
 WHERE organization = :organization AND project = :project AND task >= :first AND task <= :last AND seq > :since
-  AND state = 'submitted';
+  AND state = 'submitted' AND state <> 'lapsed';

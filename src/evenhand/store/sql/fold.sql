@@ -84,7 +84,7 @@ WHERE organization = :organization AND project = :project AND n = :n;
 
 -- name: fold_recalled!
 UPDATE assignment SET state = 'recalled', closed_ms = :ms
-WHERE organization = :organization AND project = :project AND task = :n AND state = 'live';
+WHERE organization = :organization AND project = :project AND task = :n AND state = 'live' AND state <> 'lapsed';
 
 -- name: fold_drop_consensus!
 DELETE FROM consensus WHERE organization = :organization AND project = :project AND task = :n;
@@ -126,13 +126,14 @@ UPDATE assignment SET state = :state, closed_ms = :at, seq = :seq, revision = :r
 WHERE id = :id;
 
 -- name: fold_task_answered!
-UPDATE task SET leased = leased - :leased, answered = answered + 1, changed_ms = :at,
+UPDATE task SET leased = leased - :leased, answered = answered + 1, changed_ms = {max}(changed_ms, :at),
   status = CASE WHEN status = 'open' AND answered + 1 >= overlap THEN 'done' ELSE status END,
   free = CASE WHEN status = 'open' THEN {max}(overlap - answered - 1 - (leased - :leased), 0) ELSE 0 END
 WHERE organization = :organization AND project = :project AND n = :task;
 
 -- name: fold_task_touched!
-UPDATE task SET changed_ms = :at WHERE organization = :organization AND project = :project AND n = :task;
+-- The later of both times: a fold of many groups at once counts answers first and comes here afterwards.
+UPDATE task SET changed_ms = {max}(changed_ms, :at) WHERE organization = :organization AND project = :project AND n = :task;
 
 -- name: fold_submit_counts!
 UPDATE project SET annotations = annotations + :annotations, surplus = surplus + :surplus, done = done + :done,

@@ -9,8 +9,11 @@ ON CONFLICT (organization, sha256) DO NOTHING;
 SELECT sha256, bytes, type FROM blob WHERE organization = :organization AND sha256 = :sha256;
 
 -- name: task_was_given
-SELECT 1 AS one FROM assignment
-WHERE organization = :organization AND project = :project AND task = :task AND person = :person LIMIT 1;
+SELECT 1 AS one WHERE
+  EXISTS (SELECT 1 FROM assignment WHERE organization = :organization AND project = :project AND task = :task
+    AND person = :person AND state <> 'lapsed')
+  OR EXISTS (SELECT 1 FROM assignment WHERE organization = :organization AND project = :project AND task = :task
+    AND person = :person AND state = 'lapsed');
 
 -- name: record_now
 SELECT p.record, p.mapping FROM task t JOIN payload p ON p.organization = t.organization

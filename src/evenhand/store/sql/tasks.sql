@@ -42,7 +42,7 @@ FROM task t
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
 WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND (:status = '' OR t.status = :status)
   AND EXISTS (SELECT 1 FROM assignment a WHERE a.organization = t.organization AND a.project = t.project
-    AND a.task = t.n AND a.member = :member AND a.seq > 0) ORDER BY t.n LIMIT :limit;
+    AND a.task = t.n AND a.member = :member AND a.seq > 0 AND a.state <> 'lapsed') ORDER BY t.n LIMIT :limit;
 
 -- name: tasks_by_external
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
