@@ -40,7 +40,9 @@ def walked(store: Store, query: str) -> set[str]:
     text = db._queries[query]
     names = set(re.findall(r"(?<!:):(\w+)", text))
     lists = set(re.findall(r"json_each\(:(\w+)\)", text))
-    plan = db._db.execute(f"EXPLAIN QUERY PLAN {text}", {name: "[]" if name in lists else 1 for name in names})
+    plan = db._db.execute(
+        f"EXPLAIN QUERY PLAN {text}", {name: "[]" if name in lists else 1 for name in names}
+    )
     scans = [re.match(r"SCAN (\w+)", row[3]) for row in plan]
     aliases = dict(re.findall(r"(?:FROM|JOIN)\s+(\w+)\s+(?:AS\s+)?(\w+)", text))
     named = {alias: table for table, alias in aliases.items()}
@@ -50,7 +52,9 @@ def walked(store: Store, query: str) -> set[str]:
 def test_no_query_walks_through_a_growing_table(store: Store) -> None:
     db = store.writer
     assert isinstance(db, SqliteConnection)
-    found = {query: tables for query in db._queries if query not in WALKS and (tables := walked(store, query))}
+    found = {
+        query: tables for query in db._queries if query not in WALKS and (tables := walked(store, query))
+    }
     assert found == {}
 
 
