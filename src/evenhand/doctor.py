@@ -33,6 +33,9 @@ TABLES: dict[str, tuple[str, ...]] = {
     "flag": ("organization", "project", "task", "assignment"),
     "tally": ("organization", "project", "member"),
     "day": ("organization", "project", "day"),
+    "gold": ("organization", "project", "task"),
+    "standing": ("organization", "project", "member"),
+    "test": ("organization", "project", "member", "attempt"),
     "payload": ("organization", "project", "task", "round"),
 }
 """Tables that the events make, with their keys."""

@@ -10,14 +10,14 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
-from evenhand.core.project import Document, Order, When
+from evenhand.core.project import Document, GoldPolicy, Order, QualificationPolicy, When
 from evenhand.core.receipt import Receipt
 
 T = TypeVar("T")
 
 Role = Literal["owner", "manager", "reviewer", "annotator", "auditor"]
 ProjectState = Literal["active", "paused", "archived", "deleted"]
-TaskStatus = Literal["open", "done", "withdrawn"]
+TaskStatus = Literal["open", "done", "withdrawn", "gold", "qualification"]
 AssignmentState = Literal["live", "submitted", "surplus", "skipped", "lapsed", "recalled"]
 
 
@@ -239,6 +239,8 @@ class ProjectDraft(Request, frozen=True, kw_only=True):
     prefetch: int = 3
     skip: bool = True
     suggestions: bool = True
+    gold: GoldPolicy | None = None
+    qualification: QualificationPolicy | None = None
     organization_id: str | None = None  # None: the caller's only one
 
 
@@ -256,6 +258,8 @@ class ProjectChange(Request, frozen=True, kw_only=True):
     prefetch: int | None = None
     skip: bool | None = None
     suggestions: bool | None = None
+    gold: GoldPolicy | msgspec.UnsetType | None = msgspec.UNSET  # null switches it off
+    qualification: QualificationPolicy | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Counts(Wire, frozen=True, kw_only=True):
@@ -527,6 +531,141 @@ class WorkProject(Wire, frozen=True, kw_only=True):
     tasks: int
     done: int
     mine: int  # submitted by the caller
+
+
+# -- gold and qualification ---------------------------------------------------------------------
+
+
+class GoldDraft(Request, frozen=True, kw_only=True):
+    """One task to set apart. Without answers its consensus in force is taken as the right one."""
+
+    task_id: str
+    answers: dict[str, Any] | None = None
+    feedback: str = ""  # what the annotator reads after answering it in a qualification
+
+
+class GoldMarks(Request, frozen=True, kw_only=True):
+    """Set tasks apart as gold or for the qualification, or ("none") bring them back."""
+
+    use: Literal["gold", "qualification", "none"]
+    tasks: list[GoldDraft]
+
+
+class GoldTask(Wire, frozen=True, kw_only=True):
+    """A task with known answers, and how it was answered."""
+
+    task_id: str
+    external_id: str | None
+    summary: str
+    use: Literal["gold", "qualification"]
+    answers: dict[str, Any]
+    feedback: str
+    answered: int
+    right: int
+    suspect: float | None  # chance of so few right if its answer is right; None: nothing speaks against it
+    flagged: int
+
+
+class GoldAnnotator(Wire, frozen=True, kw_only=True):
+    """One annotator by the gold of a project, all answers in force counted."""
+
+    member_id: str
+    name: str
+    submitted: int
+    answered: int  # gold
+    right: int
+    low: float  # 95% interval of the share right
+    high: float
+    agreed: int  # ordinary tasks: answers that are what the others' came to
+    shared: int  # ordinary tasks that others answered as well
+    leak: float | None  # chance of so many right on gold, for how they agree elsewhere; None: nothing unusual
+    state: Literal["active", "suspended"]
+    reason: str
+    qualified: bool
+    tries: int
+
+
+class Gold(Wire, frozen=True, kw_only=True):
+    """What the gold of a project says."""
+
+    annotators: list[GoldAnnotator]
+    tasks: int  # gold
+    qualification_tasks: int
+    compared: int  # answers to ordinary tasks that agreement was taken from, the newest
+
+
+class GoldOpening(Wire, frozen=True, kw_only=True):
+    """The openings of one entry that set tasks apart: whoever has the entry can check them."""
+
+    stream: str
+    n: int
+    leaf: str
+    use: str
+    rows: list[tuple[str, str]]  # (salt in base64, JSON [number, status, answers, feedback])
+
+
+class StandingChange(Request, frozen=True, kw_only=True):
+    state: Literal["active", "suspended"]
+    reason: str = ""  # what the annotator is told
+
+
+class Standing(Wire, frozen=True, kw_only=True):
+    """What the caller is told of their own standing in a project."""
+
+    project_id: str
+    project_name: str
+    state: Literal["active", "suspended"]
+    reason: str
+    qualified: bool
+    answered: int  # gold, as last recorded
+    right: int
+    low: float
+    high: float
+    floor: int  # percent right that the project asks for; 0: none
+
+
+class TestTask(Wire, frozen=True, kw_only=True):
+    """The next task of a qualification."""
+
+    __test__ = False
+
+    task_id: str
+    version: int
+    data: dict[str, Any]
+
+
+class Qualification(Wire, frozen=True, kw_only=True):
+    """How far the caller is in a project's qualification."""
+
+    project_id: str
+    needed: bool  # the project has one, and the caller has not passed it
+    passed: bool
+    tasks: int  # in the try that runs, or in the next one
+    answered: int
+    right: int
+    pass_mark: int  # percent
+    tries_left: int  # the one that runs left out
+    next: TestTask | None  # None: no try runs
+
+
+class TestAnswer(Request, frozen=True, kw_only=True):
+    """The answers to the task that is next."""
+
+    __test__ = False
+
+    task_id: str
+    answers: dict[str, Any]
+
+
+class TestFeedback(Wire, frozen=True, kw_only=True):
+    """What was right, and how it stands now."""
+
+    __test__ = False
+
+    right: bool
+    answers: dict[str, Any]  # the right ones
+    feedback: str
+    qualification: Qualification
 
 
 # -- export -------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -184,3 +185,27 @@ def test_two_backlogged_projects_never_differ_by_more_than_one_charge(turns):
         got.update(g.project for g in result.given)
         tags.update({project: tag for _, project, tag in result.events[-1].tags})
         assert abs(got["p"] - got["q"]) <= 1
+
+
+def test_gold_comes_in_place_of_an_ordinary_task_and_takes_no_slot():
+    hidden = {"a": (None, Candidate(90, 1, 1), None)}
+    only = msgspec.structs.replace(backlog("p", free(1, 2)), gold=hidden)
+    given_ = offer(view(only), [waiting("a", count=2), waiting("b")], AT).given
+    assert [(g.task, g.waiting) for g in given_] == [(1, 0), (2, 1)]
+    free_ = msgspec.structs.replace(backlog("p", free(1, 2, 3)), gold=hidden)
+    given_ = offer(view(free_), [waiting("a", count=2), waiting("b", count=2)], AT).given
+    assert [(g.task, g.waiting) for g in given_] == [(1, 0), (2, 1), (90, 0), (3, 1)]
+
+
+def test_gold_needs_an_ordinary_task_to_stand_for():
+    hidden = {"a": (Candidate(90, 1, 1), Candidate(91, 1, 1))}
+    only = msgspec.structs.replace(backlog("p", free(1)), gold=hidden)
+    assert [g.task for g in offer(view(only), [waiting("a", count=3)], AT).given] == [90, 91, 1]
+    empty = msgspec.structs.replace(backlog("p", []), gold=hidden)
+    assert offer(view(empty), [waiting("a")], AT).given == ()
+
+
+def test_who_may_not_work_in_a_project_gets_the_next_one():
+    shut = msgspec.structs.replace(backlog("p", free(1)), closed=frozenset({"a"}))
+    given_ = offer(view(shut, backlog("q", free(2), tag=9)), [waiting("a"), waiting("b")], AT).given
+    assert [(g.project, g.waiting) for g in given_] == [("q", 0), ("p", 1)]

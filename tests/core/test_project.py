@@ -7,7 +7,17 @@ import pytest
 
 from evenhand import labels
 from evenhand.core.errors import Invalid
-from evenhand.core.project import Document, Field, Question, When, asked, check_document, condition_holds
+from evenhand.core.project import (
+    Document,
+    Field,
+    GoldPolicy,
+    QualificationPolicy,
+    Question,
+    When,
+    asked,
+    check_document,
+    condition_holds,
+)
 
 TYPES = labels.all_types()
 CHOICE = Question(id="q", title="Q", type="choice/1", config={"choices": ["a", "b"]})
@@ -18,6 +28,10 @@ def changed(**changes) -> Document:
     return msgspec.structs.replace(GOOD, **changes)
 
 
+def test_policies_in_their_ranges_are_taken():
+    check_document(changed(order="random", gold=GoldPolicy(), qualification=QualificationPolicy()), TYPES)
+
+
 def test_a_good_document_binds_its_types():
     form = check_document(GOOD, TYPES)
     assert list(form.labels) == ["q"]
@@ -26,6 +40,9 @@ def test_a_good_document_binds_its_types():
 
 BAD = [
     (changed(name=" "), "name"),
+    (changed(gold=GoldPolicy()), "order"),
+    (changed(order="random", gold=GoldPolicy(per_mille=501)), "gold.per_mille"),
+    (changed(qualification=QualificationPolicy(pass_mark=101)), "qualification.pass_mark"),
     (changed(overlap=0), "overlap"),
     (changed(overlap=101), "overlap"),
     (changed(lease_seconds=1), "lease_seconds"),

@@ -154,3 +154,8 @@ def test_skip_and_flag():
         flag(view(), "x" * 2001)
     with pytest.raises(Invalid, match="half a character"):
         flag(view(), "\ud800")
+
+
+def test_a_late_answer_to_gold_counts_as_one_in_time():
+    late = view(state="lapsed", task=task(status="gold"))
+    assert takes_slot(late) and accept(late, {"spam": "ham"}, None, None).surplus == 0

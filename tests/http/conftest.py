@@ -185,6 +185,10 @@ def fill(site: Site, side: Side, owner: str) -> Side:
     report = client.import_tasks(side.project, [{"text": f"t{i}", "picture": blob} for i in range(40)])
     side.import_ = report.import_id
     side.task = f"{side.project}-1"
+    policy = {"tasks": 40, "pass_mark": 100, "tries": 100}
+    side.examined = site.ok(key, "POST", "/projects", json=draft | {"qualification": policy})["id"]
+    known = [{"text": f"t{i}", "gold_answers": "ham", "gold_feedback": "It is."} for i in range(40)]
+    assert client.import_tasks(side.examined, known).accepted == 40
     export = site.ok(key, "POST", f"/projects/{side.project}/exports", json={})
     side.export = export["id"]
     while site.ok(key, "GET", f"/exports/{side.export}")["state"] == "running":

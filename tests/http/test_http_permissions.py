@@ -36,9 +36,12 @@ BODIES: dict[str, Any] = {
     "POST /assignments/{assignment}/flag": {},
     "PUT /assignments/{assignment}/draft": {"answers": {}},
     "POST /projects/{project}/exports": {},
+    "POST /projects/{project}/gold": {"use": "none", "tasks": []},
+    "POST /projects/{project}/standings/{member}": {"state": "active"},
+    "POST /projects/{project}/qualification/answer": {"answers": {"spam": "spam"}},
 }
 QUERIES = {"POST /imports/{import}/rows": "?line=100000", "PUT /imports/{import}/file": "?offset=0"}
-OWN = {"/session/link", "/keys", "/keys/{key}", "/label-types", "/formats", "/work", "/history"}
+OWN = {"/session/link", "/keys", "/keys/{key}", "/label-types", "/formats", "/work", "/history", "/standings"}
 """Routes about the caller alone, or about what is installed: nothing there belongs to an organization."""
 OPERATOR = {"organization.create", "organization.list"}
 
@@ -75,6 +78,8 @@ def values(site: Any, route: Route, side: Any, role: str) -> dict[str, str]:
         "stream": "node",
         "n": "0",
     }
+    if "/qualification" in route.path or "/standings/" in route.path:
+        known["project"] = side.examined
     if "assignment" in route.names:
         known["assignment"] = fresh_assignment(site, side, role)
     if "field" in route.names:  # annotators see the media of what they were given
@@ -106,6 +111,10 @@ def send(site: Any, route: Route, side: Any, role: str, api_key: str | None) -> 
         given["json"] = dict(BODIES[key_of(route)])
         if route.path in ("/projects", "/projects/check"):
             given["json"]["organization_id"] = side.id
+        if route.path.endswith("/qualification/answer"):
+            holder = side.keys[role if role != "auditor" else "annotator"]
+            test = site.ok(holder, "POST", f"/projects/{side.examined}/qualification")
+            given["json"]["task_id"] = test["next"]["task_id"]
         if route.path == "/assignments/next":
             given["json"]["project_id"] = side.project
     elif route.path.endswith("/blobs"):

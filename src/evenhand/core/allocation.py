@@ -8,7 +8,8 @@ Goyal, Vin, Cheng 1997, doi:10.1109/90.649569). Integers only, or replays differ
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -47,6 +48,8 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     tag: int
     candidates: tuple[Candidate, ...]
     seen: frozenset[tuple[str, int]]  # (person, task): had it in this round
+    gold: Mapping[str, tuple[Candidate | None, ...]] = {}  # person -> what hides in the k-th assignment
+    closed: frozenset[str] = frozenset()  # persons who may not work here: not qualified, suspended
 
 
 class OfferView(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +97,7 @@ class _Round:
         self.free = [[c.free for c in backlog.candidates] for backlog in view.backlogs]
         self.first = [0] * len(view.backlogs)  # candidates before this one are used up
         self.taken: set[tuple[int, str, int]] = set()  # (backlog, person, task) given in this round
+        self.turns: Counter[tuple[int, str]] = Counter()  # assignments of (backlog, person) in this round
 
     def choose(self, waiting: Waiting) -> tuple[int, Candidate] | None:
         """The project and task for one assignment, or None when nothing fits."""
@@ -102,26 +106,39 @@ class _Round:
             backlog = self.backlogs[i]
             if backlog.organization not in waiting.members or waiting.project not in (None, backlog.project):
                 continue
+            if waiting.person in backlog.closed:
+                continue
             candidate = self._task(i, waiting.person)
             if candidate is not None:
                 return i, candidate
         return None
 
     def _task(self, i: int, person: str) -> Candidate | None:
+        """The first free task, or gold in its place: only where an ordinary one was there to be given."""
+        j = self._first_free(i, person)
+        if j is None:
+            return None
+        candidate, hidden = self.backlogs[i].candidates[j], self._hidden(i, person)
+        if hidden is None:
+            self.free[i][j] -= 1
+        chosen = hidden or candidate
+        self.taken.add((i, person, chosen.n))
+        self.turns[i, person] += 1
+        return chosen
+
+    def _first_free(self, i: int, person: str) -> int | None:
         backlog, free = self.backlogs[i], self.free[i]
         while self.first[i] < len(free) and free[self.first[i]] == 0:
             self.first[i] += 1
         for j in range(self.first[i], len(free)):
-            candidate = backlog.candidates[j]
-            if (
-                free[j]
-                and (person, candidate.n) not in backlog.seen
-                and (i, person, candidate.n) not in self.taken
-            ):
-                free[j] -= 1
-                self.taken.add((i, person, candidate.n))
-                return candidate
+            n = backlog.candidates[j].n
+            if free[j] and (person, n) not in backlog.seen and (i, person, n) not in self.taken:
+                return j
         return None
+
+    def _hidden(self, i: int, person: str) -> Candidate | None:
+        drawn, turn = self.backlogs[i].gold.get(person, ()), self.turns[i, person]
+        return drawn[turn] if turn < len(drawn) else None
 
     def charge(self, i: int) -> None:
         """One assignment more for this project."""

@@ -279,6 +279,92 @@ class Released(Event, frozen=True, kw_only=True):
     manifest: bytes  # the manifest's JSON
 
 
+class GoldMarked(Event, frozen=True, kw_only=True):
+    """Tasks with known answers, committed before anybody gets one. Stream: the project."""
+
+    KIND = "gold-marked"
+    PUBLIC = ("use",)
+    BULK = True
+
+    use: str  # "gold", "qualification", or "none": ordinary again
+    rows: tuple[bytes, ...]  # JSON [number, status before or after, {question: right answer}, feedback]
+
+
+class GoldScored(Event, frozen=True, kw_only=True):
+    """How one annotator answered gold in a project so far. Stream: the project.
+
+    It comes after a fixed number of answers of any kind, so that it does not tell which were gold.
+    """
+
+    KIND = "gold-scored"
+    PUBLIC = ("answered", "right")
+    PRIVATE = ("member", "tasks")
+    LOCAL = ("seen",)
+
+    answered: int
+    right: int
+    member: bytes
+    tasks: bytes  # JSON [[number, 0 or 1]]
+    seen: int  # answers of any kind so far
+
+
+class StandingChanged(Event, frozen=True, kw_only=True):
+    """An annotator is suspended from a project, or may work there again. Stream: the project."""
+
+    KIND = "standing-changed"
+    PUBLIC = ("state", "rule")
+    PRIVATE = ("member", "reason")
+
+    state: str  # "suspended" or "active"
+    rule: str  # "gold-floor": by the project's policy; "manager"
+    member: bytes
+    reason: bytes  # what the annotator is told
+
+
+class TestBegan(Event, frozen=True, kw_only=True):
+    """Somebody begins a try at a project's qualification. Stream: the person."""
+
+    __test__ = False  # it is no test of ours
+    KIND = "test-began"
+    PRIVATE = ("tasks",)
+    LOCAL = ("project", "member", "attempt")
+
+    tasks: bytes  # JSON list of numbers
+    project: str
+    member: str
+    attempt: int  # 1, 2, ...
+
+
+class TestAnswered(Event, frozen=True, kw_only=True):
+    """The answers to one task of a qualification. Stream: the person."""
+
+    __test__ = False
+    KIND = "test-answered"
+    PRIVATE = ("task", "answers")
+    LOCAL = ("project", "member", "attempt", "right")
+
+    task: bytes  # number, decimal
+    answers: bytes  # JSON
+    project: str
+    member: str
+    attempt: int
+    right: int
+
+
+class TestEnded(Event, frozen=True, kw_only=True):
+    """What a try at the qualification came to. Stream: the project."""
+
+    __test__ = False
+    KIND = "test-ended"
+    PUBLIC = ("answered", "right", "passed")
+    PRIVATE = ("member",)
+
+    answered: int
+    right: int
+    passed: int
+    member: bytes
+
+
 ALL: dict[str, type[Event]] = {
     kind.KIND: kind
     for kind in (
@@ -300,6 +386,12 @@ ALL: dict[str, type[Event]] = {
         Flagged,
         Concluded,
         Released,
+        GoldMarked,
+        GoldScored,
+        StandingChanged,
+        TestBegan,
+        TestAnswered,
+        TestEnded,
     )
 }
 """The grammar: every kind of event by its name in the entry."""

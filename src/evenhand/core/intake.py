@@ -24,6 +24,8 @@ class Record(msgspec.Struct, frozen=True):
     metadata: dict[str, Any] | None = None
     predictions: list[Any] | None = None
     priority: int | None = None
+    gold_answers: Any = None  # question -> right answer, or that of the only question
+    gold_feedback: str | None = None
 
 
 _read = msgspec.json.Decoder(Record).decode
@@ -37,6 +39,8 @@ class Read(msgspec.Struct, frozen=True):
     external_id: str | None
     priority: int
     digest: bytes  # 16 bytes: of the external id, or of the bytes
+    gold: Any = None  # the right answers that came with it; None when it is no gold task
+    feedback: str = ""
 
 
 def rank_of(order: Order, n: int, priority: int, seed: bytes) -> int:
@@ -79,7 +83,9 @@ def read_record(record: bytes, mapping: Mapping[str, str]) -> Read:
     if not -MAX_PRIORITY <= priority <= MAX_PRIORITY:
         raise Invalid("record.priority", f"A priority is at most {MAX_PRIORITY}.", "priority")
     known_by = record if external is None else external.encode("utf-8", "surrogatepass")
-    return Read(record, external, priority, hashlib.blake2b(known_by, digest_size=16).digest())
+    digest = hashlib.blake2b(known_by, digest_size=16).digest()
+    gold = None if reserved.gold_answers == "" else reserved.gold_answers  # an empty cell of a table
+    return Read(record, external, priority, digest, gold, reserved.gold_feedback or "")
 
 
 def key_of(read: Read, occurrence: int) -> str:

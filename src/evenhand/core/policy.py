@@ -103,6 +103,8 @@ PERMISSIONS: dict[str, Rule] = {
     "task.label": Rule("annotate", labels),
     "receipt.list": Rule("read", sees_all_answers),
     "export.manage": Rule("read", sees_all_answers),
+    "gold.read": Rule("read", sees_all_answers),
+    "gold.manage": Rule("manage", manages),
 }
 """Permission -> scope and predicate. Routes and verbs name a permission, never a role."""
 

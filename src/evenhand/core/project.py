@@ -13,7 +13,7 @@ from evenhand.core.label import LabelType
 FieldType = Literal["text", "markdown", "chat", "image", "audio", "html"]
 Order = Literal["imported", "random", "priority"]
 
-RESERVED = frozenset({"external_id", "metadata", "predictions"})
+RESERVED = frozenset({"external_id", "metadata", "predictions", "gold_answers", "gold_feedback"})
 """Keys of a record that are not data."""
 
 MAX_OVERLAP = 100
@@ -50,6 +50,30 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     when: When | None = None
 
 
+class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The root of the parts of a document that are switched on one by one."""
+
+
+class GoldPolicy(Policy, frozen=True, kw_only=True):
+    """Gold tasks: how often they come, and what follows from the answers. Published to annotators."""
+
+    per_mille: int = 100  # of the assignments, each drawn for itself: no position can be guessed
+    reuse: int = 0  # how many annotators get the same gold task at most; 0: any number
+    block: int = 10  # results are recorded after so many answers of one annotator, of any kind
+    tolerance: int = 0  # percent of the label type's distance up to which an answer is right
+    floor: int = 0  # percent right below which an annotator is suspended from the project; 0: never
+    evidence: int = 10  # gold answers before anybody is suspended
+
+
+class QualificationPolicy(Policy, frozen=True, kw_only=True):
+    """A test that an annotator passes before real work."""
+
+    tasks: int = 10  # in one try, drawn from the qualification tasks; fewer when there are fewer
+    pass_mark: int = 80  # percent right
+    tries: int = 2
+    tolerance: int = 0  # as with gold
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version of a project's rules, as stored, hashed and shown."""
 
@@ -63,6 +87,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     prefetch: int = 3  # assignments that one annotator may hold at once
     skip: bool = True  # annotators may skip with a reason
     suggestions: bool = True  # predictions are shown to annotators
+    gold: GoldPolicy | None = None
+    qualification: QualificationPolicy | None = None
 
 
 def condition_holds(when: When | None, answers: Mapping[str, Any]) -> bool:
@@ -112,6 +138,7 @@ def check_document(document: Document, types: Mapping[str, type[LabelType[Any]]]
     if not document.name.strip():
         raise Invalid("project.name", "The project has no name.", "name", "Give it one.")
     _check_numbers(document)
+    _check_policies(document)
     _check_unique([field.name for field in document.fields], "fields", "name")
     _check_unique([question.id for question in document.questions], "questions", "id")
     for i, field in enumerate(document.fields):
@@ -138,6 +165,33 @@ def _check_numbers(document: Document) -> None:
         raise Invalid(
             "project.instructions", f"Instructions are longer than {MAX_INSTRUCTIONS}.", "instructions"
         )
+
+
+def _check_policies(document: Document) -> None:
+    if document.gold is not None:
+        _check_ranges(
+            "gold", document.gold, per_mille=(1, 500), reuse=(0, 1_000_000), block=(1, 1000),
+            tolerance=(0, 99), floor=(0, 100), evidence=(1, 10_000),
+        )  # fmt: skip
+        if document.order != "random":
+            raise Invalid(
+                "project.gold-order",
+                "Gold needs the order random: in any other one a gold task stands out by its place.",
+                "order",
+                "Choose the order random, or switch gold off.",
+            )
+    if document.qualification is not None:
+        _check_ranges(
+            "qualification", document.qualification, tasks=(1, 1000), pass_mark=(1, 100), tries=(1, 100),
+            tolerance=(0, 99),
+        )  # fmt: skip
+
+
+def _check_ranges(where: str, policy: Policy, **ranges: tuple[int, int]) -> None:
+    for name, (least, most) in ranges.items():
+        value = getattr(policy, name)
+        if not least <= value <= most:
+            raise Invalid("project.policy", f"This is {least} to {most}, not {value}.", f"{where}.{name}")
 
 
 def _check_unique(names: list[str], path: str, key: str) -> None:

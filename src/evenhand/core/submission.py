@@ -107,7 +107,7 @@ def takes_slot(view: SubmissionView) -> bool:
     task = view.task
     if task.status == "withdrawn" or view.round != task.round:
         return False
-    return view.state == "live" or task.free > 0
+    return view.state == "live" or task.free > 0 or task.status == "gold"
 
 
 def after(task: TaskView, event: Submitted) -> TaskView:

@@ -12,7 +12,7 @@ import msgspec
 from evenhand import wire
 from evenhand.http import catalogue, evidence, people, transfer
 from evenhand.http.call import Call
-from evenhand.service import accounts, exports, intake, projects, tasks, work
+from evenhand.service import accounts, exports, gold, intake, projects, qualification, tasks, work
 
 API = "/api/v1"
 SMALL = 64 << 10  # bytes of a form that people fill in
@@ -222,6 +222,23 @@ TABLE: tuple[Route, ...] = (
     Route("GET", "/receipts", "edge", evidence.list_receipts, gives=wire.Receipts, permission="receipt.list",
           query={"organization": str | None, "after": str | None}),
     Route("GET", "/receipts/{stream}/{n}", "edge", transfer.proof, gives="text/plain"),
+    # -- gold and qualification
+    Route("POST", "/projects/{project}/gold", "write", gold.mark, takes=wire.GoldMarks,
+          gives=wire.ActionReport, permission="gold.manage", bytes=MEDIUM),
+    Route("GET", "/projects/{project}/gold", "read", gold.overview, gives=wire.Gold, permission="gold.read"),
+    Route("GET", "/projects/{project}/gold/tasks", "read", gold.list_, gives=wire.Page[wire.GoldTask],
+          permission="gold.read"),
+    Route("GET", "/projects/{project}/gold/openings", "read", gold.openings,
+          gives=wire.Page[wire.GoldOpening], permission="gold.read"),
+    Route("POST", "/projects/{project}/standings/{member}", "write", gold.change_standing,
+          takes=wire.StandingChange, gives=wire.Gold, permission="gold.manage"),
+    Route("GET", "/standings", "read", gold.mine, gives=wire.Page[wire.Standing]),
+    Route("GET", "/projects/{project}/qualification", "read", qualification.get, gives=wire.Qualification,
+          permission="task.label"),
+    Route("POST", "/projects/{project}/qualification", "write", qualification.begin,
+          gives=wire.Qualification, permission="task.label"),
+    Route("POST", "/projects/{project}/qualification/answer", "write", qualification.answer,
+          takes=wire.TestAnswer, gives=wire.TestFeedback, permission="task.label", bytes=MEDIUM),
     # -- export
     Route("POST", "/projects/{project}/exports", "edge", transfer.start_export, takes=wire.NewExport,
           gives=wire.Export, permission="export.manage"),

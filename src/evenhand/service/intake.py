@@ -11,9 +11,11 @@ import msgspec
 from evenhand import formats, wire
 from evenhand.core.errors import EvenhandError, Invalid, Missing, Refused
 from evenhand.core.events import MAX_ROWS, Moment, TasksImported
+from evenhand.core.gold import Mark, marked
 from evenhand.core.intake import Read, key_of, read_record
 from evenhand.core.policy import Actor
 from evenhand.lane import Lane
+from evenhand.service import gold
 from evenhand.service.ids import new_id
 from evenhand.service.view import decode_json, encode_json, project_row, when
 from evenhand.store import Reader, Transaction
@@ -137,9 +139,16 @@ def take(tx: Transaction, at: Moment, actor: Actor, import_: str, lines: list[Li
     """Make tasks of these lines (at most `MAX_ROWS`). Lines before `next_line` were taken already."""
     row = _import_row(tx, actor, import_)
     fresh = [line for line in lines if line.number >= row["next_line"]]
+    fresh, known = _with_gold(tx, row, fresh)
     good = [line for line in fresh if line.read is not None]
     new, present, clashes = _sort_out(tx, row, good)
-    _write(tx, at, row, new)
+    first = _write(tx, at, row, new)
+    _mark(
+        tx,
+        at,
+        row,
+        [(first + i, line, known[line.number]) for i, (line, _) in enumerate(new) if line.number in known],
+    )
     rejected = [
         wire.Rejected(line=line.number, path=line.path, reason=line.reason)
         for line in fresh
@@ -217,9 +226,40 @@ def _clash(line: Line) -> wire.Rejected:
     return wire.Rejected(line=line.number, path="external_id", reason=reason)
 
 
-def _write(tx: Transaction, at: Moment, row: dict[str, Any], new: list[Found]) -> None:
+def _with_gold(
+    tx: Transaction, row: dict[str, Any], lines: list[Line]
+) -> tuple[list[Line], dict[int, dict[str, Any]]]:
+    """(the lines, those with right answers that do not fit rejected; line -> right answers as stored)."""
+    mapping = encode_json(_settings(row["settings"]).mapping)
+    checked, known = [], {}
+    for line in lines:
+        if line.read is not None and line.read.gold is not None:
+            try:
+                known[line.number] = gold.checked(tx, row, line.read.gold, line.read.record, mapping)
+            except Invalid as error:
+                line = Line(line.number, None, error.where, error.reason)
+        checked.append(line)
+    return checked, known
+
+
+def _mark(
+    tx: Transaction, at: Moment, row: dict[str, Any], found: list[tuple[int, Line, dict[str, Any]]]
+) -> None:
+    """Set the new tasks apart that came with right answers: for the qualification where they also came
+    with a feedback, else as gold."""
+    for use in gold.APART:
+        marks = [
+            Mark(n=n, status="open", answers=answers, feedback=line.read.feedback)
+            for n, line, answers in found
+            if line.read is not None and bool(line.read.feedback) == (use == "qualification")
+        ]
+        tx.append(marked(row["organization"], row["project"], use, marks), at)
+
+
+def _write(tx: Transaction, at: Moment, row: dict[str, Any], new: list[Found]) -> int:
+    """Make the tasks; the number of the first."""
     if not new:
-        return
+        return 0
     project = tx.one("project", project=row["project"])
     assert project is not None, "an import follows its project"
     reads = [line.read for line, _ in new if line.read is not None]
@@ -242,6 +282,7 @@ def _write(tx: Transaction, at: Moment, row: dict[str, Any], new: list[Found]) -
         ("organization", "project", "key", "task", "import"),
         [(*keys, key, event.first + i, row["id"]) for i, (_, key) in enumerate(new)],
     )
+    return event.first
 
 
 def _record(

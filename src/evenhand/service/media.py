@@ -11,7 +11,7 @@ from evenhand.core.errors import Missing
 from evenhand.core.events import Moment
 from evenhand.core.intake import split
 from evenhand.core.policy import Actor, allows
-from evenhand.service.view import decode_json, parse_task_id, project_row
+from evenhand.service.view import decode_json, parse_told_id, project_row
 from evenhand.store import Reader, Transaction
 
 
@@ -50,7 +50,7 @@ def find(reader: Reader, actor: Actor, task: str, field: str) -> Medium:
     Raises:
         Missing: no such task or medium, or none that the actor may see.
     """
-    project, n = parse_task_id(task)
+    project, n = parse_told_id(reader, task)
     row = project_row(reader, actor, project, "project.form")
     keys = {"organization": row["organization"], "project": project, "task": n}
     if not allows(actor, "task.read", row["organization"]) and not reader.one(

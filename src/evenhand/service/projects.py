@@ -38,6 +38,8 @@ def document_of(draft: wire.ProjectDraft) -> Document:
         prefetch=draft.prefetch,
         skip=draft.skip,
         suggestions=draft.suggestions,
+        gold=draft.gold,
+        qualification=draft.qualification,
     )
     check_document(document, labels.all_types())
     return document
@@ -218,7 +220,16 @@ def _merged(before: Document, request: wire.ProjectChange) -> wire.ProjectDraft:
         },
     }
     changed = {key: getattr(request, key) for key in draft if getattr(request, key) is not None}
-    return wire.ProjectDraft(**{**draft, **changed})
+    return wire.ProjectDraft(**{**draft, **changed, **_policies(before, request)})
+
+
+POLICIES = ("gold", "qualification")
+
+
+def _policies(before: Document, request: wire.ProjectChange) -> dict[str, Any]:
+    """The policies in force after a change: what is left out stays, null switches off."""
+    given = {key: getattr(request, key) for key in POLICIES}
+    return {key: getattr(before, key) if value is msgspec.UNSET else value for key, value in given.items()}
 
 
 def _check_kept(before: Document, document: Document) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from evenhand import wire
 from evenhand.core import merkle
 from evenhand.core.canonical import decode_entry
-from evenhand.core.errors import Invalid, Missing
+from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import MAX_ROWS, Event, Moment, TaskCorrected, TasksChanged
 from evenhand.core.intake import MAX_PRIORITY, split
 from evenhand.core.policy import Actor
@@ -28,6 +28,7 @@ from evenhand.service.view import (
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import answers_of
 
+STATUSES = ("open", "done", "withdrawn", "gold", "qualification")
 SEARCHED = 20_000  # tasks that one page of a search looks through before it comes back with `next`
 
 
@@ -82,8 +83,9 @@ def _filter(
     annotator: str | None,
     external_id: str | None,
 ) -> dict[str, Any]:
-    if status not in (None, "", "open", "done", "withdrawn"):
-        raise Invalid("task.status", f"There is no status {status!r}.", "status", "open, done or withdrawn.")
+    if status not in (None, "", *STATUSES):
+        known = ", ".join(STATUSES)
+        raise Invalid("task.status", f"There is no status {status!r}.", "status", f"One of {known}.")
     return {
         "status": status or "",
         "words": [word.lower() for word in (search or "").split()][:10],
@@ -103,11 +105,13 @@ def _total(row: dict[str, Any], wanted: dict[str, Any]) -> int | None:
     """A count that is kept anyway; None where one would have to be taken for the occasion."""
     if wanted["words"] or wanted["flagged"] or wanted["annotator"] or wanted["external_id"]:
         return None
-    totals: dict[str, int] = {
-        "": row["tasks"] + row["withdrawn"],
+    totals: dict[str, int | None] = {
+        "": row["next_task"] - 1,
         "done": row["done"],
         "withdrawn": row["withdrawn"],
         "open": row["tasks"] - row["done"],
+        "gold": None,
+        "qualification": None,
     }
     return totals[wanted["status"]]
 
@@ -336,7 +340,7 @@ def _change(request: wire.TaskAction, t: dict[str, Any]) -> bytes | None:
     """The row of the event for one task; None when the action would change nothing."""
     match request.action:
         case "withdraw":
-            return None if t["status"] == "withdrawn" else encode_json([t["n"], t["status"]])
+            return encode_json([t["n"], t["status"]]) if t["status"] in ("open", "done") else None
         case "restore":
             becomes = "done" if t["answered"] >= t["overlap"] else "open"
             return encode_json([t["n"], becomes]) if t["status"] == "withdrawn" else None
@@ -349,6 +353,13 @@ def _change(request: wire.TaskAction, t: dict[str, Any]) -> bytes | None:
 def correct(tx: Transaction, at: Moment, actor: Actor, task: str, request: wire.TaskCorrection) -> wire.Task:
     """New data for one task. Answers given to the old data keep it; the task is asked again."""
     row, found = _task_rows(tx, actor, task, "task.manage")
+    if found["status"] in ("gold", "qualification"):
+        raise Refused(
+            "task.apart",
+            "A task with a known answer keeps its data.",
+            task,
+            "Bring it back among the ordinary ones first.",
+        )
     _, reserved = split(found["record"], found["mapping"])
     reserved.pop("external_id", None)  # the task keeps it; it is no part of the data
     record = encode_json({**request.data, **reserved})

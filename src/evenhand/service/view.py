@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from evenhand import labels, wire
+from evenhand.core import gold
 from evenhand.core.errors import Missing
 from evenhand.core.policy import Actor, require
 from evenhand.core.project import Document, Form
@@ -76,6 +77,43 @@ def parse_task_id(task_id: str) -> tuple[str, int]:
 def task_id(project: str, n: int) -> str:
     """The public id of a task."""
     return f"{project}-{n}"
+
+
+VEIL = 32  # hexadecimal digits of a veiled number
+
+
+def told_task_id(reader: Reader, project: str, n: int, document: Document) -> str:
+    """A task's id as annotators are told it: veiled where the project has gold."""
+    if document.gold is None:
+        return task_id(project, n)
+    return f"{project}-{gold.veiled(_seed(reader, project), n)}"
+
+
+def parse_told_id(reader: Reader, told: str) -> tuple[str, int]:
+    """(project, number) of a task id, veiled or not."""
+    project, _, veil = told.rpartition("-")
+    if len(veil) != VEIL or not set(veil) <= set("0123456789abcdef"):
+        return parse_task_id(told)
+    try:
+        number = gold.unveiled(_seed(reader, project), veil)
+    except Missing:
+        number = 0  # of no task
+    return project, min(number, 1 << 60)
+
+
+_seeds: dict[str, bytes] = {}
+
+
+def _seed(reader: Reader, project: str) -> bytes:
+    """The project's secret bytes, which never change."""
+    if project not in _seeds:
+        row = reader.one("project_seed", project=project)
+        if row is None:
+            raise Missing("not-found", "There is no such task, or you may not see it.", project)
+        if len(_seeds) >= FORMS:
+            _seeds.clear()
+        _seeds[project] = bytes(row["seed"])
+    return _seeds[project]
 
 
 def counts(row: dict[str, Any]) -> wire.Counts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,12 +15,13 @@ from evenhand.core.errors import EvenhandError, Invalid, Missing, Refused
 from evenhand.core.events import Moment, Place, Renewed, Submitted
 from evenhand.core.intake import shown_data, split
 from evenhand.core.policy import Actor, allows, require
-from evenhand.core.project import Form
+from evenhand.core.project import Document, Form
 from evenhand.core.receipt import Opening, Receipt
 from evenhand.core.submission import SubmissionView, TaskView
 from evenhand.lane import group
+from evenhand.service import gold
 from evenhand.service.ids import new_ordered_id
-from evenhand.service.view import decode_json, encode_json, form_of, summary, task_id, when
+from evenhand.service.view import decode_json, encode_json, form_of, summary, told_task_id, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import Placed, answers_of, decode
 
@@ -89,6 +90,7 @@ def _take(
     placed = tx.append([event for _, event, _ in accepted], at)
     tx.many("delete_draft", [{"id": event.assignment} for _, event, _ in accepted])
     _conclude(tx, at, [(event, view) for _, event, view in accepted])
+    gold.score(tx, at, [(event, view) for _, event, view in accepted])
     for (i, _, _), result in zip(accepted, _receipts(tx, at, placed), strict=True):
         outcomes[i] = result
 
@@ -169,8 +171,8 @@ def _conclude(tx: Transaction, at: Moment, taken: Sequence[tuple[Submitted, Subm
     projects: dict[tuple[str, str], dict[int, bytes | None]] = defaultdict(dict)
     for event, view in taken:
         corrects = event.revision > 1 and not event.surplus and view.task.status == "done"
-        if event.completes or corrects:
-            alone = view.task.overlap == 1 and not corrects
+        if event.completes or corrects or gold.concludes(event, view):
+            alone = view.task.overlap == 1 and not corrects and view.form.document.gold is None
             projects[event.owner, event.project][event.task] = event.answers if alone else None
     for (organization, project), tasks in sorted(projects.items()):
         outcomes = _outcomes(tx, organization, project, tasks)
@@ -190,7 +192,8 @@ def _outcomes(
     if shared:
         for n, body in tx.tuples("task_answers", organization=organization, project=project, tasks=shared):
             answers.setdefault(n, []).append(decode_json(answers_of(body)))
-    return [(n, consensus.conclude(form, given)) for n, given in sorted(answers.items())]
+    most = row["overlap"] if form.document.gold else None  # of a gold task, as many as an ordinary one has
+    return [(n, consensus.conclude(form, given[:most])) for n, given in sorted(answers.items())]
 
 
 def _receipts(tx: Transaction, at: Moment, placed: Sequence[Placed]) -> list[wire.Submitted]:
@@ -399,14 +402,18 @@ def _backlogs(
             anywhere and len(backlogs) < PROJECTS_LOOKED_AT and found < 2 * sum(w.count for w in anywhere)
         )
         if row[1] in named or open_to_any:
-            backlog = _backlog(tx, row, 2 * need + 8, [w.person for _, w in wanted])
+            backlog = _backlog(tx, row, 2 * need + 8, wanted)
             backlogs.append(backlog)
             found += len(backlog.candidates)
     return tuple(backlogs)
 
 
-def _backlog(tx: Transaction, row: tuple[Any, ...], limit: int, persons: list[str]) -> Backlog:
+def _backlog(
+    tx: Transaction, row: tuple[Any, ...], limit: int, wanted: list[tuple[_Ask, Waiting]]
+) -> Backlog:
     organization, project, version, tag = row[:4]
+    document = form_of(tx, organization, project, version).document
+    hidden, closed = _apart(tx, organization, project, document, wanted)
     keys = {"organization": organization, "project": project}
     candidates = tuple(
         Candidate(n, free, round_)
@@ -416,11 +423,32 @@ def _backlog(tx: Transaction, row: tuple[Any, ...], limit: int, persons: list[st
         organization=organization,
         project=project,
         version=version,
-        lease_ms=form_of(tx, organization, project, version).document.lease_seconds * 1000,
+        lease_ms=document.lease_seconds * 1000,
         tag=tag,
         candidates=candidates,
-        seen=_seen(tx, keys, candidates, persons),
+        seen=_seen(tx, keys, candidates, [w.person for _, w in wanted]),
+        gold=hidden,
+        closed=closed,
     )
+
+
+def _apart(
+    tx: Transaction, organization: str, project: str, document: Document, wanted: list[tuple[_Ask, Waiting]]
+) -> tuple[Mapping[str, tuple[Candidate | None, ...]], frozenset[str]]:
+    """What hides in the next assignments of whom, and who may not work in this project."""
+    if document.gold is None and document.qualification is None:
+        return {}, frozenset()
+    tested = {  # whoever may see the gold is not tested by it
+        w.person: (w.members[organization], w.count)
+        for ask, w in wanted
+        if organization in w.members and not allows(ask.actor, "gold.read", organization)
+    }
+    closed = gold.closed(tx, organization, project, document, {p: m for p, (m, _) in tested.items()})
+    for ask, w in wanted:
+        if w.person in closed and w.project in (None, project):
+            ask.waiting = closed[w.person]
+    counts = {person: count for person, (_, count) in tested.items() if person not in closed}
+    return gold.draw(tx, organization, project, document, counts), frozenset(closed)
 
 
 def _seen(
@@ -452,7 +480,11 @@ def _look_deeper(
     more: dict[int, dict[int, Candidate]] = defaultdict(dict)
     for i, backlog in enumerate(view.backlogs):
         for w in short:
-            if w.project in (None, backlog.project) and backlog.organization in w.members:
+            if (
+                w.project in (None, backlog.project)
+                and backlog.organization in w.members
+                and w.person not in backlog.closed
+            ):
                 known = {c.n for c in backlog.candidates}
                 more[i].update({c.n: c for c in _unseen(tx, backlog, w, len(wanted)) if c.n not in known})
     if not any(more.values()):
@@ -493,7 +525,7 @@ def _hand_over(tx: Transaction, given: list[tuple[_Ask, Given]], drafts: dict[st
     for ask, g in given:
         record, mapping = records[g.project, g.task, g.round]
         form = form_of(tx, g.organization, g.project, g.version)
-        ask.given.append(_assignment(g, record, mapping, form, drafts.get(g.lease)))
+        ask.given.append(_assignment(tx, g, record, mapping, form, drafts.get(g.lease)))
 
 
 def _records(reader: Reader, given: list[Given]) -> dict[tuple[str, int, int], tuple[bytes, bytes]]:
@@ -513,11 +545,13 @@ def _drafts(reader: Reader, ids: list[str]) -> dict[str, Any]:
     return {id_: decode_json(answers) for id_, answers in reader.tuples("drafts", ids=ids)} if ids else {}
 
 
-def _assignment(g: Given, record: bytes, mapping: bytes, form: Form, draft: Any) -> wire.Assignment:
+def _assignment(
+    reader: Reader, g: Given, record: bytes, mapping: bytes, form: Form, draft: Any
+) -> wire.Assignment:
     data = shown_data(record, mapping, form.shown)
     return wire.Assignment(
         id=g.lease,
-        task_id=task_id(g.project, g.task),
+        task_id=told_task_id(reader, g.project, g.task, form.document),
         project_id=g.project,
         version=g.version,
         data=data,
@@ -626,7 +660,7 @@ def get(reader: Reader, actor: Actor, assignment: str) -> wire.Assignment:
         version=row["version"],
         until=row["expires_ms"],
     )
-    return _assignment(given, view.record, view.mapping, view.form, draft)
+    return _assignment(reader, given, view.record, view.mapping, view.form, draft)
 
 
 def list_work(reader: Reader, actor: Actor) -> wire.Page[wire.WorkProject]:
@@ -634,19 +668,27 @@ def list_work(reader: Reader, actor: Actor) -> wire.Page[wire.WorkProject]:
     organizations = [m.organization for m in actor.memberships if allows(actor, "task.label", m.organization)]
     items = []
     for row in reader.all("work_projects", organizations=organizations, person=actor.person):
-        name = form_of(reader, row["organization"], row["id"], row["version"]).document.name
+        document = form_of(reader, row["organization"], row["id"], row["version"]).document
         items.append(
             wire.WorkProject(
                 project_id=row["id"],
-                name=name,
+                name=document.name,
                 state=row["state"],
                 version=row["version"],
                 tasks=row["tasks"],
-                done=row["done"],
+                done=_told_done(row, document),
                 mine=row["mine"],
             )
         )
     return wire.Page(items=items)
+
+
+def _told_done(row: dict[str, Any], document: Document) -> int:
+    """Tasks done, as annotators are told. With gold every answer counts alike, or the count would tell
+    which of one's own answers were gold."""
+    if document.gold is None:
+        return int(row["done"])
+    return int(min(row["tasks"], (row["annotations"] + row["surplus"]) // row["overlap"]))
 
 
 def history(
@@ -681,7 +723,7 @@ def _history_row(reader: Reader, row: dict[str, Any]) -> wire.HistoryRow:
     data, _ = split(row["record"], row["mapping"])
     return wire.HistoryRow(
         assignment_id=row["id"],
-        task_id=task_id(row["project"], row["task"]),
+        task_id=told_task_id(reader, row["project"], row["task"], document),
         project_id=row["project"],
         project_name=document.name,
         summary=summary(data, document),

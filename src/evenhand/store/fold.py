@@ -401,6 +401,106 @@ def _concluded(db: Connection, placed: list[Placed]) -> None:
     db.many("fold_consensus", rows)
 
 
+def _gold(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.GoldMarked, p.event)
+        keys = {"organization": event.owner, "project": event.stream}
+        rows = [_gold_row(row) for row in event.rows]
+        back = event.use == "none"
+        db.many(
+            "fold_task_apart",
+            [
+                {**keys, "n": n, "status": status if back else event.use, "ms": p.ms}
+                for n, status, _, _ in rows
+            ],
+        )
+        if back:
+            db.many("fold_no_gold", [{**keys, "n": n} for n, _, _, _ in rows])
+        else:
+            db.many(
+                "fold_gold",
+                [
+                    {
+                        **keys,
+                        "n": n,
+                        "purpose": event.use,
+                        "answers": bytes(answers),
+                        "feedback": feedback,
+                        "seq": p.seq,
+                    }
+                    for n, _, answers, feedback in rows
+                ],
+            )
+        _count_apart(db, event.stream, [status for _, status, _, _ in rows], 1 if back else -1)
+
+
+_gold_row = msgspec.json.Decoder(tuple[int, str, msgspec.Raw, str]).decode
+
+
+def _count_apart(db: Connection, project: str, statuses: list[str], sign: int) -> None:
+    """Tasks apart do not count: the project is done without them."""
+    counted = sum(status in ("open", "done") for status in statuses)
+    db.run("fold_apart_counts", project=project, tasks=sign * counted, done=sign * statuses.count("done"))
+
+
+def _scored(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.GoldScored, p.event)
+        db.run(
+            "fold_scored",
+            organization=event.owner,
+            project=event.stream,
+            member=event.member.decode(),
+            seen=event.seen,
+            answered=event.answered,
+            correct=event.right,
+            ms=p.ms,
+        )
+
+
+def _standing(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.StandingChanged, p.event)
+        db.run(
+            "fold_standing",
+            organization=event.owner,
+            project=event.stream,
+            member=event.member.decode(),
+            state=event.state,
+            reason=event.reason.decode() if event.state == "suspended" else "",
+            ms=p.ms,
+        )
+
+
+def _test_began(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.TestBegan, p.event)
+        db.run("fold_test_began", **_test_keys(event), tasks=event.tasks, ms=p.ms)
+
+
+def _test_answered(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.TestAnswered, p.event)
+        db.run("fold_test_answered", **_test_keys(event), correct=event.right)
+
+
+def _test_keys(event: ev.TestBegan | ev.TestAnswered) -> Params:
+    return {
+        "organization": event.owner,
+        "project": event.project,
+        "member": event.member,
+        "attempt": event.attempt,
+    }
+
+
+def _test_ended(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.TestEnded, p.event)
+        member = event.member.decode()
+        keys = {"organization": event.owner, "project": event.stream, "member": member}
+        db.run("fold_test_ended", **keys, passed=event.passed, ms=p.ms)
+
+
 _concluded_row = msgspec.json.Decoder(tuple[int, msgspec.Raw]).decode
 
 CHANGES: dict[str, Callable[[Connection, Params, list[list[Any]]], None]] = {
@@ -429,4 +529,10 @@ FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
     ev.Flagged: _flagged,
     ev.Concluded: _concluded,
     ev.Released: _nothing,
+    ev.GoldMarked: _gold,
+    ev.GoldScored: _scored,
+    ev.StandingChanged: _standing,
+    ev.TestBegan: _test_began,
+    ev.TestAnswered: _test_answered,
+    ev.TestEnded: _test_ended,
 }

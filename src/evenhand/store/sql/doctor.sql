@@ -42,3 +42,12 @@ SELECT organization, project, task, round, salt, record, mapping, external_id FR
 -- name: import_records
 SELECT salt, record FROM payload
 WHERE organization = :organization AND project = :project AND task >= :first AND task <= :last AND round = 1 ORDER BY task;
+
+-- name: walk_gold
+SELECT * FROM gold ORDER BY organization {collate}, project {collate}, task;
+
+-- name: walk_standing
+SELECT * FROM standing ORDER BY organization {collate}, project {collate}, member {collate};
+
+-- name: walk_test
+SELECT * FROM test ORDER BY organization {collate}, project {collate}, member {collate}, attempt;

@@ -31,7 +31,8 @@ UPDATE project SET version = :version, overlap = :overlap, changed_ms = :ms WHER
 UPDATE task SET overlap = :overlap,
   status = CASE WHEN status = 'withdrawn' THEN 'withdrawn' WHEN answered >= :overlap THEN 'done' ELSE 'open' END,
   free = CASE WHEN status = 'withdrawn' THEN 0 ELSE {max}(:overlap - answered - leased, 0) END
-WHERE organization = :organization AND project = :project AND overlap <> :overlap;
+WHERE organization = :organization AND project = :project AND overlap <> :overlap
+  AND status NOT IN ('gold', 'qualification');
 
 -- name: fold_count_done!
 UPDATE project SET done = (SELECT count(*) FROM task t WHERE t.organization = project.organization

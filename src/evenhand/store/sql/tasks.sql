@@ -28,6 +28,20 @@ FROM task t
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
 WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status = 'withdrawn' ORDER BY t.n LIMIT :limit;
 
+-- name: tasks_gold
+SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
+  p.record, p.mapping, p.external_id
+FROM task t
+JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status = 'gold' ORDER BY t.n LIMIT :limit;
+
+-- name: tasks_qualification
+SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
+  p.record, p.mapping, p.external_id
+FROM task t
+JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status = 'qualification' ORDER BY t.n LIMIT :limit;
+
 -- name: tasks_flagged
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
   p.record, p.mapping, p.external_id

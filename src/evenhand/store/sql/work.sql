@@ -14,7 +14,7 @@ SELECT organization, project, task, round, person, member, version, state, expir
 FROM assignment WHERE id = :id;
 
 -- name: work_projects
-SELECT q.organization, q.id, q.state, q.version, q.tasks, q.done, coalesce(y.submitted, 0) AS mine
+SELECT q.organization, q.id, q.state, q.version, q.tasks, q.done, q.annotations, q.surplus, q.overlap, coalesce(y.submitted, 0) AS mine
 FROM project q
 LEFT JOIN member m ON m.organization = q.organization AND m.person = :person
 LEFT JOIN tally y ON y.organization = q.organization AND y.project = q.id AND y.member = m.id
