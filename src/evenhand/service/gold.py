@@ -164,17 +164,19 @@ def draw(
         stock = reader.tuples("gold_stock_counted", **keys, reuse=document.gold.reuse)
     else:
         stock = reader.tuples("gold_stock", **keys)
-    states: dict[str, dict[int, str]] = defaultdict(dict)
-    tasks = [n for n, _, _ in stock]
-    for person, n, state in reader.tuples("gold_had", **keys, tasks=tasks, persons=sorted(counts)):
-        if state != "lapsed" or n not in states[person]:
-            states[person][n] = state
+    among = {"project": project, "tasks": [n for n, _, _ in stock], "persons": sorted(counts)}
+    had: dict[str, set[int]] = defaultdict(set)
+    for person, n in reader.tuples("gold_had", organization=organization, **among):
+        had[person].add(n)
+    lapsed: dict[str, set[int]] = defaultdict(set)
+    for person, n in reader.tuples("gold_lapsed", **among):
+        lapsed[person].add(n)
     asking = [
         Asking(
             person=person,
             count=count,
-            had=frozenset(n for n, state in states[person].items() if state != "lapsed"),
-            lapsed=tuple(n for n, state in states[person].items() if state == "lapsed"),
+            had=frozenset(had[person]),
+            lapsed=tuple(sorted(lapsed[person] - had[person])),
         )
         for person, count in sorted(counts.items())
     ]

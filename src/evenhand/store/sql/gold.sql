@@ -68,9 +68,13 @@ WHERE g.organization = :organization AND g.project = :project AND t.status = 'go
 ORDER BY g.task LIMIT 1000;
 
 -- name: gold_had
-SELECT person, task, state FROM assignment
+SELECT person, task FROM assignment
 WHERE organization = :organization AND project = :project AND task {in tasks} AND person {in persons}
-ORDER BY person, opened_ms, task;
+  AND state <> 'lapsed' ORDER BY person, task;
+
+-- name: gold_lapsed
+SELECT DISTINCT person, task FROM assignment
+WHERE person {in persons} AND state = 'lapsed' AND project = :project AND task {in tasks} ORDER BY person, task;
 
 -- name: gold_tasks
 SELECT g.task, g.purpose, g.answers, g.feedback, t.flagged, p.record, p.mapping, p.external_id
