@@ -164,9 +164,9 @@ def draw(
         stock = reader.tuples("gold_stock_counted", **keys, reuse=document.gold.reuse)
     else:
         stock = reader.tuples("gold_stock", **keys)
-    among = {"project": project, "tasks": [n for n, _, _ in stock], "persons": sorted(counts)}
+    among = {**keys, "tasks": [n for n, _, _ in stock], "persons": sorted(counts)}
     had: dict[str, set[int]] = defaultdict(set)
-    for person, n in reader.tuples("gold_had", organization=organization, **among):
+    for person, n in reader.tuples("gold_had", **among):
         had[person].add(n)
     lapsed: dict[str, set[int]] = defaultdict(set)
     for person, n in reader.tuples("gold_lapsed", **among):

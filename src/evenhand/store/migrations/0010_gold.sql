@@ -38,6 +38,3 @@ CREATE TABLE test (
   began_ms BIGINT NOT NULL,
   PRIMARY KEY (organization, project, member, attempt)
 ) {rowless};
-
--- A gold task whose lease lapsed comes back to its annotator, as an ordinary one does.
-CREATE INDEX assignment_lapsed ON assignment (person, project) WHERE state = 'lapsed';

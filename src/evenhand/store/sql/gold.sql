@@ -74,7 +74,8 @@ WHERE organization = :organization AND project = :project AND task {in tasks} AN
 
 -- name: gold_lapsed
 SELECT DISTINCT person, task FROM assignment
-WHERE person {in persons} AND state = 'lapsed' AND project = :project AND task {in tasks} ORDER BY person, task;
+WHERE organization = :organization AND project = :project AND task {in tasks} AND person {in persons}
+  AND state = 'lapsed' ORDER BY person, task;
 
 -- name: gold_tasks
 SELECT g.task, g.purpose, g.answers, g.feedback, t.flagged, p.record, p.mapping, p.external_id
