@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evenhand.aggregation import Aggregated as Aggregated
+    from evenhand.aggregation import aggregate as aggregate
     from evenhand.sdk import Client as Client
 
 __version__ = "0.1.0"
-__all__ = ["Client", "__version__"]
+__all__ = ["Aggregated", "Client", "__version__", "aggregate"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load the client only when it is asked for, so that `evenhand --help` does not wait for HTTP."""
+    """Load what is asked for only then, so that `evenhand --help` waits neither for HTTP nor for tables."""
+    if name in ("aggregate", "Aggregated"):
+        from evenhand import aggregation
+
+        return getattr(aggregation, name)
     if name == "Client":
         from evenhand.sdk import Client
 

@@ -887,6 +887,32 @@ def export(
     say(machine, manifest, f"{target}: {counts}, in {len(manifest.files)} file(s); every digest checked.")
 
 
+# -- tables of labels ---------------------------------------------------------------------------
+
+
+@commands.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Table to write: .csv, .tsv or .parquet.")
+@click.option("--annotators", type=click.Path(path_type=Path), help="Table of their skills to write.")
+@click.option("--method", default="robust", show_default=True, help="How; the guide lists the methods.")
+@click.option("--iterations", type=click.IntRange(0), help="At most so many.")
+@as_json
+def aggregate(
+    file: Path,
+    out: Path | None,
+    annotators: Path | None,
+    method: str,
+    iterations: int | None,
+    machine: bool,
+) -> None:
+    """What the labels of several annotators come to: FILE has the columns task, worker and label."""
+    from evenhand import aggregation
+
+    with progress("Reading", "labels") as tell:
+        found = aggregation.summarize(file, out, annotators, method, iterations, tell)
+    say(machine, found, aggregation.words(found))
+
+
 # -- people -------------------------------------------------------------------------------------
 
 

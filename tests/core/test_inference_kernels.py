@@ -90,3 +90,12 @@ def test_parts_have_about_as_many_votes_and_cover_all_tasks() -> None:
     bound = kernels.bounds(VOTES.first, 4)
     assert bound[0] == 0 and bound[-1] == VOTES.tasks
     assert np.diff(VOTES.first[bound]).max() < len(VOTES) / 2
+
+
+def test_numbers_are_numbered_the_same_compiled_and_plain() -> None:
+    results = []
+    for run in (kernels.number, kernels.number.py_func):
+        codes, seen = np.empty(5, np.int32), np.empty(5, np.int64)
+        count = run(np.array([7, 9, 7, 5, 9]), 5, np.full(5, -1, np.int32), codes, seen)
+        results.append((codes.tolist(), seen[:count].tolist()))
+    assert results[0] == results[1] == ([0, 1, 0, 2, 1], [2, 4, 0])

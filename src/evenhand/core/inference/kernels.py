@@ -301,3 +301,22 @@ def read_posterior(
                     voted = (votes * share[k] / total + doubt / classes) / (votes + doubt)
                     q = (1.0 - blend) * q + blend * voted
                 out[t, k] = (1.0 - floor) * q + floor / classes
+
+
+@njit(cache=True, nogil=True)
+def number(values: Any, low: int, place: Any, codes: Any, seen: Any) -> int:
+    """Number whole numbers in the order in which they first appear; gives how many different ones there are.
+
+    `place` [range] all -1, `codes` [values] are written, `seen` gets the different values less `low`.
+    """
+    count = 0
+    for i in range(len(values)):
+        at = np.int64(values[i]) - low
+        code = place[at]
+        if code < 0:
+            code = count
+            place[at] = code
+            seen[count] = at
+            count += 1
+        codes[i] = code
+    return count

@@ -1,0 +1,284 @@
+"""From a table of votes to labels with probabilities: `evenhand.aggregate`, and the command of that name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from evenhand.core.errors import Invalid
+from evenhand.core.inference import DEFAULT, Diagnostics, Estimate, infer
+from evenhand.core.inference.votes import Floats
+from evenhand.vote_table import Ids, Progress, VoteTable, from_columns, from_file, from_table
+
+SHOWN = 5  # annotators at either end that a person is told of; --json has all
+WRITTEN_ROWS = 1 << 18  # rows that are written at once
+
+
+@dataclass(frozen=True, eq=False)
+class Aggregated:
+    """What votes come to, under the ids that came in."""
+
+    tasks: Ids  # [tasks] in the order in which they first appear
+    classes: Ids  # [classes] sorted
+    annotators: Ids  # [annotators] in the order in which they first appear
+    labels: Ids  # [tasks] the most probable class, of equals the one that sorts first; None: nobody voted
+    probability: Floats  # [tasks] of the label
+    posterior: Floats  # [tasks, classes] rows sum to 1
+    confusion: Floats  # [annotators, true class, class given] rows sum to 1
+    skill: Floats  # [annotators] probability that a vote is right
+    skill_low: Floats  # [annotators] 95% interval
+    skill_high: Floats
+    votes: npt.NDArray[np.int64]  # [annotators] votes that counted
+    method: str
+    diagnostics: Diagnostics  # iterations, likelihood, dependence, and notes on what was dropped and why
+
+    def table(self) -> Any:
+        """A `pyarrow.Table` with the columns task, label, probability and one for each class."""
+        return _arrow(self, slice(0, len(self.tasks)))
+
+    def annotator_table(self) -> Any:
+        """A `pyarrow.Table` with the columns worker, votes, skill, low and high."""
+        import pyarrow as pa
+
+        columns = {"votes": self.votes, "skill": self.skill, "low": self.skill_low, "high": self.skill_high}
+        return pa.table({"worker": _column(self.annotators), **columns})
+
+
+def aggregate(
+    table: Any = None,
+    *,
+    task: Any = None,
+    worker: Any = None,
+    label: Any = None,
+    classes: Sequence[Any] | None = None,
+    method: str = DEFAULT,
+    iterations: int | None = None,
+) -> Aggregated:
+    """The most probable label of each task, from the labels of several annotators of unknown skill.
+
+    Of several labels of one annotator for one task the last counts. Rows in which something is missing
+    are dropped. Both are said in `diagnostics.notes`.
+
+    Args:
+        table: columns task, worker (or annotator) and label: a mapping of lists or arrays, or a table of
+            pandas, polars or pyarrow; or a path to a CSV, TSV or Parquet file.
+        task, worker, label: the three columns by themselves, instead of a table. Ids of any type.
+        classes: all classes in the order wanted; None: those that were given, sorted.
+        method: "robust", "dawid-skene", "one-coin", "weighted" or "majority".
+        iterations: at most so many; None: what the method needs.
+
+    Raises:
+        Invalid: the input cannot be read. Missing: there is no such file.
+        Refused: it would not fit into memory.
+    """
+    if table is None:
+        if task is None or worker is None or label is None:
+            reason = "Neither a table nor all of task, worker and label are given."
+            raise Invalid("votes.missing", reason, "", "Give a table, or three columns.")
+        return estimated(from_columns(task, worker, label, classes), method, iterations)
+    found = from_file(Path(table)) if isinstance(table, str | os.PathLike) else from_table(table, classes)
+    return estimated(found, method, iterations)
+
+
+def estimated(found: VoteTable, method: str = DEFAULT, iterations: int | None = None) -> Aggregated:
+    """What a table of votes comes to."""
+    estimate = infer(found.votes, method, iterations)
+    return Aggregated(
+        tasks=found.tasks,
+        classes=found.classes,
+        annotators=found.annotators,
+        labels=_labels(found.classes, estimate),
+        probability=estimate.confidence,
+        posterior=estimate.posterior,
+        confusion=estimate.model.confusion,
+        skill=estimate.skill.value,
+        skill_low=estimate.skill.low,
+        skill_high=estimate.skill.high,
+        votes=estimate.skill.votes,
+        method=estimate.method,
+        diagnostics=_with_notes(estimate.diagnostics, found.notes),
+    )
+
+
+def _labels(classes: Ids, estimate: Estimate) -> Ids:
+    if (estimate.label >= 0).all():
+        return classes[estimate.label]
+    named = np.empty(len(classes) + 1, object)
+    named[:-1] = classes  # and None for -1
+    return named[estimate.label]
+
+
+class AnnotatorSkill(msgspec.Struct, frozen=True, kw_only=True):
+    """How right one annotator is."""
+
+    worker: str
+    votes: int  # that counted
+    skill: float  # probability that a vote is right
+    low: float  # 95% interval
+    high: float
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command says."""
+
+    method: str
+    labels: int  # votes that counted
+    tasks: int
+    annotators: list[AnnotatorSkill]
+    classes: list[str]
+    confidence: float  # mean probability of a task's label
+    iterations: int
+    dependence: (
+        float | None
+    )  # correlation of two votes on a task beyond its class, where the method measures it
+    notes: tuple[str, ...]
+    out: str | None  # the file written
+
+
+def summarize(
+    file: Path,
+    out: Path | None,
+    annotators: Path | None = None,
+    method: str = DEFAULT,
+    iterations: int | None = None,
+    on_progress: Progress | None = None,
+) -> Summary:
+    """The command `aggregate`: read, infer, write; all of a file or nothing of it.
+
+    Raises:
+        Missing, Invalid, Refused: as `aggregate`; or a file cannot be written.
+    """
+    for path in (out, annotators):
+        if path is not None:
+            writable(path)
+    result = estimated(from_file(file, on_progress), method, iterations)
+    if out is not None:
+        write(result, out)
+    if annotators is not None:
+        write_annotators(result, annotators)
+    return _summary(result, out)
+
+
+def _summary(result: Aggregated, out: Path | None) -> Summary:
+    columns = (result.annotators, result.votes, result.skill, result.skill_low, result.skill_high)
+    return Summary(
+        method=result.method,
+        labels=int(result.votes.sum()),
+        tasks=len(result.tasks),
+        annotators=[
+            AnnotatorSkill(worker=str(who), votes=votes, skill=skill, low=low, high=high)
+            for who, votes, skill, low, high in zip(*(column.tolist() for column in columns), strict=True)
+        ],
+        classes=[str(one) for one in result.classes],
+        confidence=float(result.probability.mean()),
+        iterations=result.diagnostics.iterations,
+        dependence=result.diagnostics.dependence,
+        notes=result.diagnostics.notes,
+        out=None if out is None else str(out),
+    )
+
+
+def words(found: Summary) -> str:
+    """A summary for a person: the weakest and the strongest annotators, and what was dropped."""
+    sizes = f"{found.labels:,} labels of {len(found.annotators):,} annotators for {found.tasks:,} tasks"
+    lines = [f"{sizes}, {len(found.classes):,} classes.", f"Method {found.method}."]
+    lines.append(f"A task's label is right with a probability of {found.confidence:.3f} in the mean.")
+    ranked = sorted(found.annotators, key=lambda one: -one.skill)
+    for title, some in (("Most skilled", ranked[:SHOWN]), ("Least skilled", ranked[SHOWN:][-SHOWN:])):
+        if some:
+            lines += ["", f"{title}:"]
+            lines += map(_line, some)
+    lines += ["", *found.notes] if found.notes else []
+    return "\n".join([*lines, *([f"\nWritten: {found.out}"] if found.out else [])])
+
+
+def _line(one: AnnotatorSkill) -> str:
+    interval = f"{one.low:.0%} to {one.high:.0%}"
+    return f"  {one.worker}: right in {one.skill:.0%} ({interval}), {one.votes:,} labels"
+
+
+def _with_notes(diagnostics: Diagnostics, notes: tuple[str, ...]) -> Diagnostics:
+    return replace(diagnostics, notes=(*notes, *diagnostics.notes))
+
+
+# -- files --------------------------------------------------------------------------------------
+
+
+def write(result: Aggregated, path: Path) -> None:
+    """Write `result.table()` to a CSV, TSV or Parquet file, by its name; all of it or nothing.
+
+    Raises:
+        Invalid: the name ends otherwise.
+    """
+    pieces = range(0, max(len(result.tasks), 1), WRITTEN_ROWS)
+    _write(path, [lambda at=at: _arrow(result, slice(at, at + WRITTEN_ROWS)) for at in pieces])
+
+
+def write_annotators(result: Aggregated, path: Path) -> None:
+    """Write `result.annotator_table()` in the same way."""
+    _write(path, [result.annotator_table])
+
+
+def writable(path: Path) -> None:
+    """Tell at once that a file cannot be written, not after an hour.
+
+    Raises:
+        Invalid: the name ends in none of the known ways, or there is no such folder.
+    """
+    if path.suffix.lower() not in (".csv", ".tsv", ".parquet"):
+        raise Invalid(
+            "votes.suffix", "By its name this is no table.", str(path), "End it in .csv, .tsv or .parquet."
+        )
+    if not path.absolute().parent.is_dir():
+        raise Invalid(
+            "votes.no-folder", "There is no such folder.", str(path.absolute().parent), "Make it first."
+        )
+
+
+def _write(path: Path, pieces: Sequence[Any]) -> None:
+    writable(path)
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        with _writer(beside, path.suffix.lower(), pieces[0]().schema) as writer:
+            for piece in pieces:
+                writer.write_table(piece())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _writer(path: Path, suffix: str, schema: Any) -> Any:
+    from pyarrow import csv, parquet
+
+    if suffix == ".parquet":
+        return parquet.ParquetWriter(path, schema)
+    options = csv.WriteOptions(delimiter="," if suffix == ".csv" else "\t", quoting_style="needed")
+    return csv.CSVWriter(path, schema, write_options=options)
+
+
+def _arrow(result: Aggregated, rows: slice) -> Any:
+    import pyarrow as pa
+
+    columns = {"task": _column(result.tasks[rows]), "label": _column(result.labels[rows])}
+    columns["probability"] = pa.array(result.probability[rows])
+    for k, name in enumerate(result.classes.tolist()):
+        shown = str(name)
+        columns[f"class {shown}" if shown in columns else shown] = pa.array(result.posterior[rows, k])
+    return pa.table(columns)
+
+
+def _column(ids: Ids) -> Any:
+    """Ids as a column: as they are where they are of one type, else as texts."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(ids)
+    except pa.ArrowException:
+        return pa.array([None if one is None else str(one) for one in ids.tolist()])

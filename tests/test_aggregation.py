@@ -1,0 +1,241 @@
+"""From tables of votes to labels: ids of any type, every kind of table, and bad input told in words."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from evenhand import Aggregated, aggregate, cli, vote_table
+from evenhand.core.errors import Invalid, Refused
+
+TASK = ["t2", "t2", "t2", "t1", "t1", "t1", "t3"]
+WORKER = ["ann", "bob", "cy", "ann", "bob", "cy", "ann"]
+LABEL = ["cat", "cat", "dog", "dog", "dog", "dog", "cat"]
+COLUMNS = {"task": TASK, "worker": WORKER, "label": LABEL}
+
+
+def named(result: Aggregated) -> dict[Any, Any]:
+    return dict(zip(result.tasks.tolist(), result.labels.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        COLUMNS,
+        pd.DataFrame(COLUMNS),
+        pd.DataFrame(COLUMNS).astype("category"),
+        pl.DataFrame(COLUMNS),
+        pa.table(COLUMNS),
+        {"task": TASK, "annotator": WORKER, "label": LABEL},
+        {name: np.array(values) for name, values in COLUMNS.items()},
+    ],
+    ids=["mapping", "pandas", "categories", "polars", "pyarrow", "annotator", "numpy"],
+)
+def test_every_kind_of_table_comes_to_the_same(table: Any) -> None:
+    result = aggregate(table)
+    assert named(result) == {"t2": "cat", "t1": "dog", "t3": "cat"}
+    assert (result.classes.tolist(), result.annotators.tolist()) == (["cat", "dog"], ["ann", "bob", "cy"])
+    assert result.posterior.sum(axis=1) == pytest.approx(np.ones(3))
+    assert result.probability == pytest.approx(result.posterior.max(axis=1))
+    assert result.confusion.shape == (3, 2, 2) and result.votes.tolist() == [3, 2, 2]
+    assert (result.skill_low < result.skill).all() and (result.skill < result.skill_high).all()
+    assert result.table().column_names == ["task", "label", "probability", "cat", "dog"]
+
+
+def test_ids_of_any_type() -> None:
+    ids = [1, "1", 2.5, (1, 2), True, b"x", 10**30]
+    result = aggregate(
+        task=ids * 3, worker=[a for a in "abc" for _ in ids], label=[10, 2, "x", 2, 10, 2, 2] * 3
+    )
+    assert result.classes.tolist() == [2, 10, "x"]
+    assert result.labels.tolist() == [10, 2, "x", 2, 10, 2, 2]
+    assert len(result.table()) == 7
+    far = aggregate(task=np.array([5, 2**40, 5]), worker=np.array([7, 7, 8], np.uint8), label=[0, 1, 0])
+    assert named(far) == {5: 0, 2**40: 1} and far.annotators.tolist() == [7, 8]
+
+
+def test_what_is_missing_is_dropped_and_what_comes_twice_is_replaced_and_both_are_said() -> None:
+    result = aggregate(
+        task=[1, 1, 1, 2, None], worker=["a", "a", "b", "a", "b"], label=["x", "y", "y", None, "x"]
+    )
+    assert named(result) == {1: "y", 2: None}
+    assert result.probability[1] == 0.0
+    notes = " ".join(result.diagnostics.notes)
+    assert "2 rows without a task, worker or label" in notes and "1 earlier votes" in notes
+    assert "1 tasks without a vote" in notes
+    floats = aggregate(task=np.array([1.0, np.nan]), worker=["a", "a"], label=["x", "x"])
+    assert floats.tasks.tolist() == [1.0]
+
+
+def test_ties_go_to_the_class_that_sorts_first() -> None:
+    result = aggregate(task=[1, 1], worker=["a", "b"], label=[10, 9], method="majority")
+    assert named(result) == {1: 9} and result.probability.tolist() == [0.5]
+    named_classes = aggregate(
+        task=[1, 1], worker=["a", "b"], label=[10, 9], classes=[10, 9, 8], method="majority"
+    )
+    assert named(named_classes) == {1: 10} and named_classes.posterior.shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        ({}, "votes.missing"),
+        ({"table": {"task": [1], "worker": [1]}}, "votes.column"),
+        ({"task": [1, 2], "worker": [1], "label": [1]}, "votes.lengths"),
+        ({"task": [], "worker": [], "label": []}, "votes.empty"),
+        ({"task": [1], "worker": [1], "label": [None]}, "votes.empty"),
+        ({"task": [{}], "worker": [1], "label": [1]}, "votes.id"),
+        ({"task": [1], "worker": [1], "label": ["b"], "classes": ["a"]}, "votes.unknown-class"),
+        ({"table": COLUMNS, "method": "oracle"}, "inference.unknown-method"),
+    ],
+)
+def test_bad_input_is_told(given: dict[str, Any], rule: str) -> None:
+    with pytest.raises(Invalid) as error:
+        aggregate(**given)
+    assert error.value.rule == rule
+
+
+def test_a_million_classes_are_refused_with_the_number_that_would_do() -> None:
+    many = np.arange(10**6)
+    with pytest.raises(Refused, match="Group the classes to at most"):
+        aggregate(task=many, worker=many % 3, label=many)
+
+
+def test_nothing_heavy_is_loaded_before_it_is_called() -> None:
+    code = (
+        "import sys; from evenhand import aggregate; print({'numba', 'pyarrow', 'pandas'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+# -- files and the command ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    path = tmp_path / "labels.csv"
+    rows = [",".join(row) for row in zip(TASK, WORKER, LABEL, strict=True)]
+    path.write_text("\n".join(["task,worker,label", *rows, "t9,,cat", ""]), encoding="utf-8")
+    return path
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_command_writes_labels_probabilities_and_skills(
+    labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, people = tmp_path / "posterior.csv", tmp_path / "people.csv"
+    assert cli.run(["aggregate", str(labels), "--out", str(out), "--annotators", str(people), "--json"]) == 0
+    rows = read(out)
+    assert list(rows[0]) == ["task", "label", "probability", "cat", "dog"]
+    assert {row["task"]: row["label"] for row in rows} == {"t2": "cat", "t1": "dog", "t3": "cat", "t9": ""}
+    assert float(rows[0]["probability"]) == float(rows[0]["cat"])
+    assert [row["worker"] for row in read(people)] == ["ann", "bob", "cy"]
+    said = json.loads(capsys.readouterr().out)
+    assert (said["method"], said["labels"], said["tasks"], said["out"]) == ("robust", 7, 4, str(out))
+    assert said["annotators"][0]["votes"] == 3 and "1 rows without" in said["notes"][0]
+
+
+def test_every_kind_of_file_comes_to_the_same(labels: Path, tmp_path: Path) -> None:
+    table = pa.table(COLUMNS)
+    parquet.write_table(table, tmp_path / "labels.parquet", row_group_size=2)
+    (tmp_path / "labels.tsv").write_text("\ufeff" + labels.read_text().replace(",", "\t"), encoding="utf-8")
+    results = [
+        aggregate(path) for path in (labels, tmp_path / "labels.parquet", str(tmp_path / "labels.tsv"))
+    ]
+    for suffix in ("csv", "tsv", "parquet"):
+        assert cli.run(["aggregate", str(labels), "--out", str(tmp_path / f"out.{suffix}")]) == 0
+    assert parquet.read_table(tmp_path / "out.parquet").equals(results[0].table())
+    assert results[1].posterior == pytest.approx(results[2].posterior[:3])
+    assert named(results[0]) == named(results[2])
+
+
+def test_a_file_is_read_in_pieces_and_ids_go_on_from_one_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vote_table, "BLOCK", 200)
+    path = tmp_path / "labels.csv"
+    rows = [f"task {i % 50},{i % 7},{i % 3}" for i in range(500)]
+    path.write_text("\n".join(["task,worker,label", *rows]), encoding="utf-8")
+    steps: list[int] = []
+    found = vote_table.from_file(path, lambda done, total: steps.append(done))
+    assert len(steps) > 10 and steps[-1] == 500
+    task, who, label = ([i % n for i in range(500)] for n in (50, 7, 3))
+    whole = vote_table.from_columns(
+        [f"task {n}" for n in task], [str(n) for n in who], [str(n) for n in label]
+    )
+    assert found.tasks.tolist() == whole.tasks.tolist()
+    assert (found.votes.code == whole.votes.code).all() and (found.votes.first == whole.votes.first).all()
+
+
+def test_a_file_that_does_not_fit_is_refused_with_the_size_that_would(
+    labels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vote_table, "_most_votes", lambda: 5)
+    with pytest.raises(Refused, match="Take at most 5, or a larger machine"):
+        aggregate(labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("no.csv", None, "There is no such file"),
+        ("votes.json", "[]", "no table of votes"),
+        ("empty.csv", "", "There is no column task; there are: none"),
+        ("other.csv", "item,worker,label\n1,2,3\n", "there are: item, worker, label"),
+        ("header.csv", "task,worker,label\n", "There are no votes"),
+        ("torn.csv", "task,worker,label\n1,2\n", "cannot be read"),
+        ("latin.csv", b"task,worker,label\n\xe9,2,3\n", "cannot be read"),
+        ("broken.parquet", "PAR1 nonsense", "cannot be read"),
+    ],
+)
+def test_a_bad_file_is_told_in_words_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str | bytes | None, said: str
+) -> None:
+    path, out = tmp_path / name, tmp_path / "out.csv"
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert cli.run(["aggregate", str(path), "--out", str(out)]) == 1
+    shown = capsys.readouterr().err
+    assert said in shown and "Traceback" not in shown and not out.exists()
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(
+    labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for out, said in (("out.xlsx", "End it in .csv"), ("nowhere/out.csv", "There is no such folder")):
+        assert cli.run(["aggregate", str(labels), "--out", str(tmp_path / out)]) == 1
+        assert said in capsys.readouterr().err
+
+
+def test_classes_named_as_columns_keep_apart(tmp_path: Path) -> None:
+    result = aggregate(task=[1, 1], worker=["a", "b"], label=["task", "label"])
+    assert result.table().column_names == ["task", "label", "probability", "class label", "class task"]
+
+
+def test_the_summary_for_people_names_the_most_and_the_least_skilled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "labels.csv"
+    rows = [f"{t},{w},{t % 2 if w else 1 - t % 2}" for t in range(20) for w in range(7)]
+    path.write_text("\n".join(["task,worker,label", *rows]), encoding="utf-8")
+    assert cli.run(["aggregate", str(path), "--method", "majority"]) == 0
+    shown = capsys.readouterr().out
+    assert "140 labels of 7 annotators for 20 tasks, 2 classes." in shown
+    assert re.search(r"Most skilled(.|\n)*Least skilled(.|\n)*^  0: right in \d%", shown, re.M)
