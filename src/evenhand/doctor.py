@@ -36,6 +36,12 @@ TABLES: dict[str, tuple[str, ...]] = {
     "gold": ("organization", "project", "task"),
     "standing": ("organization", "project", "member"),
     "test": ("organization", "project", "member", "attempt"),
+    "review_due": ("organization", "project", "task"),
+    "review_count": ("organization", "project"),
+    "review": ("id",),
+    "judgement": ("review", "assignment"),
+    "appeal": ("id",),
+    "review_tally": ("organization", "project", "member", "part"),
     "payload": ("organization", "project", "task", "round"),
 }
 """Tables that the events make, with their keys."""

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
-from evenhand.core.project import Document, GoldPolicy, Order, QualificationPolicy, When
+from evenhand.core.project import Document, GoldPolicy, Order, QualificationPolicy, ReviewPolicy, When
 from evenhand.core.receipt import Receipt
 
 T = TypeVar("T")
@@ -241,6 +241,7 @@ class ProjectDraft(Request, frozen=True, kw_only=True):
     suggestions: bool = True
     gold: GoldPolicy | None = None
     qualification: QualificationPolicy | None = None
+    review: ReviewPolicy | None = None
     organization_id: str | None = None  # None: the caller's only one
 
 
@@ -260,6 +261,7 @@ class ProjectChange(Request, frozen=True, kw_only=True):
     suggestions: bool | None = None
     gold: GoldPolicy | msgspec.UnsetType | None = msgspec.UNSET  # null switches it off
     qualification: QualificationPolicy | msgspec.UnsetType | None = msgspec.UNSET
+    review: ReviewPolicy | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Counts(Wire, frozen=True, kw_only=True):
@@ -408,10 +410,11 @@ class Task(Wire, frozen=True, kw_only=True):
     annotations: list[Annotation]
     consensus: dict[str, Answer]
     flags: list[Flagged]
+    reviews: list[EarlierReview] = []  # decided ones, oldest first
 
 
 class TaskAction(Request, frozen=True, kw_only=True):
-    action: Literal["withdraw", "restore", "prioritise", "unflag"]
+    action: Literal["withdraw", "restore", "prioritise", "unflag", "review"]
     task_ids: list[str] | None = None  # these, or
     filter: dict[str, str] | None = None  # all that match (status, search, external_id, flagged)
     priority: int = 0
@@ -690,3 +693,149 @@ class Export(Wire, frozen=True, kw_only=True):
     files: list[
         str
     ]  # when done: GET /api/v1/exports/{id}/files/{name}; manifest.json and README.md among them
+
+
+# -- review ---------------------------------------------------------------------------------------
+
+
+class ReviewedAnswer(Wire, frozen=True, kw_only=True):
+    """One annotation before a reviewer. Who gave it is told once decided, or where the policy shows all."""
+
+    assignment_id: str
+    answers: dict[str, Any] | None  # None while the policy hides them
+    seconds: float | None
+    kind: Literal["human", "model"] | None
+    annotator: str | None  # member id
+    name: str | None
+    outcome: Literal["accepted", "fixed", "returned"] | None  # once it is decided
+
+
+class EarlierReview(Wire, frozen=True, kw_only=True):
+    """A decided review of a task."""
+
+    review_id: str
+    decision: Literal["accepted", "fixed", "returned"]
+    reviewer: str  # member id
+    name: str | None
+    comment: str
+    answers: dict[str, Any] | None  # that stand since
+    outcomes: dict[str, str]  # assignment id -> accepted, fixed, returned
+    decided_at: str
+
+
+class Review(Wire, frozen=True, kw_only=True):
+    """A task before a reviewer."""
+
+    id: str
+    task_id: str
+    project_id: str
+    version: int  # of the project: its form shows the answers
+    state: Literal["live", "lapsed", "recalled", "skipped", "accepted", "fixed", "returned"]
+    why: Literal["policy", "hand", "corrected"] | None
+    shows: Literal["all", "answers", "task"]
+    expires_at: str
+    data: dict[str, Any]
+    annotations: list[ReviewedAnswer]
+    consensus: dict[str, Answer]  # empty while the policy hides it
+    revision: int  # of all answers together: send it with the decision
+    earlier: list[EarlierReview]  # oldest first
+    comment: str
+    answers: dict[str, Any] | None  # that stand, once it is decided
+
+
+class ReviewQueue(Wire, frozen=True, kw_only=True):
+    """How much waits."""
+
+    waiting: int
+    held: int
+    returned: int
+    decided: int
+
+
+class NextReview(Wire, frozen=True, kw_only=True):
+    review: Review | None
+    queue: ReviewQueue
+    lack: Literal["off", "nothing", "share", "own"] | None = None  # why there is none
+
+
+class ReviewDecision(Request, frozen=True, kw_only=True):
+    decision: Literal["accept", "fix", "return", "skip"]
+    answers: dict[str, Any] | None = None  # with fix
+    comment: str = ""  # at most 2,000 characters; with return it is needed
+    assignment_ids: list[str] = []  # with return: whose answers go back
+    revision: int | None = None  # that the reviewer saw; another one in force: 409
+    seconds: float | None = None
+
+
+class ReviewRow(Wire, frozen=True, kw_only=True):
+    """A decided review in a list."""
+
+    id: str
+    task_id: str
+    summary: str
+    decision: Literal["accepted", "fixed", "returned"]
+    reviewer: str
+    name: str | None
+    comment: str
+    seconds: float | None
+    decided_at: str
+
+
+class AppealState(Wire, frozen=True, kw_only=True):
+    """What its annotator sees of an appeal."""
+
+    id: str
+    state: Literal["open", "upheld", "rejected"]
+    text: str
+    answer: str | None  # of whoever decided it
+    appealed_at: str
+
+
+class Judgement(Wire, frozen=True, kw_only=True):
+    """What a review says of one annotation of the caller's own."""
+
+    assignment_id: str
+    task_id: str
+    project_id: str
+    project_name: str
+    summary: str
+    outcome: Literal["accepted", "fixed", "returned"]
+    comment: str
+    answers: dict[str, Any] | None  # that stand; None when the answer was sent back
+    open: bool  # sent back and not corrected yet
+    may_appeal: bool
+    appeal: AppealState | None
+    decided_at: str
+
+
+class NewAppeal(Request, frozen=True, kw_only=True):
+    text: str  # at most 2,000 characters
+
+
+class Appeal(Wire, frozen=True, kw_only=True):
+    """An appeal before whoever decides it."""
+
+    id: str
+    task_id: str
+    project_id: str
+    version: int
+    state: Literal["open", "upheld", "rejected"]
+    outcome: Literal["fixed", "returned"]
+    text: str
+    comment: str  # of the review
+    data: dict[str, Any]
+    given: dict[str, Any]  # answers as they were judged
+    stands: dict[str, Any] | None  # answers of the review; None when it sent them back
+    annotator: str | None  # member id
+    annotator_name: str | None
+    reviewer: str
+    reviewer_name: str | None
+    answer: str | None
+    appealed_at: str
+    decided_at: str | None
+    may_decide: bool
+
+
+class AppealDecision(Request, frozen=True, kw_only=True):
+    decision: Literal["uphold", "reject"]
+    text: str = ""  # needed to reject

@@ -28,6 +28,7 @@ class Side:
     keys: dict[str, str] = field(default_factory=dict)  # role -> API key
     members: dict[str, str] = field(default_factory=dict)  # role -> member id
     project: str = ""
+    reviewed: str = ""  # a project of which every answer is reviewed
     task: str = ""
     import_: str = ""
     export: str = ""
@@ -189,6 +190,9 @@ def fill(site: Site, side: Side, owner: str) -> Side:
     side.examined = site.ok(key, "POST", "/projects", json=draft | {"qualification": policy})["id"]
     known = [{"text": f"t{i}", "gold_answers": "ham", "gold_feedback": "It is."} for i in range(40)]
     assert client.import_tasks(side.examined, known).accepted == 40
+    rules = {"overlap": 1, "review": {"which": "all"}}
+    side.reviewed = site.ok(key, "POST", "/projects", json=draft | rules)["id"]
+    client.import_tasks(side.reviewed, [{"text": f"r{i}"} for i in range(200)])
     export = site.ok(key, "POST", f"/projects/{side.project}/exports", json={})
     side.export = export["id"]
     while site.ok(key, "GET", f"/exports/{side.export}")["state"] == "running":

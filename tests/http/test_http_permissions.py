@@ -39,9 +39,22 @@ BODIES: dict[str, Any] = {
     "POST /projects/{project}/gold": {"use": "none", "tasks": []},
     "POST /projects/{project}/standings/{member}": {"state": "active"},
     "POST /projects/{project}/qualification/answer": {"answers": {"spam": "spam"}},
+    "POST /reviews/{review}/decide": {"decision": "skip"},
+    "POST /appeals/{appeal}/decide": {"decision": "uphold"},
+    "POST /assignments/{assignment}/appeal": {"text": "It was right."},
 }
 QUERIES = {"POST /imports/{import}/rows": "?line=100000", "PUT /imports/{import}/file": "?offset=0"}
-OWN = {"/session/link", "/keys", "/keys/{key}", "/label-types", "/formats", "/work", "/history", "/standings"}
+OWN = {
+    "/session/link",
+    "/keys",
+    "/keys/{key}",
+    "/label-types",
+    "/formats",
+    "/work",
+    "/history",
+    "/standings",
+    "/judgements",
+}
 """Routes about the caller alone, or about what is installed: nothing there belongs to an organization."""
 OPERATOR = {"organization.create", "organization.list"}
 
@@ -62,6 +75,39 @@ def fresh_assignment(site: Any, side: Any, role: str) -> str:
     )
     assert given["assignments"], given
     return str(given["assignments"][0]["id"])
+
+
+def judged_assignment(site: Any, side: Any, role: str) -> tuple[str, str]:
+    """(assignment, review): an answer of this role's own that somebody else has put right."""
+    holder = side.keys[role if role != "auditor" else "annotator"]
+    judge = side.keys["manager" if role == "owner" else "owner"]
+    given = site.ok(holder, "POST", "/assignments/next", json={"project_id": side.reviewed})["assignments"][0]
+    site.ok(holder, "POST", f"/assignments/{given['id']}/submit", json={"answers": {"spam": "ham"}})
+    while True:
+        review = site.ok(judge, "POST", f"/projects/{side.reviewed}/reviews/next")["review"]
+        decision = {"decision": "fix", "answers": {"spam": "spam"}}
+        site.ok(judge, "POST", f"/reviews/{review['id']}/decide", json=decision)
+        if given["id"] in {one["assignment_id"] for one in review["annotations"]}:
+            return given["id"], review["id"]
+
+
+def fresh_review(site: Any, side: Any, role: str) -> str:
+    """A live review of this role's own."""
+    answerer = side.keys["annotator"]
+    given = site.ok(answerer, "POST", "/assignments/next", json={"project_id": side.reviewed})["assignments"][
+        0
+    ]
+    site.ok(answerer, "POST", f"/assignments/{given['id']}/submit", json={"answers": {"spam": "ham"}})
+    return str(site.ok(side.keys[role], "POST", f"/projects/{side.reviewed}/reviews/next")["review"]["id"])
+
+
+def fresh_appeal(site: Any, side: Any) -> str:
+    """An open appeal of the annotator's."""
+    assignment, _ = judged_assignment(site, side, "annotator")
+    made = site.ok(
+        side.keys["annotator"], "POST", f"/assignments/{assignment}/appeal", json={"text": "It was right."}
+    )
+    return str(made["id"])
 
 
 def values(site: Any, route: Route, side: Any, role: str) -> dict[str, str]:
@@ -86,6 +132,14 @@ def values(site: Any, route: Route, side: Any, role: str) -> dict[str, str]:
         id_ = fresh_assignment(site, side, role)
         holder = side.keys[role if role != "auditor" else "annotator"]
         known["task"] = site.ok(holder, "GET", f"/assignments/{id_}")["task_id"]
+    if route.path == "/reviews/{review}":
+        known["review"] = judged_assignment(site, side, "annotator")[1]
+    elif "review" in route.names:
+        known["review"] = fresh_review(site, side, role if may(route, role) else "owner")
+    if "appeal" in route.names:
+        known["appeal"] = fresh_appeal(site, side)
+    if route.path.endswith("/appeal"):
+        known["assignment"] = judged_assignment(site, side, role)[0]
     if key_of(route) == "PATCH /tasks/{task}":
         known["task"] = f"{side.project}-40"
     if "invite" in route.names:

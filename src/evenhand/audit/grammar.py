@@ -7,6 +7,8 @@ from evenhand.audit.notes import Unacceptable
 
 KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # kind: (public fields, committed fields), each in ascending order
+    "appeal-decided": (("slot",), ("decision", "text")),
+    "appealed": (("slot",), ("text",)),
     "concluded": (("count",), ("rows",)),
     "flagged": (("slot",), ("reason",)),
     "member-added": (("actor", "role"), ("member", "person")),
@@ -20,6 +22,9 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "project-versioned": (("version",), ("document",)),
     "released": (("count",), ("manifest",)),
     "renewed": (("slot", "until"), ()),
+    "review-asked": (("count",), ("rows",)),
+    "review-opened": (("lapsed", "slot", "until", "who"), ("task",)),
+    "reviewed": (("ms", "slot"), ("answers", "comment", "decision", "judged")),
     "skipped": (("slot",), ("reason",)),
     "submitted": (("ms", "revision", "slot", "surplus"), ("answers",)),
     "task-corrected": ((), ("record", "task")),

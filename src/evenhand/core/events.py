@@ -365,6 +365,97 @@ class TestEnded(Event, frozen=True, kw_only=True):
     member: bytes
 
 
+class ReviewAsked(Event, frozen=True, kw_only=True):
+    """Tasks that a reviewer shall look at. Stream: the project."""
+
+    KIND = "review-asked"
+    BULK = True
+
+    rows: tuple[bytes, ...]  # JSON [number, round, worth, "policy" | "hand" | "corrected"]
+
+
+class ReviewOpened(Event, frozen=True, kw_only=True):
+    """A task is reserved for one reviewer; what had lapsed is taken back. Stream: the project."""
+
+    KIND = "review-opened"
+    PUBLIC = ("slot", "who", "until", "lapsed")
+    PRIVATE = ("task",)
+    LOCAL = ("review", "round", "member", "lapsed_ids")
+
+    slot: str
+    who: str  # person
+    until: int  # ms
+    lapsed: tuple[str, ...]  # slots whose time had passed
+    task: bytes  # number, decimal
+    review: str  # its id
+    round: int
+    member: str
+    lapsed_ids: tuple[str, ...] = ()  # reviews behind `lapsed`
+
+
+class Reviewed(Event, frozen=True, kw_only=True):
+    """What a reviewer decided about the answers to one task. Stream: the person."""
+
+    KIND = "reviewed"
+    PUBLIC = ("slot", "ms")
+    PRIVATE = ("decision", "answers", "comment", "judged")
+    LOCAL = ("review", "project", "task", "round", "member", "judgements")
+
+    slot: str
+    ms: int  # active time, rounded to 100 ms; -1 when it was not told
+    decision: bytes  # "accepted", "fixed", "returned" or "skipped"
+    answers: bytes  # JSON: question id -> the answer that stands; empty when returned or skipped
+    comment: bytes
+    judged: bytes  # JSON [[stream, n, outcome]]: the submissions that were judged
+    review: str
+    project: str
+    task: int
+    round: int
+    member: str
+    judgements: tuple[tuple[str, str, str, str, int, int], ...]
+    # (assignment, member, person, "accepted" | "fixed" | "returned", revision, seq of the submission)
+
+
+class Appealed(Event, frozen=True, kw_only=True):
+    """An annotator says why a judgement is wrong. Stream: the person."""
+
+    KIND = "appealed"
+    PUBLIC = ("slot",)
+    PRIVATE = ("text",)
+    LOCAL = ("appeal", "review", "assignment", "project", "task", "member", "reviewer")
+
+    slot: str  # of the review
+    text: bytes
+    appeal: str  # its id
+    review: str
+    assignment: str
+    project: str
+    task: int
+    member: str
+    reviewer: str  # member whose judgement it is
+
+
+class AppealDecided(Event, frozen=True, kw_only=True):
+    """Somebody else has looked, and says who is right. Stream: the person."""
+
+    KIND = "appeal-decided"
+    PUBLIC = ("slot",)
+    PRIVATE = ("decision", "text")
+    LOCAL = ("appeal", "review", "project", "task", "member", "annotator", "reviewer", "restores")
+
+    slot: str
+    decision: bytes  # "upheld" or "rejected"
+    text: bytes
+    appeal: str
+    review: str
+    project: str
+    task: int
+    member: str  # who decides
+    annotator: str  # member who appealed
+    reviewer: str  # member whose judgement it was
+    restores: bool  # the answer stands again: upheld, and nothing has happened to the task since
+
+
 ALL: dict[str, type[Event]] = {
     kind.KIND: kind
     for kind in (
@@ -392,6 +483,11 @@ ALL: dict[str, type[Event]] = {
         TestBegan,
         TestAnswered,
         TestEnded,
+        ReviewAsked,
+        ReviewOpened,
+        Reviewed,
+        Appealed,
+        AppealDecided,
     )
 }
 """The grammar: every kind of event by its name in the entry."""

@@ -60,6 +60,11 @@ def labels(actor: Actor, membership: Membership | None) -> bool:
     return membership is not None and membership.role != "auditor"
 
 
+def reviews(actor: Actor, membership: Membership | None) -> bool:
+    """Judges what others answered. Auditors look on."""
+    return membership is not None and membership.role in ("owner", "manager", "reviewer")
+
+
 def manages(actor: Actor, membership: Membership | None) -> bool:
     """Runs projects and people."""
     return membership is not None and membership.role in ("owner", "manager")
@@ -102,6 +107,8 @@ PERMISSIONS: dict[str, Rule] = {
     "task.manage": Rule("manage", manages),
     "task.label": Rule("annotate", labels),
     "receipt.list": Rule("read", sees_all_answers),
+    "task.review": Rule("annotate", reviews),
+    "review.read": Rule("read", sees_all_answers),
     "export.manage": Rule("read", sees_all_answers),
     "gold.read": Rule("read", sees_all_answers),
     "gold.manage": Rule("manage", manages),

@@ -74,6 +74,15 @@ class QualificationPolicy(Policy, frozen=True, kw_only=True):
     tolerance: int = 0  # as with gold
 
 
+class ReviewPolicy(Policy, frozen=True, kw_only=True):
+    """Which answers a reviewer looks at, and what the reviewer sees before deciding."""
+
+    which: Literal["hand", "all", "share", "worth"] = "hand"  # "hand": only what a manager sends there
+    percent: int = 10  # of the finished tasks, for "share" (drawn) and "worth" (those that pay most first)
+    by: Literal["doubt", "disagreement", "annotator"] = "doubt"  # what makes a task pay, for "worth"
+    shows: Literal["all", "answers", "task"] = "answers"  # before deciding: names too, answers, or neither
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version of a project's rules, as stored, hashed and shown."""
 
@@ -89,6 +98,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     suggestions: bool = True  # predictions are shown to annotators
     gold: GoldPolicy | None = None
     qualification: QualificationPolicy | None = None
+    review: ReviewPolicy | None = None
 
 
 def condition_holds(when: When | None, answers: Mapping[str, Any]) -> bool:
@@ -185,6 +195,8 @@ def _check_policies(document: Document) -> None:
             "qualification", document.qualification, tasks=(1, 1000), pass_mark=(1, 100), tries=(1, 100),
             tolerance=(0, 99),
         )  # fmt: skip
+    if document.review is not None:
+        _check_ranges("review", document.review, percent=(1, 100))
 
 
 def _check_ranges(where: str, policy: Policy, **ranges: tuple[int, int]) -> None:

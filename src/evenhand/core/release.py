@@ -38,7 +38,16 @@ class ReleasedAnswer(msgspec.Struct, frozen=True, kw_only=True):
     method: str
 
 
-class ReleasedTask(msgspec.Struct, frozen=True, kw_only=True):
+class ReleasedReview(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest review that decided about a task."""
+
+    reviewer: str  # id of the member, as for annotators
+    decision: str  # "accepted", "fixed" or "returned"
+    decided_at: str  # RFC 3339, UTC, milliseconds
+    outcomes: tuple[str, ...]  # "accepted", "fixed", "returned" or "": of each annotation, in their order
+
+
+class ReleasedTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One task with all that is known about it. Field order is the order in JSONL."""
 
     task_id: str
@@ -47,6 +56,7 @@ class ReleasedTask(msgspec.Struct, frozen=True, kw_only=True):
     metadata: msgspec.Raw  # JSON object; b"{}" when there was none
     consensus: dict[str, ReleasedAnswer]  # question id -> answer; no key where there is none
     annotations: tuple[ReleasedAnnotation, ...]
+    review: ReleasedReview | None = None  # left out where there is none
 
 
 # -- what the rows look like --------------------------------------------------------------------
@@ -90,6 +100,7 @@ class ReleaseSchema:
 
     columns: tuple[ReleasedColumn, ...]
     questions: tuple[ReleasedQuestion, ...]
+    reviewed: bool = False  # some rows have a review
 
 
 class Survey:
@@ -214,7 +225,9 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 # -- what is said about a release ---------------------------------------------------------------
 
-Part = Literal["data", "external_id", "metadata", "consensus", "confidence", "method", "annotations"]
+Part = Literal[
+    "data", "external_id", "metadata", "consensus", "confidence", "method", "annotations", "review"
+]
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,10 +70,10 @@ def accept(
         causes=(view.window,),
         owner=view.organization,
         slot=slot_of(view.assignment),
-        ms=_active(seconds),
+        ms=active_ms(seconds),
         revision=view.revision + 1,
         surplus=0 if counts else 1,
-        answers=_encoded(dumped),
+        answers=encoded(dumped),
         assignment=view.assignment,
         project=view.project,
         task=view.number,
@@ -152,16 +152,16 @@ def check_answers(form: Form, answers: Mapping[str, Any], data: Mapping[str, Any
     return dumped
 
 
-def _encoded(dumped: Mapping[str, Any]) -> bytes:
-    encoded = _encode(dumped)
-    if len(encoded) > MAX_ANSWERS:
+def encoded(dumped: Mapping[str, Any]) -> bytes:
+    given = _encode(dumped)
+    if len(given) > MAX_ANSWERS:
         raise Invalid(
             "answer.size", f"The answers have more than {MAX_ANSWERS} bytes.", "answers", "Shorten them."
         )
-    return encoded
+    return given
 
 
-def _active(seconds: float | None) -> int:
+def active_ms(seconds: float | None) -> int:
     """Active time in ms, rounded to 100; -1 when it was not told."""
     if seconds is None:
         return -1

@@ -28,6 +28,7 @@ from evenhand.core.release import (
     ReleasedAnswer,
     ReleasedQuestion,
     ReleasedReceipt,
+    ReleasedReview,
     ReleasedTask,
     ReleaseSchema,
     Survey,
@@ -141,7 +142,14 @@ def _task(i: int, data: dict[str, Any], questions: Sequence[ReleasedQuestion]) -
         metadata=msgspec.Raw(b'{"source": {"page": 7}, "tags": ["a\\tb"]}' if i % 2 else b"{}"),
         consensus=consensus,
         annotations=tuple(_annotation(i, j, answers) for j in range(i % 4)),
+        review=_review(i) if i % 3 == 0 else None,
     )
+
+
+def _review(i: int) -> ReleasedReview:
+    outcomes = ("accepted", "fixed", "")[: i % 4]
+    at = f"2026-11-23T19:58:{i % 60:02}.000Z"
+    return ReleasedReview(reviewer="mem_9", decision="fixed", decided_at=at, outcomes=outcomes)
 
 
 def _answer(question: ReleasedQuestion, i: int) -> bytes:
@@ -171,7 +179,8 @@ def schema_of(tasks: Sequence[ReleasedTask], questions: Sequence[ReleasedQuestio
     survey = Survey()
     for task in tasks:
         survey.add(task.data)
-    return ReleaseSchema(columns=survey.columns(), questions=tuple(questions))
+    reviewed = any(task.review for task in tasks)
+    return ReleaseSchema(columns=survey.columns(), questions=tuple(questions), reviewed=reviewed)
 
 
 def _written(
@@ -439,8 +448,8 @@ def _differences(task: ReleasedTask, again: ReleasedTask) -> Iterator[tuple[str,
             or _strict(a["data"][name]) != _strict(b["data"][name])
         ):
             yield "data", name
-    for part in ("task_id", "external_id", "metadata", "annotations"):
-        if a[part] != b[part]:
+    for part in ("task_id", "external_id", "metadata", "annotations", "review"):
+        if a.get(part) != b.get(part):
             yield part, ""
     for name in a["consensus"].keys() | b["consensus"].keys():
         if a["consensus"].get(name) != b["consensus"].get(name):

@@ -432,6 +432,8 @@ class _TableWriter(Writer):
             answer = None if question.id in earlier else task.consensus.get(question.id)
             cells += self._consensus(answer, question)
         cells += [_encode(earlier).decode() if earlier else "", _encode(task.annotations).decode()]
+        if self._layout.schema.reviewed:
+            cells.append(_encode(task.review).decode() if task.review else "")
         self._cells_out.add(cells, task.task_id)
         self._output.write(self._cells_out.take(BATCH_BYTES))
 

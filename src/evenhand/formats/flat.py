@@ -18,12 +18,19 @@ import msgspec
 
 from evenhand.core.errors import Broken, Invalid
 from evenhand.core.label import Json
-from evenhand.core.release import ReleasedAnnotation, ReleasedAnswer, ReleasedTask, ReleaseSchema
+from evenhand.core.release import (
+    ReleasedAnnotation,
+    ReleasedAnswer,
+    ReleasedReview,
+    ReleasedTask,
+    ReleaseSchema,
+)
 
 GUIDE = """\
 The keys of the data are columns as they came; then follow `task_id`, `external_id`, `metadata` (JSON), for
 each question `consensus.<question>`, `confidence.<question>` (0 to 1) and `method.<question>`, then
-`earlier_consensus` (JSON; answers to questions of earlier versions, mostly empty) and `annotations`: who
+`earlier_consensus` (JSON; answers to questions of earlier versions, mostly empty), `annotations`, and where
+the project was reviewed `review` (JSON: reviewer, decision, outcome of each annotation). `annotations`: who
 answered what, when, and where it stands in the ledger. Where the data have a column of one of these names,
 ours is called `evenhand.<name>`.
 """
@@ -46,7 +53,9 @@ class Layout:
         held = ["task_id", "external_id", "metadata"]
         for question in self.schema.questions:
             held += [f"{part}.{question.id}" for part in ("consensus", "confidence", "method")]
-        return {name: self._free(name) for name in [*held, "earlier_consensus", "annotations"]}
+        held += ["earlier_consensus", "annotations"]
+        held += ["review"] if self.schema.reviewed else []
+        return {name: self._free(name) for name in held}
 
     def _free(self, name: str) -> str:
         while name in self.data:
@@ -109,10 +118,12 @@ def assemble(
             metadata=msgspec.Raw(row[own["metadata"]].encode()),
             consensus={**consensus, **(_decode_answers(earlier) if earlier else {})},
             annotations=_decode_annotations(row[own["annotations"]]),
+            review=_decode_review(row[own["review"]]) if "review" in own and row[own["review"]] else None,
         )
     except (KeyError, msgspec.MsgspecError) as error:
         raise Invalid("format.restore", f"This is no row of an export: {error}.") from error
 
 
 _decode_answers = msgspec.json.Decoder(dict[str, ReleasedAnswer]).decode
+_decode_review = msgspec.json.Decoder(ReleasedReview).decode
 _decode_annotations = msgspec.json.Decoder(tuple[ReleasedAnnotation, ...]).decode

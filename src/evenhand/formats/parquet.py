@@ -113,6 +113,9 @@ which `answers` is JSON text: the very bytes that the ledger has committed to.
         flat = {**row, own["earlier_consensus"]: earlier and _encode(earlier)}
         flat[own["metadata"]] = _encode(row.get(own["metadata"], {})).decode()
         flat[own["annotations"]] = _encode([_as_released(a) for a in row.get(own["annotations"], ())])
+        if "review" in own:
+            review = row.get(own["review"])
+            flat[own["review"]] = review and _encode(review)
         return assemble(layout, flat, msgspec.Raw(_encode(data)), consensus)
 
 
@@ -468,6 +471,10 @@ class _ParquetWriter(Writer):
             yield from self._consensus(question, earlier)
         yield pa.array([_encode(answers) if answers else None for answers in earlier], pa.string())
         yield _annotations([task.annotations for task in self._tasks])
+        if self._layout.schema.reviewed:
+            yield pa.array(
+                [_encode(task.review) if task.review else None for task in self._tasks], pa.string()
+            )
 
     def _consensus(
         self, question: ReleasedQuestion, earlier: list[dict[str, ReleasedAnswer]]
@@ -525,7 +532,8 @@ def _file_schema(
         fields.append(field(own[f"confidence.{question.id}"], pa.float64()))
         fields.append(field(own[f"method.{question.id}"], pa.string()))
     fields.append(field(own["earlier_consensus"], None))
-    return pa.schema([*fields, field(own["annotations"], pa.list_(_annotation_type()))])
+    fields.append(field(own["annotations"], pa.list_(_annotation_type())))
+    return pa.schema([*fields, field(own["review"], None)] if "review" in own else fields)
 
 
 def _answer_array(

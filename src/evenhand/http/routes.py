@@ -12,7 +12,18 @@ import msgspec
 from evenhand import wire
 from evenhand.http import catalogue, evidence, people, transfer
 from evenhand.http.call import Call
-from evenhand.service import accounts, exports, gold, intake, projects, qualification, tasks, work
+from evenhand.service import (
+    accounts,
+    appeals,
+    exports,
+    gold,
+    intake,
+    projects,
+    qualification,
+    review,
+    tasks,
+    work,
+)
 
 API = "/api/v1"
 SMALL = 64 << 10  # bytes of a form that people fill in
@@ -239,6 +250,21 @@ TABLE: tuple[Route, ...] = (
           gives=wire.Qualification, permission="task.label"),
     Route("POST", "/projects/{project}/qualification/answer", "write", qualification.answer,
           takes=wire.TestAnswer, gives=wire.TestFeedback, permission="task.label", bytes=MEDIUM),
+    # -- review
+    Route("POST", "/projects/{project}/reviews/next", "write", review.next_, gives=wire.NextReview,
+          permission="task.review"),
+    Route("GET", "/projects/{project}/reviews", "read", review.list_, gives=wire.Page[wire.ReviewRow],
+          permission="review.read"),
+    Route("GET", "/reviews/{review}", "read", review.get, gives=wire.Review, permission="review.read"),
+    Route("POST", "/reviews/{review}/decide", "write", review.decide, takes=wire.ReviewDecision,
+          gives=wire.Review, permission="task.review", bytes=MEDIUM),
+    Route("GET", "/projects/{project}/appeals", "read", appeals.list_appeals, gives=wire.Page[wire.Appeal],
+          permission="task.review"),
+    Route("POST", "/appeals/{appeal}/decide", "write", appeals.decide_appeal, takes=wire.AppealDecision,
+          gives=wire.Appeal, permission="task.review"),
+    Route("GET", "/judgements", "read", appeals.list_mine, gives=wire.Page[wire.Judgement]),
+    Route("POST", "/assignments/{assignment}/appeal", "write", appeals.appeal, takes=wire.NewAppeal,
+          gives=wire.AppealState, permission="task.label"),
     # -- export
     Route("POST", "/projects/{project}/exports", "edge", transfer.start_export, takes=wire.NewExport,
           gives=wire.Export, permission="export.manage"),

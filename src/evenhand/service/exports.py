@@ -25,6 +25,7 @@ from evenhand.core.release import (
     ReleasedFile,
     ReleasedQuestion,
     ReleasedReceipt,
+    ReleasedReview,
     ReleasedTask,
     ReleaseSchema,
     Survey,
@@ -261,7 +262,9 @@ def _schema(reader: Reader, row: dict[str, Any], form: Form) -> ReleaseSchema:
             data, _ = split(record, mapping)
             survey.add(_encode(data))
     questions = tuple(ReleasedQuestion(id=q, label=label) for q, label in form.labels.items())
-    return ReleaseSchema(columns=survey.columns(), questions=questions)
+    keys = {"organization": row["organization"], "project": row["project"]}
+    reviewed = bool(reader.tuples("review_counts", **keys))
+    return ReleaseSchema(columns=survey.columns(), questions=questions, reviewed=reviewed)
 
 
 def _chunks(reader: Reader, organization: str, project: str) -> Iterator[list[tuple[Any, ...]]]:
@@ -283,18 +286,39 @@ def _chunks(reader: Reader, organization: str, project: str) -> Iterator[list[tu
 def rows(reader: Reader, organization: str, project: str, since: int = 0) -> Iterator[ReleasedTask]:
     """All tasks with what is known about them; with `since` only those answered or corrected later."""
     keys = {"organization": organization, "project": project}
+    reviewed = bool(reader.tuples("review_counts", **keys))
     for chunk in _chunks(reader, organization, project):
         stretch = {**keys, "first": chunk[0][0], "last": chunk[-1][0]}
         changed = {n for (n,) in reader.tuples("release_changed", **stretch, since=since)} if since else None
         annotations: dict[int, list[ReleasedAnnotation]] = defaultdict(list)
+        ids: dict[int, list[str]] = defaultdict(list)
         for row in reader.tuples("release_annotations", **stretch):
             annotations[row[0]].append(_annotation(row))
+            ids[row[0]].append(row[9])
+        reviews = _reviews(reader, stretch, ids) if reviewed else {}
         conclusions = dict(reader.tuples("release_consensus", **stretch))
         for n, record, mapping, external_id in chunk:
             if changed is None or n in changed:
-                yield _task(
+                task = _task(
                     project, n, record, mapping, external_id, conclusions.get(n), annotations.get(n, [])
                 )
+                yield msgspec.structs.replace(task, review=reviews[n]) if n in reviews else task
+
+
+def _reviews(reader: Reader, stretch: dict[str, Any], ids: dict[int, list[str]]) -> dict[int, ReleasedReview]:
+    """task -> its newest review, of the tasks in this stretch whose data are still those reviewed."""
+    outcomes: dict[str, dict[str, str]] = defaultdict(dict)
+    for review, assignment, outcome in reader.tuples("release_judgements", **stretch):
+        outcomes[review][assignment] = outcome
+    return {
+        n: ReleasedReview(
+            reviewer=member,
+            decision=decision,
+            decided_at=when(closed_ms),
+            outcomes=tuple(outcomes[review].get(id_, "") for id_ in ids[n]),
+        )
+        for n, review, member, decision, closed_ms in reader.tuples("release_reviews", **stretch)
+    }
 
 
 def _task(
@@ -319,7 +343,7 @@ def _task(
 
 
 def _annotation(row: tuple[Any, ...]) -> ReleasedAnnotation:
-    _, member, kind, ms, closed_ms, stream, n, entry, body = row
+    _, member, kind, ms, closed_ms, stream, n, entry, body, _ = row
     leaf = msgspec.to_builtins(merkle.leaf_hash(entry))
     return ReleasedAnnotation(
         annotator=member,

@@ -40,6 +40,7 @@ def document_of(draft: wire.ProjectDraft) -> Document:
         suggestions=draft.suggestions,
         gold=draft.gold,
         qualification=draft.qualification,
+        review=draft.review,
     )
     check_document(document, labels.all_types())
     return document
@@ -223,7 +224,7 @@ def _merged(before: Document, request: wire.ProjectChange) -> wire.ProjectDraft:
     return wire.ProjectDraft(**{**draft, **changed, **_policies(before, request)})
 
 
-POLICIES = ("gold", "qualification")
+POLICIES = ("gold", "qualification", "review")
 
 
 def _policies(before: Document, request: wire.ProjectChange) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import MAX_ROWS, Event, Moment, TaskCorrected, TasksChanged
 from evenhand.core.intake import MAX_PRIORITY, split
 from evenhand.core.policy import Actor
+from evenhand.service import review
 from evenhand.service.view import (
     decode_json,
     encode_json,
@@ -209,7 +210,7 @@ def get(reader: Reader, actor: Actor, task: str) -> wire.Task:
 
 
 def full(reader: Reader, row: dict[str, Any], tasks: list[dict[str, Any]]) -> list[wire.Task]:
-    """These tasks of one project, in full; four queries for all of them."""
+    """These tasks of one project, in full; a few queries for all of them."""
     numbers = [t["n"] for t in tasks]
     keys = {"organization": row["organization"], "project": row["id"], "tasks": numbers}
     annotations: dict[int, list[wire.Annotation]] = defaultdict(list)
@@ -220,7 +221,11 @@ def full(reader: Reader, row: dict[str, Any], tasks: list[dict[str, Any]]) -> li
     for f in reader.all("task_flags", **keys):
         reason = msgspec.msgpack.decode(f["body"])[0][0].decode()
         flags[f["task"]].append(wire.Flagged(annotator=f["member"], reason=reason, at=when(f["at_ms"])))
-    return [_task(row, t, annotations[t["n"]], conclusions.get(t["n"]), flags[t["n"]]) for t in tasks]
+    reviews = review.of_tasks(reader, row["organization"], row["id"], numbers)
+    return [
+        _task(row, t, annotations[t["n"]], conclusions.get(t["n"]), flags[t["n"]], reviews[t["n"]])
+        for t in tasks
+    ]
 
 
 def _task(
@@ -229,6 +234,7 @@ def _task(
     annotations: list[wire.Annotation],
     conclusion: bytes | None,
     flags: list[wire.Flagged],
+    reviews: list[wire.EarlierReview],
 ) -> wire.Task:
     data, reserved = split(t["record"], t["mapping"])
     metadata = decode_json(reserved["metadata"]) if "metadata" in reserved else None
@@ -247,6 +253,7 @@ def _task(
         annotations=annotations,
         consensus=msgspec.json.decode(conclusion, type=dict[str, wire.Answer]) if conclusion else {},
         flags=flags,
+        reviews=reviews,
     )
 
 
@@ -290,6 +297,8 @@ def act(
     """
     row = project_row(tx, actor, project, "task.manage")
     tasks = _chosen(tx, row, request)
+    if request.action == "review":
+        return wire.ActionReport(changed=review.ask(tx, at, row, tasks))
     rows = [r for r in (_change(request, t) for t in tasks) if r is not None]
     events: list[Event] = [
         TasksChanged(
@@ -348,6 +357,8 @@ def _change(request: wire.TaskAction, t: dict[str, Any]) -> bytes | None:
             return None if t["priority"] == request.priority else encode_json([t["n"], request.priority])
         case "unflag":
             return encode_json([t["n"], t["flagged"]]) if t["flagged"] else None
+        case "review":  # review.ask decides; here only which tasks a filter means
+            return encode_json([t["n"], 0]) if t["status"] == "done" else None
 
 
 def correct(tx: Transaction, at: Moment, actor: Actor, task: str, request: wire.TaskCorrection) -> wire.Task:

@@ -19,7 +19,7 @@ from evenhand.core.project import Document, Form
 from evenhand.core.receipt import Opening, Receipt
 from evenhand.core.submission import SubmissionView, TaskView
 from evenhand.lane import group
-from evenhand.service import gold
+from evenhand.service import gold, review
 from evenhand.service.ids import new_ordered_id
 from evenhand.service.view import decode_json, encode_json, form_of, summary, told_task_id, when
 from evenhand.store import Reader, Transaction
@@ -175,13 +175,17 @@ def _conclude(tx: Transaction, at: Moment, taken: Sequence[tuple[Submitted, Subm
             alone = view.task.overlap == 1 and not corrects and view.form.document.gold is None
             projects[event.owner, event.project][event.task] = event.answers if alone else None
     for (organization, project), tasks in sorted(projects.items()):
-        outcomes = _outcomes(tx, organization, project, tasks)
+        row, form, outcomes = _outcomes(tx, organization, project, tasks)
+        corrected = [e.task for e, _ in taken if e.project == project and e.revision > 1 and e.task in tasks]
+        if form.document.review is not None or corrected:
+            outcomes = review.follow(tx, at, row, form, outcomes, corrected)
         tx.append(consensus.concluded(organization, project, outcomes), at)
 
 
 def _outcomes(
     tx: Transaction, organization: str, project: str, tasks: dict[int, bytes | None]
-) -> list[tuple[int, dict[str, Any]]]:
+) -> tuple[dict[str, Any], Form, list[tuple[int, dict[str, Any]]]]:
+    """(the project's row, its form in force, what the answers to each task come to)."""
     row = tx.one("project", project=project)
     assert row is not None, "a submission follows its project"
     form = form_of(tx, organization, project, row["version"])
@@ -193,7 +197,7 @@ def _outcomes(
         for n, body in tx.tuples("task_answers", organization=organization, project=project, tasks=shared):
             answers.setdefault(n, []).append(decode_json(answers_of(body)))
     most = row["overlap"] if form.document.gold else None  # of a gold task, as many as an ordinary one has
-    return [(n, consensus.conclude(form, given[:most])) for n, given in sorted(answers.items())]
+    return row, form, [(n, consensus.conclude(form, given[:most])) for n, given in sorted(answers.items())]
 
 
 def _receipts(tx: Transaction, at: Moment, placed: Sequence[Placed]) -> list[wire.Submitted]:

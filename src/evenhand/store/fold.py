@@ -12,6 +12,7 @@ import msgspec
 from evenhand.core import events as ev
 from evenhand.core.intake import rank_of
 from evenhand.core.project import Document
+from evenhand.store import fold_review
 from evenhand.store.codec import Placed
 from evenhand.store.driver import Connection
 
@@ -214,6 +215,8 @@ def _corrected(db: Connection, placed: list[Placed]) -> None:
         db.run("fold_recalled", **common, ms=p.ms)
         db.run("fold_corrected", **common, ms=p.ms)
         db.run("fold_drop_consensus", **common)
+        owned = {"organization": event.owner, "project": event.stream}
+        fold_review.corrected(db, owned, int(event.task), p.ms)
         if before["status"] == "done":
             db.run("fold_counts", project=event.stream, withdrawn=0, done=-1, flagged=0)
         keys = {"organization": event.owner, "project": event.stream, "task": int(event.task)}
@@ -535,4 +538,9 @@ FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
     ev.TestBegan: _test_began,
     ev.TestAnswered: _test_answered,
     ev.TestEnded: _test_ended,
+    ev.ReviewAsked: fold_review.asked,
+    ev.ReviewOpened: fold_review.opened,
+    ev.Reviewed: fold_review.reviewed,
+    ev.Appealed: fold_review.appealed,
+    ev.AppealDecided: fold_review.appeal_decided,
 }

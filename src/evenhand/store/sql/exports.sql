@@ -29,7 +29,7 @@ WHERE t.organization = :organization AND t.project = :project AND t.n > :after A
 SELECT 1 FROM task WHERE organization = :organization AND project = :project AND n > :after LIMIT 1;
 
 -- name: release_annotations
-SELECT a.task, a.member, m.kind, a.ms, a.closed_ms, e.stream, e.n, e.entry, o.body FROM assignment a
+SELECT a.task, a.member, m.kind, a.ms, a.closed_ms, e.stream, e.n, e.entry, o.body, a.id FROM assignment a
 JOIN task t ON t.organization = a.organization AND t.project = a.project AND t.n = a.task AND t.round = a.round
 JOIN member m ON m.organization = a.organization AND m.id = a.member
 JOIN event e ON e.seq = a.seq
@@ -42,7 +42,22 @@ ORDER BY a.task, a.closed_ms, a.id;
 SELECT task, value FROM consensus
 WHERE organization = :organization AND project = :project AND task >= :first AND task <= :last;
 
+-- name: release_reviews
+-- The newest review of each task comes last.
+SELECT r.task, r.id, r.member, r.state, r.closed_ms FROM review r
+JOIN task t ON t.organization = r.organization AND t.project = r.project AND t.n = r.task AND t.round = r.round
+WHERE r.organization = :organization AND r.project = :project AND r.task >= :first AND r.task <= :last
+  AND r.state IN ('accepted', 'fixed', 'returned') ORDER BY r.task, r.seq;
+
+-- name: release_judgements
+SELECT review, assignment, outcome FROM judgement
+WHERE organization = :organization AND project = :project AND task >= :first AND task <= :last;
+
 -- name: release_changed
 SELECT DISTINCT task FROM assignment
 WHERE organization = :organization AND project = :project AND task >= :first AND task <= :last AND seq > :since
-  AND state = 'submitted' AND state <> 'lapsed';
+  AND state = 'submitted' AND state <> 'lapsed'
+UNION
+SELECT DISTINCT task FROM review
+WHERE organization = :organization AND project = :project AND task >= :first AND task <= :last AND seq > :since
+  AND state <> 'skipped';

@@ -1,0 +1,240 @@
+"""Appeals, from both sides: what reviews said of one's own answers, and who was right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evenhand import wire
+from evenhand.core import review as core
+from evenhand.core.errors import Invalid, Missing, Refused
+from evenhand.core.events import Moment, Place
+from evenhand.core.intake import shown_data, split
+from evenhand.core.policy import Actor, allows, require
+from evenhand.core.review import AppealView, Judge
+from evenhand.service.ids import new_id
+from evenhand.service.review import conclude, page_key, private
+from evenhand.service.view import decode_json, form_of, project_row, summary, task_id, told_task_id, when
+from evenhand.store import Reader, Transaction
+from evenhand.store.codec import answers_of
+
+# ---- what annotators see -----------------------------------------------------------------------
+
+
+def list_mine(
+    reader: Reader,
+    actor: Actor,
+    project: str | None = None,
+    outcome: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> wire.Page[wire.Judgement]:
+    """What reviews said of the caller's own annotations, newest first."""
+    if outcome not in (None, "", "accepted", "fixed", "returned"):
+        raise Invalid(
+            "review.outcome", f"There is no outcome {outcome!r}.", "outcome", "accepted, fixed or returned."
+        )
+    before_ms, before_id = page_key(after, 1 << 62)
+    rows = reader.all(
+        "judgements_mine",
+        person=actor.person,
+        project=project or "",
+        outcome=outcome or "",
+        before_ms=before_ms,
+        before_id=before_id,
+        limit=limit,
+    )
+    items = [_judgement(reader, row) for row in rows if allows(actor, "task.label", row["organization"])]
+    last = f"{rows[-1]['at_ms']}.{rows[-1]['assignment']}" if len(rows) == limit else None
+    return wire.Page(items=items, next=last)
+
+
+def _judgement(reader: Reader, row: dict[str, Any]) -> wire.Judgement:
+    document = form_of(reader, row["organization"], row["project"], row["version"]).document
+    data, _ = split(row["record"], row["mapping"])
+    _, answers, comment, _ = private(row["body"])
+    current = row["round"] == row["task_round"]
+    is_open = row["outcome"] == "returned" and current and row["due"] == "returned"
+    return wire.Judgement(
+        assignment_id=row["assignment"],
+        task_id=told_task_id(reader, row["project"], row["task"], document),
+        project_id=row["project"],
+        project_name=document.name,
+        summary=summary(data, document),
+        outcome=row["outcome"],
+        comment=comment.decode(),
+        answers=decode_json(answers) if answers else None,
+        open=is_open and row["revision"] == row["now_revision"],
+        may_appeal=row["outcome"] != "accepted"
+        and row["appeal"] is None
+        and _in_force(reader, row["assignment"], row["review"]),
+        appeal=_appeal_state(row) if row["appeal"] else None,
+        decided_at=when(row["at_ms"]),
+    )
+
+
+def _appeal_state(row: dict[str, Any]) -> wire.AppealState:
+    decided = row["decided_body"]
+    return wire.AppealState(
+        id=row["appeal"],
+        state=row["appeal_state"],
+        text=private(row["appeal_body"])[0].decode(),
+        answer=private(decided)[1].decode() if decided else None,
+        appealed_at=when(row["appealed_ms"]),
+    )
+
+
+def _in_force(reader: Reader, assignment: str, review: str) -> bool:
+    row = reader.one("judgement_newest", assignment=assignment)
+    return row is not None and row["review"] == review and _is_newest(row)
+
+
+def _is_newest(row: dict[str, Any]) -> bool:
+    """Whether nothing has happened to the task since: no review, no new data, no correction."""
+    same: bool = (
+        row["later"] == 0 and row["round"] == row["task_round"] and row["revision"] == row["now_revision"]
+    )
+    return same
+
+
+# ---- appeals -----------------------------------------------------------------------------------
+
+
+def appeal(
+    tx: Transaction, at: Moment, actor: Actor, assignment: str, request: wire.NewAppeal
+) -> wire.AppealState:
+    """Appeal the newest judgement of one of the caller's own annotations."""
+    own = tx.one("assignment", id=assignment)
+    if own is None or own["person"] != actor.person:
+        raise Missing("not-found", "There is no such assignment, or it is not yours.", "assignment")
+    require(actor, "task.label", own["organization"])
+    row = tx.one("judgement_newest", assignment=assignment)
+    if row is None:
+        raise Refused("appeal.none", "No review has judged this answer.", "assignment")
+    view = AppealView(
+        appeal=new_id("apl"),
+        review=row["review"],
+        organization=row["organization"],
+        project=row["project"],
+        number=row["task"],
+        assignment=assignment,
+        person=row["person"],
+        member=row["member"],
+        reviewer=row["reviewer"],
+        reviewed=Place(row["stream"], row["n"]),
+        outcome=row["outcome"],
+        newest=_is_newest(row),
+        state=row["appeal_state"] or "",
+        appealed=None,
+    )
+    event = core.appeal(view, request.text)
+    tx.append([event], at)
+    return wire.AppealState(
+        id=event.appeal, state="open", text=event.text.decode(), answer=None, appealed_at=when(at.ms)
+    )
+
+
+def _appeal_row(reader: Reader, actor: Actor, id_: str, permission: str) -> dict[str, Any]:
+    row = reader.one("appeal", id=id_)
+    if row is None:
+        raise Missing("not-found", "There is no such appeal, or you may not see it.", id_)
+    require(actor, permission, row["organization"])
+    return row
+
+
+def list_appeals(
+    reader: Reader,
+    actor: Actor,
+    project: str,
+    state: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> wire.Page[wire.Appeal]:
+    """The project's appeals, oldest first."""
+    row = project_row(reader, actor, project, "task.review")
+    if state not in (None, "", "open", "upheld", "rejected"):
+        raise Invalid("appeal.state", f"There is no state {state!r}.", "state", "open, upheld or rejected.")
+    after_ms, after_id = page_key(after, -1)
+    keys = {"organization": row["organization"], "project": project}
+    ids = reader.tuples(
+        "appeals", **keys, state=state or "", after_ms=after_ms, after_id=after_id, limit=limit
+    )
+    rows = [_appeal_row(reader, actor, id_, "task.review") for (id_,) in ids]
+    last = f"{rows[-1]['opened_ms']}.{rows[-1]['id']}" if len(rows) == limit else None
+    return wire.Page(items=[_appeal(reader, actor, r) for r in rows], next=last)
+
+
+def _appeal(reader: Reader, actor: Actor, row: dict[str, Any]) -> wire.Appeal:
+    form = form_of(reader, row["organization"], row["project"], row["version"])
+    _, answers, comment, _ = private(row["review_body"])
+    decided = row["state"] != "open"
+    named = decided or core.shown_before(form) == "all"
+    return wire.Appeal(
+        id=row["id"],
+        task_id=task_id(row["project"], row["task"]),
+        project_id=row["project"],
+        version=row["version"],
+        state=row["state"],
+        outcome=row["outcome"],
+        text=private(row["body"])[0].decode(),
+        comment=comment.decode(),
+        data=shown_data(row["record"], row["mapping"], form.shown),
+        given=decode_json(answers_of(row["answer_body"])),
+        stands=decode_json(answers) if answers else None,
+        annotator=row["member"] if named else None,
+        annotator_name=row["annotator_name"] if named else None,
+        reviewer=row["reviewer"],
+        reviewer_name=row["reviewer_name"],
+        answer=private(row["decided_body"])[1].decode() if decided else None,
+        appealed_at=when(row["opened_ms"]),
+        decided_at=when(row["closed_ms"]) if decided else None,
+        may_decide=not decided and _may_decide(actor, row),
+    )
+
+
+def _judge(actor: Actor, row: dict[str, Any]) -> Judge:
+    membership = actor.membership(row["organization"])
+    assert membership is not None, "the permission was checked"
+    manages = allows(actor, "project.manage", row["organization"])
+    return Judge(person=actor.person, member=membership.member, manages=manages)
+
+
+def _may_decide(actor: Actor, row: dict[str, Any]) -> bool:
+    try:
+        core.decide_appeal(_appeal_view(row), _judge(actor, row), True, "")
+    except Refused:
+        return False
+    return True
+
+
+def _appeal_view(row: dict[str, Any]) -> AppealView:
+    return AppealView(
+        appeal=row["id"],
+        review=row["review"],
+        organization=row["organization"],
+        project=row["project"],
+        number=row["task"],
+        assignment=row["assignment"],
+        person=row["person"],
+        member=row["member"],
+        reviewer=row["reviewer"],
+        reviewed=Place(row["review_stream"], row["review_n"]),
+        outcome=row["outcome"],
+        newest=row["later"] == 0 and row["round"] == row["task_round"],
+        state=row["state"],
+        appealed=Place(row["stream"], row["n"]),
+    )
+
+
+def decide_appeal(
+    tx: Transaction, at: Moment, actor: Actor, appeal: str, request: wire.AppealDecision
+) -> wire.Appeal:
+    """Say who is right. Upheld, the annotator's answer stands as it was judged."""
+    row = _appeal_row(tx, actor, appeal, "task.review")
+    view = _appeal_view(row)
+    event = core.decide_appeal(view, _judge(actor, row), request.decision == "uphold", request.text)
+    tx.tuples("review_head", project=row["project"])
+    placed = tx.append([event], at)
+    if event.restores:
+        outcome = core.stands(decode_json(answers_of(row["answer_body"])))
+        conclude(tx, at, row, row["task"], outcome, placed[0].place)
+    return _appeal(tx, actor, _appeal_row(tx, actor, appeal, "task.review"))
