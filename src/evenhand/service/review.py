@@ -168,7 +168,8 @@ def _queue_view(tx: Transaction, at: Moment, row: dict[str, Any], person: str) -
     document = form_of(tx, row["organization"], row["id"], row["version"]).document
     lapsed = [id_ for (id_,) in tx.tuples("lapsed_reviews", **keys, now=at.ms)]
     queue = _queue(tx, keys)
-    due = tx.tuples("reviews_due", **keys, person=person, lapsed=lapsed, limit=LOOKED_AT)
+    due = tx.tuples("reviews_due", **keys, person=person, limit=LOOKED_AT)
+    due += tx.tuples("reviews_lapsed_due", person=person, lapsed=lapsed)
     return QueueView(
         organization=row["organization"],
         project=row["id"],
@@ -176,7 +177,10 @@ def _queue_view(tx: Transaction, at: Moment, row: dict[str, Any], person: str) -
         lease_ms=document.lease_seconds * 1000,
         done=row["done"],
         spent=queue.held - len(lapsed) + queue.returned + queue.decided,
-        due=tuple(Due(number=n, round=round_, worth=worth) for n, round_, worth in due),
+        due=tuple(
+            Due(number=n, round=round_, worth=worth)
+            for n, round_, worth in sorted(due, key=lambda row: (-row[2], row[0]))
+        ),
         lapsed=tuple(lapsed),
     )
 

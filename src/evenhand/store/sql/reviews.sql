@@ -82,17 +82,29 @@ SELECT id FROM review WHERE organization = :organization AND project = :project 
   AND state = 'live' AND expires_ms > :now ORDER BY opened_ms, id LIMIT 1;
 
 -- name: reviews_due
--- The most worthy tasks that this person neither answered nor passed over. What lapsed counts as waiting.
+-- The most worthy tasks that this person neither answered nor passed over.
 SELECT d.task, d.round, d.worth FROM review_due d
 JOIN task t ON t.organization = d.organization AND t.project = d.project AND t.n = d.task AND t.round = d.round
 WHERE d.organization = :organization AND d.project = :project AND t.status = 'done'
-  AND (d.state = 'waiting' OR (d.state = 'held' AND EXISTS (SELECT 1 FROM review l WHERE l.id {in lapsed}
-    AND l.task = d.task)))
+  AND d.state = 'waiting'
   AND NOT EXISTS (SELECT 1 FROM assignment a WHERE a.organization = d.organization AND a.project = d.project
-    AND a.task = d.task AND a.round = d.round AND a.person = :person AND a.state IN ('submitted', 'surplus'))
+    AND a.task = d.task AND a.round = d.round AND a.person = :person AND a.state <> 'lapsed'
+    AND a.state IN ('submitted', 'surplus'))
   AND NOT EXISTS (SELECT 1 FROM review r WHERE r.organization = d.organization AND r.project = d.project
     AND r.task = d.task AND r.round = d.round AND r.person = :person AND r.state = 'skipped')
 ORDER BY d.worth DESC, d.task LIMIT :limit;
+
+-- name: reviews_lapsed_due
+-- The same of what these lapsed reviews hold.
+SELECT d.task, d.round, d.worth FROM review l
+JOIN review_due d ON d.organization = l.organization AND d.project = l.project AND d.task = l.task
+JOIN task t ON t.organization = d.organization AND t.project = d.project AND t.n = d.task AND t.round = d.round
+WHERE l.id {in lapsed} AND t.status = 'done'
+  AND NOT EXISTS (SELECT 1 FROM assignment a WHERE a.organization = d.organization AND a.project = d.project
+    AND a.task = d.task AND a.round = d.round AND a.person = :person AND a.state <> 'lapsed'
+    AND a.state IN ('submitted', 'surplus'))
+  AND NOT EXISTS (SELECT 1 FROM review r WHERE r.organization = d.organization AND r.project = d.project
+    AND r.task = d.task AND r.round = d.round AND r.person = :person AND r.state = 'skipped');
 
 -- name: project_seed
 SELECT seed FROM project WHERE id = :project;
@@ -104,7 +116,8 @@ WHERE organization = :organization AND project = :project AND part = 'annotator'
 -- name: task_annotators
 SELECT a.task, a.member FROM assignment a
 JOIN task t ON t.organization = a.organization AND t.project = a.project AND t.n = a.task AND t.round = a.round
-WHERE a.organization = :organization AND a.project = :project AND a.task {in tasks} AND a.state = 'submitted';
+WHERE a.organization = :organization AND a.project = :project AND a.task {in tasks} AND a.state = 'submitted'
+  AND a.state <> 'lapsed';
 
 -- ---- one review --------------------------------------------------------------------------------
 
@@ -126,7 +139,7 @@ LEFT JOIN person p ON p.id = m.person
 JOIN event e ON e.seq = a.seq
 JOIN opening o ON o.seq = a.seq
 WHERE a.organization = :organization AND a.project = :project AND a.task = :task AND a.round = :round
-  AND a.state = 'submitted' ORDER BY a.closed_ms, a.id;
+  AND a.state = 'submitted' AND a.state <> 'lapsed' ORDER BY a.closed_ms, a.id;
 
 -- name: payload_of
 SELECT record, mapping FROM payload
