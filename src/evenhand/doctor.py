@@ -42,6 +42,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "judgement": ("review", "assignment"),
     "appeal": ("id",),
     "review_tally": ("organization", "project", "member", "part"),
+    "effort": ("organization", "project", "member", "rate"),
+    "statement": ("organization", "project", "number", "member", "currency"),
     "payload": ("organization", "project", "task", "round"),
 }
 """Tables that the events make, with their keys."""

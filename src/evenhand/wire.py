@@ -10,7 +10,15 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
-from evenhand.core.project import Document, GoldPolicy, Order, QualificationPolicy, ReviewPolicy, When
+from evenhand.core.project import (
+    Document,
+    GoldPolicy,
+    Order,
+    PayPolicy,
+    QualificationPolicy,
+    ReviewPolicy,
+    When,
+)
 from evenhand.core.receipt import Receipt
 
 T = TypeVar("T")
@@ -242,6 +250,7 @@ class ProjectDraft(Request, frozen=True, kw_only=True):
     gold: GoldPolicy | None = None
     qualification: QualificationPolicy | None = None
     review: ReviewPolicy | None = None
+    pay: PayPolicy | None = None
     organization_id: str | None = None  # None: the caller's only one
 
 
@@ -262,6 +271,7 @@ class ProjectChange(Request, frozen=True, kw_only=True):
     gold: GoldPolicy | msgspec.UnsetType | None = msgspec.UNSET  # null switches it off
     qualification: QualificationPolicy | msgspec.UnsetType | None = msgspec.UNSET
     review: ReviewPolicy | msgspec.UnsetType | None = msgspec.UNSET
+    pay: PayPolicy | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Counts(Wire, frozen=True, kw_only=True):
@@ -669,6 +679,43 @@ class TestFeedback(Wire, frozen=True, kw_only=True):
     answers: dict[str, Any]  # the right ones
     feedback: str
     qualification: Qualification
+
+
+# -- time and pay -------------------------------------------------------------------------------
+
+
+class Due(Wire, frozen=True, kw_only=True):
+    """What somebody is owed in one currency. Amounts are minor units (cents), time is credited time."""
+
+    project_id: str
+    project_name: str
+    member_id: str  # "" in a sum over a provider
+    name: str
+    provider_id: str  # organization that the annotator belongs to
+    provider_name: str
+    currency: str
+    tasks: int
+    seconds: float
+    amount: int
+    stated: int  # of the amount, in statements so far
+    open: int  # the rest
+
+
+class PayStatement(Wire, frozen=True, kw_only=True):
+    """One statement: what was owed since the one before."""
+
+    number: int
+    at: str
+    amounts: dict[str, int]  # currency -> minor units
+
+
+class Pay(Wire, frozen=True, kw_only=True):
+    """Time and pay of a project."""
+
+    policy: PayPolicy | None  # in force now
+    annotators: list[Due]
+    providers: list[Due]
+    statements: list[PayStatement]  # newest first
 
 
 # -- export -------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from evenhand.core.project import (
     Document,
     Field,
     GoldPolicy,
+    PayPolicy,
     QualificationPolicy,
     Question,
     When,
@@ -29,7 +30,10 @@ def changed(**changes) -> Document:
 
 
 def test_policies_in_their_ranges_are_taken():
-    check_document(changed(order="random", gold=GoldPolicy(), qualification=QualificationPolicy()), TYPES)
+    check_document(
+        changed(order="random", gold=GoldPolicy(), qualification=QualificationPolicy(), pay=PayPolicy()),
+        TYPES,
+    )
 
 
 def test_a_good_document_binds_its_types():
@@ -43,6 +47,8 @@ BAD = [
     (changed(gold=GoldPolicy()), "order"),
     (changed(order="random", gold=GoldPolicy(per_mille=501)), "gold.per_mille"),
     (changed(qualification=QualificationPolicy(pass_mark=101)), "qualification.pass_mark"),
+    (changed(pay=PayPolicy(currency="euro")), "pay.currency"),
+    (changed(pay=PayPolicy(amount=-1)), "pay.amount"),
     (changed(overlap=0), "overlap"),
     (changed(overlap=101), "overlap"),
     (changed(lease_seconds=1), "lease_seconds"),

@@ -8,7 +8,7 @@ import pytest
 from evenhand import labels
 from evenhand.core.errors import Invalid, Refused
 from evenhand.core.events import Place
-from evenhand.core.project import Document, Field, Form, Question, When
+from evenhand.core.project import Document, Field, Form, PayPolicy, Question, When
 from evenhand.core.submission import (
     SubmissionView,
     TaskView,
@@ -159,3 +159,10 @@ def test_skip_and_flag():
 def test_a_late_answer_to_gold_counts_as_one_in_time():
     late = view(state="lapsed", task=task(status="gold"))
     assert takes_slot(late) and accept(late, {"spam": "ham"}, None, None).surplus == 0
+
+
+def test_an_answer_is_credited_by_the_rate_that_the_annotator_saw():
+    paid = view(form=form(pay=PayPolicy(amount=1200, most_seconds=20)))
+    event = accept(paid, {"spam": "ham"}, 31, None)
+    assert (event.rate, event.credited, event.ms) == ("EUR:hour:1200", 20_000, 31_000)
+    assert accept(view(), {"spam": "ham"}, 31, None).rate == ""

@@ -210,7 +210,7 @@ class Submitted(Event, frozen=True, kw_only=True):
     KIND = "submitted"
     PUBLIC = ("slot", "ms", "revision", "surplus")
     PRIVATE = ("answers",)
-    LOCAL = ("assignment", "project", "task", "member", "was", "completes")
+    LOCAL = ("assignment", "project", "task", "member", "was", "completes", "rate", "credited")
 
     slot: str
     ms: int  # active time, rounded to 100 ms; -1 when it was not told
@@ -223,6 +223,8 @@ class Submitted(Event, frozen=True, kw_only=True):
     member: str
     was: str  # the assignment's state before: "live", "lapsed", "submitted" or "surplus"
     completes: bool = False  # with this answer the task has as many as its overlap
+    rate: str = ""  # what the project pays by; "" when it pays nothing
+    credited: int = 0  # ms of active time that count for pay
 
 
 class Skipped(Event, frozen=True, kw_only=True):
@@ -456,6 +458,17 @@ class AppealDecided(Event, frozen=True, kw_only=True):
     restores: bool  # the answer stands again: upheld, and nothing has happened to the task since
 
 
+class PayStated(Event, frozen=True, kw_only=True):
+    """What annotators are owed for their work since the statement before. Stream: the project."""
+
+    KIND = "pay-stated"
+    PUBLIC = ("number",)
+    BULK = True
+
+    number: int  # of the statement, from 1
+    rows: tuple[bytes, ...]  # JSON [member, provider, currency, tasks, ms, minor units]
+
+
 ALL: dict[str, type[Event]] = {
     kind.KIND: kind
     for kind in (
@@ -488,6 +501,7 @@ ALL: dict[str, type[Event]] = {
         Reviewed,
         Appealed,
         AppealDecided,
+        PayStated,
     )
 }
 """The grammar: every kind of event by its name in the entry."""

@@ -112,6 +112,8 @@ PERMISSIONS: dict[str, Rule] = {
     "export.manage": Rule("read", sees_all_answers),
     "gold.read": Rule("read", sees_all_answers),
     "gold.manage": Rule("manage", manages),
+    "pay.read": Rule("read", manages),
+    "pay.manage": Rule("manage", manages),
 }
 """Permission -> scope and predicate. Routes and verbs name a permission, never a role."""
 

@@ -83,6 +83,15 @@ class ReviewPolicy(Policy, frozen=True, kw_only=True):
     shows: Literal["all", "answers", "task"] = "answers"  # before deciding: names too, answers, or neither
 
 
+class PayPolicy(Policy, frozen=True, kw_only=True):
+    """What annotators are owed. Published to them; no payment is made here."""
+
+    currency: str = "EUR"  # ISO 4217
+    per: Literal["hour", "task"] = "hour"  # of credited active time, or for each task answered
+    amount: int = 0  # minor units of the currency, such as cents
+    most_seconds: int = 900  # credited for one answer at most: active time is as the page tells it
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version of a project's rules, as stored, hashed and shown."""
 
@@ -99,6 +108,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     gold: GoldPolicy | None = None
     qualification: QualificationPolicy | None = None
     review: ReviewPolicy | None = None
+    pay: PayPolicy | None = None
 
 
 def condition_holds(when: When | None, answers: Mapping[str, Any]) -> bool:
@@ -197,6 +207,16 @@ def _check_policies(document: Document) -> None:
         )  # fmt: skip
     if document.review is not None:
         _check_ranges("review", document.review, percent=(1, 100))
+    if document.pay is not None:
+        _check_pay(document.pay)
+
+
+def _check_pay(policy: PayPolicy) -> None:
+    if not (len(policy.currency) == 3 and policy.currency.isascii() and policy.currency.isupper()):
+        raise Invalid(
+            "project.currency", f"{policy.currency!r} is no currency.", "pay.currency", "Three letters: EUR."
+        )
+    _check_ranges("pay", policy, amount=(0, 100_000_000), most_seconds=(1, 7 * 86400))
 
 
 def _check_ranges(where: str, policy: Policy, **ranges: tuple[int, int]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from evenhand.core import pay
 from evenhand.core.allocation import slot_of
 from evenhand.core.errors import Invalid, Refused
 from evenhand.core.events import Flagged, Place, Skipped, Submitted
@@ -65,12 +66,13 @@ def accept(
     correction = _check_state(view, revision)
     dumped = check_answers(view.form, answers, shown_data(view.record, view.mapping, view.form.shown))
     counts = view.state != "surplus" if correction else takes_slot(view)
+    ms, paid = active_ms(seconds), view.form.document.pay
     return Submitted(
         stream=view.person,
         causes=(view.window,),
         owner=view.organization,
         slot=slot_of(view.assignment),
-        ms=active_ms(seconds),
+        ms=ms,
         revision=view.revision + 1,
         surplus=0 if counts else 1,
         answers=encoded(dumped),
@@ -83,6 +85,8 @@ def accept(
         and counts
         and view.task.status == "open"
         and view.task.answered + 1 >= view.task.overlap,
+        rate=pay.rate_of(paid) if paid else "",
+        credited=pay.credited(paid, ms) if paid else 0,
     )
 
 

@@ -18,6 +18,7 @@ from evenhand.service import (
     exports,
     gold,
     intake,
+    pay,
     projects,
     qualification,
     review,
@@ -265,6 +266,13 @@ TABLE: tuple[Route, ...] = (
     Route("GET", "/judgements", "read", appeals.list_mine, gives=wire.Page[wire.Judgement]),
     Route("POST", "/assignments/{assignment}/appeal", "write", appeals.appeal, takes=wire.NewAppeal,
           gives=wire.AppealState, permission="task.label"),
+    # -- time and pay
+    Route("GET", "/projects/{project}/pay", "read", pay.get, gives=wire.Pay, permission="pay.read"),
+    Route("POST", "/projects/{project}/pay/statements", "write", pay.state, gives=wire.Pay,
+          permission="pay.manage"),
+    Route("GET", "/projects/{project}/pay/table", "edge", transfer.pay_table, gives="text/csv",
+          permission="pay.read"),
+    Route("GET", "/pay", "read", pay.mine, gives=wire.Page[wire.Due]),
     # -- export
     Route("POST", "/projects/{project}/exports", "edge", transfer.start_export, takes=wire.NewExport,
           gives=wire.Export, permission="export.manage"),

@@ -20,7 +20,7 @@ from evenhand.core.policy import Actor, Membership
 from evenhand.http.call import Call
 from evenhand.http.problems import Turned, decoded
 from evenhand.node import Node
-from evenhand.service import exports, intake, media
+from evenhand.service import exports, intake, media, pay
 from evenhand.service.ledger_port import find_leaf
 
 INERT = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -264,6 +264,13 @@ def _zipped(paths: list[Path]) -> Iterator[bytes]:
 
 
 # ---- proofs ------------------------------------------------------------------------------------
+
+
+async def pay_table(call: Call) -> Response:
+    """GET /projects/{project}/pay/table."""
+    text = await call.read(pay.table, call.signed_in.actor, *call.params)
+    headers = {"Content-Disposition": 'attachment; filename="pay.csv"', "Cache-Control": "private, no-store"}
+    return PlainTextResponse(text, media_type="text/csv", headers=headers)
 
 
 async def proof(call: Call) -> Response:

@@ -41,6 +41,7 @@ def document_of(draft: wire.ProjectDraft) -> Document:
         gold=draft.gold,
         qualification=draft.qualification,
         review=draft.review,
+        pay=draft.pay,
     )
     check_document(document, labels.all_types())
     return document
@@ -224,7 +225,7 @@ def _merged(before: Document, request: wire.ProjectChange) -> wire.ProjectDraft:
     return wire.ProjectDraft(**{**draft, **changed, **_policies(before, request)})
 
 
-POLICIES = ("gold", "qualification", "review")
+POLICIES = ("gold", "qualification", "review", "pay")
 
 
 def _policies(before: Document, request: wire.ProjectChange) -> dict[str, Any]:

@@ -306,6 +306,31 @@ def _submitted(db: Connection, placed: list[Placed]) -> None:
     db.many("fold_task_touched", sorted(touched, key=_task_order))
     db.many("fold_submitted", closed)
     _count_submissions(db, placed)
+    _count_effort(db, placed)
+
+
+def _count_effort(db: Connection, placed: Iterable[Placed]) -> None:
+    """Credits of projects that pay; the others write nothing here."""
+    efforts: dict[tuple[str, str, str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for p in placed:
+        event = cast(ev.Submitted, p.event)
+        if event.rate:
+            effort = efforts[event.owner, event.project, event.member, event.rate]
+            effort[0] += event.revision == 1
+            effort[1] += event.credited
+    names = ("organization", "project", "member", "rate", "tasks", "ms")
+    rows = [dict(zip(names, (*key, *effort), strict=True)) for key, effort in sorted(efforts.items())]
+    if rows:
+        db.many("fold_effort", rows)
+
+
+def _stated(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.PayStated, p.event)
+        names = ("member", "provider", "currency", "tasks", "ms", "amount")
+        keys = {"organization": event.owner, "project": event.stream, "number": event.number, "at": p.ms}
+        rows = [{**keys, **dict(zip(names, _json(row), strict=True))} for row in event.rows]
+        db.many("fold_statement", rows)
 
 
 def _task_order(row: Mapping[str, Any]) -> tuple[str, str, int]:
@@ -543,4 +568,5 @@ FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
     ev.Reviewed: fold_review.reviewed,
     ev.Appealed: fold_review.appealed,
     ev.AppealDecided: fold_review.appeal_decided,
+    ev.PayStated: _stated,
 }

@@ -51,3 +51,9 @@ SELECT * FROM standing ORDER BY organization {collate}, project {collate}, membe
 
 -- name: walk_test
 SELECT * FROM test ORDER BY organization {collate}, project {collate}, member {collate}, attempt;
+
+-- name: walk_effort
+SELECT * FROM effort ORDER BY organization {collate}, project {collate}, member {collate}, rate {collate};
+
+-- name: walk_statement
+SELECT * FROM statement ORDER BY organization {collate}, project {collate}, number, member {collate}, currency {collate};
