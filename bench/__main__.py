@@ -148,6 +148,7 @@ def bulk_section(rounds: int, seconds: float) -> None:
             say(
                 f"| {name} | import, tasks/s | {count / (time.perf_counter() - start):,.0f} | {grown():.0f} |"
             )
+            _wait_for_index(running.url, made)
             _lists(name, running.url, made)
             _answer_all(running, client, made)
             for format_ in ("jsonl", "parquet"):
@@ -170,13 +171,28 @@ def _answer_all(running: Running, client: Client, made: str) -> None:
     asyncio.run(_measure(running, _annotators(client), label, 5))
 
 
+def _wait_for_index(url: str, made: str) -> None:
+    """Until the search has caught up with the import, and says so."""
+    signed = {"Authorization": f"Bearer {KEY}"}
+    for _ in range(600):
+        page = httpx.get(
+            f"{url}/api/v1/projects/{made}/tasks", params={"search": "fox", "limit": 1}, headers=signed
+        )
+        if page.raise_for_status().json()["behind"] == 0:
+            return
+        time.sleep(1)
+
+
 def _lists(name: str, url: str, made: str) -> None:
     signed = {"Authorization": f"Bearer {KEY}"}
     for what, query in [
         ("list", {}),
         ("list deep", {"after": "900000"}),
         ("filter done", {"status": "done"}),
-        ("search", {"search": "fox 99"}),
+        ("filter open", {"status": "open"}),
+        ("search, common words", {"search": "fox lazy"}),
+        ("search, rare word", {"search": "99999"}),
+        ("search, no hit", {"search": "fox zebra"}),
         ("external id", {"external_id": "none"}),
     ]:
         times = []

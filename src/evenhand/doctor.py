@@ -27,6 +27,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "pool": ("id",),
     "project": ("organization", "id"),
     "project_version": ("organization", "project", "version"),
+    "following": ("organization", "project"),
     "task": ("organization", "project", "n"),
     "assignment": ("id",),
     "consensus": ("organization", "project", "task"),

@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ from evenhand.cosigner import Cosigner
 from evenhand.lane import Lane
 from evenhand.ledger import Ledger, PublicLog, Sequencer, read_key
 from evenhand.outbound import Door
-from evenhand.service import accounts
+from evenhand.service import accounts, rules
 from evenhand.service.ledger_port import LedgerPort
+from evenhand.service.search import Indexer
 from evenhand.store import Store, Transaction, open_store
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,8 @@ class Node:
         self._try_to_lead()
         self._key = self.ledger.key if self.ledger else _key_of_leader(_ledger_folder(config))
         self.lane = Lane(store, self)
+        # Long work in small verbs, a slice each by turns: (time is over) -> something is left to do.
+        self._chores = (Indexer(self.lane).turn, partial(rules.follow_all, self.lane))
 
     @classmethod
     def open(cls, config: Config) -> Node:
@@ -192,12 +196,33 @@ class Node:
             task()
 
     def _keep_house(self) -> None:
-        while not self._stopping.wait(TURN):
+        left = False
+        while not self._stopping.wait(0 if left else TURN):
+            left = False
             try:
                 if self.ledger is None:
                     self._follow()
+                else:
+                    left = self._do_chores()
             except EvenhandError as error:
                 log.warning("housekeeping: %s", error)
+
+    def _slice(self) -> Callable[[], bool]:
+        """Whether the slice of time that begins now is over."""
+        limit = time.monotonic() + TURN
+        return lambda: self._stopping.is_set() or time.monotonic() > limit
+
+    def _do_chores(self) -> bool:
+        """A slice of each; whether one of them has more to do."""
+        left = False
+        for chore in self._chores:
+            try:
+                left |= chore(self._slice())
+            except EvenhandError as error:
+                log.warning("a chore stopped: %s", error)
+            except Exception:
+                log.exception("a chore failed")
+        return left
 
     def _follow(self) -> None:
         """Read what the leader published, and take over when it has gone."""

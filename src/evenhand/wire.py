@@ -55,6 +55,7 @@ class Page(Wire, Generic[T], frozen=True, kw_only=True):
     items: list[T]
     next: str | None = None
     total: int | None = None  # where a counter is kept; never counted for the occasion
+    behind: int | None = None  # of a search: tasks that its index has yet to take in; they are looked through
 
 
 # -- sign-in, people ----------------------------------------------------------------------------
@@ -317,11 +318,19 @@ class AnnotatorProgress(Wire, frozen=True, kw_only=True):
     last_at: str | None
 
 
+class Following(Wire, frozen=True, kw_only=True):
+    """A change of overlap or order on its way to the tasks that were there."""
+
+    done: int  # tasks that follow it
+    total: int
+
+
 class Progress(Wire, frozen=True, kw_only=True):
     counts: Counts
     live: int  # assignments out now
     annotators: list[AnnotatorProgress]
     days: list[tuple[str, int]]  # ("2026-11-23", annotations), newest last, at most 60
+    following: Following | None = None  # None: all tasks follow the rules in force
 
 
 # -- import, tasks ------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "review-asked": (("count",), ("rows",)),
     "review-opened": (("lapsed", "slot", "until", "who"), ("task",)),
     "reviewed": (("ms", "slot"), ("answers", "comment", "decision", "judged")),
+    "rules-followed": (("first", "last", "version"), ()),
     "skipped": (("slot",), ("reason",)),
     "submitted": (("ms", "revision", "slot", "surplus"), ("answers",)),
     "task-corrected": ((), ("record", "task")),

@@ -126,6 +126,17 @@ class ProjectVersioned(Event, frozen=True, kw_only=True):
     document: bytes  # JSON of core.project.Document
 
 
+class RulesFollowed(Event, frozen=True, kw_only=True):
+    """Tasks `first` to `last` follow the rules of a version that came after them. Stream: the project."""
+
+    KIND = "rules-followed"
+    PUBLIC = ("version", "first", "last")
+
+    version: int
+    first: int
+    last: int
+
+
 class ProjectStateChanged(Event, frozen=True, kw_only=True):
     """Active, paused, archived or deleted. Stream: the project."""
 
@@ -479,6 +490,7 @@ ALL: dict[str, type[Event]] = {
         PoolOpened,
         ProjectCreated,
         ProjectVersioned,
+        RulesFollowed,
         ProjectStateChanged,
         TasksImported,
         TasksChanged,

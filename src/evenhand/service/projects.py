@@ -12,6 +12,7 @@ from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import Event, Moment, ProjectCreated, ProjectStateChanged, ProjectVersioned
 from evenhand.core.policy import Actor, allows, require
 from evenhand.core.project import Document, Field, Question, When, check_document
+from evenhand.service import rules
 from evenhand.service.ids import new_id
 from evenhand.service.view import counts, decode_document, encode_json, form_of, project_row, when
 from evenhand.store import Reader, Transaction
@@ -199,6 +200,7 @@ def change(
             stream=project, owner=row["organization"], version=version, document=encode_json(document)
         )
         tx.append([event], at)
+        rules.follow(tx, at, row["organization"], project)
     return get(tx, actor, project)
 
 
@@ -315,4 +317,10 @@ def progress(reader: Reader, actor: Actor, project: str) -> wire.Progress:
         for r in reader.all("tallies", **keys)
     ]
     days = [(when(day * 86_400_000)[:10], count) for day, count in reader.tuples("days", **keys)]
-    return wire.Progress(counts=counts(row), live=live, annotators=annotators, days=days[::-1])
+    return wire.Progress(
+        counts=counts(row),
+        live=live,
+        annotators=annotators,
+        days=days[::-1],
+        following=rules.progress(reader, row["organization"], project),
+    )

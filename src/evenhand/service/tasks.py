@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,7 +15,9 @@ from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import MAX_ROWS, Event, Moment, TaskCorrected, TasksChanged
 from evenhand.core.intake import MAX_PRIORITY, split
 from evenhand.core.policy import Actor
+from evenhand.core.search import asked, holds
 from evenhand.service import review
+from evenhand.service import search as index
 from evenhand.service.view import (
     decode_json,
     encode_json,
@@ -30,7 +32,9 @@ from evenhand.store import Reader, Transaction
 from evenhand.store.codec import answers_of
 
 STATUSES = ("open", "done", "withdrawn", "gold", "qualification")
-SEARCHED = 20_000  # tasks that one page of a search looks through before it comes back with `next`
+NEAR = 1_000  # tasks looked through before the index of words is asked
+STRIDE = 2_000  # tasks looked through at once
+SEARCHED = 20_000  # tasks that one page looks through before it comes back with `next`
 
 
 def list_(
@@ -47,8 +51,9 @@ def list_(
 ) -> wire.Page[wire.TaskRow]:
     """The project's tasks in the order of import.
 
-    A search looks for its words in the text of the records, at most `SEARCHED` tasks a page: a page
-    may then be short or empty and still have a `next`.
+    A search finds records that hold, for each of its words, a word that begins with it. Other filters
+    beside it, and tasks that the index has yet to take in (`behind`), are looked through, at most
+    `SEARCHED` tasks a page: a page may then be short or empty and still have a `next`.
     """
     row = project_row(reader, actor, project, "task.read")
     wanted = _filter(status, search, flagged, annotator, external_id)
@@ -56,7 +61,9 @@ def list_(
     rows, last = _matching(reader, row, wanted, start, min(max(limit, 1), 200))
     document = form_of(reader, row["organization"], project, row["version"]).document
     items = [_task_row(project, r, document) for r in rows]
-    return wire.Page(items=items, next=None if last is None else str(last), total=_total(row, wanted))
+    behind = _behind(reader, row) if wanted["search"] else None
+    next_ = None if last is None else str(last)
+    return wire.Page(items=items, next=next_, total=_total(row, wanted), behind=behind)
 
 
 def list_full(
@@ -89,7 +96,8 @@ def _filter(
         raise Invalid("task.status", f"There is no status {status!r}.", "status", f"One of {known}.")
     return {
         "status": status or "",
-        "words": [word.lower() for word in (search or "").split()][:10],
+        "search": bool((search or "").strip()),
+        "words": asked(search or ""),
         "flagged": 1 if flagged else 0,
         "annotator": annotator or "",
         "external_id": external_id or "",
@@ -104,7 +112,7 @@ def _number(after: str | None) -> int:
 
 def _total(row: dict[str, Any], wanted: dict[str, Any]) -> int | None:
     """A count that is kept anyway; None where one would have to be taken for the occasion."""
-    if wanted["words"] or wanted["flagged"] or wanted["annotator"] or wanted["external_id"]:
+    if wanted["search"] or wanted["flagged"] or wanted["annotator"] or wanted["external_id"]:
         return None
     totals: dict[str, int | None] = {
         "": row["next_task"] - 1,
@@ -117,26 +125,96 @@ def _total(row: dict[str, Any], wanted: dict[str, Any]) -> int | None:
     return totals[wanted["status"]]
 
 
+def _behind(reader: Reader, row: dict[str, Any]) -> int:
+    """Tasks that the index of words has yet to take in."""
+    return int(row["next_task"]) - 1 - index.state_of(reader, row)[1]
+
+
 def _matching(
     reader: Reader, row: dict[str, Any], wanted: dict[str, Any], start: int, limit: int
 ) -> tuple[list[dict[str, Any]], int | None]:
     """(rows, where the next page starts); the rows hold record and mapping."""
-    words = wanted["words"]
-    budget, at = SEARCHED if words else limit, start
+    if wanted["search"] and not wanted["words"]:
+        return [], None  # nothing but signs: no record is found by them
     found: list[dict[str, Any]] = []
-    while budget > 0 and len(found) < limit:
-        step = 2000 if words else limit - len(found)
-        rows = _page(reader, row, wanted, at, step)
-        for r in rows:
-            at = r["n"]
-            if not words or _has(r["record"], words):
-                found.append(r)
-                if len(found) == limit:
-                    return found, at
-        budget -= step
-        if len(rows) < step:
+    budget, at = SEARCHED, start
+    for stretch in _stretches(reader, row, wanted, start, limit):
+        budget -= stretch.looked
+        for r in stretch.rows:
+            found.append(r)
+            if len(found) == limit:
+                return found, r["n"]
+        at = stretch.upto
+        if stretch.last:
             return found, None
+        if budget <= 0:
+            break
     return found, at
+
+
+class _Stretch(NamedTuple):
+    """Some tasks that match, in order."""
+
+    rows: list[dict[str, Any]]
+    looked: int  # tasks looked at for them
+    upto: int  # number of the last task looked at: the next stretch begins behind it
+    last: bool  # nothing follows
+
+
+def _stretches(
+    reader: Reader, row: dict[str, Any], wanted: dict[str, Any], start: int, limit: int
+) -> Iterator[_Stretch]:
+    """What suits the other filters, in order.
+
+    With a search, a first piece of it is looked through: that is all where few suit, and enough for a
+    word that many tasks hold. Only then the index of words is asked, as far as it reaches.
+    """
+    slot, upto = index.state_of(reader, row) if wanted["words"] else (0, 0)
+    near = _looked_through(reader, row, wanted, start, NEAR if wanted["words"] else limit)
+    yield near
+    if near.upto < upto:
+        yield from _indexed(reader, row, wanted, near.upto, limit, slot, upto)
+    after = max(near.upto, upto)
+    while True:
+        stretch = _looked_through(reader, row, wanted, after, STRIDE if wanted["words"] else limit)
+        yield stretch
+        after = stretch.upto
+
+
+def _looked_through(
+    reader: Reader, row: dict[str, Any], wanted: dict[str, Any], after: int, step: int
+) -> _Stretch:
+    rows = _page(reader, row, wanted, after, step)
+    fitting = [r for r in rows if not wanted["words"] or holds(decode_json(r["record"]), wanted["words"])]
+    return _Stretch(fitting, step, rows[-1]["n"] if rows else after, last=len(rows) < step)
+
+
+def _indexed(
+    reader: Reader, row: dict[str, Any], wanted: dict[str, Any], after: int, limit: int, slot: int, upto: int
+) -> Iterator[_Stretch]:
+    """Hits of the index; the other filters are asked of the tasks that it names."""
+    keys = {"organization": row["organization"], "project": row["id"]}
+    most = SEARCHED if wanted["status"] or wanted["flagged"] or wanted["annotator"] else limit
+    while after < upto:
+        found = reader.tuples(
+            "search_hits", **keys, slot=slot, words=wanted["words"], after=after, limit=most
+        )
+        hits = [n for (n,) in found]
+        for i in range(0, len(hits), STRIDE):
+            part = hits[i : i + STRIDE]
+            numbers = _suiting(reader, keys, wanted, part)[:limit]
+            yield _Stretch(reader.all("tasks_named", **keys, tasks=numbers), len(part), part[-1], last=False)
+        after = hits[-1] if len(hits) == most else upto
+    yield _Stretch([], 0, upto, last=False)
+
+
+def _suiting(reader: Reader, keys: dict[str, str], wanted: dict[str, Any], numbers: list[int]) -> list[int]:
+    """Of these tasks, those that suit the filters beside the search."""
+    if wanted["annotator"]:
+        answered = reader.tuples("answered_by", **keys, tasks=numbers, member=wanted["annotator"])
+        numbers = [n for (n,) in answered]
+    filters = {"status": wanted["status"], "flagged": wanted["flagged"]}
+    return [n for (n,) in reader.tuples("suiting", **keys, tasks=numbers, **filters)]
 
 
 def _page(
@@ -153,23 +231,6 @@ def _page(
     if wanted["status"]:
         return reader.all(f"tasks_{wanted['status']}", **keys)
     return reader.all("tasks_all", **keys)
-
-
-def _has(record: bytes, words: list[str]) -> bool:
-    """Whether the texts of the record hold all these words; names of keys are no texts."""
-    text = "\n".join(_texts(decode_json(record))).lower()
-    return all(word in text for word in words)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from _texts(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _texts(part)
 
 
 def _task_row(project: str, r: dict[str, Any], document: Any) -> wire.TaskRow:
@@ -378,4 +439,5 @@ def correct(tx: Transaction, at: Moment, actor: Actor, task: str, request: wire.
         stream=row["id"], owner=row["organization"], task=str(found["n"]).encode(), record=record
     )
     tx.append([event], at)
+    index.follow_correction(tx, row["organization"], row["id"], found["n"], found["record"], record)
     return get(tx, actor, task)

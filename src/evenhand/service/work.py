@@ -175,11 +175,28 @@ def _conclude(tx: Transaction, at: Moment, taken: Sequence[tuple[Submitted, Subm
             alone = view.task.overlap == 1 and not corrects and view.form.document.gold is None
             projects[event.owner, event.project][event.task] = event.answers if alone else None
     for (organization, project), tasks in sorted(projects.items()):
-        row, form, outcomes = _outcomes(tx, organization, project, tasks)
         corrected = [e.task for e, _ in taken if e.project == project and e.revision > 1 and e.task in tasks]
-        if form.document.review is not None or corrected:
-            outcomes = review.follow(tx, at, row, form, outcomes, corrected)
-        tx.append(consensus.concluded(organization, project, outcomes), at)
+        conclude(tx, at, organization, project, tasks, corrected)
+
+
+def conclude(
+    tx: Transaction,
+    at: Moment,
+    organization: str,
+    project: str,
+    tasks: dict[int, bytes | None],
+    corrected: list[int],
+) -> None:
+    """Record what the answers to these tasks come to.
+
+    Args:
+        tasks: number -> the only answer to it, where the caller has it.
+        corrected: those of them that were concluded before.
+    """
+    row, form, outcomes = _outcomes(tx, organization, project, tasks)
+    if form.document.review is not None or corrected:
+        outcomes = review.follow(tx, at, row, form, outcomes, corrected)
+    tx.append(consensus.concluded(organization, project, outcomes), at)
 
 
 def _outcomes(

@@ -18,14 +18,18 @@ Row = dict[str, Any]
 class Dialect:
     """What the two databases spell differently, as `{tokens}` in the .sql files."""
 
-    def __init__(self, name: str, adapter: str, tokens: Mapping[str, str], in_list: str) -> None:
+    def __init__(
+        self, name: str, adapter: str, tokens: Mapping[str, str], in_list: str, by_index: str
+    ) -> None:
         self.name = name
         self.adapter = adapter  # aiosql's name of the driver; decides how parameters are written
         self.tokens = tokens
+        self.by_index = by_index  # "INDEXED BY %s", or "%.0s" where the database finds the index itself
         self.in_list = in_list  # "IN (SELECT value FROM json_each(:%s))" or "= ANY(:%s)"
 
     def render(self, text: str) -> str:
         """The text with every token of ours filled in."""
+        text = re.sub(r"\{by (\w+)\}", lambda match: self.by_index % match.group(1), text)
         text = re.sub(r"\{in (\w+)\}", lambda match: self.in_list % match.group(1), text)
         return re.sub(r"\{(\w+)\}", lambda match: self.tokens[match.group(1)], text)
 
@@ -38,7 +42,7 @@ def load_queries(dialect: Dialect) -> Mapping[str, str]:
     """
     folder = files("evenhand.store") / "sql"
     found: dict[str, str] = {}
-    others = tuple(f"_{name}.sql" for name in ("sqlite", "postgres") if name != dialect.name)
+    others = _of_others(dialect)
     for page in sorted(folder.iterdir(), key=lambda path: path.name):
         if page.name.endswith(others):
             continue
@@ -51,11 +55,17 @@ def load_queries(dialect: Dialect) -> Mapping[str, str]:
     return found
 
 
+def _of_others(dialect: Dialect) -> tuple[str, ...]:
+    return tuple(f"_{name}.sql" for name in ("sqlite", "postgres") if name != dialect.name)
+
+
 def migrations(dialect: Dialect) -> list[tuple[int, str, str]]:
-    """(number, name, SQL) of every migration, oldest first."""
+    """(number, name, SQL) of every migration, oldest first; `<name>_sqlite.sql` is for one database only."""
     folder = files("evenhand.store") / "migrations"
+    others = _of_others(dialect)
     pages = sorted(
-        (page for page in folder.iterdir() if page.name.endswith(".sql")), key=lambda page: page.name
+        (page for page in folder.iterdir() if page.name.endswith(".sql") and not page.name.endswith(others)),
+        key=lambda page: page.name,
     )
     return [
         (int(page.name[:4]), page.name, dialect.render(page.read_text(encoding="utf-8"))) for page in pages

@@ -97,23 +97,41 @@ def _versions(db: Connection, placed: list[Placed]) -> None:
 
 
 def _follow_rules(db: Connection, keys: dict[str, str], version: int, document: Document) -> None:
-    """Another overlap or order changes the tasks that are there."""
-    if db.run("fold_overlap", **keys, overlap=document.overlap):
-        db.run("fold_count_done", project=keys["project"])
+    """Another overlap or order is for the tasks that are there too; `RulesFollowed` takes it to them."""
     before = db.one("document", **keys, version=version - 1)
-    if before is not None and _document(before["document"]).order != document.order:
-        _rank_again(db, keys, document)
+    assert before is not None, "versions follow each other"
+    old = _document(before["document"])
+    if (old.overlap, old.order) != (document.overlap, document.order):
+        db.run("fold_following", **keys, version=version)
 
 
-def _rank_again(db: Connection, keys: dict[str, str], document: Document) -> None:
-    project = db.one("project_order", project=keys["project"])
-    assert project is not None, "its version was just written"
-    rows, last = db.tuples("task_priorities", **keys, after=0, limit=5000), 0
-    while rows:
-        last = rows[-1][0]
-        ranks = [(n, priority, rank_of(document.order, n, priority, project["seed"])) for n, priority in rows]
-        db.many("fold_reorder", [{**keys, "n": n, "rank": rank} for n, _, rank in ranks])
-        rows = db.tuples("task_priorities", **keys, after=last, limit=5000)
+def _rules_followed(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.RulesFollowed, p.event)
+        keys = {"organization": event.owner, "project": event.stream}
+        stretch = {**keys, "first": event.first, "last": event.last}
+        row = db.one("document", **keys, version=event.version)
+        assert row is not None, "rules follow their version"
+        document = _document(row["document"])
+        before = db.tuples("done_between", **stretch)[0][0]
+        db.run("fold_overlap", **stretch, overlap=document.overlap)
+        after = db.tuples("done_between", **stretch)[0][0]
+        db.run("fold_counts", project=event.stream, withdrawn=0, done=after - before, flagged=0)
+        _rank_again(db, stretch, document)
+        db.run("fold_followed", **keys, upto=event.last)
+        db.run("fold_all_followed", **keys)
+
+
+def _rank_again(db: Connection, stretch: Params, document: Document) -> None:
+    project = db.one("project_order", project=stretch["project"])
+    assert project is not None, "rules follow their project"
+    keys = {"organization": stretch["organization"], "project": stretch["project"]}
+    changed = []
+    for n, priority, rank in db.tuples("ranks_between", **stretch):
+        wanted = rank_of(document.order, n, priority, project["seed"])
+        if wanted != rank:
+            changed.append({**keys, "n": n, "rank": wanted})
+    db.many("fold_reorder", changed)
 
 
 def _states(db: Connection, placed: list[Placed]) -> None:
@@ -546,6 +564,7 @@ FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
     ev.PoolOpened: _pools,
     ev.ProjectCreated: _projects,
     ev.ProjectVersioned: _versions,
+    ev.RulesFollowed: _rules_followed,
     ev.ProjectStateChanged: _states,
     ev.TasksImported: _imported,
     ev.TasksChanged: _changed,

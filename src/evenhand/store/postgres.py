@@ -26,6 +26,7 @@ DIALECT = Dialect(
         "skip_locked": "FOR UPDATE SKIP LOCKED",
     },
     in_list="= ANY(:%s)",
+    by_index="%.0s",
 )
 
 

@@ -26,6 +26,7 @@ DIALECT = Dialect(
         "skip_locked": "",
     },
     in_list="IN (SELECT value FROM json_each(:%s))",
+    by_index="INDEXED BY %s",
 )
 
 PRAGMAS = """

@@ -18,6 +18,8 @@ export interface Page<T> {
   items: T[];
   next: string | null;
   total: number | null;
+  /** Of a search: tasks that its index has yet to take in; they are looked through one by one. */
+  behind?: number | null;
 }
 
 /** The one shape of an error (RFC 9457). */

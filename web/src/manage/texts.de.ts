@@ -496,6 +496,8 @@ export const de: { [key in keyof typeof en]: string } = {
   "tasks.noMatch.text": "Ändern Sie die Suche oder die Filter.",
   "tasks.paused": "Viele Aufgaben wurden durchsucht, ohne einen weiteren Treffer.",
   "tasks.goOn": "Weitersuchen",
+  "tasks.behind.one": "Die Suche holt den Import noch ein: {count} Aufgabe ist noch nicht in ihrem Verzeichnis und wird durchgesehen, was länger dauert.",
+  "tasks.behind.other": "Die Suche holt den Import noch ein: {count} Aufgaben sind noch nicht in ihrem Verzeichnis und werden durchgesehen, was länger dauert.",
   "tasks.did.withdraw.one": "{count} Aufgabe zurückgezogen.",
   "tasks.did.withdraw.other": "{count} Aufgaben zurückgezogen.",
   "tasks.did.restore.one": "{count} Aufgabe zurückgeholt.",

@@ -494,6 +494,8 @@ export const en = {
   "tasks.noMatch.text": "Change the search or the filters.",
   "tasks.paused": "Many tasks were looked through without another hit.",
   "tasks.goOn": "Go on searching",
+  "tasks.behind.one": "The search is catching up with the import: {count} task is not in its index yet and is looked through, which takes longer.",
+  "tasks.behind.other": "The search is catching up with the import: {count} tasks are not in its index yet and are looked through, which takes longer.",
   "tasks.did.withdraw.one": "{count} task withdrawn.",
   "tasks.did.withdraw.other": "{count} tasks withdrawn.",
   "tasks.did.restore.one": "{count} task restored.",

@@ -15,6 +15,9 @@ SELECT id, organization, virtual FROM pool ORDER BY id {collate};
 -- name: walk_project
 SELECT organization, id, pool, seed, state, version, overlap, created_ms, changed_ms, tag, next_task, tasks, done, withdrawn, annotations, surplus, skipped, flagged FROM project ORDER BY organization {collate}, id {collate};
 
+-- name: walk_following
+SELECT organization, project, version, upto, last FROM following ORDER BY organization {collate}, project {collate};
+
 -- name: walk_project_version
 SELECT organization, project, version, document, created_ms FROM project_version ORDER BY organization {collate}, project {collate}, version;
 

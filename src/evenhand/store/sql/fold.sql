@@ -31,12 +31,29 @@ UPDATE project SET version = :version, overlap = :overlap, changed_ms = :ms WHER
 UPDATE task SET overlap = :overlap,
   status = CASE WHEN status = 'withdrawn' THEN 'withdrawn' WHEN answered >= :overlap THEN 'done' ELSE 'open' END,
   free = CASE WHEN status = 'withdrawn' THEN 0 ELSE {max}(:overlap - answered - leased, 0) END
-WHERE organization = :organization AND project = :project AND overlap <> :overlap
+WHERE organization = :organization AND project = :project AND n >= :first AND n <= :last AND overlap <> :overlap
   AND status NOT IN ('gold', 'qualification');
 
--- name: fold_count_done!
-UPDATE project SET done = (SELECT count(*) FROM task t WHERE t.organization = project.organization
-  AND t.project = project.id AND t.status = 'done') WHERE id = :project;
+-- name: done_between
+SELECT count(*) FROM task
+WHERE organization = :organization AND project = :project AND n >= :first AND n <= :last AND status = 'done';
+
+-- name: fold_following!
+-- A later version begins anew: all tasks follow the newest rules in the end.
+INSERT INTO following (organization, project, version, upto, last)
+SELECT organization, id, :version, 0, next_task - 1 FROM project
+WHERE organization = :organization AND id = :project AND next_task > 1
+ON CONFLICT (organization, project) DO UPDATE SET version = excluded.version, upto = 0, last = excluded.last;
+
+-- name: fold_followed!
+UPDATE following SET upto = :upto WHERE organization = :organization AND project = :project;
+
+-- name: fold_all_followed!
+DELETE FROM following WHERE organization = :organization AND project = :project AND upto >= last;
+
+-- name: ranks_between
+SELECT n, priority, rank FROM task
+WHERE organization = :organization AND project = :project AND n >= :first AND n <= :last ORDER BY n;
 
 -- name: fold_project_state!
 -- Work that comes back starts at the pool's virtual time, so that nobody saves up a claim while away.
@@ -165,10 +182,6 @@ UPDATE task SET flagged = flagged + 1 WHERE organization = :organization AND pro
 -- name: fold_consensus!
 INSERT INTO consensus (organization, project, task, value) VALUES (:organization, :project, :task, :value)
 ON CONFLICT (organization, project, task) DO UPDATE SET value = excluded.value;
-
--- name: task_priorities
-SELECT n, priority FROM task WHERE organization = :organization AND project = :project AND n > :after
-ORDER BY n LIMIT :limit;
 
 -- name: fold_reorder!
 UPDATE task SET rank = :rank WHERE organization = :organization AND project = :project AND n = :n;

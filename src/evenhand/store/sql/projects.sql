@@ -7,6 +7,22 @@ WHERE organization {in organizations} AND ((:state = '' AND state <> 'deleted') 
     OR (created_ms = CAST(substr(:after, 1, 15) AS BIGINT) AND id < substr(:after, 17))))
 ORDER BY created_ms DESC, id DESC LIMIT :limit;
 
+-- name: following
+SELECT organization, project, version, upto, last FROM following
+WHERE organization = :organization AND project = :project {lock};
+
+-- name: all_following
+SELECT organization, project FROM following ORDER BY organization, project;
+
+-- name: followed
+SELECT upto, last FROM following WHERE organization = :organization AND project = :project;
+
+-- name: nearly_done
+-- Open tasks of a stretch that have as many answers as the overlap in force asks for.
+SELECT t.n FROM task t JOIN project p ON p.organization = t.organization AND p.id = t.project
+WHERE t.organization = :organization AND t.project = :project AND t.n >= :first AND t.n <= :last
+  AND t.status = 'open' AND t.answered > 0 AND t.answered >= p.overlap ORDER BY t.n;
+
 -- name: versions
 SELECT version, document, created_ms FROM project_version
 WHERE organization = :organization AND project = :project ORDER BY version DESC;

@@ -1,4 +1,5 @@
--- Lists of tasks, each by the index that fits. Keyset paging: `after` is the last number seen.
+-- Lists of tasks, each by the index that fits; SQLite, which keeps no statistics, is told which.
+-- Keyset paging: `after` is the last number seen.
 
 -- name: tasks_all
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
@@ -17,53 +18,57 @@ WHERE t.organization = :organization AND t.project = :project AND t.n > :after A
 -- name: tasks_done
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
   p.record, p.mapping, p.external_id
-FROM task t
+FROM task t {by task_status}
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
-WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status = 'done' ORDER BY t.n LIMIT :limit;
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status <> 'open' AND t.status = 'done' ORDER BY t.n LIMIT :limit;
 
 -- name: tasks_withdrawn
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
   p.record, p.mapping, p.external_id
-FROM task t
+FROM task t {by task_status}
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
-WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status = 'withdrawn' ORDER BY t.n LIMIT :limit;
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status <> 'open' AND t.status = 'withdrawn' ORDER BY t.n LIMIT :limit;
 
 -- name: tasks_gold
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
   p.record, p.mapping, p.external_id
-FROM task t
+FROM task t {by task_status}
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
-WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status = 'gold' ORDER BY t.n LIMIT :limit;
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status <> 'open' AND t.status = 'gold' ORDER BY t.n LIMIT :limit;
 
 -- name: tasks_qualification
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
   p.record, p.mapping, p.external_id
-FROM task t
+FROM task t {by task_status}
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
-WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status = 'qualification' ORDER BY t.n LIMIT :limit;
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status <> 'open' AND t.status = 'qualification' ORDER BY t.n LIMIT :limit;
 
 -- name: tasks_flagged
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
   p.record, p.mapping, p.external_id
-FROM task t
+FROM task t {by task_flagged}
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
 WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.flagged > 0 AND (:status = '' OR t.status = :status) ORDER BY t.n LIMIT :limit;
 
 -- name: tasks_by_member
+-- From the person's answers: there are fewer of them than tasks.
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
   p.record, p.mapping, p.external_id
-FROM task t
+FROM (
+  SELECT DISTINCT a.task FROM assignment a {by assignment_mine}
+  WHERE a.person = (SELECT m.person FROM member m WHERE m.organization = :organization AND m.id = :member) AND a.seq > 0 AND a.state <> 'lapsed'
+    AND a.organization = :organization AND a.project = :project AND a.task > :after
+) mine
+JOIN task t ON t.organization = :organization AND t.project = :project AND t.n = mine.task
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
-WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND (:status = '' OR t.status = :status)
-  AND EXISTS (SELECT 1 FROM assignment a WHERE a.organization = t.organization AND a.project = t.project
-    AND a.task = t.n AND a.member = :member AND a.seq > 0 AND a.state <> 'lapsed') ORDER BY t.n LIMIT :limit;
+WHERE :status = '' OR t.status = :status ORDER BY t.n LIMIT :limit;
 
 -- name: tasks_by_external
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
   p.record, p.mapping, p.external_id
-FROM task t
-JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
-WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND p.external_id = :external_id ORDER BY t.n LIMIT :limit;
+FROM payload p {by payload_external}
+JOIN task t ON t.organization = p.organization AND t.project = p.project AND t.n = p.task AND t.round = p.round
+WHERE p.organization = :organization AND p.project = :project AND p.task > :after AND p.external_id = :external_id ORDER BY p.task LIMIT :limit;
 
 -- name: tasks_named
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,

@@ -9,6 +9,8 @@ export class TaskPages {
   rows: TaskRow[] = $state.raw([]);
   /** All that match, where the node keeps count; null where it would have to count. */
   total: number | null = $state(null);
+  /** Of a search: tasks that its index has yet to take in. */
+  behind = $state(0);
   loading = $state(false);
   /** There is nothing behind the last row. */
   complete = $state(false);
@@ -59,6 +61,7 @@ export class TaskPages {
       fresh = false;
       this.total = page.total ?? this.total;
       if (pages === 0) this.total = page.total;
+      this.behind = page.behind ?? 0;
       this.#after = page.next ?? undefined;
       this.complete = page.next === null || page.next === undefined;
       if (page.items.length > 0 || this.complete) return;
