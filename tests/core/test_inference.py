@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenhand.core.errors import Invalid, Refused
-from evenhand.core.inference import METHODS, Votes, infer, posterior_of
+from evenhand.core.inference import METHODS, Votes, infer, posterior_of, sweeps
 
 POOL = [(task, who, int(who == 3)) for task in range(6) for who in range(4)]
 
@@ -78,9 +78,9 @@ def test_skilled_annotators_are_found_and_followed(method: str) -> None:
 
 
 def test_what_would_not_fit_is_refused_with_what_would() -> None:
-    with pytest.raises(Refused, match="Group the classes to at most 23,170"):
+    with pytest.raises(Refused, match="Group the classes to at most 16,384"):
         infer(votes([(0, 0, 0), (0, 1, 1)], classes=10**6))
-    with pytest.raises(Refused, match="at most 1,073, or take fewer tasks"):
+    with pytest.raises(Refused, match="at most 536, or take fewer tasks"):
         infer(votes([(0, 0, 0)], tasks=10**6, classes=2000))
 
 
@@ -98,6 +98,18 @@ def test_the_order_of_votes_and_the_numbers_of_tasks_and_annotators_do_not_matte
     one, two = infer(seen, method), infer(moved, method)
     assert two.posterior[tasks] == pytest.approx(one.posterior, abs=1e-6)
     assert two.skill.value[people] == pytest.approx(one.skill.value, abs=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_many_classes_come_to_what_few_do(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where everybody answers every task, all classes that matter are given, so both kinds of pass agree."""
+    seen, truth = simulated(200, [0.9, 0.8, 0.8, 0.7, 0.9, 0.6], 3)
+    wide = infer(seen, method)
+    monkeypatch.setattr(sweeps, "WIDE", 2)
+    narrow = infer(seen, method)
+    assert narrow.model.narrow and not wide.model.narrow
+    assert (narrow.label == wide.label).mean() > 0.99 and (narrow.label == truth).mean() > 0.95
+    assert np.abs(narrow.skill.value - wide.skill.value).max() < 0.02
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from evenhand.core.errors import Invalid
 from evenhand.core.inference import methods
 from evenhand.core.inference.estimate import Diagnostics, Estimate, Model, Running, Skill
-from evenhand.core.inference.fit import posterior_of
 from evenhand.core.inference.robust import robust
+from evenhand.core.inference.sweeps import posterior_of
 from evenhand.core.inference.votes import Votes
 
 __all__ = [

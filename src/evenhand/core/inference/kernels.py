@@ -15,6 +15,8 @@ from numba import njit, prange
 
 from evenhand.core.inference.votes import Ints, Places
 
+FAR = 30.0  # a class whose logarithm is so far below the best one's is as good as impossible: e^-30 = 1e-13
+
 
 def by_task(task: Ints, annotator: Ints, tasks: int, annotators: int) -> tuple[Places, Ints]:
     """Where each task's votes begin, [tasks + 1], and the positions of the votes that count, sorted by task.
@@ -122,74 +124,53 @@ def vote_sweep(
                 share[k] = 0.0
 
 
-@njit(cache=True, nogil=True, inline="always")
-def weigh(first: Any, code: Any, t: int, table: Any, prior: Any, classes: Any, score: Any) -> float:
-    """The posterior of task `t` over `classes`, into `score`; gives the log-likelihood of its votes."""
-    for k in classes:
+@njit(cache=True, nogil=True)
+def weigh(first: Any, code: Any, t: int, table: Any, prior: Any, score: Any) -> float:
+    """The posterior of task `t` into `score` [classes]; gives the log-likelihood of its votes."""
+    classes = len(prior)
+    for k in range(classes):
         score[k] = prior[k]
     for v in range(first[t], first[t + 1]):
         row = code[v]
-        for k in classes:
+        for k in range(classes):
             score[k] += table[row, k]
-    most = -np.inf
-    for k in classes:
+    most = score[0]
+    for k in range(1, classes):
         most = max(most, score[k])
     total = 0.0
-    for k in classes:
-        score[k] = math.exp(score[k] - most)
+    for k in range(classes):
+        score[k] = math.exp(score[k] - most) if score[k] > most - FAR else 0.0
         total += score[k]
-    for k in classes:
+    for k in range(classes):
         score[k] /= total
-    return most + math.log(total)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def voted_classes(first: Any, code: Any, t: int, seen: Any, found: Any) -> int:
-    """Write the classes that somebody gave task `t` to `found`; gives their number. `seen` is all False."""
-    classes = len(seen)
-    count = 0
-    for v in range(first[t], first[t + 1]):
-        k = code[v] % classes
-        if not seen[k]:
-            seen[k] = True
-            found[count] = k
-            count += 1
-    for i in range(count):
-        seen[found[i]] = False
-    return count
+    return float(most + math.log(total))
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def em_sweep(
-    first: Any, code: Any, bound: Any, table: Any, prior: Any, narrow: bool, counts: Any, mass: Any, fit: Any
+    first: Any, code: Any, bound: Any, table: Any, prior: Any, counts: Any, mass: Any, fit: Any
 ) -> None:
     """One pass of expectation and the sums for maximization, fused.
 
     `table` [annotators * classes, classes] logarithm of what a vote says for each class, `prior` [classes]
-    logarithms. If `narrow`, only classes that somebody gave the task may be true. Adds to `counts` and
-    `mass` as `vote_sweep`, and the log-likelihood to `fit` [parts].
+    logarithms. Adds to `counts` and `mass` as `vote_sweep`, and the log-likelihood to `fit` [parts].
     """
     classes = len(prior)
     for p in prange(len(bound) - 1):
         score = np.empty(classes)
-        seen = np.zeros(classes, np.bool_)
-        able = np.arange(classes)
-        count = classes
         for t in range(bound[p], bound[p + 1]):
             if first[t] == first[t + 1]:
                 continue
-            if narrow:
-                count = voted_classes(first, code, t, seen, able)
-            fit[p] += weigh(first, code, t, table, prior, able[:count], score)
-            for k in able[:count]:
+            fit[p] += weigh(first, code, t, table, prior, score)
+            for k in range(classes):
                 mass[p, k] += score[k]
             for v in range(first[t], first[t + 1]):
                 row = code[v]
-                for k in able[:count]:
+                for k in range(classes):
                     counts[p, row, k] += score[k]
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def maximize(counts: Any, own: float, pooled: Any, tiny: float, table: Any) -> None:
     """Write `table` from the parts' counts: logarithms of shares, shrunk by `own` votes to `pooled`.
 
@@ -197,28 +178,24 @@ def maximize(counts: Any, own: float, pooled: Any, tiny: float, table: Any) -> N
     """
     parts, rows, classes = counts.shape
     least = math.log(tiny)
-    for a in prange(rows // classes):
-        given = np.zeros(classes)
-        for p in range(parts):
-            for row in range(a * classes, (a + 1) * classes):
-                for k in range(classes):
-                    given[k] += counts[p, row, k]
-        for label in range(classes):
-            row = a * classes + label
+    for a in range(rows // classes):
+        given = np.full(classes, own)
+        for row in range(a * classes, (a + 1) * classes):
             for k in range(classes):
-                votes = own * pooled[k, label]
+                votes = own * pooled[k, row - a * classes]
                 for p in range(parts):
                     votes += counts[p, row, k]
-                total = given[k] + own
-                if votes > tiny * total:
-                    table[row, k] = math.log(votes / total)
-                else:
-                    table[row, k] = least
+                    given[k] += counts[p, row, k]
+                table[row, k] = votes
+        for row in range(a * classes, (a + 1) * classes):
+            for k in range(classes):
+                far = table[row, k] <= tiny * given[k]
+                table[row, k] = least if far else math.log(table[row, k] / given[k])
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def dependence_sweep(
-    first: Any, code: Any, bound: Any, table: Any, prior: Any, narrow: bool, covariance: Any, variance: Any
+    first: Any, code: Any, bound: Any, table: Any, prior: Any, covariance: Any, variance: Any
 ) -> None:
     """Add up how the votes of a task go together beyond its class, over pairs of votes.
 
@@ -229,19 +206,11 @@ def dependence_sweep(
     classes = len(prior)
     for p in prange(len(bound) - 1):
         score = np.empty(classes)
-        seen = np.zeros(classes, np.bool_)
-        able = np.arange(classes)
-        count = classes
         for t in range(bound[p], bound[p + 1]):
             if first[t + 1] - first[t] < 2:
                 continue
-            if narrow:
-                count = voted_classes(first, code, t, seen, able)
-            weigh(first, code, t, table, prior, able[:count], score)
-            best = able[0]
-            for k in able[:count]:
-                if score[k] > score[best]:
-                    best = k
+            weigh(first, code, t, table, prior, score)
+            best = np.argmax(score)
             off = 0.0
             off2 = 0.0
             spread = 0.0
@@ -258,6 +227,29 @@ def dependence_sweep(
             variance[p] += spread * spread - spread2
 
 
+@njit(cache=True, nogil=True)
+def finish(
+    first: Any, code: Any, t: int, weight: Any, blend: float, doubt: float, floor: float, score: Any, out: Any
+) -> None:
+    """Blend the posterior `score` of task `t` with its weighted vote, and spread a part of it evenly."""
+    classes = len(score)
+    total = 0.0
+    votes = first[t + 1] - first[t]
+    for v in range(first[t], first[t + 1]):
+        total += weight[code[v] // classes]
+    voted = total > 0.0 and blend > 0.0
+    rest = (1.0 - blend) if voted else 1.0
+    even = floor / classes
+    if voted:
+        even += (1.0 - floor) * blend * doubt / classes / (votes + doubt)
+    for k in range(classes):
+        out[t, k] = (1.0 - floor) * rest * score[k] + even
+    if voted:
+        each = (1.0 - floor) * blend * votes / (votes + doubt) / total
+        for v in range(first[t], first[t + 1]):
+            out[t, code[v] % classes] += each * weight[code[v] // classes]
+
+
 @njit(cache=True, nogil=True, parallel=True)
 def read_posterior(
     first: Any,
@@ -265,7 +257,6 @@ def read_posterior(
     bound: Any,
     table: Any,
     prior: Any,
-    narrow: bool,
     weight: Any,
     blend: float,
     doubt: float,
@@ -273,34 +264,11 @@ def read_posterior(
     out: Any,
 ) -> None:
     """Write each task's posterior to `out` [tasks, classes], as `Running.posterior` has it."""
-    classes = len(prior)
     for p in prange(len(bound) - 1):
-        score = np.empty(classes)
-        share = np.empty(classes)
-        seen = np.zeros(classes, np.bool_)
-        able = np.arange(classes)
-        count = classes
+        score = np.empty(len(prior))
         for t in range(bound[p], bound[p + 1]):
-            if narrow and first[t] < first[t + 1]:
-                count = voted_classes(first, code, t, seen, able)
-                score[:] = 0.0
-            elif narrow:
-                able = np.arange(classes)
-                count = classes
-            weigh(first, code, t, table, prior, able[:count], score)
-            votes = first[t + 1] - first[t]
-            total = 0.0
-            share[:] = 0.0
-            if blend > 0.0:
-                for v in range(first[t], first[t + 1]):
-                    share[code[v] % classes] += weight[code[v] // classes]
-                    total += weight[code[v] // classes]
-            for k in range(classes):
-                q = score[k]
-                if total > 0.0:
-                    voted = (votes * share[k] / total + doubt / classes) / (votes + doubt)
-                    q = (1.0 - blend) * q + blend * voted
-                out[t, k] = (1.0 - floor) * q + floor / classes
+            weigh(first, code, t, table, prior, score)
+            finish(first, code, t, weight, blend, doubt, floor, score, out)
 
 
 @njit(cache=True, nogil=True)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from evenhand.core.inference.estimate import TINY, Diagnostics, Estimate, Model
-from evenhand.core.inference.fit import Sweeps, estimate, shares_of
+from evenhand.core.inference.fit import estimate, shares_of
+from evenhand.core.inference.sweeps import Sweeps, agreement, sweeps_of
 from evenhand.core.inference.votes import Floats, Votes
 
 PATIENCE = 1e-5  # a fit has converged when the log-likelihood a vote grows by less
@@ -19,7 +20,7 @@ def majority(votes: Votes, iterations: int | None = None) -> Estimate:
 
     What it says of annotators (`confusion`, `skill`) is measured against its own labels.
     """
-    return _voted("majority", Sweeps(votes), np.ones(votes.annotators))
+    return _voted("majority", votes, np.ones(votes.annotators))
 
 
 def weighted(votes: Votes, iterations: int | None = None) -> Estimate:
@@ -27,8 +28,7 @@ def weighted(votes: Votes, iterations: int | None = None) -> Estimate:
 
     As in crowd-kit (Ustalov, Pavlichenko, Tseitlin 2024, doi:10.21105/joss.06227).
     """
-    sweeps = Sweeps(votes)
-    return _voted("weighted", sweeps, sweeps.agreement())
+    return _voted("weighted", votes, agreement(votes))
 
 
 def one_coin(votes: Votes, iterations: int | None = None) -> Estimate:
@@ -37,8 +37,7 @@ def one_coin(votes: Votes, iterations: int | None = None) -> Estimate:
     Expectation maximization from the majority vote; Dawid and Skene's model (doi:10.2307/2346806) with
     one parameter an annotator. Where annotators confuse the same classes in the same way, it fails.
     """
-    sweeps = Sweeps(votes)
-    return _maximize_expectation("one-coin", sweeps, _coins, iterations)
+    return _maximize_expectation("one-coin", votes, lambda sweeps: sweeps.coins(), iterations)
 
 
 def dawid_skene(votes: Votes, iterations: int | None = None) -> Estimate:
@@ -47,8 +46,7 @@ def dawid_skene(votes: Votes, iterations: int | None = None) -> Estimate:
     Maximum likelihood by expectation maximization from the majority vote; nothing is smoothed, so its
     probabilities are far too sure. Dawid and Skene 1979, doi:10.2307/2346806.
     """
-    sweeps = Sweeps(votes)
-    return _maximize_expectation("dawid-skene", sweeps, _own_matrices, iterations)
+    return _maximize_expectation("dawid-skene", votes, _own_matrices, iterations)
 
 
 def mean_weight(votes: Votes, weight: Floats) -> float:
@@ -60,20 +58,9 @@ def _own_matrices(sweeps: Sweeps) -> None:
     sweeps.maximize(0.0, np.zeros((sweeps.votes.classes, sweeps.votes.classes)))
 
 
-def _coins(sweeps: Sweeps) -> None:
-    """One probability of being right for each annotator, half a vote of doubt either way."""
-    votes, classes = sweeps.votes, sweeps.votes.classes
-    cube = sweeps.counts.sum(axis=0).reshape(-1, classes, classes)
-    right = (np.einsum("akk->a", cube) + 0.5) / (votes.given + 1.0)
-    wrong = np.log((1 - right) / max(classes - 1, 1))
-    table = np.repeat(wrong, classes**2).reshape(-1, classes, classes)
-    table[:, np.arange(classes), np.arange(classes)] = np.log(right)[:, None]
-    sweeps.table[:] = table.reshape(-1, classes)
-
-
-def _voted(method: str, sweeps: Sweeps, weight: Floats) -> Estimate:
+def _voted(method: str, votes: Votes, weight: Floats) -> Estimate:
     """Annotators are judged by the winners of the weighted vote, with one vote of doubt."""
-    votes = sweeps.votes
+    sweeps = sweeps_of(votes)
     sweeps.count(weight, hard=True)
     pooled = shares_of(sweeps.pooled)
     sweeps.maximize(1.0, pooled)
@@ -90,9 +77,9 @@ def _voted(method: str, sweeps: Sweeps, weight: Floats) -> Estimate:
 
 
 def _maximize_expectation(
-    method: str, sweeps: Sweeps, maximize: Callable[[Sweeps], None], iterations: int | None
+    method: str, votes: Votes, maximize: Callable[[Sweeps], None], iterations: int | None
 ) -> Estimate:
-    votes, most = sweeps.votes, MOST_ITERATIONS if iterations is None else iterations
+    sweeps, most = sweeps_of(votes), MOST_ITERATIONS if iterations is None else iterations
     sweeps.count(np.ones(votes.annotators))
     maximize(sweeps)
     prior = shares_of(sweeps.shares)

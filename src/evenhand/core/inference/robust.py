@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenhand.core.inference.estimate import TINY, Diagnostics, Estimate, Model
-from evenhand.core.inference.fit import Sweeps, estimate, shares_of
+from evenhand.core.inference.fit import estimate, shares_of
 from evenhand.core.inference.methods import mean_weight
+from evenhand.core.inference.sweeps import Sweeps, agreement, sweeps_of
 from evenhand.core.inference.votes import Floats, Votes
 
 
@@ -42,16 +43,15 @@ def robust(votes: Votes, iterations: int | None = None, brakes: Brakes = Brakes(
 
     Shapes: posterior [tasks, classes], confusion [annotators, true, given], all probabilities.
     """
-    sweeps = Sweeps(votes)
-    agreement = sweeps.agreement()
-    sweeps.count(agreement)
+    sweeps, agreed = sweeps_of(votes), agreement(votes)
+    sweeps.count(agreed)
     fit, rounds = 0.0, brakes.rounds if iterations is None else iterations
     pooled, prior = _shrink(sweeps, brakes)
     for _ in range(rounds):
         fit = sweeps.expect(prior)
         pooled, prior = _shrink(sweeps, brakes)
     dependence = _dependence(sweeps, prior, brakes)
-    weight = agreement**brakes.sharpness
+    weight = agreed**brakes.sharpness
     model = Model(
         prior=prior,
         confusion=sweeps.confusion,
