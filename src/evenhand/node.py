@@ -58,6 +58,7 @@ class Node:
         self.jobs = ThreadPoolExecutor(JOBS, thread_name_prefix="evenhand-job")
         self.readers = ThreadPoolExecutor(4, thread_name_prefix="evenhand-read")
         self.hashers = ThreadPoolExecutor(2, thread_name_prefix="evenhand-hash")  # slow on purpose: apart
+        self.fetchers = ThreadPoolExecutor(4, thread_name_prefix="evenhand-fetch")  # wait for others' hosts
         self.when_leading: list[Callable[[], None]] = []  # what only one process should do
         self._held = held
         self._first = first  # the process that commands on this machine speak to
@@ -157,6 +158,7 @@ class Node:
         self.jobs.shutdown(wait=True, cancel_futures=True)
         self.readers.shutdown(wait=True, cancel_futures=True)
         self.hashers.shutdown(wait=True, cancel_futures=True)
+        self.fetchers.shutdown(wait=True, cancel_futures=True)
         self.store.close()
         if self.ledger is not None:
             self.ledger.close()

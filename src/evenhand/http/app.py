@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from evenhand.config import OidcProvider
 from evenhand.core.errors import EvenhandError, Invalid, Missing
-from evenhand.http import auth, openapi, people, problems, static, transfer
+from evenhand.http import auth, openapi, people, problems, scale, static, transfer
 from evenhand.http.auth import SAFE, Callers, Edge
 from evenhand.http.call import Call, Gone, Receive, Reply, Scope
 from evenhand.http.limits import Buckets
@@ -146,6 +146,7 @@ class App:
         self.oidc = _providers(config.oidc)
         self.document = _encode(openapi.document(TABLE))
         self._tree = Tree(TABLE)
+        self._scale = scale.Front(self, scale.WAYS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection, as ASGI has it."""
@@ -173,6 +174,8 @@ class App:
             self.edge.check_host(call.host)
         if path.startswith("/api/v1/"):
             await self._api(call, path[7:], send)
+        elif path.startswith(("/v1/", "/v2/")):
+            await self._compatible(call, send)
         else:
             await self._outside(call, path, send)
 
@@ -275,6 +278,18 @@ class App:
             return []
         cookie = auth.set_cookie(secret, 30 * 86400, call.secure)
         return [(b"set-cookie", cookie.encode())]
+
+    async def _compatible(self, call: Call, send: Send) -> None:
+        """Answer one call of Scale's client, errors of ours included, in its words."""
+        try:
+            status, body, headers = await self._scale.answer(call)
+        except Gone:
+            raise
+        except Exception as error:
+            problem = problems.unexpected(error, f"{call.scope['method']} {call.name}", call.id)
+            status, body, headers = 500, scale.error_body(500, problem.detail), {}
+        extra = [(k.lower().encode(), v.encode()) for k, v in headers.items()]
+        await self._send(send, status, body, JSON, extra)
 
     # ---- everything beside it --------------------------------------------------------------
 
