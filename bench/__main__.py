@@ -219,12 +219,20 @@ def start_section(rounds: int, seconds: float) -> None:
     say(f"| {statistics.median(times[1:]):.2f} | {statistics.median(memory[1:]):.0f} |")
 
 
+def inference_section(rounds: int, seconds: float) -> None:
+    """Truth inference on real crowds, and its speed, beside crowd-kit."""
+    from bench import inference
+
+    inference.tables(say)
+
+
 SECTIONS = {
     "label": label_section,
     "two": two_section,
     "scale": scale_section,
     "bulk": bulk_section,
     "start": start_section,
+    "inference": inference_section,
 }
 
 

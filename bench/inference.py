@@ -1,0 +1,201 @@
+"""Truth inference against crowd-kit on the same votes in the same run: `python -m bench inference`."""
+
+from __future__ import annotations
+
+import itertools
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import TypeVar
+
+import numpy as np
+
+from bench.crowd import SETS, Score, crowd, crowd_kit, macro, score, simulated
+from evenhand import aggregate
+from evenhand.core.inference import METHODS, infer
+from evenhand.core.inference.robust import Brakes, robust
+
+PEERS = ("MajorityVote", "DawidSkene", "OneCoinDawidSkene", "MACE", "GLAD", "MMSR")
+CHOICES = {
+    "rounds": (2, 4, 6),
+    "own": (1.0, 2.0, 4.0),
+    "sharpness": (1.0, 2.0, 3.0),
+    "tolerance": (0.01, 0.02, 0.03, 0.05),
+}
+SIZES = tuple(itertools.product((100_000, 1_000_000), (2, 10, 100)))
+ITERATIONS = 10
+
+T = TypeVar("T")
+Say = Callable[[str], None]
+
+
+def tables(say: Say, peers: bool = True) -> None:
+    """All tables, in Markdown."""
+    peers = peers and _has_peer(say)
+    accuracy(say, peers)
+    left_out(say)
+    if peers:
+        speed(say)
+    growth(say)
+
+
+def accuracy(say: Say, peers: bool) -> None:
+    """Accuracy of every method on every set, and the four scores in the mean."""
+    scored: dict[str, dict[str, Score]] = {
+        method: {name: _own(method, name) for name in SETS} for method in METHODS
+    }
+    for peer in PEERS if peers else ():
+        try:
+            scored[f"crowd-kit {peer}"] = {name: _peer(peer, name) for name in SETS}
+        except Exception as error:
+            say(f"\ncrowd-kit {peer} fails here: {type(error).__name__}")
+    say(f"\n## Accuracy\n\n| method | {' | '.join(SETS)} |\n|{' --- |' * (len(SETS) + 1)}")
+    for method, found in scored.items():
+        say(f"| {method} | {' | '.join(f'{found[name].accuracy:.3f}' for name in SETS)} |")
+    say("\n## Mean over the sets\n\n| method | accuracy | Brier | log-loss | ECE |\n|" + " --- |" * 5)
+    for method, found in scored.items():
+        say(f"| {method} | {_cells(macro(list(found.values())))} |")
+    _calibration(say, scored)
+
+
+def _calibration(say: Say, scored: Mapping[str, Mapping[str, Score]]) -> None:
+    """Brier and log-loss of the default beside Dawid and Skene's, set by set."""
+    ours, theirs = scored["robust"], scored.get("crowd-kit DawidSkene", scored["dawid-skene"])
+    say("\n## Calibration by set: robust / Dawid-Skene\n\n| set | Brier | log-loss | ECE |\n|" + " --- |" * 4)
+    for name in SETS:
+        pairs = [
+            (getattr(ours[name], key), getattr(theirs[name], key))
+            for key in ("brier", "log_loss", "calibration")
+        ]
+        say(f"| {name} | {' | '.join(f'{a:.3f} / {b:.3f}' for a, b in pairs)} |")
+
+
+def left_out(say: Say) -> None:
+    """The default where its constants are chosen on the nine other sets, by accuracy less Brier score."""
+    scored = grid()
+    say("\n## Constants chosen without the set that is scored\n")
+    say(f"{len(scored)} combinations of {', '.join(CHOICES)}.\n")
+    say("| set | chosen | accuracy | Brier | log-loss | ECE |")
+    say("|" + " --- |" * 6)
+    found = []
+    for name in SETS:
+        brakes = chosen(scored, [other for other in SETS if other != name])
+        found.append(scored[brakes][name])
+        said = ", ".join(f"{getattr(brakes, key):g}" for key in CHOICES)
+        say(f"| {name} | {said} | {_cells(found[-1])} |")
+    say(f"| mean | | {_cells(macro(found))} |")
+    say(f"\nOn all ten sets the choice is {chosen(scored, SETS)}; in use is {Brakes()}.")
+
+
+def grid() -> dict[Brakes, dict[str, Score]]:
+    """Every combination of the constants, scored on every set."""
+    scored = {}
+    for values in itertools.product(*CHOICES.values()):
+        brakes = Brakes(**dict(zip(CHOICES, values, strict=True)))
+        scored[brakes] = {name: _scored_with(brakes, name) for name in SETS}
+    return scored
+
+
+def chosen(scored: Mapping[Brakes, Mapping[str, Score]], sets: list[str] | tuple[str, ...]) -> Brakes:
+    """The constants with the best mean of accuracy less Brier score on these sets."""
+
+    def worth(brakes: Brakes) -> float:
+        found = macro([scored[brakes][name] for name in sets])
+        return found.accuracy - found.brier
+
+    return max(scored, key=worth)
+
+
+def speed(say: Say) -> None:
+    """Dawid and Skene's method, ids of tasks, annotators and classes as whole numbers, coding included."""
+    aggregate(task=[1, 1], worker=[1, 2], label=[0, 1], method="dawid-skene")
+    say(f"\n## Speed: Dawid-Skene, at most {ITERATIONS} iterations\n")
+    say("| labels | classes | crowd-kit s | evenhand s | ratio | same labels |\n|" + " --- |" * 6)
+    ratios = []
+    for labels, classes in SIZES:
+        columns = simulated(labels // 10, 10, 1000, classes)
+        theirs, slow = _timed(lambda columns=columns: _peer_labels(columns))
+        runs = [_timed(lambda columns=columns: _labels(columns)) for _ in range(3)]
+        ours, fast = runs[0][0], min(seconds for _, seconds in runs)
+        ratios.append(slow / fast)
+        same = (ours == theirs).mean()
+        say(f"| {labels:,} | {classes} | {slow:.2f} | {fast:.3f} | {ratios[-1]:.0f} | {same:.2%} |")
+    say(f"\nMedian ratio {statistics.median(ratios):.0f}, smallest {min(ratios):.0f}.")
+
+
+def growth(say: Say) -> None:
+    """Ten and a hundred million labels of two classes, each in a process of its own."""
+    say("\n## Growth: two classes, ids are 32-bit numbers\n")
+    say("| labels | method | s | GiB, the labels themselves included |")
+    say("|" + " --- |" * 4)
+    for labels, method in itertools.product((10**7, 10**8), ("dawid-skene", "robust")):
+        code = f"from bench.inference import grown; grown({labels}, {method!r})"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        say(f"| {labels:,} | {method} | {done.stdout.strip()} |")
+
+
+def grown(labels: int, method: str) -> None:
+    """Print seconds and the most memory that the process had."""
+    dice, tasks = np.random.default_rng(0), labels // 10
+    task = np.repeat(np.arange(tasks, dtype=np.int32), 10)
+    worker = dice.integers(0, 10_000, labels, dtype=np.int32)
+    label = np.repeat(dice.integers(0, 2, tasks, dtype=np.int8), 10)
+    label ^= dice.random(labels, dtype=np.float32) < 0.2
+    limit = ITERATIONS if method == "dawid-skene" else None
+    aggregate(task=task[:10], worker=worker[:10], label=label[:10], method=method)
+    _, seconds = _timed(
+        lambda: aggregate(task=task, worker=worker, label=label, method=method, iterations=limit)
+    )
+    print(f"{seconds:.1f} | {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f}")
+
+
+def _own(method: str, name: str) -> Score:
+    found = crowd(name)
+    return score(infer(found.table.votes, method).posterior, found.gold)
+
+
+def _scored_with(brakes: Brakes, name: str) -> Score:
+    found = crowd(name)
+    return score(robust(found.table.votes, brakes=brakes).posterior, found.gold)
+
+
+def _peer(peer: str, name: str) -> Score:
+    found = crowd(name)
+    return score(crowd_kit(peer, found.table), found.gold)
+
+
+def _labels(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    given = {key: columns[key] for key in ("task", "worker", "label")}
+    return aggregate(**given, method="dawid-skene", iterations=ITERATIONS).labels
+
+
+def _peer_labels(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    import pandas
+    from crowdkit.aggregation import DawidSkene
+
+    frame = pandas.DataFrame({key: columns[key] for key in ("task", "worker", "label")})
+    return DawidSkene(n_iter=ITERATIONS).fit_predict(frame).sort_index().to_numpy()
+
+
+def _timed(call: Callable[[], T]) -> tuple[T, float]:
+    start = time.perf_counter()
+    found = call()
+    return found, time.perf_counter() - start
+
+
+def _cells(found: Score) -> str:
+    return f"{found.accuracy:.4f} | {found.brier:.3f} | {found.log_loss:.3f} | {found.calibration:.3f}"
+
+
+def _has_peer(say: Say) -> bool:
+    try:
+        import crowdkit.aggregation  # noqa: F401
+    except ImportError:
+        say("\ncrowd-kit is not here: python -m pip install -e '.[bench]' brings it.")
+        return False
+    say(f"\ncrowd-kit {version('crowd-kit')}, numpy {version('numpy')}, numba {version('numba')}")
+    return True

@@ -1,0 +1,101 @@
+"""The goals on real crowds: the default against majority and Dawid-Skene. Truth is used to score only.
+
+Where the sets are not there, a simulated crowd stands in for them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from bench.crowd import FOLDER, SETS, Crowd, Score, crowd, macro, score, simulated
+from evenhand import vote_table
+from evenhand.core.inference import Votes, infer
+from evenhand.core.inference.robust import Brakes, robust
+
+HERE = SETS if FOLDER.is_dir() else ("simulated",)
+PEER = dict(zip(SETS, (0.889, 0.928, 0.829, 0.840, 0.830, 0.769, 0.940, 0.640, 0.766, 0.800), strict=True))
+"""Accuracy of crowd-kit 1.4.2's DawidSkene, as `python -m bench inference` prints it."""
+CHOICES = [
+    Brakes(rounds=r, tolerance=t, sharpness=s) for r in (2, 4) for t in (0.02, 0.03, 0.05) for s in (1, 2)
+]
+
+
+@cache
+def set_of(name: str) -> Crowd:
+    if name in SETS:
+        return crowd(name)
+    columns = simulated(400, 7, 40, 4)
+    table = vote_table.from_columns(columns["task"], columns["worker"], columns["label"])
+    return Crowd(name, table, columns["truth"])
+
+
+@cache
+def scored(method: str, name: str) -> Score:
+    found = set_of(name)
+    return score(infer(found.table.votes, method).posterior, found.gold)
+
+
+@cache
+def braked(brakes: Brakes, name: str) -> Score:
+    found = set_of(name)
+    return score(robust(found.table.votes, brakes=brakes).posterior, found.gold)
+
+
+def peer(name: str) -> float:
+    return PEER[name] if name in PEER else scored("dawid-skene", name).accuracy
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_on_no_set_the_default_falls_far_under_the_better_of_majority_and_dawid_skene(name: str) -> None:
+    best = max(peer(name), scored("majority", name).accuracy)
+    assert scored("robust", name).accuracy >= best - 0.015
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_on_every_set_the_default_is_better_calibrated_than_dawid_skene(name: str) -> None:
+    """Of bluebird's Brier score this does not hold: 0.227 and 0.198 (docs/inference.md says why)."""
+    ours, theirs = scored("robust", name), scored("dawid-skene", name)
+    if name in SETS:
+        assert ours.log_loss < theirs.log_loss
+        assert ours.brier < theirs.brier or name == "bluebird"
+    assert ours.log_loss < theirs.log_loss + 0.02
+
+
+def test_in_the_mean_the_default_is_right_more_often_and_knows_better_how_often() -> None:
+    ours = macro([scored("robust", name) for name in HERE])
+    gain = 0.005 if HERE == SETS else -0.005
+    assert ours.accuracy >= np.mean([peer(name) for name in HERE]) + gain
+    assert ours.brier <= 0.26 and ours.log_loss <= 0.60
+
+
+def test_constants_chosen_without_a_set_reach_the_goals_on_it() -> None:
+    """A small part of what `python -m bench inference` tries, so that it takes seconds."""
+    found = []
+    for name in HERE:
+        rest = [other for other in HERE if other != name] or [name]
+        sums = {brakes: macro([braked(brakes, other) for other in rest]) for brakes in CHOICES}
+        found.append(braked(max(sums, key=lambda brakes: sums[brakes].accuracy - sums[brakes].brier), name))
+    for name, one in zip(HERE, found, strict=True):
+        assert one.accuracy >= max(peer(name), scored("majority", name).accuracy) - 0.015
+    gain = 0.005 if HERE == SETS else -0.005
+    assert macro(found).accuracy >= np.mean([peer(name) for name in HERE]) + gain
+    assert macro(found).brier <= 0.26 and macro(found).log_loss <= 0.60
+
+
+def test_votes_that_repeat_each_other_are_trusted_less() -> None:
+    """Five annotators of whom four copy the first: to count them as five would be far too sure."""
+    columns = simulated(300, 1, 1, 3, seed=4)
+    dice = np.random.default_rng(1)
+    first = columns["label"]
+    own = np.where(dice.random(300) < 0.7, columns["truth"], dice.integers(0, 3, 300))
+    task = np.tile(np.arange(300), 6)
+    label = np.concatenate([first] * 4 + [own, own])
+    votes = Votes.of(task, np.repeat(np.arange(6), 300), label)
+    ours, theirs = infer(votes), infer(votes, "dawid-skene")
+    assert ours.diagnostics.dependence is not None
+    assert (
+        score(ours.posterior, columns["truth"]).log_loss < score(theirs.posterior, columns["truth"]).log_loss
+    )
