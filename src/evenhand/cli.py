@@ -852,6 +852,7 @@ def import_words(report: Report) -> str:
 )
 @click.option("--since", metavar="EXPORT", help="Only what is new since this export.")
 @click.option("--accept-loss", is_flag=True, help="Go on although the format cannot carry everything.")
+@click.option("--surplus", is_flag=True, help="With the answers outside the overlap, marked.")
 @click.option("--replace", is_flag=True, help="Put the new folder in the place of an old one.")
 @click.option("--option", "extra", metavar="K=V", multiple=True, help="An option of the format.")
 @as_json
@@ -861,6 +862,7 @@ def export(
     out: Path | None,
     since: str | None,
     accept_loss: bool,
+    surplus: bool,
     replace: bool,
     extra: tuple[str, ...],
     machine: bool,
@@ -879,6 +881,7 @@ def export(
                 target,
                 since=since,
                 accept_loss=accept_loss,
+                surplus=surplus,
                 options=options,
                 replace=replace,
                 on_progress=tell,

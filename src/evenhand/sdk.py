@@ -438,6 +438,7 @@ class Client:
         *,
         since: str | None = None,
         accept_loss: bool = False,
+        surplus: bool = False,
         options: Mapping[str, Any] | None = None,
         replace: bool = False,
         on_progress: Progress | None = None,
@@ -450,6 +451,7 @@ class Client:
             out: the folder to make.
             since: id of an earlier export: only what is new since then.
             accept_loss: go on although the format cannot carry everything.
+            surplus: with the answers that came when a task had all it needed, marked as such.
             options: for the format.
             replace: put the new folder in the place of one that is there already.
             on_progress: called with the tasks written and how many there are in all.
@@ -460,7 +462,9 @@ class Client:
         """
         target = Path(out)
         _check_free(target, replace)
-        new = wire.NewExport(format=format, since=since, accept_loss=accept_loss, options=dict(options or {}))
+        new = wire.NewExport(
+            format=format, since=since, accept_loss=accept_loss, surplus=surplus, options=dict(options or {})
+        )
         job = self._call("POST", f"/projects/{_segment(project_id)}/exports", new, wire.Export)
         job = self._wait_for_export(job, on_progress or _silent)
         target.parent.mkdir(parents=True, exist_ok=True)

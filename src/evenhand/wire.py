@@ -733,6 +733,7 @@ class Pay(Wire, frozen=True, kw_only=True):
 class NewExport(Request, frozen=True, kw_only=True):
     format: str = "jsonl"
     since: str | None = None  # id of an earlier export: only what is new since then
+    surplus: bool = False  # with the answers outside the overlap, marked; else the manifest says how many
     accept_loss: bool = False
     options: dict[str, Any] = {}
 

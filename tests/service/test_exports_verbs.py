@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from world import World
 
@@ -81,6 +82,33 @@ def test_withdrawn_tasks_stay_out_and_gaps_do_not_end_it(world: World, tmp_path:
     )
     done = export(world, project.id, tmp_path)
     assert [row["task_id"].rpartition("-")[2] for row in rows(tmp_path, done)] == ["1", "3"]
+
+
+def test_surplus_is_told_of_and_marked_when_asked_for(world: World, tmp_path: Path):
+    project = world.project(tasks=2, lease_seconds=60)
+    _, a, b, _ = world.people
+    first = export(world, project.id, tmp_path)
+    late = world.next(a).assignments[0]
+    world.ms += 61_000
+    world.submit(b, world.next(b).assignments[0].id)
+    world.ms += 1
+    assert world.submit(a, late.id, {"spam": "spam"}).state == "surplus"
+    plain = export(world, project.id, tmp_path)
+    assert [len(row["annotations"]) for row in rows(tmp_path, plain)] == [1, 0]
+    manifest = json.loads((tmp_path / plain.id / "manifest.json").read_text())
+    assert (manifest["counts"], manifest["surplus"]) == (
+        {"tasks": 2, "annotations": 1, "surplus": 1},
+        "left out",
+    )
+    assert "left out" in (tmp_path / plain.id / "README.md").read_text()
+    marked = export(world, project.id, tmp_path, surplus=True, since=first.id)
+    (row,) = rows(tmp_path, marked)
+    assert [one.get("surplus", False) for one in row["annotations"]] == [False, True]
+    assert json.loads((tmp_path / marked.id / "manifest.json").read_text())["surplus"] == "marked"
+    table = export(world, project.id, tmp_path, surplus=True, format="parquet")
+    name = next(name for name in table.files if name.endswith(".parquet"))
+    found = pq.read_table(tmp_path / table.id / name).column("annotations").to_pylist()
+    assert [[one["surplus"] for one in task] for task in found] == [[False, True], []]
 
 
 def test_a_loss_is_refused_and_nothing_is_left_behind(world: World, tmp_path: Path):

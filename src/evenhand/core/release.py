@@ -19,7 +19,7 @@ class ReleasedReceipt(msgspec.Struct, frozen=True, kw_only=True):
     leaf: str  # leaf hash: base64 of SHA-256(0x00 || entry), RFC 6962
 
 
-class ReleasedAnnotation(msgspec.Struct, frozen=True, kw_only=True):
+class ReleasedAnnotation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One person's or model's answers to one task."""
 
     annotator: str  # id of the member in the owner's organization: a pseudonym of that organization's own
@@ -28,6 +28,7 @@ class ReleasedAnnotation(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None  # active time
     submitted_at: str  # RFC 3339, UTC, milliseconds
     receipt: ReleasedReceipt | None
+    surplus: bool = False  # given when the overlap was full: not counted; said only where it is so
 
 
 class ReleasedAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,6 +259,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     project: str  # id
     version: int  # of the project's rules when the export was made
     software: str  # "evenhand 0.1.0"
+    surplus: Literal["none", "left out", "marked"] = "none"  # what became of the surplus that `counts` tells
 
 
 def dump_manifest(manifest: Manifest) -> bytes:
@@ -277,14 +279,21 @@ def readme(manifest: Manifest, title: str, guide: str) -> str:
     files = "".join(f"| `{file.name}` | {file.bytes:,} | `{file.sha256}` |\n" for file in manifest.files)
     since = f" Only what is new since export `{manifest.since}`." if manifest.since else ""
     heading = _one_line(title)
+    surplus = f" {_SURPLUS[manifest.surplus]}" if manifest.surplus in _SURPLUS else ""
     return (
         f"# {heading}: export\n\n"
         f"{counts}, in the format {manifest.format}, from version {manifest.version} of project "
-        f"`{manifest.project}`.{since} Written by {manifest.software}.\n\n"
+        f"`{manifest.project}`.{since}{surplus} Written by {manifest.software}.\n\n"
         f"| file | bytes | SHA-256 |\n| --- | ---: | --- |\n{files}\n{guide.strip()}\n\n"
         f"## What the format could not carry\n\n{_lost(manifest.lost)}\n\n"
         f"## Is it complete and unchanged?\n\n{_proof(manifest.checkpoint)}\n"
     )
+
+
+_SURPLUS = {
+    "left out": "Surplus, answers that came when a task had all it needed, is left out.",
+    "marked": "Surplus, answers that came when a task had all it needed, is there too, and marked.",
+}
 
 
 def _one_line(title: str) -> str:

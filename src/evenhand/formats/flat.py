@@ -31,8 +31,8 @@ The keys of the data are columns as they came; then follow `task_id`, `external_
 each question `consensus.<question>`, `confidence.<question>` (0 to 1) and `method.<question>`, then
 `earlier_consensus` (JSON; answers to questions of earlier versions, mostly empty), `annotations`, and where
 the project was reviewed `review` (JSON: reviewer, decision, outcome of each annotation). `annotations`: who
-answered what, when, and where it stands in the ledger. Where the data have a column of one of these names,
-ours is called `evenhand.<name>`.
+answered what, when, where it stands in the ledger, and whether it is surplus. Where the data have a column
+of one of these names, ours is called `evenhand.<name>`.
 """
 
 

@@ -74,8 +74,8 @@ class Parquet(Format):
 
 {GUIDE}
 Columns have types where all values share one; others, and `metadata` and `earlier_consensus`, hold JSON text.
-`annotations` is a list of structs (`annotator`, `kind`, `answers`, `seconds`, `submitted_at`, `receipt`), in
-which `answers` is JSON text: the very bytes that the ledger has committed to.
+`annotations` is a list of structs (`annotator`, `kind`, `answers`, `seconds`, `submitted_at`, `receipt`,
+`surplus`), in which `answers` is JSON text: the very bytes that the ledger has committed to.
 
     import pandas
     rows = pandas.read_parquet("tasks.parquet")
@@ -405,6 +405,7 @@ def _annotation_type() -> pa.DataType:
             "seconds": pa.float64(),
             "submitted_at": pa.timestamp("ms", "UTC"),
             "receipt": pa.struct({"stream": pa.string(), "n": pa.int64(), "leaf": pa.string()}),
+            "surplus": pa.bool_(),
         }
     )
 
@@ -603,6 +604,7 @@ def _annotations(lists: Sequence[Sequence[ReleasedAnnotation]]) -> pa.Array:
                 pa.timestamp("ms", "UTC")
             ),
             receipt,
+            pa.array([annotation.surplus for annotation in flat], pa.bool_()),
         ],
         fields=list(_annotation_type()),
     )

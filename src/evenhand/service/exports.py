@@ -51,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True):
     format: str
     since: str | None = None
     accept_loss: bool = False
+    surplus: bool = False
     options: dict[str, Any] = {}
 
 
@@ -64,7 +65,7 @@ def start(tx: Transaction, at: Moment, actor: Actor, project: str, request: wire
     if request.since is not None and _row(tx, actor, request.since)["project"] != project:
         raise Missing("not-found", "There is no such export of this project.", "since")
     id_ = new_id("exp")
-    settings = Settings(request.format, request.since, request.accept_loss, request.options)
+    settings = Settings(request.format, request.since, request.accept_loss, request.surplus, request.options)
     tx.run(
         "put_export",
         organization=row["organization"],
@@ -203,14 +204,17 @@ def _write(
         schema = _schema(reader, row, form)
         lost = kind.loss(schema, options)
         counts = {"tasks": 0, "annotations": 0}
+        surplus = _surplus(reader, row, since) if project["surplus"] else 0
         with kind.write(schema, folder, options) as writer:
-            for task in rows(reader, row["organization"], row["project"], since):
+            for task in rows(reader, row["organization"], row["project"], since, settings.surplus):
                 writer.add(task)
                 counts["tasks"] += 1
                 counts["annotations"] += len(task.annotations)
                 if counts["tasks"] % 20_000 == 0:
                     lane.call(_progress, row["id"], counts["tasks"])
             files = writer.close()
+    if surplus:
+        counts["surplus"] = surplus
     return _finish(
         row, folder, settings, kind, form.document, project["version"], counts, files, lost, checkpoint()
     ), upto
@@ -248,10 +252,17 @@ def _finish(
         project=row["project"],
         version=version,
         software=f"evenhand {__version__}",
+        surplus=("marked" if settings.surplus else "left out") if "surplus" in counts else "none",
     )
     (folder / "manifest.json").write_bytes(dump_manifest(manifest))
     (folder / "README.md").write_text(readme(manifest, document.name, kind.guide), encoding="utf-8")
     return manifest
+
+
+def _surplus(reader: Reader, row: dict[str, Any], since: int) -> int:
+    """How many surplus annotations there are to tell of."""
+    keys = {"organization": row["organization"], "project": row["project"]}
+    return int(reader.tuples("release_surplus", **keys, since=since)[0][0])
 
 
 def _schema(reader: Reader, row: dict[str, Any], form: Form) -> ReleaseSchema:
@@ -283,16 +294,28 @@ def _chunks(reader: Reader, organization: str, project: str) -> Iterator[list[tu
         after += CHUNK
 
 
-def rows(reader: Reader, organization: str, project: str, since: int = 0) -> Iterator[ReleasedTask]:
-    """All tasks with what is known about them; with `since` only those answered or corrected later."""
+def rows(
+    reader: Reader, organization: str, project: str, since: int = 0, surplus: bool = False
+) -> Iterator[ReleasedTask]:
+    """All tasks with what is known about them.
+
+    Args:
+        since: only those answered or corrected after this event.
+        surplus: with the annotations outside the overlap, marked.
+    """
     keys = {"organization": organization, "project": project}
+    also = "surplus" if surplus else "submitted"
     reviewed = bool(reader.tuples("review_counts", **keys))
     for chunk in _chunks(reader, organization, project):
         stretch = {**keys, "first": chunk[0][0], "last": chunk[-1][0]}
-        changed = {n for (n,) in reader.tuples("release_changed", **stretch, since=since)} if since else None
+        changed = (
+            {n for (n,) in reader.tuples("release_changed", **stretch, since=since, also=also)}
+            if since
+            else None
+        )
         annotations: dict[int, list[ReleasedAnnotation]] = defaultdict(list)
         ids: dict[int, list[str]] = defaultdict(list)
-        for row in reader.tuples("release_annotations", **stretch):
+        for row in reader.tuples("release_annotations", **stretch, also=also):
             annotations[row[0]].append(_annotation(row))
             ids[row[0]].append(row[9])
         reviews = _reviews(reader, stretch, ids) if reviewed else {}
@@ -343,7 +366,7 @@ def _task(
 
 
 def _annotation(row: tuple[Any, ...]) -> ReleasedAnnotation:
-    _, member, kind, ms, closed_ms, stream, n, entry, body, _ = row
+    _, member, kind, ms, closed_ms, stream, n, entry, body, _, state = row
     leaf = msgspec.to_builtins(merkle.leaf_hash(entry))
     return ReleasedAnnotation(
         annotator=member,
@@ -352,4 +375,5 @@ def _annotation(row: tuple[Any, ...]) -> ReleasedAnnotation:
         seconds=ms / 1000 if ms >= 0 else None,
         submitted_at=when(closed_ms),
         receipt=ReleasedReceipt(stream=stream, n=n, leaf=leaf),
+        surplus=state == "surplus",
     )

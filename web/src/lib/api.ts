@@ -700,7 +700,7 @@ export const correctTask = (id: string, data: { [field: string]: Json }): Promis
   call("PATCH", path`/tasks/${id}`, { data });
 export const createExport = (
   project: string,
-  wish: { format: string; since: string | null; accept_loss: boolean },
+  wish: { format: string; since: string | null; accept_loss: boolean; surplus: boolean },
 ): Promise<Export> => call("POST", path`/projects/${project}/exports`, wish);
 export const listExports = (project: string, after?: string): Promise<Page<Export>> =>
   call("GET", `${path`/projects/${project}/exports`}${query({ after, limit: 50 })}`);

@@ -29,14 +29,20 @@ WHERE t.organization = :organization AND t.project = :project AND t.n > :after A
 SELECT 1 FROM task WHERE organization = :organization AND project = :project AND n > :after LIMIT 1;
 
 -- name: release_annotations
-SELECT a.task, a.member, m.kind, a.ms, a.closed_ms, e.stream, e.n, e.entry, o.body, a.id FROM assignment a
+SELECT a.task, a.member, m.kind, a.ms, a.closed_ms, e.stream, e.n, e.entry, o.body, a.id, a.state FROM assignment a
 JOIN task t ON t.organization = a.organization AND t.project = a.project AND t.n = a.task AND t.round = a.round
 JOIN member m ON m.organization = a.organization AND m.id = a.member
 JOIN event e ON e.seq = a.seq
 JOIN opening o ON o.seq = a.seq
 WHERE a.organization = :organization AND a.project = :project AND a.task >= :first AND a.task <= :last
-  AND a.state = 'submitted' AND a.state <> 'lapsed'
+  AND a.state IN ('submitted', :also) AND a.state <> 'lapsed'
 ORDER BY a.task, a.closed_ms, a.id;
+
+-- name: release_surplus
+SELECT count(*) FROM assignment a
+JOIN task t ON t.organization = a.organization AND t.project = a.project AND t.n = a.task AND t.round = a.round
+WHERE a.organization = :organization AND a.project = :project AND a.state = 'surplus' AND a.state <> 'lapsed'
+  AND a.seq > :since AND t.status <> 'withdrawn';
 
 -- name: release_consensus
 SELECT task, value FROM consensus
@@ -56,7 +62,7 @@ WHERE organization = :organization AND project = :project AND task >= :first AND
 -- name: release_changed
 SELECT DISTINCT task FROM assignment
 WHERE organization = :organization AND project = :project AND task >= :first AND task <= :last AND seq > :since
-  AND state = 'submitted' AND state <> 'lapsed'
+  AND state IN ('submitted', :also) AND state <> 'lapsed'
 UNION
 SELECT DISTINCT task FROM review
 WHERE organization = :organization AND project = :project AND task >= :first AND task <= :last AND seq > :since
