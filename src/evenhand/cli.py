@@ -1073,6 +1073,58 @@ def ledger_fork_verify(path: str, vkey: str | None) -> int:
     return 0
 
 
+@commands.command()
+@click.argument("source", metavar="URL|DIR")
+@click.option("--vkey", help="The log's key, from a place that its operator does not control.")
+@click.option("--policy", type=click.Path(dir_okay=False), help="Whose witnesses count (tlog-policy).")
+@click.option("--receipts", "folders", multiple=True, metavar="DIR", help="Receipts that somebody keeps.")
+@click.option("--view", "views", multiple=True, metavar="CHECKPOINT", help="What somebody else was shown.")
+@click.option("--at", type=int, help="Time of the audit, ms since 1970; freshness counts from it.")
+@click.option("--html", "page", type=click.Path(dir_okay=False), help="Write a page for people.")
+@click.option("--oscal", type=click.Path(dir_okay=False), help="Write OSCAL assessment results.")
+@as_json
+def audit(
+    source: str,
+    vkey: str | None,
+    policy: str | None,
+    folders: tuple[str, ...],
+    views: tuple[str, ...],
+    at: int | None,
+    page: str | None,
+    oscal: str | None,
+    machine: bool,
+) -> int:
+    """Audit a whole log from outside: signatures and witnesses; every allocation, verdict, price and draw
+    replayed; parity tested. Works on a folder of files too. Exits with 1 when something is found."""
+    from evenhand.audit import report
+    from evenhand.audit.notes import Unacceptable
+    from evenhand.audit.oscal import as_oscal
+    from evenhand.audit.run import audit as run
+    from evenhand.audit.sources import Unreadable, read_note
+
+    kept = [path for folder in folders for path in sorted(Path(folder).rglob("*.json"))]
+    try:
+        with progress("Auditing", "entries") as tell:
+            made = run(
+                log_address(source),
+                vkey=vkey,
+                policy=None if policy is None else text_of(Path(policy)),
+                receipts=[path for path in kept if not path.name.startswith("fork-")],
+                views=[read_note(view) for view in views],
+                at=at,
+                progress=tell,
+            )
+    except (Unreadable, Unacceptable) as error:
+        remedy = "Name a folder with a checkpoint or the address of a node, and a policy of tlog-policy."
+        raise Missing("audit.unreadable", f"This cannot be audited: {error}.", source, remedy) from error
+    if page is not None:
+        Path(page).write_text(report.as_html(made), "utf-8")
+    if oscal is not None:
+        Path(oscal).write_text(as_oscal(made), "utf-8")
+    click.echo(report.dumped(made) if machine else report.as_text(made))
+    return 0 if made.ok else 1
+
+
 @commands.group()
 def receipts() -> None:
     """What you can prove about the log."""

@@ -68,7 +68,7 @@ def read_key(vkey: str) -> LogKey:
 
 def read_checkpoint(note: bytes, key: LogKey) -> TreeHead:
     """Read a checkpoint and check that the log with this key signed it."""
-    text, signatures = _split(note)
+    text, signatures = split_note(note)
     own = [blob for name, blob in signatures if name == key.name and blob[:4] == key.id]
     if not own:
         raise Unacceptable(f"the checkpoint is not signed by {key.name}")
@@ -85,7 +85,7 @@ def read_checkpoint(note: bytes, key: LogKey) -> TreeHead:
     return TreeHead(lines[0], int(lines[1]), root)
 
 
-def _split(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:
+def split_note(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:
     """A note as its text and its signatures, (name, key id and signature) each."""
     try:
         whole = note.decode()

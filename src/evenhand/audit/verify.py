@@ -23,6 +23,8 @@ MAX_FINDINGS = 1000  # that are kept one by one; further ones are counted
 
 Progress = Callable[[int, int], None]
 """Called now and then with the entries that were read, and how many there are."""
+Observe = Callable[[int, bytes, AuditedEntry], None]
+"""Called with each entry that can be read and is of a known kind: leaf, bytes, what they say."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def verify(
     vkey: str | None = None,
     earlier: Sequence[bytes] = (),
     progress: Progress | None = None,
+    observe: Observe | None = None,
 ) -> Report:
     """Check a whole log.
 
@@ -84,6 +87,7 @@ def verify(
             key is taken from the log, and the report says that it was not trusted beforehand.
         earlier: signed checkpoints that were seen before; the log must continue each of them.
         progress: told how far it is.
+        observe: shown every entry, for whoever replays more than the log's form.
 
     Raises:
         Unreadable: the source gives no answer, so nothing can be said about the log.
@@ -92,7 +96,7 @@ def verify(
     started = time.monotonic()
     report = Report(trusted=vkey is not None)
     try:
-        _check_log(opened, report, vkey, earlier, progress or (lambda done, total: None))
+        _check_log(opened, report, vkey, earlier, progress or (lambda done, total: None), observe)
     finally:
         if opened is not source:
             opened.close()
@@ -101,7 +105,12 @@ def verify(
 
 
 def _check_log(
-    source: Source, report: Report, vkey: str | None, earlier: Sequence[bytes], progress: Progress
+    source: Source,
+    report: Report,
+    vkey: str | None,
+    earlier: Sequence[bytes],
+    progress: Progress,
+    observe: Observe | None,
 ) -> None:
     """Read key and checkpoint, then walk the log."""
     try:
@@ -112,7 +121,7 @@ def _check_log(
         report.add("checkpoint", None, f"{error}.")
         return
     report.origin, report.size, report.root = head.origin, head.size, head.root.hex()
-    walk = _Walk(source, report, head, _heads(report, key, head, earlier))
+    walk = _Walk(source, report, head, _heads(report, key, head, earlier), observe)
     walk.run(progress)
     report.streams = len(walk.places)
 
@@ -146,6 +155,7 @@ class _Walk:
     report: Report
     head: TreeHead
     heads: list[TreeHead]  # still to compare, smallest first
+    observe: Observe | None = None
     places: Places = field(default_factory=Places)
     levels: list[list[bytes]] = field(default_factory=list)  # by tile level: hashes of its unfinished tile
     counts: list[int] = field(default_factory=list)  # by tile level: finished tiles
@@ -231,6 +241,9 @@ class _Walk:
             check_kind(entry)
         except Unacceptable as error:
             report.add("entry.kind", index, f"{error}.")
+        else:
+            if self.observe is not None:
+                self.observe(index, data, entry)
         self._check_actor(index, entry)
         if index == 0:
             self.places.continues = names_previous(data)

@@ -1,0 +1,770 @@
+"""An audit of a whole log from outside: one pass, steps A0 to A12, the same answer every time.
+
+A0 trust, A1 tree and signatures (`audit.verify`), A2 entries, times and places, A3 ownership and verdicts,
+A4 draws, A5 replay of every allocation (`audit.pools`), A6 nothing dropped, A7 exposure, A8 prices, A9 parity
+(`audit.parity`), A10 receipts, A11 openings, A12 freshness and headlines. Memory is for state alone: streams,
+pools, live leases, and what still has to be settled.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import multiprocessing
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from evenhand.audit import draw
+from evenhand.audit.entries import AuditedEntry, unb64url
+from evenhand.audit.findings import ALARM, GAP, PROVEN, Finding, Findings
+from evenhand.audit.notes import LogKey, TreeHead, Unacceptable, read_checkpoint, read_key
+from evenhand.audit.ownership import Graph, Thresholds
+from evenhand.audit.parity import CONTROL, METRICS, Parity
+from evenhand.audit.pools import UNSETTLED, Chance, Member, Outcome, Pending, Pool, Submission
+from evenhand.audit.receipts import verify_receipt
+from evenhand.audit.sources import Source, open_source
+from evenhand.audit.trust import Quorum, cosignatures, read_policy
+from evenhand.audit.verify import Progress, verify
+
+SLA = 600  # seconds without a quorum after which the log is called stalled
+SKEW = 60_000  # ms that honest clocks may differ, and that sequencing may take
+BATCH = 256  # draws that go to another process at once
+INLINE = 2_000  # draws that are not worth one
+
+RULES: dict[str, tuple[str, str]] = {
+    "checkpoint": ("EN-18", PROVEN),
+    "root": ("EN-18", PROVEN),
+    "tile.missing": ("EN-18", GAP),
+    "tile.leaf": ("EN-18", PROVEN),
+    "tile.hash": ("EN-18", PROVEN),
+    "bundle.missing": ("EN-18", GAP),
+    "bundle.short": ("EN-18", PROVEN),
+    "earlier.unreadable": ("EN-18", GAP),
+    "earlier.rollback": ("EN-18", PROVEN),
+    "earlier.fork": ("EN-19", PROVEN),
+    "entry.bytes": ("EN-31", PROVEN),
+    "entry.kind": ("EN-31", PROVEN),
+    "entry.place": ("EN-17", PROVEN),
+    "entry.statement": ("EN-15", PROVEN),
+}
+"""Rule of `audit.verify` -> control and class."""
+
+
+@dataclass
+class Share:
+    """How one client fared in one pool."""
+
+    pool: str
+    client: str
+    weight: int
+    leases: int
+    service: int  # units of price
+    blocked: int  # entities that may not serve it
+
+
+@dataclass
+class Audit:
+    """What was checked and what came of it."""
+
+    origin: str = ""
+    size: int = 0
+    root: str = ""  # hex
+    vkey: str = ""
+    trusted: bool = False  # the key came from whoever asked
+    at: int = 0  # ms: when the audit was made; freshness is relative to it
+    entries: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    streams: int = 0
+    unsigned: int = 0  # entries that only the operator vouches for
+    signed: int = 0
+    first: int = 0  # ms: oldest entry
+    last: int = 0  # ms: newest
+    draws: int = 0
+    windows: int = 0
+    overrides: int = 0
+    late: int = 0  # statements of ownership that came too late
+    private: int = 0  # clients whose record is not public, so that their verdicts are not checked here
+    receipts: int = 0
+    cosigned: dict[str, int] = field(default_factory=dict)  # witness -> seconds since 1970-01-01 UTC
+    quorum: str = "none asked"  # "met", "not met", "none asked"
+    shares: list[Share] = field(default_factory=list)
+    passed: dict[str, int] = field(default_factory=dict)  # "pool client entity" -> claims of nothing left
+    e_values: dict[str, dict[str, float]] = field(default_factory=dict)  # pool -> client -> merged e-value
+    bets: list[dict[str, Any]] = field(default_factory=list)  # every e-process as it ended
+    edges: list[dict[str, Any]] = field(default_factory=list)  # ownership as stated at the end
+    findings: Findings = field(default_factory=Findings)
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found and everything was read."""
+        return self.findings.ok and self.entries == self.size
+
+
+def audit(
+    source: str | Path | Source,
+    *,
+    vkey: str | None = None,
+    policy: str | None = None,
+    receipts: Sequence[Path] = (),
+    views: Sequence[bytes] = (),
+    at: int | None = None,
+    progress: Progress | None = None,
+    processes: int = 2,
+) -> Audit:
+    """Audit a published log.
+
+    Args:
+        source: its URL, or a folder with its files.
+        vkey: the log's key from another place; by default the policy's, else the log's own.
+        policy: a ``tlog-policy``: whose cosignatures count.
+        receipts: files as `evenhand receipts watch` keeps them.
+        views: checkpoints that others were shown: witnesses, other clients, own records.
+        at: ms since 1970-01-01 UTC; by default now.
+        progress: told how far it is.
+        processes: that verify draws.
+
+    Raises:
+        Unreadable: the source gives no answer.
+        Unacceptable: the policy is none.
+    """
+    started = time.monotonic()
+    opened = open_source(source) if isinstance(source, str | Path) else source
+    quorum = read_policy(policy) if policy is not None else None
+    made = Audit(at=int(time.time() * 1000) if at is None else at)
+    try:
+        vkey = vkey or _policy_key(opened, quorum)
+        auditor = Auditor(made, _key_of(opened, vkey), quorum, processes)
+        auditor.take_receipts(receipts)
+        auditor.take_views(opened, views)
+        report = verify(opened, vkey=vkey, earlier=auditor.notes, progress=progress, observe=auditor.take)
+        auditor.finish()
+    finally:
+        if opened is not source:
+            opened.close()
+    for finding in report.findings:
+        control, kind = RULES[finding.rule]
+        made.findings.add(Finding(control, kind, finding.rule, finding.index, "", finding.reason))
+    made.origin, made.size, made.root, made.vkey = report.origin, report.size, report.root, report.vkey
+    made.trusted, made.entries, made.kinds, made.streams = (
+        report.trusted,
+        report.entries,
+        report.kinds,
+        report.streams,
+    )
+    made.unsigned, made.signed = report.unsigned, report.signed
+    made.findings.kept.sort(key=_order)
+    made.seconds = time.monotonic() - started
+    return made
+
+
+def _order(finding: Finding) -> tuple[int, int, str, str]:
+    index = -1 if finding.index is None else finding.index
+    return (int(finding.control[3:]), index, finding.rule, finding.evidence)
+
+
+def _policy_key(source: Source, quorum: Quorum | None) -> str | None:
+    """The policy's key for this log, when it names one."""
+    if quorum is None or not quorum.logs:
+        return None
+    told = source.read("vkey")
+    own = told.decode("utf-8", "replace").strip() if told else ""
+    return own if own in quorum.logs else quorum.logs[0]
+
+
+def _key_of(source: Source, vkey: str | None) -> LogKey | None:
+    told = vkey.encode() if vkey else source.read("vkey")
+    try:
+        return read_key((told or b"").decode())
+    except (Unacceptable, UnicodeDecodeError):
+        return None  # `verify` says so
+
+
+class Auditor:
+    """The pass over the entries. `take` them in the order of the tree, then `finish`."""
+
+    def __init__(
+        self, made: Audit, key: LogKey | None, quorum: Quorum | None = None, processes: int = 1
+    ) -> None:
+        """Args:
+        made: where everything is noted.
+        key: of the log; None: nothing that depends on it is checked.
+        quorum: whose cosignatures count.
+        processes: that verify draws.
+        """
+        self.made = made
+        self.key = key
+        self.origin = key.name if key else ""
+        self.notes: list[bytes] = []  # checkpoints that the log must continue
+        self._quorum = quorum
+        self._draws = _Draws(processes, self._tell_draw)
+        self._pools: dict[str, Pool] = {}
+        self._parity: dict[str, Parity] = {}
+        self._pending: dict[tuple[str, int], Submission] = {}
+        self._brackets: list[tuple[int, int]] = []  # (size, ms) of cosigned checkpoints, ascending
+        self._statements: dict[str, dict[str, Any]] = {}  # record -> newest
+        self._history: list[tuple[int, int, dict[str, Any]]] = []  # (n, ts, statement)
+        self._graphs: dict[int, Graph] = {}
+        self._checked: dict[str, int] = {}  # pool -> statements that its verdicts were checked against
+        self._policies: list[tuple[int, int, dict[str, Any]]] = []  # (effective n, ts when reached, policy)
+        self._node = (-1, 0)  # newest entry of the node stream: n, ts
+        self._clients: dict[str, str] = {}  # client -> record, "" when private
+        self._entities: dict[str, tuple[str, str]] = {}  # entity -> (record, role)
+        self._texts: set[bytes] = set()  # of overrides
+        self._owed: dict[bytes, tuple[str, int]] = {}  # leaf -> (receipt, deadline)
+        self._own = _Own()
+        self._newest = 0
+
+    # ---- A0, A10: what others hold ---------------------------------------------------------
+
+    def take_receipts(self, paths: Sequence[Path]) -> None:
+        """A10, first half: each must hold by itself, and its checkpoint is one that the log must continue."""
+        for path in paths:
+            data = path.read_bytes()
+            report = verify_receipt(data, _line(self.key)) if self.key else None
+            self.made.receipts += 1
+            if report is None or not report.ok:
+                why = report.findings[0] if report else "the log has no key"
+                self._add("EN-34", PROVEN, "receipt.wrong", None, "", f"{path.name}: {why}")
+                continue
+            parts = json.loads(data)
+            self._own.take(parts)
+            if report.index is None:
+                self._owed[bytes.fromhex(report.leaf)] = (path.name, report.deadline)
+            else:
+                self.notes.append(parts["proof"].partition("\n\n")[2].encode())
+
+    def take_views(self, source: Source, views: Sequence[bytes]) -> None:
+        """A1: what witnesses and others were shown; the quorum of the newest cosigned checkpoint."""
+        self.notes += views
+        own = [note for note in (source.read("cosigned"), source.read("checkpoint")) if note]
+        self.notes += own[:1]
+        for note in [*views, *self.notes, *own]:
+            self._bracket(note)
+        self._brackets.sort()
+        if self._quorum is not None and self._quorum.needed != "none":
+            self._check_quorum(own)
+
+    def _bracket(self, note: bytes) -> None:
+        """When witnesses saw which size."""
+        if self.key is None or self._quorum is None:
+            return
+        try:
+            head = read_checkpoint(note, self.key)
+            times = cosignatures(note, head, self._quorum)
+        except Unacceptable as error:
+            self._add("EN-19", PROVEN, "cosignature", None, "", f"{error}.")
+            return
+        if times:
+            self._brackets.append((head.size, min(times.values()) * 1000))
+
+    def _check_quorum(self, own: Sequence[bytes]) -> None:
+        """A12: enough witnesses, and lately."""
+        assert self._quorum is not None, "the caller has one"
+        best: tuple[int, dict[str, int]] = (0, {})
+        for note in own:
+            try:
+                head = read_checkpoint(note, self.key) if self.key else TreeHead("", 0, b"")
+                times = cosignatures(note, head, self._quorum)
+            except Unacceptable:
+                continue  # noted by `_bracket`
+            if self._quorum.met(set(times)) and head.size >= best[0]:
+                best = (head.size, times)
+        self.made.cosigned = best[1]
+        self.made.quorum = "met" if best[1] else "not met"
+        if not best[1]:
+            self._add("EN-19", GAP, "quorum", None, "", "No checkpoint is cosigned by enough witnesses.")
+        elif self.made.at / 1000 - max(best[1].values()) > SLA:
+            age = self.made.at / 1000 - max(best[1].values())
+            self._add("EN-20", GAP, "fresh", None, "", f"The last quorum is {age:.0f} s old.")
+
+    # ---- A2: entries -------------------------------------------------------------------------
+
+    def take(self, index: int, data: bytes, entry: AuditedEntry) -> None:
+        """The next entry of the tree, which is of a known kind and in canonical form."""
+        made = self.made
+        made.first = made.first or entry.at
+        made.last = max(made.last, entry.at)
+        self._check_time(index, entry)
+        if self._owed:
+            self._owed.pop(hashlib.sha256(b"\0" + data).digest(), None)
+        handle = _HANDLERS.get(entry.kind)
+        if handle is not None:
+            try:
+                handle(self, index, entry, json.loads(data)["b"])
+            except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+                reason = f"A field is not of its type: {type(error).__name__} {error}."
+                self._add("EN-31", PROVEN, "entry.types", index, _place(entry), reason)
+        if entry.stream == "node":
+            self._node = (entry.n, entry.at)
+
+    def _check_time(self, index: int, entry: AuditedEntry) -> None:
+        if entry.at < self._newest - SKEW:
+            reason = f"It says {entry.at}, and entries before it in the tree say {self._newest}."
+            self._add("EN-17", GAP, "time.back", index, _place(entry), reason)
+        self._newest = max(self._newest, entry.at)
+        while self._brackets and self._brackets[0][0] <= index:
+            self._brackets.pop(0)
+        if self._brackets and entry.at > self._brackets[0][1] + SKEW:
+            reason = f"It says {entry.at}, and witnesses had seen it at {self._brackets[0][1]}."
+            self._add("EN-17", PROVEN, "time.ahead", index, _place(entry), reason)
+
+    # ---- A3: ownership -----------------------------------------------------------------------
+
+    def _policy(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        if b["effective_from"] <= entry.n:
+            reason = f"A policy of the node holds from {b['effective_from']}, its own place is {entry.n}."
+            self._add("EN-31", PROVEN, "policy.at-once", index, _place(entry), reason)
+        if b["engine"] != "own:1":
+            self._add("EN-31", GAP, "policy.engine", index, _place(entry), f"Unknown rule {b['engine']}.")
+        Thresholds.read(b["thresholds"])
+        self._policies.append((b["effective_from"], entry.at, b))
+        self._graphs.clear()
+
+    def _in_force(self) -> dict[str, Any] | None:
+        """The node's policy now: the newest whose place has been reached, else the first."""
+        reached = [policy for effective, _, policy in self._policies if effective <= self._node[0] + 1]
+        return reached[-1] if reached else None
+
+    def _register_client(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        self._clients[b["client"]] = b["record"]
+        self.made.private = sum(not record for record in self._clients.values())
+        self._own.register(entry, b["client"])
+
+    def _register_entity(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        self._entities[b["entity"]] = (b["record"], b["role"])
+
+    def _state_ownership(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        policy = self._in_force()
+        if policy is not None and entry.at > b["effective"] + policy["late"]:
+            days = (entry.at - b["effective"]) / 86_400_000
+            self.made.late += 1
+            reason = f"The change of {b['record']} took effect {days:.1f} days before it was stated."
+            self._add("EN-24", PROVEN, "ownership.late", index, _place(entry), reason)
+        self._statements[b["record"]] = b
+        self._history.append((entry.n, entry.at, b))
+
+    def _graph(self, count: int, at: int) -> Graph | None:
+        """Ownership after the first `count` statements."""
+        policy = self._in_force()
+        if policy is None or count == 0:
+            return None
+        if count not in self._graphs:
+            newest = {statement["record"]: statement for _, _, statement in self._history[:count]}
+            if len(self._graphs) > 4:
+                self._graphs.clear()
+            self._graphs[count] = Graph(newest.values(), at, Thresholds.read(policy["thresholds"]))
+        return self._graphs[count]
+
+    def _conflict(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        """A verdict must be what the stated ownership gives."""
+        pool = self._pool(entry.stream)
+        client, entity = self._clients.get(b["client"], ""), self._entities.get(b["entity"], ("", ""))[0]
+        if client and entity:
+            right = self._grades(entry, client, entity)
+            if right and b["grade"] not in right:
+                told = f"{b['client']} and {b['entity']} have grade {b['grade']}, and {right[0]} is right."
+                self._add("EN-4", PROVEN, "conflict.grade", index, _place(entry), told)
+        pool.judge(b, self._teller(index, entry))
+
+    def _grades(self, entry: AuditedEntry, client: str, entity: str) -> list[int]:
+        """What may be said: by all statements so far, or by those up to the one that it names as a cause."""
+        counts = [len(self._history)]
+        named = max((n for stream, n in entry.causes if stream == "node"), default=None)
+        if named is not None:
+            counts.append(sum(n <= named for n, _, _ in self._history))
+        graphs = [self._graph(count, self._history[count - 1][1]) for count in counts if count]
+        return [graph.grade(client, entity) for graph in graphs if graph is not None] or [0]
+
+    def _check_verdicts(self, pool: Pool, index: int, entry: AuditedEntry) -> None:
+        """Before a window, every verdict that a statement makes necessary must be there."""
+        policy, count = self._in_force(), len(self._history)
+        key = f"{count} {len(pool.members)} {len(pool.people)} {len(self._clients)}"
+        if policy is None or count == 0 or self._checked.get(pool.id) == hash(key):
+            return
+        if entry.at <= self._history[-1][1] + policy["skew"]:
+            return
+        self._checked[pool.id] = hash(key)
+        graph = self._graph(count, self._history[-1][1])
+        if graph is None:
+            return
+        entities = {person.entity for person in pool.people.values() if person.active}
+        entities |= {entity for entity, (_, role) in self._entities.items() if role == "operator"}
+        for client in sorted(pool.members):
+            record = self._clients.get(client, "")
+            for entity in sorted(entities) if record and pool.members[client].joined else ():
+                self._check_verdict(pool, index, entry, client, entity, graph)
+
+    def _check_verdict(
+        self, pool: Pool, index: int, entry: AuditedEntry, client: str, entity: str, graph: Graph
+    ) -> None:
+        record = self._entities.get(entity, ("", ""))[0]
+        due = graph.grade(self._clients[client], record) if record else 0
+        told, _ = pool.grades.get((client, entity), (0, 0))
+        if due != told:
+            reason = f"{client} and {entity} have grade {due} by what is stated, and the pool goes by {told}."
+            self._add("EN-21", PROVEN, "conflict.missing", index, _place(entry), reason)
+            pool.grades[client, entity] = (due, 0)
+
+    # ---- pools -------------------------------------------------------------------------------
+
+    def _pool(self, stream: str) -> Pool:
+        pool = self._pools.get(stream)
+        if pool is None:
+            pool = self._pools[stream] = Pool(stream, self.origin)
+            self._parity[stream] = Parity()
+        return pool
+
+    def _share_pool(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        pool = self._pool(entry.stream)
+        pool.shared, pool.band = True, b["band"]
+        pool.language, pool.qualification = b["language"], b["qualification"]
+
+    def _pool_policy(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        self._pool(entry.stream).set_terms(entry.n, b, self._teller(index, entry))
+
+    def _join(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        pool = self._pool(entry.stream)
+        joined = b["state"] == "active"
+        pool.members[b["client"]] = Member(b["band"], b["exposure"], joined)
+        self._own.join(entry, b["client"])
+
+    def _enrol(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        self._pool(entry.stream).enrol(b)
+
+    def _availability(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        pool = self._pool(entry.stream)
+        pool.be_available(b)
+        waiting = sorted(pool.backlogged)
+        if not b["on"] and len(waiting) > 1:
+            head = min(waiting, key=lambda client: (pool.tags.get(client, 0), client))
+            for client in waiting:  # by turns: the head is anybody's as often as anybody else's
+                expected = pool.heads[client] / max(1, pool.headed)
+                x = float(client == head) - expected
+                self._parity[pool.id].observe(client, "first", x, index)
+
+    def _waive(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        pair = (b["client"], b["entity"])
+        waived = self._pool(entry.stream).waived
+        (waived.add if b["state"] == "given" else waived.discard)(pair)
+
+    def _override(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        """Two officers must have signed; how often it happens is a headline."""
+        self.made.overrides += 1
+        policy = self._in_force()
+        officers = {one["key"]: unb64url(one["public"]) for one in policy["officers"]} if policy else {}
+        lines = ["evenhand/override/v1", self.origin, entry.stream, f"{b['act']} {b['subject']}"]
+        text = "\n".join([*lines, b["reason"], str(b["at"]), ""]).encode()
+        signed = {one["key"] for one in b["signatures"] if _signed(officers.get(one["key"]), one["sg"], text)}
+        if len(signed) < 2:
+            reason = f"{b['act']} {b['subject']} was done with {len(signed)} valid signatures of officers."
+            self._add("EN-1", PROVEN, "override.signatures", index, _place(entry), reason)
+        if text in self._texts:
+            self._add(
+                "EN-1", PROVEN, "override.again", index, _place(entry), "These signatures were used before."
+            )
+        self._texts.add(text)
+        self._pool(entry.stream).override(b)
+
+    def _recall(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        self._pool(entry.stream).recall(b, self._teller(index, entry))
+
+    def _renew(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        if entry.stream in self._pools:
+            self._pools[entry.stream].renew(b)
+
+    def _window(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        pool = self._pool(entry.stream)
+        tell = self._teller(index, entry)
+        self._check_verdicts(pool, index, entry)
+        for stream, n in b["settled"]:
+            if (stream, n) not in entry.causes:
+                tell("EN-14", PROVEN, "window.cause", f"{stream} {n} is settled and is no cause.")
+        policy = self._in_force()
+        vrf = unb64url(policy["vrf"]) if policy else b""
+        found = Pending(lambda stream, n: self._pending.pop((stream, n), None))
+        outcomes, chance = pool.window(entry.n, entry.at, index, b, found, vrf, tell)
+        self.made.windows += 1
+        if chance is not None:
+            self._draws.take(chance)
+        self._note_parity(pool, b, outcomes, index)
+        self._own.window(entry, pool, index, self._add)
+
+    def _note_parity(self, pool: Pool, b: dict[str, Any], outcomes: list[Outcome], index: int) -> None:
+        """A9: matched events of different clients."""
+        parity = self._parity[pool.id]
+        for lease in b["leases"]:
+            person = pool.people.get(lease["who"])
+            if person is not None and pool.open_to_all(person.entity):
+                parity.take(lease["client"], "band", (person.band - 1) / 8, index)
+        for one in outcomes:
+            parity.take(one.client, "skipped", float(one.skipped), index)
+            parity.take(one.client, "lapsed", float(one.lapsed), index)
+            if not one.skipped and not one.lapsed:
+                parity.take(one.client, "slow", min(1.0, one.ms / 3_600_000), index)
+
+    # ---- work --------------------------------------------------------------------------------
+
+    def _submitted(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        self._answer(index, entry, b["slot"], b["ms"], answered=True)
+
+    def _skipped(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        self._answer(index, entry, b["slot"], 0, answered=False)
+
+    def _answer(self, index: int, entry: AuditedEntry, slot: str, ms: int, *, answered: bool) -> None:
+        """Whose lease is answered, and when; kept until a window names it."""
+        pool = next((pool for pool in self._pools.values() if slot in pool.slots or slot in pool.over), None)
+        if pool is None:
+            return  # of a pool that is not shared, or invented: then a window that settles it is found
+        lease = pool.slots.get(slot)
+        if lease is not None:
+            if lease.who != entry.stream:
+                reason = f"The lease {slot} was given to {lease.who}."
+                self._add("EN-15", PROVEN, "submission.person", index, _place(entry), reason)
+            if entry.at < lease.at - SKEW:
+                reason = f"The answer is {lease.at - entry.at} ms older than its lease."
+                self._add("EN-17", PROVEN, "submission.time", index, _place(entry), reason)
+            if ms > entry.at - lease.at + SKEW:
+                reason = f"{ms} ms of work are said, and the lease was {entry.at - lease.at} ms old."
+                self._add("EN-33", PROVEN, "submission.ms", index, _place(entry), reason)
+        told = Submission(slot, answered, entry.at, index, pool.windows)
+        self._pending[entry.stream, entry.n] = told
+
+    # ---- the end -----------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """A6, A9, A12: what is missing at the end, and what it comes to."""
+        for chance in self._draws.finish():
+            self._tell_draw(chance)
+        self.made.draws = self._draws.count
+        self._note_unsettled()
+        self._note_owed()
+        shared = [pool for _, pool in sorted(self._pools.items()) if pool.shared]
+        for pool in shared:
+            self._note_overdue(pool)
+            self._note_shares(pool)
+            self._note_bets(pool, len(shared))
+        self.made.edges = [
+            {name: s[name] for name in ("record", "type", "form", "subject", "party", "interests")}
+            for _, s in sorted(self._statements.items())
+            if s["status"] != "closed"
+        ]
+
+    def _note_unsettled(self) -> None:
+        windows = {slot: pool for pool in self._pools.values() for slot in pool.slots}
+        for (stream, n), told in sorted(self._pending.items()):
+            pool = windows.get(told.slot)
+            if pool is not None and pool.windows - told.window > UNSETTLED:
+                reason = f"No window has settled it in {pool.windows - told.window} windows."
+                self._add("EN-14", GAP, "submission.unsettled", told.leaf, f"{stream} {n}", reason)
+
+    def _note_owed(self) -> None:
+        for name, deadline in sorted(self._owed.values()):
+            if deadline < self.made.at:
+                reason = f"{name}: promised by {deadline}, and not in the log."
+                self._add("EN-18", PROVEN, "receipt.missing", None, "", reason)
+
+    def _note_overdue(self, pool: Pool) -> None:
+        if len(pool.recent) == pool.recent.maxlen:
+            for slot in sorted(pool.overdue(pool.recent[0])):
+                reason = (
+                    f"The time of {slot} was over {len(pool.recent)} windows ago, and nothing has ended it."
+                )
+                self._add("EN-14", GAP, "lease.overdue", None, pool.id, reason)
+
+    def _note_shares(self, pool: Pool) -> None:
+        terms = pool.policies[-1] if pool.policies else None
+        for client in sorted(pool.members):
+            weight = terms.weights.get(client, 1) if terms else 1
+            blocked = sum(told for (one, _), told in pool.blocked.items() if one == client)
+            self.made.shares.append(
+                Share(pool.id, client, weight, pool.leases[client], pool.service[client], blocked)
+            )
+        for (client, entity), count in sorted(pool.passed.items()):
+            self.made.passed[f"{pool.id} {client} {entity}"] = count
+
+    def _note_bets(self, pool: Pool, pools: int) -> None:
+        parity = self._parity[pool.id]
+        self.made.e_values[pool.id] = parity.merged()
+        for (client, metric, side), bet in sorted(parity.bets.items()):
+            peak = parity.peaks.get((client, metric, side), (1.0, 0))[0]
+            told = {"pool": pool.id, "client": client, "metric": metric, "side": side}
+            self.made.bets.append(told | {"e": bet.value, "peak": peak, "pairs": bet.count})
+        for client, metric, side, peak, index in parity.alarms(pools):
+            how = "more" if side > 0 else "less"
+            reason = f"{client} has {how} of '{METRICS[metric]}' than others: e-value {peak:.3g}."
+            self._add(CONTROL[metric], ALARM, f"parity.{metric}", index, pool.id, reason)
+
+    # ---- telling -----------------------------------------------------------------------------
+
+    def _add(self, control: str, kind: str, rule: str, index: int | None, place: str, reason: str) -> None:
+        self.made.findings.add(Finding(control, kind, rule, index, place, reason))
+
+    def _teller(self, index: int, entry: AuditedEntry) -> Callable[[str, str, str, str], None]:
+        place = _place(entry)
+        return lambda control, kind, rule, reason: self._add(control, kind, rule, index, place, reason)
+
+    def _tell_draw(self, chance: Chance) -> None:
+        reason = "The proof of the draw does not hold for the closed set of candidates."
+        self._add("EN-6", PROVEN, "draw.proof", chance.index, chance.place, reason)
+
+
+_HANDLERS: dict[str, Callable[[Auditor, int, AuditedEntry, dict[str, Any]], None]] = {
+    "policy": Auditor._policy,
+    "client-registered": Auditor._register_client,
+    "entity-registered": Auditor._register_entity,
+    "ownership-stated": Auditor._state_ownership,
+    "conflict": Auditor._conflict,
+    "pool-shared": Auditor._share_pool,
+    "pool-policy": Auditor._pool_policy,
+    "client-joined": Auditor._join,
+    "enrolled": Auditor._enrol,
+    "availability": Auditor._availability,
+    "waived": Auditor._waive,
+    "overridden": Auditor._override,
+    "recalled": Auditor._recall,
+    "renewed": Auditor._renew,
+    "window": Auditor._window,
+    "submitted": Auditor._submitted,
+    "skipped": Auditor._skipped,
+    "tasks-imported": lambda self, index, entry, b: self._own.imported(entry),
+    "project-pooled": lambda self, index, entry, b: self._own.pooled(entry, b["pool"]),
+    "project-state-changed": lambda self, index, entry, b: self._own.changed(entry, b["state"]),
+}
+
+
+class _Own:
+    """EN-3: whether the work of whoever gave the receipts was in the queue.
+
+    The log does not say whose project is whose. Receipts of one organization do: its own entries.
+    """
+
+    def __init__(self) -> None:
+        self._places: set[tuple[str, int]] = set()
+        self._clients: set[str] = set()
+        self._pools: dict[str, str] = {}  # own project -> pool
+        self._paused: set[str] = set()
+        self._waiting: dict[str, list[tuple[str, int, int]]] = {}  # pool -> (project, ts, n)
+
+    def take(self, receipt: dict[str, Any]) -> None:
+        """A receipt that holds."""
+        stream, n = receipt["place"]
+        self._places.add((stream, n))
+
+    def _ours(self, entry: AuditedEntry) -> bool:
+        return (entry.stream, entry.n) in self._places
+
+    def register(self, entry: AuditedEntry, client: str) -> None:
+        """``client-registered``."""
+        if self._ours(entry):
+            self._clients.add(client)
+
+    def join(self, entry: AuditedEntry, client: str) -> None:
+        """``client-joined``."""
+        if self._ours(entry):
+            self._clients.add(client)
+
+    def pooled(self, entry: AuditedEntry, pool: str) -> None:
+        """``project-pooled``."""
+        if self._ours(entry):
+            self._pools[entry.stream] = pool
+
+    def changed(self, entry: AuditedEntry, state: str) -> None:
+        """``project-state-changed``."""
+        (self._paused.discard if state == "active" else self._paused.add)(entry.stream)
+
+    def imported(self, entry: AuditedEntry) -> None:
+        """``tasks-imported``: from the next window on its client must be waiting."""
+        pool = self._pools.get(entry.stream)
+        if pool is not None and self._ours(entry):
+            self._waiting.setdefault(pool, []).append((entry.stream, entry.at, entry.n))
+
+    def window(self, entry: AuditedEntry, pool: Pool, index: int, add: Callable[..., None]) -> None:
+        """Look at the first window after each import."""
+        due = [one for one in self._waiting.get(pool.id, ()) if one[1] + SKEW < entry.at]
+        if not due:
+            return
+        self._waiting[pool.id] = [one for one in self._waiting[pool.id] if one not in due]
+        seen = self._clients & (pool.backlogged | {c for c in pool.leases if pool.leases[c]})
+        for project, _, n in due:
+            if project not in self._paused and not seen:
+                reason = f"The tasks of {project} {n} were not in the queue at the next window."
+                add("EN-3", PROVEN, "backlog.missing", index, f"{entry.stream} {entry.n}", reason)
+
+
+class _Draws:
+    """Verifies draws: here while there are few, in other processes when there are many."""
+
+    def __init__(self, processes: int, tell: Callable[[Chance], None]) -> None:
+        self.count = 0
+        self._processes = processes
+        self._tell = tell
+        self._batch: list[Chance] = []
+        self._pool: ProcessPoolExecutor | None = None
+        self._running: deque[Future[list[Chance]]] = deque()
+
+    def take(self, chance: Chance) -> None:
+        """One more."""
+        self.count += 1
+        self._batch.append(chance)
+        if len(self._batch) < BATCH:
+            return
+        if self._pool is None and self._processes > 1 and self.count > INLINE:
+            context = multiprocessing.get_context("forkserver")
+            self._pool = ProcessPoolExecutor(self._processes, mp_context=context)
+        if self._pool is None:
+            self._flush()
+            return
+        self._running.append(self._pool.submit(wrong_draws, self._batch))
+        self._batch = []
+        while len(self._running) > 4 * self._processes:
+            self._report(self._running.popleft().result())
+
+    def finish(self) -> Iterator[Chance]:
+        """Wait for the rest; gives those that are wrong and were not told yet."""
+        while self._running:
+            yield from self._running.popleft().result()
+        yield from wrong_draws(self._batch)
+        self._batch = []
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def _flush(self) -> None:
+        self._report(wrong_draws(self._batch))
+        self._batch = []
+
+    def _report(self, wrong: list[Chance]) -> None:
+        for chance in wrong:
+            self._tell(chance)
+
+
+def wrong_draws(batch: Sequence[Chance]) -> list[Chance]:
+    """Those whose proof does not hold."""
+    return [one for one in batch if not draw.holds(one.public, one.alpha, one.proof)]
+
+
+def _signed(public: bytes | None, signature: str, text: bytes) -> bool:
+    if public is None:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(unb64url(signature), text)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _place(entry: AuditedEntry) -> str:
+    return f"{entry.stream} {entry.n}"
+
+
+def _line(key: LogKey) -> str:
+    return f"{key.name}+{key.id.hex()}+{base64.b64encode(bytes([1]) + key.public).decode()}"
