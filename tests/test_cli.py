@@ -310,6 +310,9 @@ def test_import_reports_rejected_rows_and_exits_with_1(run: Run, node: Client, t
     assert (report["accepted"], [row for row, _, _ in report["rejected"]]) == (2, [2])
     assert run("import", "SMS", "b.csv", "--map", "body=text").returncode == 0
     assert [task.data["text"] for task in node.tasks(project)] == ["one", "two", "three"]
+    (tmp_path / "gold.csv").write_text("text,right\nfour,ham\nfive,\n")
+    assert run("import", "SMS", "gold.csv", "--gold", "right").returncode == 0
+    assert [task.status for task in node.tasks(project)][3:] == ["gold", "open"]
 
 
 def test_a_project_that_is_not_meant_clearly(run: Run, node: Client) -> None:

@@ -516,6 +516,9 @@ def reading_options(command: Command) -> Command:
                 "--map", "mapping", metavar="A=B", multiple=True, help="Rename key A of the records to B."
             ),
             click.option(
+                "--gold", metavar="KEY", help="Key of the right answer: such rows become gold tasks."
+            ),
+            click.option(
                 "--option", "extra", metavar="K=V", multiple=True, help="Another option of the format."
             ),
         )
@@ -531,7 +534,9 @@ def reading(given: dict[str, Any]) -> tuple[str | None, dict[str, Any], dict[str
     options |= {"columns": columns.split(",") if columns else None, "header": False if no_header else None}
     options = {key: value for key, value in options.items() if value is not None}
     options |= {key: _literal(value) for key, value in pairs(given.pop("extra"), "--option").items()}
-    return format, options, pairs(given.pop("mapping"), "--map")
+    mapping = pairs(given.pop("mapping"), "--map")
+    gold = given.pop("gold")
+    return format, options, mapping | ({gold: "gold_answers"} if gold else {})
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:

@@ -167,7 +167,8 @@ class Client:
             questions: ``{"name": "spam", "type": "choice", ...}`` with the label type's configuration.
             overlap: how many answers each task gets.
             instructions: Markdown.
-            policy: `order`, `lease_seconds`, `prefetch`, `skip`, `suggestions`, `organization_id`.
+            policy: `order`, `lease_seconds`, `prefetch`, `skip`, `suggestions`, `organization_id`; and as
+                objects `gold`, `qualification`, `pay`.
 
         Raises:
             Invalid: `where` is the path of what does not fit, such as ``questions[0].choices``.

@@ -98,6 +98,14 @@ export const de: Texts = {
   "lack.paused.title": "Dieses Projekt ist angehalten",
   "lack.paused.text":
     "Es wurde für den Moment gestoppt. Was Sie abgegeben haben, ist sicher; geht es weiter, erscheint hier die nächste Aufgabe.",
+  "lack.qualification.title": "Zuerst ein kurzer Test",
+  "lack.qualification.text":
+    "Dieses Projekt gibt echte Arbeit an alle, die seine Qualifikation bestanden haben. Nach jeder Antwort erfahren Sie, was richtig war.",
+  "lack.qualification.begin": "Zum Test",
+  "lack.suspended.title": "Sie sind von diesem Projekt ausgesetzt",
+  "lack.suspended.text":
+    "Das geschieht nach den veröffentlichten Regeln des Projekts oder durch die Leitung und kann aufgehoben werden. Was Sie abgegeben haben, ist sicher.",
+  "lack.suspended.why": "Den Grund lesen",
   "lack.no-project.title": "In diesem Projekt können Sie nicht annotieren",
   "lack.no-project.text": "Es gibt es nicht mehr, oder Sie gehören nicht dazu. Fragen Sie, wer Sie hierher geschickt hat.",
   "lack.other-tab.title": "Sie arbeiten in einem anderen Tab daran",

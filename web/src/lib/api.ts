@@ -2,6 +2,7 @@
  * The HTTP interface (docs/spec/http.md) for the pages: one function per endpoint, types as in
  * `evenhand/wire.py`. Times are RFC 3339 in UTC; ids are opaque strings.
  */
+import type { GoldPolicy, PayPolicy, QualificationPolicy } from "./gold";
 import type { Field, Json, Question } from "../widget";
 
 // -- what goes over the wire -----------------------------------------------------------------------
@@ -88,6 +89,9 @@ export interface Document {
   prefetch?: number;
   skip?: boolean;
   suggestions?: boolean;
+  gold?: GoldPolicy;
+  qualification?: QualificationPolicy;
+  pay?: PayPolicy;
 }
 
 /** What an annotator's page needs of one version of a project. */
@@ -112,7 +116,7 @@ export interface Assignment {
   draft: Answers | null;
 }
 
-export type Waiting = "nothing-left" | "paused" | "all-leased" | "no-project";
+export type Waiting = "nothing-left" | "paused" | "all-leased" | "no-project" | "qualification" | "suspended";
 
 export interface Assignments {
   assignments: Assignment[];
@@ -352,7 +356,7 @@ export const mediaAddress = (task: string, field: string): string => BASE + path
 
 // -- managing: what goes over the wire ---------------------------------------------------------------
 
-export type TaskStatus = "open" | "done" | "withdrawn";
+export type TaskStatus = "open" | "done" | "withdrawn" | "gold" | "qualification";
 export type MemberState = "active" | "suspended" | "removed";
 export type Scope = "read" | "annotate" | "manage";
 
@@ -371,6 +375,10 @@ export interface ProjectDraft {
   prefetch: number;
   skip: boolean;
   suggestions: boolean;
+  /** null: switched off. */
+  gold: GoldPolicy | null;
+  qualification: QualificationPolicy | null;
+  pay: PayPolicy | null;
 }
 
 /** JSON Schema of a label type's configuration, as far as forms are drawn from it. */

@@ -19,6 +19,21 @@ export function bytes(count: number): string {
   return new Intl.NumberFormat(currentLanguage(), options).format(count / 1000 ** step);
 }
 
+/** Decimal places of a currency's minor unit: 2 for euros, 0 for yen; 2 for what is no currency. */
+export function fractionDigits(currency: string): number {
+  try {
+    return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  } catch {
+    return 2; // still being typed
+  }
+}
+
+/** An amount of minor units: 1234 of EUR is "€12.34". */
+export function money(amount: number, currency: string): string {
+  const value = amount / 10 ** fractionDigits(currency);
+  return new Intl.NumberFormat(currentLanguage(), { style: "currency", currency }).format(value);
+}
+
 /** A length of time: "35 s", "12 min", "3.4 h". */
 export function duration(seconds: number): string {
   const [value, unit] =

@@ -1,5 +1,6 @@
 /** A project's rules while somebody edits them. */
 import type { Document, ProjectDraft, QuestionDraft, StoredQuestion, When } from "../../lib/api";
+import type { GoldPolicy, PayPolicy, QualificationPolicy } from "../../lib/gold";
 import type { FieldType, Json } from "../../widget";
 
 export interface FieldEdit {
@@ -35,7 +36,17 @@ export interface Draft {
   prefetch: number;
   skip: boolean;
   suggestions: boolean;
+  gold: GoldPolicy | null;
+  qualification: QualificationPolicy | null;
+  pay: PayPolicy | null;
 }
+
+/** What a policy begins with when it is switched on (core/project.py). */
+export const POLICIES = {
+  gold: { per_mille: 100, reuse: 0, block: 10, tolerance: 0, floor: 0, evidence: 10 },
+  qualification: { tasks: 10, pass_mark: 80, tries: 2, tolerance: 0 },
+  pay: { currency: "EUR", per: "hour", amount: 0, most_seconds: 900 },
+} as const satisfies { gold: GoldPolicy; qualification: QualificationPolicy; pay: PayPolicy };
 
 /** What holds where a document leaves a key out (core/project.py). */
 export const DEFAULTS = {
@@ -46,6 +57,9 @@ export const DEFAULTS = {
   prefetch: 3,
   skip: true,
   suggestions: true,
+  gold: null,
+  qualification: null,
+  pay: null,
 } as const satisfies Partial<Draft>;
 
 let last = 0;
@@ -78,7 +92,7 @@ export function draftOf(document: Document): Draft {
   const { fields, questions, ...rest } = document;
   return {
     ...DEFAULTS,
-    ...rest,
+    ...structuredClone(rest),
     fields: fields.map((field) => newField(field.name, field.type, field.title ?? "")),
     questions: questions.map((question) => newQuestion({ ...structuredClone(question), when: question.when ?? null, known: true })),
   };
@@ -98,6 +112,9 @@ export function wireOf(draft: Draft): ProjectDraft {
     prefetch: draft.prefetch,
     skip: draft.skip,
     suggestions: draft.suggestions,
+    gold: draft.gold,
+    qualification: draft.qualification,
+    pay: draft.pay,
   };
 }
 
@@ -177,9 +194,22 @@ export function changes(before: Document, after: Document): Change[] {
     .map((what): Change => ({ what, kind: "changed", subject: "", keys: [], before: a[what], after: b[what] }));
   return [
     ...plain,
+    ...policyChanges(before, after),
     ...listChanges("field", a.fields, b.fields, (field) => field.name, (field) => field.name),
     ...listChanges("question", a.questions, b.questions, (question) => question.id, (question) => question.title),
   ];
+}
+
+function policyChanges(before: Document, after: Document): Change[] {
+  const names = Object.keys(POLICIES) as (keyof typeof POLICIES)[];
+  return names.flatMap((what) => {
+    const was = (before[what] ?? null) as Json;
+    const is = (after[what] ?? null) as Json;
+    const keys = was && is ? differing(was as object, is as object) : [];
+    if (was && is && keys.length === 0) return [];
+    if (!was && !is) return [];
+    return [{ what, kind: was ? (is ? "changed" : "removed") : "added", subject: "", keys, before: was, after: is } satisfies Change];
+  });
 }
 
 function listChanges<T extends object>(
