@@ -83,6 +83,6 @@ def test_the_lock_file_records_no_registry() -> None:
 
 
 def test_pages_hold_nothing_inline() -> None:
-    for name in ["annotate.html", "manage.html"]:
+    for name in ["annotate.html", "manage.html", "neutrality.html"]:
         page = (ROOT / "web" / name).read_text()
         assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|https?://", page), name

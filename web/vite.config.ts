@@ -54,7 +54,8 @@ function blockFirstPaint(): Plugin {
 
 /** In development the pages live at the addresses that the server gives them. */
 function devAddresses(): Plugin {
-  const page = (path: string) => (path.startsWith("/annotate") ? "/annotate.html" : "/manage.html");
+  const page = (path: string) =>
+    path.startsWith("/annotate") ? "/annotate.html" : path === "/neutrality" ? "/neutrality.html" : "/manage.html";
   return {
     name: "evenhand:dev-addresses",
     configureServer(vite) {
@@ -88,7 +89,12 @@ export default defineConfig(({ command }) => {
       modulePreload: { polyfill: false },
       reportCompressedSize: true,
       rolldownOptions: {
-        input: { annotate: resolve(web, "annotate.html"), manage: resolve(web, "manage.html"), ...widgets },
+        input: {
+          annotate: resolve(web, "annotate.html"),
+          manage: resolve(web, "manage.html"),
+          neutrality: resolve(web, "neutrality.html"),
+          ...widgets,
+        },
         // Pages call a widget through its exports; without this the bundler may drop them as unused.
         preserveEntrySignatures: "exports-only" as const,
       },

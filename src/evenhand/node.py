@@ -25,8 +25,9 @@ from evenhand.core.receipt import Promise
 from evenhand.core.trust import Policy, parse_policy
 from evenhand.cosigner import Cosigner
 from evenhand.lane import Lane
-from evenhand.ledger import Ledger, PublicLog, Sequencer, read_key
+from evenhand.ledger import Ledger, LocalDisk, PublicLog, Sequencer, read_key
 from evenhand.outbound import Door
+from evenhand.selfaudit import NAME, SelfAudit
 from evenhand.service import accounts, rules
 from evenhand.service.ledger_port import LedgerPort
 from evenhand.service.search import Indexer
@@ -55,6 +56,7 @@ class Node:
         self.sequencer: Sequencer | None = None
         self.trust = _read_policy(config)  # the witnesses of the ledger
         self.cosigner: Cosigner | None = None
+        self.self_audit: SelfAudit | None = None
         self.jobs = ThreadPoolExecutor(JOBS, thread_name_prefix="evenhand-job")
         self.readers = ThreadPoolExecutor(4, thread_name_prefix="evenhand-read")
         self.hashers = ThreadPoolExecutor(2, thread_name_prefix="evenhand-hash")  # slow on purpose: apart
@@ -127,6 +129,10 @@ class Node:
             return str(error)
         return ""
 
+    def own_audit(self) -> bytes | None:
+        """The newest audit that the node has made of its own log, as JSON; None before the first."""
+        return LocalDisk().read(_ledger_folder(self.config) / NAME)
+
     def remark(self) -> str:
         """What an operator should know although the node can work; "" when there is nothing."""
         return self.cosigner.remark() if self.cosigner is not None else ""
@@ -154,6 +160,8 @@ class Node:
         self._drain()
         if self.cosigner is not None:
             self.cosigner.stop()
+        if self.self_audit is not None:
+            self.self_audit.stop()
         self.lane.stop()
         self.jobs.shutdown(wait=True, cancel_futures=True)
         self.readers.shutdown(wait=True, cancel_futures=True)
@@ -188,6 +196,8 @@ class Node:
             if self.trust is not None:
                 self.cosigner = Cosigner(self.ledger, self.trust)
                 self.cosigner.start()
+            self.self_audit = SelfAudit(_ledger_folder(self.config), self.config.witnesses)
+            self.self_audit.start()
             for task in self.when_leading:
                 task()
 

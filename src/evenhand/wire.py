@@ -512,6 +512,53 @@ class Submitted(Wire, frozen=True, kw_only=True):
     receipt: Receipt
 
 
+class NeutralShare(Wire, frozen=True, kw_only=True):
+    """How a client fared in a pool that organizations share, under its pseudonyms of the log."""
+
+    pool: str
+    client: str
+    weight: int
+    leases: int
+    service: int  # units of price
+    blocked: int  # providers in conflict
+    band: float  # mean skill band of the annotators who served it
+    wait_ms: int  # mean time from joining the queue to the first lease
+
+
+class NeutralEdge(Wire, frozen=True, kw_only=True):
+    """Who holds what in whom, as stated publicly."""
+
+    party: str
+    subject: str
+    type: str
+    most: int  # share in units of 10^-8
+
+
+class NeutralWitness(Wire, frozen=True, kw_only=True):
+    """A witness of the ledger, as the node sees it."""
+
+    name: str
+    size: int  # entries that it cosigned last
+    seconds: int  # when, by its own clock; 0: never
+    reason: str  # why it did not the last time; "" when it did
+
+
+class Neutrality(Wire, frozen=True, kw_only=True):
+    """What the public page shows: the node's audit of its own log, from the log alone. Make your own."""
+
+    audited_at: str | None = None  # None: no audit has been made yet
+    size: int = 0  # entries that were audited
+    verdict: str = ""
+    found: dict[str, int] = {}  # class of findings -> how many
+    operator_only: int = 0  # entries that only the operator vouches for
+    windows: int = 0
+    overrides: int = 0
+    late: int = 0  # statements of ownership that came too late
+    shares: list[NeutralShare] = []
+    edges: list[NeutralEdge] = []
+    witnesses: list[NeutralWitness] = []
+
+
 class Receipts(Wire, frozen=True, kw_only=True):
     """What the ledger holds for an organization, in its order: pass `after` on for what comes next."""
 

@@ -133,7 +133,10 @@ def accused() -> Audit:
     made = Audit(origin="log.example/l", size=9, entries=9, root="00", at=1_795_435_200_000, vkey="k")
     for kind in (PROVEN, ALARM, GAP):
         made.findings.add(Finding("EN-1", kind, "x.y", 3, "pool-1 2", "One <was> served before its turn."))
-    made.shares = [Share("pool-1", "cli-0", 1, 5, 300, 1), Share("pool-1", "cli-1", 2, 9, 540, 0)]
+    made.shares = [
+        Share("pool-1", "cli-0", 1, 5, 300, 1, 2.5, 9000),
+        Share("pool-1", "cli-1", 2, 9, 540, 0, 2.0, 8000),
+    ]
     made.bets = [
         {"pool": "pool-1", "client": "cli-0", "metric": "band", "side": 1, "e": 3.0, "peak": 9.0, "pairs": 7}
     ]

@@ -138,6 +138,9 @@ class Pool:
     passed: Counter[tuple[str, str]] = field(default_factory=Counter)  # (client, entity) -> times
     to_recall: dict[str, str] = field(default_factory=dict)  # slot -> why it has to be taken back
     served: set[tuple[str, str]] = field(default_factory=set)  # (client, entity or who) that had a lease
+    bands: Counter[str] = field(default_factory=Counter)  # client -> sum of the bands of who served it
+    since: dict[str, int] = field(default_factory=dict)  # client that waits for its first lease -> ms
+    waits: dict[str, tuple[int, int]] = field(default_factory=dict)  # client -> (times, ms in all)
     heads: Counter[str] = field(default_factory=Counter)  # client -> windows in which it was first in line
     headed: int = 0  # windows in which several waited
     recent: deque[int] = field(default_factory=lambda: deque(maxlen=OVERDUE))  # ms of the last windows
@@ -265,6 +268,7 @@ class Pool:
         self.to_recall.clear()
         outcomes = self._settle(at, index, b, found, tell)
         self._backlog(b, tell)
+        self.since |= {change["client"]: at for change in b["backlog"] if change["on"]}
         self._note_head()
         terms = self.terms(n)
         if terms is None:
@@ -495,6 +499,10 @@ class Pool:
         self.served |= {(client, self._entity(who)), (client, who)}
         self.service[client] += price
         self.leases[client] += 1
+        self.bands[client] += self.people[who].band if who in self.people else 0
+        if client in self.since:
+            times, total = self.waits.get(client, (0, 0))
+            self.waits[client] = (times + 1, total + at - self.since.pop(client))
         self.idle.discard(who)
 
     def _check_idle(self, b: dict[str, Any], wanted: dict[str, int], got: Counter[str], tell: Tell) -> None:

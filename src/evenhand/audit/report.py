@@ -203,10 +203,21 @@ def _shares(audit: Audit) -> str:
                 f"{s.service:,}",
                 f"{s.service / total:.1%}",
                 str(s.blocked),
+                f"{s.band:.2f}",
+                f"{s.wait_ms / 1000:,.0f} s",
             )
             for s in own
         )
-        head = ("Client", "Weight", "Leases", "Units", "Share", "Providers in conflict")
+        head = (
+            "Client",
+            "Weight",
+            "Leases",
+            "Units",
+            "Share",
+            "Providers in conflict",
+            "Mean band",
+            "Mean wait",
+        )
         parts.append(_table("Bar: share of units of price; line: share of weights", head, cells))
     return "".join(parts)
 

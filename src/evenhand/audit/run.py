@@ -69,6 +69,8 @@ class Share:
     leases: int
     service: int  # units of price
     blocked: int  # entities that may not serve it
+    band: float  # mean band of the annotators who served it
+    wait_ms: int  # mean time from joining the queue to its first lease
 
 
 @dataclass
@@ -586,8 +588,18 @@ class Auditor:
         for client in sorted(pool.members):
             weight = terms.weights.get(client, 1) if terms else 1
             blocked = sum(told for (one, _), told in pool.blocked.items() if one == client)
+            leases, waits = pool.leases[client], pool.waits.get(client, (0, 0))
             self.made.shares.append(
-                Share(pool.id, client, weight, pool.leases[client], pool.service[client], blocked)
+                Share(
+                    pool=pool.id,
+                    client=client,
+                    weight=weight,
+                    leases=leases,
+                    service=pool.service[client],
+                    blocked=blocked,
+                    band=round(pool.bands[client] / max(1, leases), 3),
+                    wait_ms=waits[1] // max(1, waits[0]),
+                )
             )
         for (client, entity), count in sorted(pool.passed.items()):
             self.made.passed[f"{pool.id} {client} {entity}"] = count

@@ -361,6 +361,10 @@ async def _annotate(app: App, call: Call) -> Response:
     return app.assets.page("annotate.html", call.headers.get("accept-encoding", ""))
 
 
+async def _neutrality(app: App, call: Call) -> Response:
+    return app.assets.page("neutrality.html", call.headers.get("accept-encoding", ""))
+
+
 async def _asset(app: App, call: Call) -> Response:
     name = call.scope["path"].removeprefix("/assets/")
     return app.assets.asset(name, call.headers.get("accept-encoding", ""))
@@ -421,6 +425,7 @@ EXACT: dict[str, Page] = {
     "/metrics": _metrics,
     "/api/openapi.json": _openapi,
     "/annotate": _annotate,
+    "/neutrality": _neutrality,
 }
 BELOW: tuple[tuple[str, Page], ...] = (
     ("/assets/", _asset),

@@ -1,6 +1,8 @@
-"""The route that hands an organization its receipts."""
+"""What shows that the node is even-handed: receipts for an organization, numbers for the public page."""
 
 from __future__ import annotations
+
+import msgspec
 
 from evenhand import wire
 from evenhand.core import merkle
@@ -8,6 +10,7 @@ from evenhand.core.receipt import Receipt
 from evenhand.http.call import Call
 from evenhand.lane import now_ms
 from evenhand.service import receipts
+from evenhand.service.view import when
 
 
 async def list_receipts(call: Call) -> wire.Receipts:
@@ -21,3 +24,63 @@ async def list_receipts(call: Call) -> wire.Receipts:
         for (stream, n, entry), leaf, promise in zip(found.entries, leaves, promises, strict=True)
     ]
     return wire.Receipts(items=items, after=str(found.after), more=found.more)
+
+
+class _Statement(msgspec.Struct):
+    """A statement of ownership in the audit's JSON."""
+
+    type: str
+    party: str
+    subject: str
+    interests: list[dict[str, str | int]]
+
+
+class _Audit(msgspec.Struct):
+    """What of the audit's JSON is shown."""
+
+    at: int
+    size: int
+    verdict: str
+    counts: dict[str, int]
+    unsigned: int
+    windows: int
+    overrides: int
+    late: int
+    shares: list[wire.NeutralShare]
+    edges: list[_Statement]
+
+
+async def neutrality(call: Call) -> wire.Neutrality:
+    """GET /neutrality: everything here is in the public log already, but for how the witnesses stand."""
+    node = call.app.node
+    standings = node.cosigner.standings.values() if node.cosigner is not None else ()
+    witnesses = [
+        wire.NeutralWitness(name=s.name, size=s.size, seconds=s.seconds, reason=s.reason) for s in standings
+    ]
+    told = await call.in_thread(node.own_audit)
+    if told is None:
+        return wire.Neutrality(witnesses=witnesses)
+    audit = msgspec.json.decode(told, type=_Audit)
+    return wire.Neutrality(
+        audited_at=when(audit.at),
+        size=audit.size,
+        verdict=audit.verdict,
+        found={kind: count for kind, count in audit.counts.items() if count},
+        operator_only=audit.unsigned,
+        windows=audit.windows,
+        overrides=audit.overrides,
+        late=audit.late,
+        shares=audit.shares,
+        edges=[edge for statement in audit.edges for edge in _edges(statement)],
+        witnesses=witnesses,
+    )
+
+
+def _edges(statement: _Statement) -> list[wire.NeutralEdge]:
+    return [
+        wire.NeutralEdge(
+            party=statement.party, subject=statement.subject, type=str(one["type"]), most=int(one["most"])
+        )
+        for one in statement.interests
+        if statement.type == "relationship"
+    ]

@@ -231,6 +231,7 @@ TABLE: tuple[Route, ...] = (
     Route("POST", "/assignments/{assignment}/extend", "write", work.extend, gives=wire.Assignment,
           permission="task.label"),
     Route("GET", "/history", "read", work.history, gives=wire.Page[wire.HistoryRow]),
+    Route("GET", "/neutrality", "edge", evidence.neutrality, gives=wire.Neutrality, permission="public"),
     Route("GET", "/receipts", "edge", evidence.list_receipts, gives=wire.Receipts, permission="receipt.list",
           query={"organization": str | None, "after": str | None}),
     Route("GET", "/receipts/{stream}/{n}", "edge", transfer.proof, gives="text/plain"),

@@ -1,0 +1,96 @@
+"""The public page of a node: what everybody may see, and a check of the log in the browser."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Route, expect
+
+from evenhand.audit.report import as_json
+from evenhand.audit.run import audit
+from evenhand.selfaudit import NAME, SelfAudit
+
+from .conftest import Node
+
+SHARE = {"pool": "pool-1", "leases": 40, "blocked": 1, "band": 3.25, "wait_ms": 42_000}
+EDGE = {"record": "rec-1", "type": "relationship", "form": "", "subject": "rec-op", "party": "rec-owner"}
+INTEREST = {"type": "shareholding", "least": 49_000_000, "most": 49_000_000, "indirect": 0, "end": 0}
+
+
+@pytest.fixture(scope="module")
+def told(node: Node) -> dict[str, Any]:
+    """The node's audit of itself, with a shared pool and ownership that this node does not have."""
+    folder = node.folder / "ledger"
+    deadline = time.monotonic() + 60
+    while not (folder / NAME).exists():  # the node does it by itself soon after its first start
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    SelfAudit(folder, None).once()
+    own: dict[str, Any] = json.loads((folder / NAME).read_bytes())
+    assert own["ok"] and own["root"] == audit(folder / "public").root
+    assert set(own) == set(as_json(audit(folder / "public")))
+    own["shares"] = [
+        SHARE | {"client": f"cli-{n}", "weight": n + 1, "service": 2400 * (n + 1)} for n in range(3)
+    ]
+    own["edges"] = [EDGE | {"interests": [INTEREST]}]
+    (folder / NAME).write_bytes(msgspec.json.encode(own))
+    return own
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_anyone_sees_it_and_checks_it(
+    node: Node, told: dict[str, Any], browser: Browser, width: int, scheme: Any
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, locale="en")
+    page = context.new_page()
+    page.goto(f"{node.url}/neutrality")
+    expect(page.get_by_text("Nothing was found")).to_be_visible()
+    expect(page.get_by_role("cell", name="cli-2")).to_be_visible()
+    expect(page.get_by_role("cell", name="rec-owner")).to_be_visible()
+    expect(page.get_by_text("Nobody cosigns this log")).to_be_visible()
+    page.get_by_role("button", name="Check the log now").click()
+    expect(page.get_by_text("It holds:")).to_be_visible()
+    expect(page.get_by_text("your first visit")).to_be_visible()
+    page.get_by_role("button", name="Check the log now").click()
+    expect(page.get_by_text("It continues the")).to_be_visible()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
+
+
+def test_an_altered_tile_or_checkpoint_is_told(node: Node, told: dict[str, Any], browser: Browser) -> None:
+    context = browser.new_context(locale="de")
+    page = context.new_page()
+    page.goto(f"{node.url}/neutrality")
+
+    def bend(route: Route) -> None:
+        body = bytearray(httpx.get(route.request.url).content)
+        body[-20] ^= 1
+        route.fulfill(body=bytes(body), content_type="application/octet-stream")
+
+    for path in ("**/log/tile/0/**", "**/log/tile/entries/**", "**/log/checkpoint"):
+        page.route(path, bend)
+        page.get_by_role("button", name="Protokoll jetzt prüfen").click()
+        expect(page.get_by_text("Das stimmt nicht:")).to_be_visible()
+        page.unroute(path)
+    page.get_by_role("button", name="Protokoll jetzt prüfen").click()
+    expect(page.get_by_text("Es stimmt:")).to_be_visible()
+    context.close()
+
+
+def test_before_the_first_audit(node: Node, told: dict[str, Any]) -> None:
+    path = node.folder / "ledger" / NAME
+    kept = path.read_bytes()
+    path.unlink()
+    try:
+        answer = httpx.get(f"{node.url}/api/v1/neutrality").json()
+        assert answer["audited_at"] is None and answer["shares"] == []
+    finally:
+        path.write_bytes(kept)
