@@ -548,7 +548,7 @@ class Neutrality(Wire, frozen=True, kw_only=True):
 
     audited_at: str | None = None  # None: no audit has been made yet
     size: int = 0  # entries that were audited
-    verdict: str = ""
+    summary: str = ""
     found: dict[str, int] = {}  # class of findings -> how many
     operator_only: int = 0  # entries that only the operator vouches for
     windows: int = 0

@@ -33,7 +33,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
     kept = told.pop("findings")
     told["kinds"] = dict(sorted(audit.kinds.items()))
     told["ok"] = audit.ok
-    told["verdict"] = verdict(audit)
+    told["summary"] = verdict(audit)
     told["findings"] = kept["kept"]
     told["counts"] = {kind: audit.findings.counts[kind] for kind in CLASSES if kind != BLIND}
     told["controls"] = dict(sorted(audit.findings.controls.items(), key=lambda item: int(item[0][3:])))

@@ -40,7 +40,7 @@ class _Audit(msgspec.Struct):
 
     at: int
     size: int
-    verdict: str
+    summary: str
     counts: dict[str, int]
     unsigned: int
     windows: int
@@ -64,7 +64,7 @@ async def neutrality(call: Call) -> wire.Neutrality:
     return wire.Neutrality(
         audited_at=when(audit.at),
         size=audit.size,
-        verdict=audit.verdict,
+        summary=audit.summary,
         found={kind: count for kind, count in audit.counts.items() if count},
         operator_only=audit.unsigned,
         windows=audit.windows,

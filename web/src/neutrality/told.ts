@@ -27,7 +27,7 @@ export interface Witness {
 export interface Neutrality {
   readonly audited_at: string | null;
   readonly size: number;
-  readonly verdict: string;
+  readonly summary: string;
   readonly found: { readonly [kind: string]: number };
   readonly operator_only: number;
   readonly windows: number;
