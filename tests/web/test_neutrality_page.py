@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,8 +13,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Route, expect
 
-from evenhand.audit.report import as_json
-from evenhand.audit.run import audit
+from evenhand.audit.findings import ALARM, GAP, PROVEN, Finding
+from evenhand.audit.report import as_html, as_json
+from evenhand.audit.run import Audit, Share, audit
 from evenhand.selfaudit import NAME, SelfAudit
 
 from .conftest import Node
@@ -94,3 +96,26 @@ def test_before_the_first_audit(node: Node, told: dict[str, Any]) -> None:
         assert answer["audited_at"] is None and answer["shares"] == []
     finally:
         path.write_bytes(kept)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_the_report_of_an_audit(browser: Browser, tmp_path: Path, width: int, scheme: Any) -> None:
+    """The page that `evenhand audit --html` writes, with something of everything in it."""
+    made = Audit(
+        origin="log.example/l", size=9, entries=9, root="00" * 32, at=1_795_435_200_000, vkey="k" * 90
+    )
+    for kind in (PROVEN, ALARM, GAP):
+        made.findings.add(Finding("EN-1", kind, "x.y", 3, "pool-1 2", "One was served before its turn."))
+    made.shares = [Share(client=f"cli-{n}", weight=1, service=300, **SHARE) for n in range(3)]
+    bet = {"pool": "pool-1", "client": "cli-0", "metric": "band", "side": 1}
+    made.bets = [bet | {"e": 3.0, "peak": 9.0, "pairs": 7}]
+    made.e_values, made.passed = {"pool-1": {"cli-0": 1.5}}, {"pool-1 cli-0 ent-1": 4}
+    path = tmp_path / "audit.html"
+    path.write_text(as_html(made), "utf-8")
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
