@@ -166,3 +166,11 @@ def test_an_answer_is_credited_by_the_rate_that_the_annotator_saw():
     event = accept(paid, {"spam": "ham"}, 31, None)
     assert (event.rate, event.credited, event.ms) == ("EUR:hour:1200", 20_000, 31_000)
     assert accept(view(), {"spam": "ham"}, 31, None).rate == ""
+
+
+def test_a_lapsed_assignment_whose_task_came_again_takes_nothing():
+    late = view(state="lapsed", again="asg-2")
+    for act in (lambda: accept(late, {"spam": "ham"}, None, None), lambda: skip(late, "")):
+        with pytest.raises(Refused) as caught:
+            act()
+        assert caught.value.rule == "assignment.again"

@@ -92,6 +92,24 @@ def test_a_lapsed_lease_goes_back_and_a_late_answer_is_kept(world: World):
     healthy(world)
 
 
+def test_a_late_answer_to_a_task_that_one_has_again_is_told(world: World):
+    project = world.project(tasks=1)
+    a = world.people[1]
+    late = world.next(a).assignments[0]
+    world.ms += 3_600_000
+    again = world.next(a, project_id=project.id).assignments[0]
+    for act in (
+        lambda: world.submit(a, late.id),
+        lambda: world.call(work.skip, a, late.id, wire.Skip(reason="x")),
+    ):
+        with pytest.raises(Refused) as caught:
+            act()
+        assert (caught.value.rule, caught.value.where) == ("assignment.again", again.id)
+    assert world.submit(a, again.id).state == "submitted"
+    with pytest.raises(Refused):
+        world.submit(a, late.id)
+
+
 def test_a_late_answer_takes_the_slot_when_nobody_else_has(world: World):
     project = world.project(tasks=1, lease_seconds=60)
     _, a, b, _ = world.people

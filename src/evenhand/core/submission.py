@@ -48,6 +48,7 @@ class SubmissionView(msgspec.Struct, frozen=True, kw_only=True):
     mapping: bytes
     form: Form  # of the version that the annotator saw
     task: TaskView
+    again: str = ""  # of a lapsed assignment: the one by which the same person has the task since
 
 
 def accept(
@@ -95,6 +96,7 @@ def _check_state(view: SubmissionView, revision: int | None) -> bool:
     if view.state in ("recalled", "skipped"):
         why = "was taken back, because its data changed" if view.state == "recalled" else "was skipped"
         raise Refused("assignment.closed", f"This assignment {why}.", "assignment", "Ask for the next one.")
+    _check_again(view)
     correction = view.state in ("submitted", "surplus")
     if correction and revision != view.revision:
         raise Refused(
@@ -104,6 +106,15 @@ def _check_state(view: SubmissionView, revision: int | None) -> bool:
             "Load the answers in force and decide again.",
         )
     return correction
+
+
+def _check_again(view: SubmissionView) -> None:
+    """A lapsed assignment whose task the same person was given again: one answer of each counts."""
+    if view.again:
+        reason = "Its time was over, and you were given the same task again."
+        raise Refused(
+            "assignment.again", reason, view.again, "Answer that one; what you wrote here is not lost."
+        )
 
 
 def takes_slot(view: SubmissionView) -> bool:
@@ -184,6 +195,7 @@ def skip(view: SubmissionView, reason: str) -> Skipped:
         raise Refused("assignment.skip", "This project does not allow skipping.", "", "Answer or flag it.")
     if view.state not in ("live", "lapsed"):
         raise Refused("assignment.closed", "This assignment is over.", "assignment", "Ask for the next one.")
+    _check_again(view)
     return _remark(Skipped, view, reason)
 
 

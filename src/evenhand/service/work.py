@@ -73,7 +73,7 @@ def _submit_distinct(
                 outcomes[i] = _replayed(tx, at, seq, view)
                 continue
             key = (view.project, view.number)
-            view = msgspec.structs.replace(view, task=tasks.get(key, view.task))
+            view = msgspec.structs.replace(view, task=tasks.get(key, view.task), again=_again(tx, view))
             event = submission.accept(view, request.answers, request.seconds, request.revision)
             tasks[key] = submission.after(view.task, event)
             accepted.append((i, event, view))
@@ -135,6 +135,15 @@ def _own(found: tuple[SubmissionView, int] | None, actor: Actor) -> tuple[Submis
         raise Missing("not-found", "There is no such assignment, or it is not yours.", "assignment")
     require(actor, "task.label", found[0].organization)
     return found
+
+
+def _again(reader: Reader, view: SubmissionView) -> str:
+    """The assignment by which the same person has this task since; "" when none, or it never lapsed."""
+    if view.state != "lapsed":
+        return ""
+    keys = {"organization": view.organization, "project": view.project, "task": view.number}
+    found = reader.one("given_again", **keys, round=view.round, person=view.person)
+    return str(found["id"]) if found else ""
 
 
 def _is_replay(view: SubmissionView, request: wire.Submission) -> bool:
@@ -618,6 +627,7 @@ def skip(tx: Transaction, at: Moment, actor: Actor, assignment: str, request: wi
     """Give a task back with a reason. The same again does nothing."""
     view, _ = _view_of(tx, actor, assignment)
     if view.state != "skipped":
+        view = msgspec.structs.replace(view, again=_again(tx, view))
         tx.append([submission.skip(view, request.reason)], at)
         tx.run("delete_draft", id=assignment)
 

@@ -27,3 +27,7 @@ JOIN payload p ON p.organization = a.organization AND p.project = a.project AND 
 WHERE a.person = :person AND a.seq > 0 AND (:project = '' OR a.project = :project)
   AND (a.closed_ms < :before_ms OR (a.closed_ms = :before_ms AND a.id < :before_id))
 ORDER BY a.closed_ms DESC, a.id DESC LIMIT :limit;
+
+-- name: given_again
+SELECT id FROM assignment WHERE organization = :organization AND project = :project AND task = :task
+  AND round = :round AND person = :person AND state <> 'lapsed';
