@@ -55,6 +55,10 @@ def owner_cookie(node: Node) -> dict[str, Any]:
     return {"name": "evenhand_session", "value": value, "url": node.url, "httpOnly": True}
 
 
+def member(node: Node, name: str) -> str:
+    return str(next(m["id"] for m in node.call("GET", "/members?limit=200")["items"] if m["name"] == name))
+
+
 def works(who: Annotator, project: str, answer: str, most: int) -> None:
     for _ in range(most):
         given = who.client.post("/assignments/next", json={"project_id": project}).json()["assignments"]
@@ -115,6 +119,12 @@ def test_from_the_test_to_the_work_to_the_account(node: Node, visit: Any) -> Non
     clean(page)
     row.get_by_role("button", name="Lift").click()
     expect(row).to_contain_text("may work")
+    done = node.call("GET", f"/projects/{project}/tasks?annotator={member(node, 'Greta')}&limit=200")["items"]
+    ordinary = next(t["task_id"] for t in done if t["status"] == "open")
+    page.goto(f"/projects/{project}/tasks/{ordinary}")
+    page.get_by_role("button", name="Right: make it gold").first.click()
+    page.get_by_role("button", name="Bring back").click()
+    expect(page.get_by_role("button", name="Right: make it gold").first).to_be_visible()
     page.get_by_role("link", name="Pay", exact=True).click()
     expect(page.get_by_role("row").filter(has_text="Bob").get_by_role("cell").last).to_have_text(owed)
     page.get_by_role("button", name="Make a statement").click()

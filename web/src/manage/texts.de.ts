@@ -619,6 +619,7 @@ export const de: { [key in keyof typeof en]: string } = {
   "gold.suspect.hint": "Gute Annotatoren scheitern daran öfter, als der Zufall erklärt.",
   "gold.back": "Zurückholen",
   "gold.back.did": "Die Aufgabe ist wieder eine gewöhnliche.",
+  "gold.this": "Richtig: als Gold nehmen",
   "gold.mark.gold": "Gold",
   "gold.mark.qualification": "Qualifikation",
   "gold.mark.none": "Gewöhnlich",

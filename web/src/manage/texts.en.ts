@@ -617,6 +617,7 @@ export const en = {
   "gold.suspect.hint": "Good annotators fail it more often than chance explains.",
   "gold.back": "Bring back",
   "gold.back.did": "The task is an ordinary one again.",
+  "gold.this": "Right: make it gold",
   "gold.mark.gold": "Gold",
   "gold.mark.qualification": "Qualification",
   "gold.mark.none": "Ordinary",
