@@ -906,6 +906,7 @@ class Judgement(Wire, frozen=True, kw_only=True):
     outcome: Literal["accepted", "fixed", "returned"]
     comment: str
     answers: dict[str, Any] | None  # that stand; None when the answer was sent back
+    revision: int  # in force now: what a correction replaces
     open: bool  # sent back and not corrected yet
     may_appeal: bool
     appeal: AppealState | None

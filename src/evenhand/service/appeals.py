@@ -63,6 +63,7 @@ def _judgement(reader: Reader, row: dict[str, Any]) -> wire.Judgement:
         outcome=row["outcome"],
         comment=comment.decode(),
         answers=decode_json(answers) if answers else None,
+        revision=row["now_revision"],
         open=is_open and row["revision"] == row["now_revision"],
         may_appeal=row["outcome"] != "accepted"
         and row["appeal"] is None

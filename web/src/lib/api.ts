@@ -4,6 +4,7 @@
  */
 import type { GoldPolicy, PayPolicy, QualificationPolicy } from "./gold";
 import type { Field, Json, Question } from "../widget";
+import type { EarlierReview, ReviewPolicy } from "./api.review";
 
 // -- what goes over the wire -----------------------------------------------------------------------
 
@@ -92,6 +93,7 @@ export interface Document {
   gold?: GoldPolicy;
   qualification?: QualificationPolicy;
   pay?: PayPolicy;
+  review?: ReviewPolicy | null;
 }
 
 /** What an annotator's page needs of one version of a project. */
@@ -379,6 +381,7 @@ export interface ProjectDraft {
   gold: GoldPolicy | null;
   qualification: QualificationPolicy | null;
   pay: PayPolicy | null;
+  review: ReviewPolicy | null;
 }
 
 /** JSON Schema of a label type's configuration, as far as forms are drawn from it. */
@@ -554,10 +557,12 @@ export interface Task {
   annotations: Annotation[];
   consensus: { [question: string]: { value: Json; confidence: number; method: string } };
   flags: { annotator: string; reason: string; at: string }[];
+  /** Decided ones, oldest first. */
+  reviews: EarlierReview[];
 }
 
 export interface TaskAction {
-  action: "withdraw" | "restore" | "prioritise" | "unflag";
+  action: "withdraw" | "restore" | "prioritise" | "unflag" | "review";
   task_ids?: string[];
   filter?: { [key: string]: string };
   priority?: number;

@@ -12,6 +12,7 @@ const PATTERNS = {
   gold: "/projects/:project/gold",
   pay: "/projects/:project/pay",
   qualification: "/qualification/:project",
+  review: "/projects/:project/review",
   export: "/projects/:project/export",
   people: "/people",
   account: "/account",

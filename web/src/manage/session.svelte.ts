@@ -61,5 +61,7 @@ export function chooseOrganization(id: string): void {
 
 /** Runs projects and people there. The node decides; pages only leave out what it would refuse. */
 export const manages = (role: string | undefined): boolean => role === "owner" || role === "manager";
+/** Judges answers there. */
+export const reviews = (role: string | undefined): boolean => manages(role) || role === "reviewer";
 /** Sees tasks and answers there. */
 export const oversees = (role: string | undefined): boolean => role !== undefined && role !== "annotator";

@@ -1,6 +1,7 @@
 /** A project's rules while somebody edits them. */
 import type { Document, ProjectDraft, QuestionDraft, StoredQuestion, When } from "../../lib/api";
 import type { GoldPolicy, PayPolicy, QualificationPolicy } from "../../lib/gold";
+import type { ReviewPolicy } from "../../lib/api.review";
 import type { FieldType, Json } from "../../widget";
 
 export interface FieldEdit {
@@ -39,6 +40,7 @@ export interface Draft {
   gold: GoldPolicy | null;
   qualification: QualificationPolicy | null;
   pay: PayPolicy | null;
+  review: ReviewPolicy | null;
 }
 
 /** What a policy begins with when it is switched on (core/project.py). */
@@ -60,6 +62,7 @@ export const DEFAULTS = {
   gold: null,
   qualification: null,
   pay: null,
+  review: null,
 } as const satisfies Partial<Draft>;
 
 let last = 0;
@@ -115,6 +118,7 @@ export function wireOf(draft: Draft): ProjectDraft {
     gold: draft.gold,
     qualification: draft.qualification,
     pay: draft.pay,
+    review: draft.review,
   };
 }
 
@@ -192,9 +196,11 @@ export function changes(before: Document, after: Document): Change[] {
   const plain = keys
     .filter((key) => a[key] !== b[key])
     .map((what): Change => ({ what, kind: "changed", subject: "", keys: [], before: a[what], after: b[what] }));
+  const review: Change = { what: "review", kind: "changed", subject: "", keys: [], before: wordOf(a.review), after: wordOf(b.review) };
   return [
     ...plain,
     ...policyChanges(before, after),
+    ...(JSON.stringify(review.before) === JSON.stringify(review.after) ? [] : [review]),
     ...listChanges("field", a.fields, b.fields, (field) => field.name, (field) => field.name),
     ...listChanges("question", a.questions, b.questions, (question) => question.id, (question) => question.title),
   ];
@@ -211,6 +217,7 @@ function policyChanges(before: Document, after: Document): Change[] {
     return [{ what, kind: was ? (is ? "changed" : "removed") : "added", subject: "", keys, before: was, after: is } satisfies Change];
   });
 }
+const wordOf = (policy: ReviewPolicy | null): Json => (policy === null ? null : { ...policy });
 
 function listChanges<T extends object>(
   what: Change["what"],

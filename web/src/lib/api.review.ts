@@ -1,0 +1,140 @@
+/** Review, appeals and quality over HTTP: the part of `api.ts` that reviewers and their annotators use. */
+import type { Json } from "../widget";
+import { type Answers, call, type Page, path, query } from "./api";
+
+export interface ReviewPolicy {
+  which: "hand" | "all" | "share" | "worth";
+  /** Of the finished tasks. */
+  percent: number;
+  by: "doubt" | "disagreement" | "annotator";
+  /** What a reviewer sees before deciding. */
+  shows: "all" | "answers" | "task";
+}
+
+export type Outcome = "accepted" | "fixed" | "returned";
+
+export interface EarlierReview {
+  review_id: string;
+  decision: Outcome;
+  reviewer: string;
+  name: string | null;
+  comment: string;
+  answers: Answers | null;
+  /** Assignment id -> what became of it. */
+  outcomes: { [assignment: string]: Outcome };
+  decided_at: string;
+}
+
+export interface ReviewedAnswer {
+  assignment_id: string;
+  answers: Answers | null;
+  seconds: number | null;
+  kind: "human" | "model" | null;
+  annotator: string | null;
+  name: string | null;
+  outcome: Outcome | null;
+}
+
+export interface Review {
+  id: string;
+  task_id: string;
+  project_id: string;
+  version: number;
+  state: "live" | "lapsed" | "recalled" | "skipped" | Outcome;
+  why: "policy" | "hand" | "corrected" | null;
+  shows: ReviewPolicy["shows"];
+  expires_at: string;
+  data: { [field: string]: Json };
+  annotations: ReviewedAnswer[];
+  consensus: { [question: string]: { value: Json; confidence: number; method: string } };
+  revision: number;
+  earlier: EarlierReview[];
+  comment: string;
+  answers: Answers | null;
+}
+
+export interface ReviewQueue {
+  waiting: number;
+  held: number;
+  returned: number;
+  decided: number;
+}
+
+export interface NextReview {
+  review: Review | null;
+  queue: ReviewQueue;
+  lack: "off" | "nothing" | "share" | "own" | null;
+}
+
+export interface ReviewDecision {
+  decision: "accept" | "fix" | "return" | "skip";
+  answers?: Answers;
+  comment?: string;
+  assignment_ids?: string[];
+  revision?: number;
+  seconds?: number;
+}
+
+export interface AppealState {
+  id: string;
+  state: "open" | "upheld" | "rejected";
+  text: string;
+  answer: string | null;
+  appealed_at: string;
+}
+
+/** What a review says of one of the caller's own answers. */
+export interface Judgement {
+  assignment_id: string;
+  task_id: string;
+  project_id: string;
+  project_name: string;
+  summary: string;
+  outcome: Outcome;
+  comment: string;
+  answers: Answers | null;
+  /** In force now: what a correction replaces. */
+  revision: number;
+  /** Sent back and not corrected yet. */
+  open: boolean;
+  may_appeal: boolean;
+  appeal: AppealState | null;
+  decided_at: string;
+}
+
+export interface Appeal {
+  id: string;
+  task_id: string;
+  project_id: string;
+  version: number;
+  state: AppealState["state"];
+  outcome: "fixed" | "returned";
+  text: string;
+  comment: string;
+  data: { [field: string]: Json };
+  given: Answers;
+  stands: Answers | null;
+  annotator: string | null;
+  annotator_name: string | null;
+  reviewer: string;
+  reviewer_name: string | null;
+  answer: string | null;
+  appealed_at: string;
+  decided_at: string | null;
+  may_decide: boolean;
+}
+
+export const nextReview = (project: string): Promise<NextReview> => call("POST", path`/projects/${project}/reviews/next`);
+/** Send finished tasks to review; how many wait now that did not before. */
+export const askReview = (project: string, tasks: string[]): Promise<{ changed: number }> =>
+  call("POST", path`/projects/${project}/tasks/actions`, { action: "review", task_ids: tasks });
+export const decideReview = (id: string, decision: ReviewDecision): Promise<Review> =>
+  call("POST", path`/reviews/${id}/decide`, decision);
+export const listAppeals = (project: string, state: string, after?: string): Promise<Page<Appeal>> =>
+  call("GET", `${path`/projects/${project}/appeals`}${query({ state, after, limit: 50 })}`);
+export const decideAppeal = (id: string, decision: "uphold" | "reject", text: string): Promise<Appeal> =>
+  call("POST", path`/appeals/${id}/decide`, { decision, text });
+export const listJudgements = (filter: { project?: string; outcome?: string }, after?: string): Promise<Page<Judgement>> =>
+  call("GET", `/judgements${query({ ...filter, after, limit: 50 })}`);
+export const appealJudgement = (assignment: string, text: string): Promise<AppealState> =>
+  call("POST", path`/assignments/${assignment}/appeal`, { text });

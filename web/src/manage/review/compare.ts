@@ -1,0 +1,25 @@
+/** Answers beside each other: which of them differ from what they come to. */
+import { same } from "../../annotate/conditions";
+import type { Answers } from "../../lib/api";
+import type { Json } from "../../widget";
+
+/** A, B, C, ..., Z, AA: names hide behind them. */
+export function letter(index: number): string {
+  const rest = Math.floor(index / 26);
+  return (rest > 0 ? letter(rest - 1) : "") + String.fromCharCode(65 + (index % 26));
+}
+
+/** Whether everybody gave the same answer to this question; nobody's silence counts as one. */
+export function unanimous(question: string, all: readonly Answers[]): boolean {
+  return all.every((one) => same(one[question], all[0]?.[question]));
+}
+
+/** Whether an answer is another one than this. */
+export function differs(given: Json | undefined, stands: Json | undefined): boolean {
+  return !same(given, stands);
+}
+
+/** Both are texts long enough that their difference is better shown than looked for. */
+export function bothTexts(given: Json | undefined, stands: Json | undefined): given is string {
+  return typeof given === "string" && typeof stands === "string" && /\s/.test(given + stands) && given !== stands;
+}
