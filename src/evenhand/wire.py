@@ -944,3 +944,125 @@ class Appeal(Wire, frozen=True, kw_only=True):
 class AppealDecision(Request, frozen=True, kw_only=True):
     decision: Literal["uphold", "reject"]
     text: str = ""  # needed to reject
+
+
+# -- quality --------------------------------------------------------------------------------------
+
+
+class AgreementFigure(Wire, frozen=True, kw_only=True):
+    """One coefficient. Without a value it says why."""
+
+    name: str
+    value: float | None
+    low: float | None  # 95% interval
+    high: float | None
+    labels: int
+    tasks: int
+    undefined: str
+
+
+class Estimated(Wire, frozen=True, kw_only=True):
+    """A share with its 95% interval, 0 to 1, and how many labels it rests on."""
+
+    value: float
+    low: float
+    high: float
+    labels: int
+
+
+class AnnotatorSkill(Estimated, frozen=True, kw_only=True):
+    member_id: str
+    name: str | None
+
+
+class WorthALook(Wire, frozen=True, kw_only=True):
+    task_id: str
+    chance: float  # that most are wrong; of hard tasks: how far the answers are apart, 0 to 1
+    labels: int
+
+
+class WhatForWhat(Wire, frozen=True, kw_only=True):
+    """Expected answers by true class and by class given."""
+
+    classes: list[str]
+    counts: list[list[float]]  # [true][given]
+    left_out: int  # classes beyond the most common
+
+
+class QuestionFigures(Wire, frozen=True, kw_only=True):
+    question: str
+    title: str
+    labels: int
+    tasks: int
+    every: int  # figures come from every n-th task; 1: from all
+    agreement: list[AgreementFigure]
+    basis: Literal["model", "agreement"]  # of the skills
+    skills: list[AnnotatorSkill]
+    confusion: WhatForWhat | None
+    errors: list[WorthALook]
+    hard: list[WorthALook]
+    method: str
+
+
+class ReviewRates(Wire, frozen=True, kw_only=True):
+    """How often answers stood, or how a reviewer decides."""
+
+    member_id: str
+    name: str | None
+    part: Literal["annotator", "reviewer"]
+    accepted: int
+    fixed: int
+    returned: int
+    appealed: int
+    upheld: int
+    stood: Estimated  # share accepted
+
+
+class Spent(Wire, frozen=True, kw_only=True):
+    """Cost in one currency, minor units."""
+
+    currency: str
+    so_far: int
+    to_come: int
+
+
+class Forecast(Wire, frozen=True, kw_only=True):
+    answers: int
+    answers_left: int  # at most: with an overlap that adapts, fewer may do
+    seconds: float  # active time so far
+    seconds_left: float
+    per_day: float  # answers, over the last seven days with any
+    days_left: float | None  # None: nothing to go by
+    costs: list[Spent]  # of those who may see pay
+
+
+class Quality(Wire, frozen=True, kw_only=True):
+    state: Literal["none", "running", "done", "failed"]
+    read: int  # answers read so far while it runs
+    total: int
+    as_of: str | None  # the moment that the figures describe
+    error: str
+    questions: list[QuestionFigures]
+    reviews: list[ReviewRates]
+    forecast: Forecast
+
+
+class OwnSkill(Estimated, frozen=True, kw_only=True):
+    question: str
+    title: str
+    basis: Literal["model", "agreement"]
+
+
+class OwnQuality(Wire, frozen=True, kw_only=True):
+    """What a project knows of the caller's own answers."""
+
+    project_id: str
+    project_name: str
+    answers: int
+    seconds: float  # active time in sum
+    skills: list[OwnSkill]
+    as_of: str | None
+    accepted: int
+    fixed: int
+    returned: int
+    stood: Estimated | None  # None: nothing was reviewed

@@ -54,6 +54,7 @@ OWN = {
     "/history",
     "/standings",
     "/judgements",
+    "/quality",
     "/pay",
 }
 """Routes about the caller alone, or about what is installed: nothing there belongs to an organization."""

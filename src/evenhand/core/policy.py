@@ -108,6 +108,7 @@ PERMISSIONS: dict[str, Rule] = {
     "task.label": Rule("annotate", labels),
     "receipt.list": Rule("read", sees_all_answers),
     "task.review": Rule("annotate", reviews),
+    "quality.read": Rule("read", sees_all_answers),
     "review.read": Rule("read", sees_all_answers),
     "export.manage": Rule("read", sees_all_answers),
     "gold.read": Rule("read", sees_all_answers),

@@ -21,6 +21,7 @@ from evenhand.service import (
     pay,
     projects,
     qualification,
+    quality,
     review,
     tasks,
     work,
@@ -274,6 +275,12 @@ TABLE: tuple[Route, ...] = (
     Route("GET", "/projects/{project}/pay/table", "edge", transfer.pay_table, gives="text/csv",
           permission="pay.read"),
     Route("GET", "/pay", "read", pay.mine, gives=wire.Page[wire.Due]),
+    # -- quality
+    Route("GET", "/projects/{project}/quality", "read", quality.get, gives=wire.Quality,
+          permission="quality.read"),
+    Route("POST", "/projects/{project}/quality", "edge", transfer.start_quality, gives=wire.Quality,
+          permission="quality.read"),
+    Route("GET", "/quality", "read", quality.mine, gives=wire.Page[wire.OwnQuality]),
     # -- export
     Route("POST", "/projects/{project}/exports", "edge", transfer.start_export, takes=wire.NewExport,
           gives=wire.Export, permission="export.manage"),

@@ -20,7 +20,7 @@ from evenhand.core.policy import Actor, Membership
 from evenhand.http.call import Call
 from evenhand.http.problems import Turned, decoded
 from evenhand.node import Node
-from evenhand.service import exports, intake, media, pay
+from evenhand.service import exports, intake, media, pay, quality
 from evenhand.service.ledger_port import find_leaf
 
 INERT = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -304,6 +304,18 @@ def _proof(node: Node, stream: str, n: int) -> bytes:
     raise Unavailable("proof.not-yet", "The entry is not in a checkpoint yet.", "", "Try again in a second.")
 
 
+# ---- quality -----------------------------------------------------------------------------------
+
+
+async def start_quality(call: Call) -> wire.Quality:
+    """POST /projects/{project}/quality."""
+    node, actor, project = call.app.node, call.signed_in.actor, call.params[0]
+    if await node.lane.write(quality.start, actor, project):
+        node.run_job(quality.run, node.lane, project)
+    with node.store.read() as reader:
+        return quality.get(reader, actor, project)
+
+
 # ---- at start ----------------------------------------------------------------------------------
 
 
@@ -311,7 +323,10 @@ def resume(node: Node) -> None:
     """Take up the imports and exports that a stop has interrupted."""
     with node.store.read() as reader:
         imports, unfinished = intake.running(reader), exports.running(reader)
+        readings = quality.running(reader)
     for id_, project in imports:
         _read_file(node, id_, project)
     for id_ in unfinished:
         _run_export(node, id_)
+    for project in readings:
+        node.run_job(quality.run, node.lane, project)

@@ -1,0 +1,324 @@
+"""Quality of a project as figures: made by a job on one snapshot, kept as a table, read in a moment."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from evenhand import wire
+from evenhand.core import quality as core
+from evenhand.core.errors import EvenhandError
+from evenhand.core.events import Moment
+from evenhand.core.policy import Actor, allows
+from evenhand.core.project import Form
+from evenhand.core.quality import QuestionQuality, Sheet
+from evenhand.lane import Lane
+from evenhand.service import pay
+from evenhand.service.view import decode_json, encode_json, form_of, project_row, task_id, when
+from evenhand.store import Reader, Transaction
+from evenhand.store.codec import answers_of
+
+CHUNK = 10_000  # tasks read at once
+TELL = 50_000  # answers between two words of progress
+MOST_VALUES = 200_000  # answers to a question without classes: of more, every n-th task is taken
+RECENT = 7  # days that tell how fast a project goes
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of one question, codes resolved, names not: people may be renamed."""
+
+    question: str
+    every: int
+    members: list[str]  # annotator code -> member
+    tasks: dict[int, int]  # task code -> number, of the tasks that are named
+    classes: list[str]  # of the confusion
+    figures: QuestionQuality
+
+
+_stored = msgspec.json.Decoder(list[Stored]).decode
+
+
+# ---- reading -----------------------------------------------------------------------------------
+
+
+def get(reader: Reader, actor: Actor, project: str) -> wire.Quality:
+    """The newest figures, how far a new reading is, how reviews went, and what is to come."""
+    row = project_row(reader, actor, project, "quality.read")
+    found = reader.one("quality", organization=row["organization"], project=project)
+    form = form_of(reader, row["organization"], project, row["version"])
+    return wire.Quality(
+        state=found["state"] if found else "none",
+        read=found["done"] if found else 0,
+        total=found["total"] if found else row["annotations"],
+        as_of=when(found["as_of_ms"]) if found and found["as_of_ms"] else None,
+        error=found["error"] if found else "",
+        questions=_questions(reader, row, form, _stored(found["body"])) if found else [],
+        reviews=_reviews(reader, row),
+        forecast=_forecast(reader, actor, row),
+    )
+
+
+def _questions(
+    reader: Reader, row: dict[str, Any], form: Form, stored: list[Stored]
+) -> list[wire.QuestionFigures]:
+    members = sorted({member for one in stored for member in one.members})
+    names = dict(reader.tuples("member_names", organization=row["organization"], members=members))
+    titles = {question.id: question.title for question in form.document.questions}
+    return [_question(row["id"], one, names, titles) for one in stored if one.question in titles]
+
+
+def _question(
+    project: str, one: Stored, names: dict[str, Any], titles: dict[str, str]
+) -> wire.QuestionFigures:
+    figures = one.figures
+
+    def look(suspects: tuple[core.Suspect, ...]) -> list[wire.WorthALook]:
+        return [
+            wire.WorthALook(task_id=task_id(project, one.tasks[s.task]), chance=s.chance, labels=s.labels)
+            for s in suspects
+        ]
+
+    return wire.QuestionFigures(
+        question=one.question,
+        title=titles[one.question],
+        labels=figures.labels,
+        tasks=figures.tasks,
+        every=one.every,
+        agreement=[msgspec.convert(f, wire.AgreementFigure, from_attributes=True) for f in figures.agreement],
+        basis=figures.basis,  # type: ignore[arg-type]  # one of the two, where it is made
+        skills=[
+            wire.AnnotatorSkill(
+                member_id=one.members[s.annotator],
+                name=names.get(one.members[s.annotator]),
+                value=s.value,
+                low=s.low,
+                high=s.high,
+                labels=s.labels,
+            )
+            for s in figures.skills
+        ],
+        confusion=_confusion(one),
+        errors=look(figures.errors),
+        hard=look(figures.hard),
+        method=figures.method,
+    )
+
+
+def _confusion(one: Stored) -> wire.WhatForWhat | None:
+    found = one.figures.confusion
+    if found is None:
+        return None
+    return wire.WhatForWhat(
+        classes=one.classes, counts=[list(row) for row in found.counts], left_out=found.left_out
+    )
+
+
+def _reviews(reader: Reader, row: dict[str, Any]) -> list[wire.ReviewRates]:
+    rows = reader.all("review_tallies", organization=row["organization"], project=row["id"])
+    return [
+        wire.ReviewRates(
+            member_id=r["member"],
+            name=r["name"],
+            part=r["part"],
+            stood=_share(r["accepted"], r["accepted"] + r["fixed"] + r["returned"]),
+            **{name: r[name] for name in ("accepted", "fixed", "returned", "appealed", "upheld")},
+        )
+        for r in rows
+    ]
+
+
+def _share(part: int, whole: int) -> wire.Estimated:
+    value, low, high = core.share(part, whole)
+    return wire.Estimated(value=value, low=low, high=high, labels=whole)
+
+
+def _forecast(reader: Reader, actor: Actor, row: dict[str, Any]) -> wire.Forecast:
+    keys = {"organization": row["organization"], "project": row["id"]}
+    answers = row["annotations"]
+    left = max(row["tasks"] * row["overlap"] - answers, 0)
+    seconds = sum(r["ms"] for r in reader.all("tallies", **keys)) / 1000
+    days = [count for _, count in reader.tuples("days", **keys)][:RECENT]
+    per_day = sum(days) / len(days) if days else 0.0
+    return wire.Forecast(
+        answers=answers,
+        answers_left=left,
+        seconds=seconds,
+        seconds_left=seconds / answers * left if answers else 0.0,
+        per_day=per_day,
+        days_left=left / per_day if per_day else None,
+        costs=_costs(reader, actor, row, left),
+    )
+
+
+def _costs(reader: Reader, actor: Actor, row: dict[str, Any], left: int) -> list[wire.Spent]:
+    if not allows(actor, "pay.read", row["organization"]):
+        return []
+    sums: dict[str, tuple[int, int]] = {}
+    for due in pay.get(reader, actor, row["id"]).annotators:
+        amount, tasks = sums.get(due.currency, (0, 0))
+        sums[due.currency] = (amount + due.amount, tasks + due.tasks)
+    whole = sum(tasks for _, tasks in sums.values())
+    return [
+        wire.Spent(currency=currency, so_far=amount, to_come=round(amount / whole * left) if whole else 0)
+        for currency, (amount, _) in sorted(sums.items())
+    ]
+
+
+def mine(reader: Reader, actor: Actor) -> wire.Page[wire.OwnQuality]:
+    """What each project knows of the caller's own answers: nothing of anybody else's."""
+    own = {m.member: m.organization for m in actor.memberships if allows(actor, "task.label", m.organization)}
+    rows = reader.all("quality_mine", organizations=sorted(set(own.values())), members=sorted(own))
+    return wire.Page(items=[_own(reader, row) for row in rows])
+
+
+def _own(reader: Reader, row: dict[str, Any]) -> wire.OwnQuality:
+    document = form_of(reader, row["organization"], row["project"], row["version"]).document
+    titles = {question.id: question.title for question in document.questions}
+    judged = row["accepted"] + row["fixed"] + row["returned"]
+    return wire.OwnQuality(
+        project_id=row["project"],
+        project_name=document.name,
+        answers=row["submitted"],
+        seconds=row["ms"] / 1000,
+        skills=[
+            wire.OwnSkill(
+                question=one.question,
+                title=titles[one.question],
+                basis=one.figures.basis,  # type: ignore[arg-type]  # as above
+                value=s.value,
+                low=s.low,
+                high=s.high,
+                labels=s.labels,
+            )
+            for one in (_stored(row["body"]) if row["body"] else [])
+            for s in one.figures.skills
+            if one.question in titles and one.members[s.annotator] == row["member"]
+        ],
+        as_of=when(row["as_of_ms"]) if row["as_of_ms"] else None,
+        accepted=row["accepted"],
+        fixed=row["fixed"],
+        returned=row["returned"],
+        stood=_share(row["accepted"], judged) if judged else None,
+    )
+
+
+# ---- the job -----------------------------------------------------------------------------------
+
+
+def start(tx: Transaction, at: Moment, actor: Actor, project: str) -> bool:
+    """Begin a new reading, unless one is on its way; whether there is something to run."""
+    row = project_row(tx, actor, project, "quality.read")
+    keys = {"organization": row["organization"], "project": project}
+    found = tx.one("quality", **keys)
+    if found is not None and found["state"] == "running":
+        return False
+    tx.run("start_quality", **keys, total=row["annotations"])
+    return True
+
+
+def running(reader: Reader) -> list[str]:
+    """Projects whose reading a stop has interrupted, to be begun again at start."""
+    return [project for (project,) in reader.tuples("running_quality")]
+
+
+def run(lane: Lane, project: str) -> None:
+    """Read all answers of a project in one snapshot, measure, and keep the figures; or say what was wrong."""
+    with lane.store.read() as reader:
+        row = reader.one("project", project=project)
+        assert row is not None, "a reading follows its project"
+        keys = {"organization": row["organization"], "project": project}
+        try:
+            at = lane.call(_now)
+            body = encode_json(_figures(reader, row, lambda done: lane.call(_progress, keys, done)))
+        except EvenhandError as error:
+            lane.call(_failed, keys, str(error))
+            return
+    lane.call(_finished, keys, at, body)
+
+
+def _now(tx: Transaction, at: Moment) -> int:
+    return at.ms
+
+
+def _progress(tx: Transaction, at: Moment, keys: dict[str, str], done: int) -> None:
+    tx.run("quality_progress", **keys, done=done)
+
+
+def _failed(tx: Transaction, at: Moment, keys: dict[str, str], error: str) -> None:
+    tx.run("fail_quality", **keys, error=error)
+
+
+def _finished(tx: Transaction, at: Moment, keys: dict[str, str], as_of: int, body: bytes) -> None:
+    tx.run("finish_quality", **keys, at=as_of, body=body)
+
+
+class _Column:
+    """The answers to one question while they are read: 12 bytes each, and each different one once."""
+
+    def __init__(self, label: Any, answers: int) -> None:
+        self.label = label
+        self.every = 1 if core.is_class(label) else -(-answers // MOST_VALUES) or 1
+        self.tasks, self.annotators, self.values = array("i"), array("i"), array("i")
+        self.codes: dict[Any, int] = {}
+
+    def add(self, task: int, annotator: int, value: Any) -> None:
+        if task % self.every == 0:
+            key = value if isinstance(value, str) else encode_json(value)
+            self.tasks.append(task)
+            self.annotators.append(annotator)
+            self.values.append(self.codes.setdefault(key, len(self.codes)))
+
+    def sheet(self) -> tuple[Sheet, list[int]]:
+        """The answers as arrays, and the tasks' numbers by their codes."""
+        numbers, tasks = np.unique(np.frombuffer(self.tasks, np.int32), return_inverse=True)
+        dumped = [key if isinstance(key, str) else decode_json(key) for key in self.codes]
+        sheet = Sheet(
+            kind=self.label,
+            tasks=tasks.astype(np.int64),
+            annotators=np.frombuffer(self.annotators, np.int32).astype(np.int64),
+            values=np.frombuffer(self.values, np.int32).astype(np.int64),
+            distinct=[self.label.load(value) for value in dumped],
+        )
+        return sheet, numbers.tolist()
+
+
+def _figures(reader: Reader, row: dict[str, Any], tell: Callable[[int], None]) -> list[Stored]:
+    form = form_of(reader, row["organization"], row["id"], row["version"])
+    columns = {question: _Column(label, row["annotations"]) for question, label in form.labels.items()}
+    members: dict[str, int] = {}
+    for i, (n, member, body) in enumerate(_answers(reader, row), 1):
+        who = members.setdefault(member, len(members))
+        for question, value in decode_json(answers_of(body)).items():
+            if question in columns:
+                columns[question].add(n, who, value)
+        if i % TELL == 0:
+            tell(i)
+    return [
+        _measured(question, column, list(members)) for question, column in columns.items() if column.tasks
+    ]
+
+
+def _answers(reader: Reader, row: dict[str, Any]) -> Iterator[tuple[int, str, bytes]]:
+    keys = {"organization": row["organization"], "project": row["id"]}
+    for first in range(1, row["next_task"], CHUNK):
+        yield from reader.tuples("quality_answers", **keys, first=first, last=first + CHUNK - 1)
+
+
+def _measured(question: str, column: _Column, members: list[str]) -> Stored:
+    sheet, numbers = column.sheet()
+    figures = core.measure(sheet)
+    named = {suspect.task for suspect in (*figures.errors, *figures.hard)}
+    codes = list(column.codes)
+    classes = [str(codes[i]) for i in figures.confusion.classes] if figures.confusion else []
+    return Stored(
+        question=question,
+        every=column.every,
+        members=members,
+        tasks={task: numbers[task] for task in sorted(named)},
+        classes=classes,
+        figures=figures,
+    )

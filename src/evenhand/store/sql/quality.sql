@@ -1,0 +1,44 @@
+-- name: quality
+SELECT state, done, total, as_of_ms, body, error FROM quality
+WHERE organization = :organization AND project = :project;
+
+-- name: start_quality!
+INSERT INTO quality (organization, project, state, done, total, as_of_ms, body, error)
+VALUES (:organization, :project, 'running', 0, :total, 0, '[]', '')
+ON CONFLICT (organization, project) DO UPDATE SET state = 'running', done = 0, total = excluded.total, error = '';
+
+-- name: quality_progress!
+UPDATE quality SET done = :done WHERE organization = :organization AND project = :project;
+
+-- name: finish_quality!
+UPDATE quality SET state = 'done', done = total, as_of_ms = :at, body = :body, error = ''
+WHERE organization = :organization AND project = :project;
+
+-- name: fail_quality!
+UPDATE quality SET state = 'failed', error = :error WHERE organization = :organization AND project = :project;
+
+-- name: running_quality
+SELECT project FROM quality WHERE state = 'running' ORDER BY project;
+
+-- name: quality_answers
+SELECT a.task, a.member, o.body FROM assignment a
+JOIN task t ON t.organization = a.organization AND t.project = a.project AND t.n = a.task AND t.round = a.round
+JOIN opening o ON o.seq = a.seq
+WHERE a.organization = :organization AND a.project = :project AND a.task >= :first AND a.task <= :last
+  AND a.state = 'submitted' AND a.state <> 'lapsed' ORDER BY a.task, a.closed_ms, a.id;
+
+-- name: member_names
+SELECT m.id, p.name FROM member m LEFT JOIN person p ON p.id = m.person
+WHERE m.organization = :organization AND m.id {in members};
+
+-- name: quality_mine
+SELECT q.organization, q.id AS project, q.version, y.member, y.submitted, y.ms,
+  coalesce(r.accepted, 0) AS accepted, coalesce(r.fixed, 0) AS fixed, coalesce(r.returned, 0) AS returned,
+  coalesce(l.as_of_ms, 0) AS as_of_ms, l.body
+FROM tally y
+JOIN project q ON q.organization = y.organization AND q.id = y.project
+LEFT JOIN review_tally r ON r.organization = y.organization AND r.project = y.project AND r.member = y.member
+  AND r.part = 'annotator'
+LEFT JOIN quality l ON l.organization = y.organization AND l.project = y.project
+WHERE y.organization {in organizations} AND y.member {in members} AND q.state <> 'deleted'
+ORDER BY y.last_ms DESC, q.id LIMIT 200;

@@ -1,0 +1,101 @@
+"""Quality of one question: what was planted is found, and every figure says from how much."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evenhand import labels
+from evenhand.core import quality
+from evenhand.core.quality import Sheet, is_class, measure
+
+CHOICE = labels.find("choice").configure({"choices": ["a", "b", "c"]}, {})
+NUMBER = labels.find("number").configure({}, {})
+
+
+def sheet(kind, rows: list[tuple[int, int, object]]) -> Sheet:
+    """(task, annotator, value) each."""
+    distinct = list(dict.fromkeys(value for _, _, value in rows))
+    return Sheet(
+        kind=kind,
+        tasks=np.array([t for t, _, _ in rows]),
+        annotators=np.array([a for _, a, _ in rows]),
+        values=np.array([distinct.index(v) for _, _, v in rows]),
+        distinct=distinct,
+    )
+
+
+@pytest.fixture(scope="module")
+def planted() -> Sheet:
+    """300 tasks, five annotators: four are right in 9 of 10, the last one guesses."""
+    rng = np.random.default_rng(5)
+    rows = []
+    for task in range(300):
+        truth = "abc"[task % 3]
+        for annotator in range(5):
+            right = rng.random() < (0.9 if annotator < 4 else 1 / 3)
+            rows.append((task, annotator, truth if right else "abc"[rng.integers(3)]))
+    return sheet(CHOICE, rows)
+
+
+def test_skills_and_confusion_are_those_planted(planted: Sheet):
+    found = measure(planted)
+    assert (found.labels, found.tasks, found.basis, found.method) == (1500, 300, "model", "robust")
+    skill = {one.annotator: one for one in found.skills}
+    assert all(one.labels == 300 and one.low <= one.value <= one.high for one in skill.values())
+    assert min(skill[i].low for i in range(4)) > skill[4].high
+    assert found.confusion is not None
+    counts = np.array(found.confusion.counts)
+    assert counts.sum() == pytest.approx(1500, abs=1)
+    assert (counts.diagonal() / counts.sum(1) > 0.7).all() and found.confusion.left_out == 0
+    names = [figure.name for figure in found.agreement]
+    assert "alpha" in names and found.agreement[0].low is not None
+
+
+def test_a_majority_of_the_poor_is_suspected_first():
+    rows = [(t, a, "ab"[t % 2] if a < 3 else "ab"[(t // 2) % 2]) for t in range(60) for a in range(5)]
+    rows += [(60, 0, "a"), (60, 1, "a"), (60, 3, "b"), (60, 4, "b"), (60, 5, "b"), (60, 2, "a")]
+    found = measure(sheet(CHOICE, rows))
+    assert all(0 < one.chance <= 1 and one.labels > 1 for one in found.errors)
+    assert [one.chance for one in found.errors] == sorted((one.chance for one in found.errors), reverse=True)
+    assert len(found.hard) <= quality.MOST_LISTED and found.hard[0].chance >= found.hard[-1].chance
+
+
+def test_other_types_are_measured_by_their_distance():
+    rows = [(t, a, float(t + (a == 2) * 40)) for t in range(30) for a in range(3)]
+    found = measure(sheet(NUMBER, rows))
+    assert (found.basis, found.confusion, found.errors, found.method) == ("agreement", None, (), "")
+    near = {one.annotator: one.value for one in found.skills}
+    assert near[2] < near[0] and near[0] == pytest.approx(near[1])
+    assert found.hard[0].labels == 3
+
+
+def test_one_annotator_alone_says_so_instead_of_a_figure():
+    found = measure(sheet(NUMBER, [(t, 0, float(t)) for t in range(4)]))
+    assert (found.skills, found.hard) == ((), ())
+    assert all(figure.value is None and figure.undefined for figure in found.agreement)
+    alone = measure(sheet(CHOICE, [(0, 0, "a")]))
+    assert alone.skills[0].labels == 1
+
+
+def test_one_meeting_says_nothing_of_the_spread():
+    found = measure(sheet(NUMBER, [(0, 0, 1.0), (0, 1, 2.0)]))
+    assert [(one.low, one.high) for one in found.skills] == [(0.0, 1.0)] * 2
+
+
+def test_only_the_most_common_classes_are_shown():
+    many = labels.find("choice").configure({"choices": [f"c{i}" for i in range(20)]}, {})
+    rows = [(t, a, f"c{t % 20}") for t in range(200) for a in range(2)]
+    found = measure(sheet(many, rows))
+    assert found.confusion is not None and found.confusion.left_out == 20 - quality.MOST_CLASSES
+
+
+def test_a_share_says_how_sure_it_is():
+    assert quality.share(0, 0) == (0.0, 0.0, 1.0)
+    value, low, high = quality.share(8, 10)  # 0.49 to 0.94: Brown, Cai, DasGupta 2001
+    assert (value, round(low, 2), round(high, 2)) == (0.8, 0.49, 0.94)
+    assert quality.share(10, 10)[2] == 1.0
+
+
+def test_which_types_have_classes():
+    assert is_class(CHOICE) and not is_class(NUMBER)

@@ -1,0 +1,106 @@
+"""The quality job and its pages' figures, on both stores: what was planted shows."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from world import CHOICE, World
+
+from evenhand import wire
+from evenhand.core.errors import Missing, Refused
+from evenhand.core.project import ReviewPolicy
+from evenhand.service import quality, review
+
+WORDS = {"name": "said", "type": "text", "required": False}
+
+
+def play(world: World, tasks: int = 40) -> str:
+    """Three people answer every task: two of them well, the last one by tossing a coin."""
+    project = world.project(
+        tasks=tasks, overlap=3, prefetch=20, questions=[CHOICE, WORDS], review=ReviewPolicy(which="all")
+    ).id
+    rng = random.Random(3)
+    for i in (1, 2, 3):
+        while given := world.next(world.people[i], count=20).assignments:
+            for one in given:
+                world.ms += 10
+                truth = int(one.task_id.rpartition("-")[2]) % 2
+                wrong = rng.random() < (0.5 if i == 3 else 0.05)
+                answers = {"spam": ["ham", "spam"][truth ^ wrong], "said": f"word {truth}"}
+                world.submit(world.people[i], one.id, answers, seconds=2.0)
+    return project
+
+
+def compute(world: World, project: str) -> wire.Quality:
+    assert world.call(quality.start, world.owner, project)
+    assert not world.call(quality.start, world.owner, project)  # one is on its way
+    assert world.read(quality.running) == [project]
+    quality.run(world.lane, project)
+    return world.read(quality.get, world.owner, project)
+
+
+def test_figures_of_a_project(world: World):
+    project = play(world)
+    before = world.read(quality.get, world.owner, project)
+    assert (before.state, before.questions, before.as_of) == ("none", [], None)
+    found = compute(world, project)
+    assert (found.state, found.read, found.total) == ("done", 120, 120) and found.as_of
+    spam, said = found.questions
+    assert (spam.labels, spam.tasks, spam.basis, said.basis, spam.every) == (120, 40, "model", "agreement", 1)
+    skills = {one.name: one for one in spam.skills}
+    assert skills["P3"].value < min(skills["P1"].value, skills["P2"].value)
+    assert all(one.low <= one.value <= one.high and one.labels == 40 for one in spam.skills)
+    assert spam.confusion is not None and set(spam.confusion.classes) == {"ham", "spam"}
+    assert spam.errors and spam.errors[0].task_id.startswith(project) and spam.errors[0].labels == 3
+    assert all(figure.labels for figure in spam.agreement if figure.value is not None)
+    forecast = found.forecast
+    assert (forecast.answers, forecast.answers_left, forecast.seconds) == (120, 0, 240.0)
+    assert world.read(quality.running) == []
+
+
+def test_an_annotator_sees_only_their_own(world: World):
+    project = play(world, tasks=10)
+    mine = world.call(review.next_, world.owner, project).review
+    assert mine is not None
+    decision = wire.ReviewDecision(decision="fix", answers={"spam": "ham"})
+    world.call(review.decide, world.owner, mine.id, decision)
+    compute(world, project)
+    (own,) = world.read(quality.mine, world.people[1]).items
+    assert (own.project_id, own.answers, own.seconds) == (project, 10, 20.0)
+    assert {skill.question for skill in own.skills} == {"spam", "said"} and own.as_of
+    assert own.stood is not None and own.accepted + own.fixed == own.stood.labels == 1
+    assert world.read(quality.mine, world.owner).items == []
+    assert world.read(quality.mine, world.stranger).items == []
+    with pytest.raises(Refused):
+        world.read(quality.get, world.people[1], project)
+    with pytest.raises(Missing):
+        world.read(quality.get, world.stranger, project)
+
+
+def test_a_project_without_answers_has_no_figures_and_says_so(world: World):
+    project = world.project(tasks=2).id
+    found = compute(world, project)
+    assert (found.state, found.questions, found.total) == ("done", [], 0)
+    assert (found.forecast.answers_left, found.forecast.days_left) == (2, None)
+
+
+def test_many_answers_without_classes_are_sampled_and_said_so(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(quality, "MOST_VALUES", 10)
+    monkeypatch.setattr(quality, "TELL", 7)
+    monkeypatch.setattr(quality, "CHUNK", 4)
+    found = compute(world, play(world, tasks=10))
+    spam, said = found.questions
+    assert (spam.every, said.every, said.labels) == (1, 3, 9)
+
+
+def test_what_cannot_be_measured_is_told(world: World, monkeypatch: pytest.MonkeyPatch):
+    from evenhand.core.errors import Invalid
+
+    def fails(sheet):
+        raise Invalid("inference.too-many", "Too many classes.", "label", "Group them.")
+
+    project = play(world, tasks=4)
+    monkeypatch.setattr(quality.core, "measure", fails)
+    found = compute(world, project)
+    assert found.state == "failed" and "Too many classes." in found.error
