@@ -383,6 +383,11 @@ export class Desk {
     }));
   }
 
+  /** Show an answer that a reviewer sent back, to correct it. */
+  async reopenReturned(assignment: string, revision: number): Promise<void> {
+    await this.#open(assignment, undefined, (given) => ({ mode: "correction", revision, answers: given.draft ?? {} }));
+  }
+
   /** Show an answer that the node refused, with the reason. */
   async reopenRefused(item: Item): Promise<void> {
     const stale = item.refused?.status === 409;

@@ -138,3 +138,83 @@ export const listJudgements = (filter: { project?: string; outcome?: string }, a
   call("GET", `/judgements${query({ ...filter, after, limit: 50 })}`);
 export const appealJudgement = (assignment: string, text: string): Promise<AppealState> =>
   call("POST", path`/assignments/${assignment}/appeal`, { text });
+
+// -- quality -------------------------------------------------------------------------------------------
+
+/** A share with its 95% interval, 0 to 1. */
+export interface Estimated {
+  value: number;
+  low: number;
+  high: number;
+  /** That it rests on. */
+  labels: number;
+}
+
+export interface WorthALook {
+  task_id: string;
+  chance: number;
+  labels: number;
+}
+
+export interface QuestionFigures {
+  question: string;
+  title: string;
+  labels: number;
+  tasks: number;
+  every: number;
+  agreement: { name: string; value: number | null; low: number | null; high: number | null; labels: number; tasks: number; undefined: string }[];
+  basis: "model" | "agreement";
+  skills: (Estimated & { member_id: string; name: string | null })[];
+  confusion: { classes: string[]; counts: number[][]; left_out: number } | null;
+  errors: WorthALook[];
+  hard: WorthALook[];
+  method: string;
+}
+
+export interface ReviewRates {
+  member_id: string;
+  name: string | null;
+  part: "annotator" | "reviewer";
+  accepted: number;
+  fixed: number;
+  returned: number;
+  appealed: number;
+  upheld: number;
+  stood: Estimated;
+}
+
+export interface Quality {
+  state: "none" | "running" | "done" | "failed";
+  read: number;
+  total: number;
+  as_of: string | null;
+  error: string;
+  questions: QuestionFigures[];
+  reviews: ReviewRates[];
+  forecast: {
+    answers: number;
+    answers_left: number;
+    seconds: number;
+    seconds_left: number;
+    per_day: number;
+    days_left: number | null;
+    costs: { currency: string; so_far: number; to_come: number }[];
+  };
+}
+
+export interface OwnQuality {
+  project_id: string;
+  project_name: string;
+  answers: number;
+  seconds: number;
+  skills: (Estimated & { question: string; title: string; basis: "model" | "agreement" })[];
+  as_of: string | null;
+  accepted: number;
+  fixed: number;
+  returned: number;
+  stood: Estimated | null;
+}
+
+export const getQuality = (project: string): Promise<Quality> => call("GET", path`/projects/${project}/quality`);
+export const computeQuality = (project: string): Promise<Quality> => call("POST", path`/projects/${project}/quality`);
+export const listOwnQuality = (): Promise<Page<OwnQuality>> => call("GET", "/quality");

@@ -562,7 +562,7 @@ export interface Task {
 }
 
 export interface TaskAction {
-  action: "withdraw" | "restore" | "prioritise" | "unflag" | "review";
+  action: "withdraw" | "restore" | "prioritise" | "unflag";
   task_ids?: string[];
   filter?: { [key: string]: string };
   priority?: number;

@@ -15,12 +15,12 @@ const SHOWN_WITH_ACTION_MS = 12_000;
 let last = 0;
 export const toasts: Toast[] = $state([]);
 
-/** Shows a notice. Errors stay until they are dismissed. Returns its id. */
-export function toast(text: string, options: { tone?: Toast["tone"]; action?: Toast["action"] } = {}): number {
+/** Shows a notice. Errors, and what `stays`, are there until they are dismissed. Returns its id. */
+export function toast(text: string, options: { tone?: Toast["tone"]; action?: Toast["action"]; stays?: boolean } = {}): number {
   const id = (last += 1);
   const tone = options.tone ?? "plain";
   toasts.push({ id, tone, text, action: options.action });
-  if (tone !== "bad") setTimeout(() => dismiss(id), options.action ? SHOWN_WITH_ACTION_MS : SHOWN_MS);
+  if (tone !== "bad" && !options.stays) setTimeout(() => dismiss(id), options.action ? SHOWN_WITH_ACTION_MS : SHOWN_MS);
   return id;
 }
 

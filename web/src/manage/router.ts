@@ -13,9 +13,11 @@ const PATTERNS = {
   pay: "/projects/:project/pay",
   qualification: "/qualification/:project",
   review: "/projects/:project/review",
+  quality: "/projects/:project/quality",
   export: "/projects/:project/export",
   people: "/people",
   account: "/account",
+  own: "/quality",
   organizations: "/organizations",
   log: "/log",
 } as const;
