@@ -19,7 +19,7 @@ from evenhand.audit.findings import GAP, PROVEN
 
 UNIT = 720_720
 UNSETTLED = 50  # windows of its pool after which a submission that none has named is a gap
-OVERDUE = 50  # windows after which a lease whose time is over and that none has ended is a gap
+OVERDUE = 20  # windows after which a lease whose time is over and that none has ended is a gap
 
 Tell = Callable[[str, str, str, str], None]
 """control, class, rule, evidence"""
@@ -141,8 +141,8 @@ class Pool:
     bands: Counter[str] = field(default_factory=Counter)  # client -> sum of the bands of who served it
     since: dict[str, int] = field(default_factory=dict)  # client that waits for its first lease -> ms
     waits: dict[str, tuple[int, int]] = field(default_factory=dict)  # client -> (times, ms in all)
-    heads: Counter[str] = field(default_factory=Counter)  # client -> windows in which it was first in line
-    headed: int = 0  # windows in which several waited
+    heads: Counter[str] = field(default_factory=Counter)  # client -> windows after which it was first in line
+    headed: int = 0  # windows after which several waited
     recent: deque[int] = field(default_factory=lambda: deque(maxlen=OVERDUE))  # ms of the last windows
 
     # ---- what the windows depend on ----------------------------------------------------------
@@ -269,7 +269,6 @@ class Pool:
         outcomes = self._settle(at, index, b, found, tell)
         self._backlog(b, tell)
         self.since |= {change["client"]: at for change in b["backlog"] if change["on"]}
-        self._note_head()
         terms = self.terms(n)
         if terms is None:
             tell("EN-2", PROVEN, "window.policy", "No policy is in force.")
@@ -278,6 +277,7 @@ class Pool:
         self._decide(at, b, terms, draw.output(chance.proof) if chance else b"", tell)
         self._gone(b, tell)
         self._compare(b, before, virtual, tell)
+        self._note_head()
         return outcomes, chance
 
     def _settle(self, at: int, index: int, b: dict[str, Any], found: Pending, tell: Tell) -> list[Outcome]:
@@ -541,6 +541,7 @@ class Pool:
             self.virtual = b["virtual"]
 
     def _note_head(self) -> None:
+        """Who is first in line until the next window: that is when people become unavailable."""
         if len(self.backlogged) > 1:
             self.headed += 1
             self.heads[min(self.backlogged, key=lambda c: (self.tags.get(c, 0), c))] += 1
