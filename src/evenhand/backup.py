@@ -348,6 +348,15 @@ class _Opening:
         """Nobody submits during a restore."""
         return []
 
+    @property
+    def draw_key(self) -> bytes:
+        """No pool decides during a restore."""
+        return b""
+
+    def draw(self, alpha: bytes) -> bytes:
+        """No pool decides during a restore."""
+        return b""
+
 
 # ---- files -------------------------------------------------------------------------------------
 

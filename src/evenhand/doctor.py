@@ -46,6 +46,21 @@ TABLES: dict[str, tuple[str, ...]] = {
     "effort": ("organization", "project", "member", "rate"),
     "statement": ("organization", "project", "number", "member", "currency"),
     "payload": ("organization", "project", "task", "round"),
+    "node_policy": ("n",),
+    "client": ("id",),
+    "entity": ("id",),
+    "ownership": ("record",),
+    "shared_pool": ("id",),
+    "pool_policy": ("pool", "n"),
+    "pool_client": ("pool", "client"),
+    "enrolment": ("pool", "person"),
+    "conflict": ("pool", "client", "entity"),
+    "waiver": ("pool", "client", "entity"),
+    "exposure": ("pool", "client", "entity"),
+    "shared_lease": ("id",),
+    "lent": ("organization", "person"),
+    "pooled": ("project",),
+    "override_done": ("pool", "n"),
 }
 """Tables that the events make, with their keys."""
 

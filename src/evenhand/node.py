@@ -110,6 +110,19 @@ class Node:
         """One signature for a whole group of leaves: that they will be in the log in time."""
         return receipt.promise(leaf_hashes, at_ms, self._key) if leaf_hashes else []
 
+    @property
+    def draw_key(self) -> bytes:
+        """Public key of the draws that decide in shared pools."""
+        from evenhand.core import vrf
+
+        return vrf.public_key(self._key.derived(b"draw"))
+
+    def draw(self, alpha: bytes) -> bytes:
+        """The proof of the one draw that there is for this input."""
+        from evenhand.core import vrf
+
+        return vrf.prove(self._key.derived(b"draw"), alpha)
+
     def checkpoint(self) -> str:
         """The newest checkpoint as "size:root", for the header of every answer."""
         if self.ledger is not None and self.ledger.checkpoint is not self._checkpoint[0]:

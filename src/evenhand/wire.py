@@ -1066,3 +1066,235 @@ class OwnQuality(Wire, frozen=True, kw_only=True):
     fixed: int
     returned: int
     stood: Estimated | None  # None: nothing was reviewed
+
+
+# -- shared pools -------------------------------------------------------------------------------
+
+
+class PoolTerms(Request, frozen=True, kw_only=True):
+    """Weights and prices of a shared pool: the same rule for everybody, and nothing else decides."""
+
+    prices: dict[str, int]  # family of tasks -> price of one, 1 to 10,000
+    weights: dict[str, int] = {}  # client -> weight, a divisor of 720,720; 1 when it is not named
+    charge: int = 0  # in advance, 0 to cap
+    cap: int = 100  # the most that one task costs
+    independent: bool = False  # answers to one task come from different entities
+
+
+class NewSharedPool(Request, frozen=True, kw_only=True):
+    terms: PoolTerms
+    language: str  # BCP 47, such as "en"
+    band: int = 1  # least band of its annotators, 1 to 9
+    qualification: str = ""  # that they need; "": none
+
+
+class PoolPolicy(Wire, frozen=True, kw_only=True):
+    effective_from: int  # number of the pool's stream from which on it holds
+    terms: PoolTerms
+
+
+class SharedPool(Wire, frozen=True, kw_only=True):
+    id: str
+    language: str
+    band: int
+    qualification: str
+    clients: int
+    annotators: int
+    policies: list[PoolPolicy]  # oldest first; the newest may not be in force yet
+    next: int  # number of the pool's next entry
+
+
+class NewClient(Request, frozen=True, kw_only=True):
+    """An organization that the operator admits as a client."""
+
+    organization_id: str
+    record: str = ""  # recordId of its statement of ownership
+    public: bool = True  # the log names that record
+
+
+class NewEntity(Request, frozen=True, kw_only=True):
+    """A legal body that the operator admits: a provider, or the operator itself."""
+
+    role: Literal["operator", "provider", "client"]
+    organization_id: str = ""
+    record: str = ""
+
+
+class Party(Wire, frozen=True, kw_only=True):
+    """A client or an entity."""
+
+    id: str  # its pseudonym in the log
+    role: Literal["client", "operator", "provider"]
+    organization_id: str
+    name: str
+    record: str  # recordId; "": none is stated
+
+
+class ClientTerms(Request, frozen=True, kw_only=True):
+    organization_id: str | None = None
+    state: Literal["active", "left"] = "active"
+    band: int = 1  # least band that it takes
+    exposure: int = 0  # most tasks for annotators of one entity; 0: no limit
+
+
+class PoolClient(Wire, frozen=True, kw_only=True):
+    client: str
+    name: str
+    state: str
+    band: int
+    exposure: int
+    weight: int
+    backlogged: bool
+
+
+class Enrolment(Request, frozen=True, kw_only=True):
+    member_id: str  # of the provider
+    languages: list[str]
+    band: int = 1
+    qualifications: list[str] = []
+    state: Literal["active", "ended"] = "active"
+    evidence: str = ""  # committed to, never shown in the log
+
+
+class PoolAnnotator(Wire, frozen=True, kw_only=True):
+    member_id: str
+    name: str
+    entity: str
+    state: str
+    band: int
+    languages: list[str]
+    qualifications: list[str]
+    available: bool
+    suspended: bool
+
+
+class AvailabilityChange(Request, frozen=True, kw_only=True):
+    available: bool
+
+
+class PoolAvailability(Wire, frozen=True, kw_only=True):
+    """A shared pool as an annotator sees it."""
+
+    pool: str
+    state: str
+    available: bool
+    suspended: bool
+
+
+class ProjectPool(Request, frozen=True, kw_only=True):
+    pool: str = ""  # "": back to the organization's own pool
+    family: str = ""
+
+
+class PooledProject(Wire, frozen=True, kw_only=True):
+    project_id: str
+    pool: str
+    family: str
+
+
+class Rivals(Request, frozen=True, kw_only=True):
+    organization_id: str | None = None
+    records: list[str] = []  # recordIds
+
+
+class Waiver(Request, frozen=True, kw_only=True):
+    organization_id: str | None = None
+    entity: str
+    state: Literal["given", "withdrawn"] = "given"
+
+
+class Override(Request, frozen=True, kw_only=True):
+    """Two officers step in. What they sign is in docs/spec/ledger.md, 10.6."""
+
+    act: Literal["recall", "suspend", "readmit"]
+    subject: str  # a slot, or a person's stream
+    reason: Literal["safety", "legal", "error", "abuse"]
+    at: int  # ms
+    signatures: list[dict[str, str]]  # {"key", "sg"}
+
+
+class NodePolicy(Request, frozen=True, kw_only=True):
+    """Rules of the node. Shares are in percent."""
+
+    officers: dict[str, str] = {}  # key id -> Ed25519 public key, base64url
+    blocked: float = 25
+    waiver: float = 10
+    disclosed: float = 1
+    common: float = 5
+    late_days: int = 14
+    skew_ms: int = 2000
+
+
+# -- ownership ----------------------------------------------------------------------------------
+
+
+class NewStatements(Request, frozen=True, kw_only=True):
+    statements: list[dict[str, Any]]  # BODS 0.4
+    organization_id: str | None = None  # states about itself; None: the operator states
+
+
+class NewHolding(Request, frozen=True, kw_only=True):
+    """Who has what in whom, without a file. Names that are not known yet become entities."""
+
+    holder: str  # name or recordId
+    held: str
+    economic: float | None = None  # percent
+    voting: float | None = None
+    office: str = ""
+    since: str  # date
+    organization_id: str | None = None  # states about itself; None: the operator states
+
+
+class StatementsReport(Wire, frozen=True, kw_only=True):
+    accepted: int
+    late: list[str]  # recordIds whose change is stated later than the policy allows
+    conflicts: int  # verdicts that changed
+    recalled: int  # leases that were taken back
+
+
+class Owner(Wire, frozen=True, kw_only=True):
+    """A node of the graph: an entity by name, a person without one."""
+
+    record: str
+    kind: Literal["entity", "person"]
+    form: str
+    name: str
+    role: str  # client, operator, provider, rival; "" for others
+    opaque: bool
+
+
+class Stake(Wire, frozen=True, kw_only=True):
+    """An edge of the graph: what one party has in another."""
+
+    record: str
+    holder: str
+    held: str
+    economic: float | None  # percent, at its most
+    voting: float | None
+    offices: list[str]
+    effective: str
+    late: bool
+
+
+class PoolConflict(Wire, frozen=True, kw_only=True):
+    """How a client and an entity stand to each other in a pool."""
+
+    pool: str
+    client: str
+    client_name: str
+    entity: str
+    entity_name: str
+    grade: int
+    rival: bool
+    blocked: bool
+    sentence: str
+    rival_sentence: str
+    records: list[str]  # on the path
+    at: str
+    n: int  # place in the pool's stream
+
+
+class Ownership(Wire, frozen=True, kw_only=True):
+    owners: list[Owner]
+    stakes: list[Stake]
+    conflicts: list[PoolConflict]

@@ -33,6 +33,10 @@ class Side:
     import_: str = ""
     export: str = ""
     blob: str = ""
+    pool: str = ""  # that it shares with the other side
+    entity: str = ""
+    record: str = ""  # of its ownership
+    statement: dict[str, Any] = field(default_factory=dict)
 
 
 class Site:
@@ -160,7 +164,30 @@ def sides(site: Site) -> tuple[Side, Side]:
     )
     key = owner.call("POST", "/keys", json={"name": "k"}).json()["api_key"]
     default = fill(site, Side("default"), site.operator)
-    return default, fill(site, Side(made["organization"]["id"]), key)
+    other = fill(site, Side(made["organization"]["id"]), key)
+    share_pool(site, default, other)
+    return default, other
+
+
+def share_pool(site: Site, *sides: Side) -> None:
+    """A pool that they share; everybody of either is enrolled in it."""
+    terms = {"prices": {"text": 1}}
+    pool = site.ok(site.operator, "POST", "/shared-pools", json={"language": "en", "terms": terms})["id"]
+    for side in sides:
+        name = f"Company {side.members['owner'][-6:]}"
+        held = {"holder": f"Founders of {name}", "held": name, "economic": 100, "since": "2020-01-01"}
+        site.ok(site.operator, "POST", "/ownership/holdings", json=held)
+        stated = site.ok(site.operator, "GET", "/ownership/statements")
+        side.statement = next(one for one in stated if one["recordDetails"].get("name") == name)
+        side.pool, side.record = pool, side.statement["recordId"]
+        party = {"organization_id": side.id, "record": side.record}
+        site.ok(site.operator, "POST", "/parties/clients", json=party)
+        made = site.ok(site.operator, "POST", "/parties/entities", json=party | {"role": "provider"})
+        side.entity, owner = made["id"], side.keys["owner"]
+        site.ok(owner, "POST", f"/shared-pools/{pool}/clients", json={"organization_id": side.id})
+        for member in side.members.values():
+            enrolment = {"member_id": member, "languages": ["en"]}
+            site.ok(owner, "POST", f"/shared-pools/{pool}/annotators", json=enrolment)
 
 
 def fill(site: Site, side: Side, owner: str) -> Side:

@@ -43,6 +43,28 @@ BODIES: dict[str, Any] = {
     "POST /appeals/{appeal}/decide": {"decision": "uphold"},
     "POST /assignments/{assignment}/appeal": {"text": "It was right."},
 }
+BODIES |= {
+    "POST /shared-pools": {"language": "en", "terms": {"prices": {"text": 1}}},
+    "PUT /shared-pools/{pool}/terms": {"prices": {"text": 1}},
+    "POST /shared-pools/{pool}/clients": {},
+    "POST /shared-pools/{pool}/annotators": {"languages": ["en"]},
+    "POST /shared-pools/{pool}/waivers": {},
+    "POST /shared-pools/{pool}/overrides": {
+        "act": "suspend",
+        "subject": "x",
+        "reason": "safety",
+        "at": 1,
+        "signatures": [],
+    },
+    "PUT /availability/{pool}": {"available": True},
+    "PUT /projects/{project}/pool": {},
+    "POST /parties/clients": {"organization_id": "default"},
+    "POST /parties/entities": {"role": "provider", "organization_id": "default"},
+    "PUT /policy": {},
+    "POST /ownership/statements": {"statements": []},
+    "POST /ownership/holdings": {"holder": "Some Fund", "economic": 0, "since": "2020-01-01"},
+    "PUT /rivals": {},
+}
 QUERIES = {"POST /imports/{import}/rows": "?line=100000", "PUT /imports/{import}/file": "?offset=0"}
 OWN = {
     "/session/link",
@@ -56,9 +78,15 @@ OWN = {
     "/judgements",
     "/quality",
     "/pay",
+    "/shared-pools",
+    "/shared-pools/{pool}/clients",
+    "/parties",
+    "/availability",
+    "/availability/{pool}",
 }
 """Routes about the caller alone, or about what is installed: nothing there belongs to an organization."""
-OPERATOR = {"organization.create", "organization.list"}
+OPERATOR = {"organization.create", "organization.list", "exchange.operate"}
+OWN_ANNOTATORS = "GET /shared-pools/{pool}/annotators"
 
 PRIVATE = [route for route in TABLE if route.permission != "public"]
 NAMES = [f"{route.method} {route.path}" for route in PRIVATE]
@@ -125,6 +153,7 @@ def values(site: Any, route: Route, side: Any, role: str) -> dict[str, str]:
         "member": side.members["reviewer"],
         "stream": "node",
         "n": "0",
+        "pool": side.pool,
     }
     if "/qualification" in route.path or "/standings/" in route.path:
         known["project"] = side.examined
@@ -160,7 +189,7 @@ def send(site: Any, route: Route, side: Any, role: str, api_key: str | None) -> 
     for name, value in values(site, route, side, role).items():
         path = path.replace(f"{{{name}}}", value)
     path += QUERIES.get(key_of(route), "")
-    if route.path in ("/members", "/invites", "/receipts"):
+    if route.path in ("/members", "/invites", "/receipts") or key_of(route) in BY_ORGANIZATION:
         path += f"?organization={side.id}"
     given: dict[str, Any] = {}
     if key_of(route) in BODIES:
@@ -171,6 +200,8 @@ def send(site: Any, route: Route, side: Any, role: str, api_key: str | None) -> 
             holder = side.keys[role if role != "auditor" else "annotator"]
             test = site.ok(holder, "POST", f"/projects/{side.examined}/qualification")
             given["json"]["task_id"] = test["next"]["task_id"]
+        if key_of(route) in ABOUT_ORGANIZATION:
+            given["json"] |= about(key_of(route), side)
         if route.path == "/assignments/next":
             given["json"]["project_id"] = side.project
     elif route.path.endswith("/blobs"):
@@ -178,6 +209,31 @@ def send(site: Any, route: Route, side: Any, role: str, api_key: str | None) -> 
     elif route.sends:
         given["content"] = b""
     return site.call(api_key, route.method, path, **given)  # type: ignore[no-any-return]
+
+
+BY_ORGANIZATION = ("GET /ownership", "GET /rivals", "GET /pooled-projects")
+ABOUT_ORGANIZATION = {
+    "POST /shared-pools/{pool}/clients",
+    "POST /shared-pools/{pool}/annotators",
+    "POST /shared-pools/{pool}/waivers",
+    "POST /ownership/statements",
+    "POST /ownership/holdings",
+    "PUT /rivals",
+}
+
+
+def about(key: str, side: Any) -> dict[str, Any]:
+    """What a body says of the organization that it is about."""
+    if key.endswith("/annotators"):
+        return {"member_id": side.members["annotator"]}
+    more: dict[str, Any] = {"organization_id": side.id}
+    if key.endswith("/waivers"):
+        more["entity"] = side.entity
+    if key.endswith("/statements"):
+        more["statements"] = [side.statement]
+    if key.endswith("/holdings"):
+        more["held"] = side.record
+    return more
 
 
 def may(route: Route, role: str) -> bool:
@@ -219,7 +275,7 @@ def test_another_organization_is_not_there(site: Any, sides: Any, route: Route, 
         assert answer.status_code == 403
     elif route.path == "/receipts/{stream}/{n}":
         assert answer.status_code == 200  # proofs are public: they hold hashes only
-    elif key_of(route) == "GET /projects":
+    elif key_of(route) in ("GET /projects", OWN_ANNOTATORS):
         assert answer.status_code == 200
     else:
         assert answer.status_code == 404, answer.text
@@ -235,8 +291,9 @@ def test_the_operator_reads_nothing_of_others(site: Any, sides: Any, route: Rout
     answer = send(site, route, sides[1], "annotator", site.operator)
     if route.path in OWN or route.permission in OPERATOR or route.path == "/receipts/{stream}/{n}":
         return
-    if key_of(route) == "GET /projects":
+    if key_of(route) in ("GET /projects", OWN_ANNOTATORS):
         assert sides[1].project not in answer.text
+        assert sides[1].members["annotator"] not in answer.text
     else:
         assert answer.status_code == 404, answer.text
 

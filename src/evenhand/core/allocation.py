@@ -1,8 +1,8 @@
 """Who gets which task next. One call decides for everybody who waits in a pool.
 
-Projects share a pool by start-time fair queueing: the one with the smallest tag is served, its tag
-grows by a charge, and one that comes back starts at the pool's virtual time (spec/neutrality.md 3.2;
-Goyal, Vin, Cheng 1997, doi:10.1109/90.649569). Integers only, or replays differ.
+Here is the pool of one organization: its projects are the flows of a fair queue (`core.fair_queue`), each
+assignment costs the same, and nothing is given back. Pools that organizations share are decided by
+`core.shared_pool`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from evenhand.core.events import MAX_ROWS, Moment, Offered, Place
+from evenhand.core.fair_queue import UNIT, FairQueue, Flow
 
-CHARGE = 720_720  # per assignment at weight 1; every weight up to 16 divides it, so that tags stay integers
+CHARGE = UNIT  # what an assignment adds to its project's tag
 
 _encode = msgspec.json.Encoder().encode
 
@@ -92,8 +93,9 @@ class _Round:
 
     def __init__(self, view: OfferView) -> None:
         self.backlogs = view.backlogs
-        self.tags = [backlog.tag for backlog in view.backlogs]
-        self.virtual = view.virtual
+        self.places = {backlog.project: i for i, backlog in enumerate(view.backlogs)}
+        self.flows = [Flow(backlog.project, backlog.tag, 1, str) for backlog in view.backlogs]
+        self.queue = FairQueue(self.flows, view.virtual)
         self.free = [[c.free for c in backlog.candidates] for backlog in view.backlogs]
         self.first = [0] * len(view.backlogs)  # candidates before this one are used up
         self.taken: set[tuple[int, str, int]] = set()  # (backlog, person, task) given in this round
@@ -101,17 +103,16 @@ class _Round:
 
     def choose(self, waiting: Waiting) -> tuple[int, Candidate] | None:
         """The project and task for one assignment, or None when nothing fits."""
-        order = sorted(range(len(self.backlogs)), key=lambda i: (self.tags[i], self.backlogs[i].project))
-        for i in order:
+
+        def fits(project: str) -> Candidate | None:
+            i = self.places[project]
             backlog = self.backlogs[i]
-            if backlog.organization not in waiting.members or waiting.project not in (None, backlog.project):
-                continue
-            if waiting.person in backlog.closed:
-                continue
-            candidate = self._task(i, waiting.person)
-            if candidate is not None:
-                return i, candidate
-        return None
+            if backlog.organization not in waiting.members or waiting.person in backlog.closed:
+                return None
+            return self._task(i, waiting.person) if waiting.project in (None, project) else None
+
+        served = self.queue.serve(fits, charge=1)
+        return (self.places[served[0].id], served[1]) if served else None
 
     def _task(self, i: int, person: str) -> Candidate | None:
         """The first free task, or gold in its place: only where an ordinary one was there to be given."""
@@ -140,11 +141,6 @@ class _Round:
         drawn, turn = self.backlogs[i].gold.get(person, ()), self.turns[i, person]
         return drawn[turn] if turn < len(drawn) else None
 
-    def charge(self, i: int) -> None:
-        """One assignment more for this project."""
-        self.virtual = max(self.virtual, self.tags[i])
-        self.tags[i] += CHARGE
-
 
 def offer(view: OfferView, waiting: Sequence[Waiting], at: Moment) -> Offer:
     """Give work to everybody who waits, as far as there is any.
@@ -159,7 +155,6 @@ def offer(view: OfferView, waiting: Sequence[Waiting], at: Moment) -> Offer:
             if turn < person.count:
                 choice = state.choose(person)
                 if choice is not None:
-                    state.charge(choice[0])
                     given.append(_given(view.backlogs[choice[0]], choice[1], index, person.leases[turn], at))
     return Offer(events=_record(view, state, waiting, given), given=tuple(given))
 
@@ -203,7 +198,9 @@ def _window(
     last: bool,
 ) -> Offered:
     changed = (
-        [(b, tag) for b, tag in zip(view.backlogs, state.tags, strict=True) if tag != b.tag] if last else []
+        [(b, flow.tag) for b, flow in zip(view.backlogs, state.flows, strict=True) if flow.tag != b.tag]
+        if last
+        else []
     )
     return Offered(
         stream=view.pool,
@@ -216,7 +213,7 @@ def _window(
         lapsed_ids=lapsed,
         settled_ids=tuple(id_ for id_, _ in settled),
         tags=tuple((b.organization, b.project, tag) for b, tag in changed),
-        virtual=state.virtual if changed else 0,
+        virtual=state.queue.virtual if changed else 0,
     )
 
 

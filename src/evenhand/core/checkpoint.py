@@ -6,6 +6,7 @@ Sources: C2SP ``signed-note``, ``tlog-checkpoint``, ``tlog-proof``, ``tlog-cosig
 from __future__ import annotations
 
 import binascii
+import hashlib
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
@@ -97,10 +98,23 @@ class SigningKey:
         """64 bytes, the same for the same text (RFC 8032)."""
         return self._private.sign(text)
 
+    def derived(self, purpose: bytes) -> bytes:
+        """32 secret bytes for another purpose, from which nothing about this key follows."""
+        return hashlib.sha256(b"evenhand/derived/v1\x00" + purpose + b"\x00" + self._seed).digest()
+
     def secret_line(self) -> str:
         """The key as one line to keep in a file, in the notation of Go's ``sumdb/note``."""
         key = self.verify_key
         return f"PRIVATE+KEY+{key.name}+{key.id.hex()}+{_base64(bytes([key.kind]) + self._seed)}\n"
+
+
+def verify_ed25519(public: bytes, text: bytes, signature: bytes) -> bool:
+    """Whether this is the key's signature over the text; False as well for what is no key or no signature."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, text)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def parse_signing_key(line: str) -> SigningKey:

@@ -480,6 +480,279 @@ class PayStated(Event, frozen=True, kw_only=True):
     rows: tuple[bytes, ...]  # JSON [member, provider, currency, tasks, ms, minor units]
 
 
+# ---- pools that organizations share (docs/spec/ledger.md, section 10) -----------------------------
+
+
+class PolicySet(Event, frozen=True, kw_only=True):
+    """Rules of the node: thresholds of conflicts, officers, the key of the draw. Stream: `node`."""
+
+    KIND = "policy"
+    PUBLIC = ("drand", "engine", "effective_from", "late", "officers", "skew", "thresholds", "vrf")
+
+    effective_from: (
+        int  # in force for entries of the stream with this number or more; never its own or an earlier one
+    )
+    engine: str  # the rule of conflicts, "own:1"
+    thresholds: dict[str, int]  # blocked, waiver, disclosed, common, control: shares in units of 10^-8
+    late: int  # ms after it took effect that a change of ownership may be stated
+    skew: int  # ms that the clocks of the node's processes may differ
+    officers: tuple[dict[str, str], ...]  # {"key", "public"}: Ed25519, base64url
+    vrf: str  # base64url of the public key of the draw
+    drand: str = ""  # digest of the drand chain's key; "": none is used
+
+
+class ClientRegistered(Event, frozen=True, kw_only=True):
+    """An organization takes part as a client, under a pseudonym. Stream: `node`."""
+
+    KIND = "client-registered"
+    PUBLIC = ("client", "record")
+    PRIVATE = ("identity", "organization")
+
+    client: str
+    record: str  # in the graph of ownership; "": kept private
+    identity: bytes  # the record; empty: none is stated
+    organization: bytes
+
+
+class EntityRegistered(Event, frozen=True, kw_only=True):
+    """A legal body takes part: operator, provider or client. Stream: `node`."""
+
+    KIND = "entity-registered"
+    PUBLIC = ("entity", "record", "role")
+    PRIVATE = ("organization",)
+
+    entity: str
+    record: str
+    role: str
+    organization: bytes
+
+
+class OwnershipStated(Event, frozen=True, kw_only=True):
+    """One statement of BODS 0.4: who is there, or who holds what in whom. Stream: `node`."""
+
+    KIND = "ownership-stated"
+    PUBLIC = (
+        "components",
+        "effective",
+        "form",
+        "identifiers",
+        "interests",
+        "party",
+        "record",
+        "status",
+        "subject",
+        "type",
+    )
+    PRIVATE = ("statement",)
+    LOCAL = ("source",)
+
+    record: str  # pseudonym of the statement's recordId
+    type: str  # entity, person, relationship
+    status: str  # new, updated, closed
+    form: str  # entityType.type or personType
+    subject: str = ""
+    party: str = ""
+    interests: tuple[dict[str, Any], ...] = ()  # {"type", "least", "most", "indirect", "end"}
+    components: tuple[str, ...] = ()
+    effective: int = 0  # ms
+    identifiers: tuple[str, ...] = ()  # "XI-LEI:..."; of entities
+    statement: bytes
+    source: str  # recordId
+
+
+class RivalsNamed(Event, frozen=True, kw_only=True):
+    """A client names the records that nobody who works for it may belong to. Stream: `node`."""
+
+    KIND = "rivals-named"
+    PUBLIC = ("client",)
+    PRIVATE = ("rivals",)
+
+    client: str
+    rivals: bytes  # JSON array of records
+
+
+class PoolShared(Event, frozen=True, kw_only=True):
+    """From here on several organizations share this pool. Stream: the pool."""
+
+    KIND = "pool-shared"
+    PUBLIC = ("band", "language", "qualification")
+
+    band: int
+    language: str
+    qualification: str
+
+
+class PoolPolicySet(Event, frozen=True, kw_only=True):
+    """Weights, prices and charges of a shared pool. Stream: the pool."""
+
+    KIND = "pool-policy"
+    PUBLIC = ("cap", "charge", "draw", "effective_from", "independent", "prices", "weights")
+
+    effective_from: (
+        int  # in force for entries of the stream with this number or more; never its own or an earlier one
+    )
+    weights: tuple[dict[str, Any], ...]  # {"client", "weight"}; who is not named has weight 1
+    prices: tuple[dict[str, Any], ...]  # {"family", "price"}
+    charge: int  # in advance, units of price
+    cap: int  # the most that one task costs
+    draw: str  # "vrf"
+    independent: int  # 1: answers to one task come from different entities
+
+
+class ClientJoined(Event, frozen=True, kw_only=True):
+    """A client takes part in a shared pool, or leaves it. Stream: the pool."""
+
+    KIND = "client-joined"
+    PUBLIC = ("band", "client", "exposure", "state")
+    PRIVATE = ("organization",)
+
+    client: str
+    state: str  # active, left
+    band: int  # the least that it takes
+    exposure: int  # most leases that one entity may get; 0: no limit
+    organization: bytes
+
+
+class Enrolled(Event, frozen=True, kw_only=True):
+    """A provider's annotator takes part in a shared pool, or ends it. Stream: the pool."""
+
+    KIND = "enrolled"
+    PUBLIC = ("band", "entity", "languages", "qualifications", "state", "who")
+    PRIVATE = ("evidence",)
+    LOCAL = ("member",)
+
+    who: str  # person
+    entity: str
+    state: str  # active, ended
+    band: int
+    languages: tuple[str, ...]
+    qualifications: tuple[str, ...]
+    evidence: bytes
+    member: str  # of the provider
+
+
+class Availability(Event, frozen=True, kw_only=True):
+    """An annotator takes work in a shared pool from everybody, or from nobody. Stream: the pool."""
+
+    KIND = "availability"
+    PUBLIC = ("on", "who")
+
+    who: str
+    on: int
+
+
+class ConflictFound(Event, frozen=True, kw_only=True):
+    """The verdict about a client and an entity in a shared pool changed. Stream: the pool."""
+
+    KIND = "conflict"
+    PUBLIC = ("blocked", "client", "entity", "grade", "rival", "rule")
+    PRIVATE = ("path",)
+
+    client: str
+    entity: str
+    grade: int
+    rival: int  # 1: the entity is in conflict because of a rival that the client named
+    blocked: int
+    rule: str
+    path: bytes  # JSON of core.ownership.Conflict: what led to it
+
+
+class Waived(Event, frozen=True, kw_only=True):
+    """A client lets an entity of grade 2 work for it, or no longer. Stream: the pool."""
+
+    KIND = "waived"
+    PUBLIC = ("client", "entity", "state")
+
+    client: str
+    entity: str
+    state: str  # given, withdrawn
+
+
+class Overridden(Event, frozen=True, kw_only=True):
+    """Officers step in; how often is a headline of every audit. Stream: the pool."""
+
+    KIND = "overridden"
+    PUBLIC = ("act", "at", "reason", "signatures", "subject")
+
+    act: str  # recall, suspend, readmit
+    subject: str  # a slot, or a person
+    reason: str  # safety, legal, error, abuse
+    at: int  # ms, in the text that was signed
+    signatures: tuple[dict[str, str], ...]  # {"key", "sg"}
+
+
+class Recalled(Event, frozen=True, kw_only=True):
+    """Live leases of a shared pool are taken back; their tasks go to others. Stream: the pool."""
+
+    KIND = "recalled"
+    PUBLIC = ("reason", "slots")
+    LOCAL = ("ids", "tags")
+
+    reason: str  # conflict, override, ended
+    slots: tuple[str, ...]
+    ids: tuple[str, ...]
+    tags: tuple[tuple[str, int], ...]  # (client, tag) afterwards
+
+
+class WindowDecided(Event, frozen=True, kw_only=True):
+    """One window of a shared pool. Stream: the pool.
+
+    Whoever replays the stream up to here gets the same leases, or has found the node out.
+    """
+
+    KIND = "window"
+    PUBLIC = (
+        "backlog",
+        "candidates",
+        "changed",
+        "gone",
+        "idle",
+        "lapsed",
+        "leases",
+        "passed",
+        "proof",
+        "settled",
+        "tags",
+        "virtual",
+        "waiting",
+    )
+    LOCAL = ("changed_ids", "lapsed_ids", "lent", "projects", "settled_ids", "terms")
+    BULK = True
+
+    backlog: tuple[dict[str, Any], ...]  # {"client", "on", "tag"}: found before the decision
+    gone: tuple[str, ...]  # clients whose last free slots this window gave
+    waiting: tuple[dict[str, Any], ...]  # {"who", "count"}
+    candidates: str
+    proof: str  # of the draw; "" without one
+    leases: tuple[dict[str, Any], ...]  # {"slot", "who", "client", "family", "until", "v"}
+    passed: tuple[dict[str, str], ...]  # {"who", "client", "why"}
+    settled: tuple[Place, ...]
+    lapsed: tuple[str, ...]
+    changed: tuple[str, ...]  # slots whose task the client changed or took away
+    idle: tuple[str, ...]
+    tags: tuple[dict[str, Any], ...]  # {"client", "tag"}
+    virtual: int
+    rows: tuple[bytes, ...]  # one a lease: JSON [lease, organization, project, task, round, version, member]
+    settled_ids: tuple[str, ...] = ()
+    lapsed_ids: tuple[str, ...] = ()
+    changed_ids: tuple[str, ...] = ()
+    terms: tuple[tuple[str, int, int, int], ...] = ()  # of each lease: (entity, price, charge, weight)
+    projects: tuple[tuple[str, int], ...] = ()  # (project, its tag within the client)
+    lent: tuple[
+        tuple[str, str, str, str], ...
+    ] = ()  # new ones: (organization, person, pseudonym there, kind)
+
+
+class ProjectPooled(Event, frozen=True, kw_only=True):
+    """A project gets its answers from another pool. Stream: the project."""
+
+    KIND = "project-pooled"
+    PUBLIC = ("family", "pool")
+
+    pool: str
+    family: str  # of its tasks, which has a price there; "" in a pool of one's own
+
+
 ALL: dict[str, type[Event]] = {
     kind.KIND: kind
     for kind in (
@@ -514,6 +787,22 @@ ALL: dict[str, type[Event]] = {
         Appealed,
         AppealDecided,
         PayStated,
+        PolicySet,
+        ClientRegistered,
+        EntityRegistered,
+        OwnershipStated,
+        RivalsNamed,
+        PoolShared,
+        PoolPolicySet,
+        ClientJoined,
+        Enrolled,
+        Availability,
+        ConflictFound,
+        Waived,
+        Overridden,
+        Recalled,
+        WindowDecided,
+        ProjectPooled,
     )
 }
 """The grammar: every kind of event by its name in the entry."""

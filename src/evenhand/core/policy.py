@@ -8,6 +8,10 @@ import msgspec
 
 from evenhand.core.errors import Missing, Refused
 
+LENT = "enr"
+"""Prefix of a client's pseudonym for an annotator of a shared pool. The role of such a member is `enrolled`:
+it signs in nowhere and may do nothing; the annotator acts through the pool."""
+
 SCOPES = frozenset({"read", "annotate", "manage"})
 
 
@@ -56,8 +60,8 @@ def sees_all_answers(actor: Actor, membership: Membership | None) -> bool:
 
 
 def labels(actor: Actor, membership: Membership | None) -> bool:
-    """Gives answers. Auditors look on."""
-    return membership is not None and membership.role != "auditor"
+    """Gives answers. Auditors look on, and enrolled ones act through their pool."""
+    return membership is not None and membership.role not in ("auditor", "enrolled")
 
 
 def reviews(actor: Actor, membership: Membership | None) -> bool:
@@ -115,6 +119,12 @@ PERMISSIONS: dict[str, Rule] = {
     "gold.manage": Rule("manage", manages),
     "pay.read": Rule("read", manages),
     "pay.manage": Rule("manage", manages),
+    "exchange.operate": Rule("manage", operates),
+    "exchange.read": Rule("read", is_member),
+    "exchange.join": Rule("manage", manages),
+    "exchange.available": Rule("annotate", anyone),
+    "ownership.state": Rule("manage", manages),
+    "ownership.own": Rule("manage", owns),
 }
 """Permission -> scope and predicate. Routes and verbs name a permission, never a role."""
 
@@ -124,6 +134,16 @@ def allows(actor: Actor, permission: str, organization: str | None) -> bool:
     rule = PERMISSIONS[permission]
     membership = actor.membership(organization) if organization else None
     return rule.scope in actor.scopes and rule.who(actor, membership)
+
+
+def is_lent(member: str) -> bool:
+    """Whether this is a client's pseudonym for an annotator of a shared pool."""
+    return member.startswith(f"{LENT}-")
+
+
+def labels_anywhere(actor: Actor) -> bool:
+    """Whether the actor gives answers in some organization: that is where a shared pool borrows them from."""
+    return any(allows(actor, "task.label", m.organization) for m in actor.memberships)
 
 
 def require(actor: Actor, permission: str, organization: str | None) -> None:

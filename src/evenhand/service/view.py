@@ -58,8 +58,17 @@ def project_row(reader: Reader, actor: Actor, project: str, permission: str) -> 
     row = reader.one("project", project=project)
     if row is None:
         raise Missing("not-found", "There is no such project, or you may not see it.", project)
+    if permission == "project.form" and _works_on(reader, actor, row):
+        return row
     require(actor, permission, row["organization"])
     return row
+
+
+def _works_on(reader: Reader, actor: Actor, row: dict[str, Any]) -> bool:
+    """Whether an annotator of a shared pool has work of this project, and so needs its form."""
+    if actor.membership(row["organization"]) is not None or "annotate" not in actor.scopes:
+        return False
+    return reader.one("lent_project", person=actor.person, project=row["id"]) is not None
 
 
 def parse_task_id(task_id: str) -> tuple[str, int]:

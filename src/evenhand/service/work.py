@@ -14,12 +14,12 @@ from evenhand.core.allocation import Backlog, Candidate, Given, OfferView, Waiti
 from evenhand.core.errors import EvenhandError, Invalid, Missing, Refused
 from evenhand.core.events import Moment, Place, Renewed, Submitted
 from evenhand.core.intake import shown_data, split
-from evenhand.core.policy import Actor, allows, require
+from evenhand.core.policy import Actor, allows, is_lent, labels_anywhere, require
 from evenhand.core.project import Document, Form
 from evenhand.core.receipt import Opening, Receipt
 from evenhand.core.submission import SubmissionView, TaskView
 from evenhand.lane import group
-from evenhand.service import gold, review
+from evenhand.service import gold, review, windows
 from evenhand.service.ids import new_ordered_id
 from evenhand.service.view import decode_json, encode_json, form_of, summary, told_task_id, when
 from evenhand.store import Reader, Transaction
@@ -68,7 +68,7 @@ def _submit_distinct(
     for i in indices:
         actor, assignment, request = calls[i]
         try:
-            view, seq = _own(views.get(assignment), actor)
+            view, seq = _own(tx, views.get(assignment), actor)
             if _is_replay(view, request) and _same_answers(tx, seq, view, request):
                 outcomes[i] = _replayed(tx, at, seq, view)
                 continue
@@ -129,11 +129,16 @@ def _submission_views(reader: Reader, ids: Sequence[str]) -> Iterable[tuple[Subm
         )
 
 
-def _own(found: tuple[SubmissionView, int] | None, actor: Actor) -> tuple[SubmissionView, int]:
+def _own(
+    reader: Reader, found: tuple[SubmissionView, int] | None, actor: Actor
+) -> tuple[SubmissionView, int]:
     """The view, if the assignment is the actor's own and the actor may still label there."""
     if found is None or found[0].person != actor.person:
         raise Missing("not-found", "There is no such assignment, or it is not yours.", "assignment")
-    require(actor, "task.label", found[0].organization)
+    if is_lent(found[0].member) and labels_anywhere(actor):
+        windows.require_open(reader, found[0].assignment)
+    else:
+        require(actor, "task.label", found[0].organization)
     return found
 
 
@@ -277,14 +282,15 @@ def _next_all(tx: Transaction, at: Moment, calls: Sequence[NextArgs]) -> list[An
     """Decide all who wait, pool by pool."""
     asks = [_Ask(i, actor, request) for i, (actor, request) in enumerate(calls)]
     outcomes: list[Any] = [None] * len(calls)
-    pools: dict[str, list[_Ask]] = defaultdict(list)
+    pools: dict[tuple[str, int], list[_Ask]] = defaultdict(list)  # (pool, 1 when shared)
     repeated: list[_Ask] = []
     persons: set[str] = set()
     known: dict[tuple[str, ...], list[str]] = {}
+    shared = windows.pools_of(tx, [ask.actor.person for ask in asks if ask.request.project_id is None])
     for ask in asks:
         try:
-            for pool in _pools_of(tx, ask, known):
-                pools[pool].append(ask)
+            for place in _pools_of(tx, ask, known, shared):
+                pools[place].append(ask)
         except EvenhandError as error:
             outcomes[ask.index] = error
             continue
@@ -292,8 +298,9 @@ def _next_all(tx: Transaction, at: Moment, calls: Sequence[NextArgs]) -> list[An
         persons.add(ask.actor.person)
     live = [ask for ask in asks if outcomes[ask.index] is None and ask not in repeated]
     _give_again(tx, at, live)
-    for pool in sorted(pools):
-        _decide(tx, at, pool, [ask for ask in pools[pool] if ask in live])
+    for key in sorted(pools):
+        waiting = [ask for ask in pools[key] if ask in live]
+        (_decide_shared if key[1] else _decide)(tx, at, key[0], waiting)
     for ask in live:
         outcomes[ask.index] = wire.Assignments(
             assignments=ask.given, waiting=None if ask.given else ask.waiting
@@ -313,10 +320,13 @@ def next_(tx: Transaction, at: Moment, actor: Actor, request: wire.NextAssignmen
     return result
 
 
-def _pools_of(tx: Transaction, ask: _Ask, known: dict[tuple[str, ...], list[str]]) -> list[str]:
-    """The pools to look in: the project's, or those of all the caller's organizations.
+def _pools_of(
+    tx: Transaction, ask: _Ask, known: dict[tuple[str, ...], list[str]], shared: dict[str, list[str]]
+) -> list[tuple[str, int]]:
+    """The pools to look in, each with 1 when it is shared: the project's, or all where the caller works.
 
-    `known` holds the pools of organizations that were looked up for others of this group.
+    `known` holds the pools of organizations that were looked up for others of this group, `shared` the
+    shared pools of each person.
     """
     if ask.request.project_id is not None:
         row = tx.one("project_pool", project=ask.request.project_id)
@@ -324,8 +334,15 @@ def _pools_of(tx: Transaction, ask: _Ask, known: dict[tuple[str, ...], list[str]
             if row is not None:
                 require(ask.actor, "task.label", row["organization"])
             raise Missing("not-found", "There is no such project, or you may not label there.", "project_id")
+        if row["shared"]:
+            raise Refused(
+                "pool.shared",
+                "This project is in a shared pool, where nobody chooses whose work to do.",
+                "project_id",
+                "Ask for the next assignment without a project.",
+            )
         ask.waiting = "nothing-left" if row["state"] == "active" else "paused"
-        return [row["pool"]]
+        return [(row["pool"], 0)]
     if not ask.members:
         raise Refused(
             "permission.role", "You may not label in any organization.", "", "Ask a manager for a role."
@@ -334,7 +351,8 @@ def _pools_of(tx: Transaction, ask: _Ask, known: dict[tuple[str, ...], list[str]
     organizations = tuple(sorted(ask.members))
     if organizations not in known:
         known[organizations] = [pool for (pool,) in tx.tuples("pools_of", organizations=organizations)]
-    return known[organizations]
+    enrolled = [(pool, 1) for pool in shared.get(ask.actor.person, ())]
+    return [(pool, 0) for pool in known[organizations]] + enrolled
 
 
 def _give_again(tx: Transaction, at: Moment, asks: list[_Ask]) -> None:
@@ -342,7 +360,7 @@ def _give_again(tx: Transaction, at: Moment, asks: list[_Ask]) -> None:
     by_person = {ask.actor.person: ask for ask in asks}
     for row in tx.tuples("live_leases", persons=sorted(by_person), now=at.ms):
         ask = by_person[row[1]]
-        if ask.request.project_id in (None, row[3]) and row[2] in ask.members:
+        if ask.request.project_id in (None, row[3]) and (row[2] in ask.members or is_lent(row[8])):
             ask.held.append(row)
     again: list[tuple[_Ask, Given]] = []
     for ask in asks:
@@ -385,6 +403,17 @@ def _decide(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> None:
             offer = allocation.offer(view, [w for _, w in wanted], at)
     tx.append(offer.events, at)
     _hand_over(tx, [(wanted[given.waiting][0], given) for given in offer.given], {})
+
+
+def _decide_shared(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> None:
+    """One window of a pool that organizations share."""
+    able = {ask.actor.person: ask for ask in asks}
+    counts = {person: min(ask.missing(), windows.HELD - len(ask.held)) for person, ask in able.items()}
+    for person, ask in able.items():
+        if counts[person] <= 0 and ask.missing() > 0:
+            ask.waiting = "all-leased"
+    given = windows.decide(tx, at, pool, {person: count for person, count in counts.items() if count > 0})
+    _hand_over(tx, [(able[person], lease) for person, lease in given], {})
 
 
 def _clear(tx: Transaction, at: Moment, pool: str) -> None:
@@ -620,7 +649,7 @@ def _fits(form: Form, question: str, answer: Any, data: dict[str, Any]) -> bool:
 
 
 def _view_of(reader: Reader, actor: Actor, assignment: str) -> tuple[SubmissionView, int]:
-    return _own(next(iter(_submission_views(reader, [assignment])), None), actor)
+    return _own(reader, next(iter(_submission_views(reader, [assignment])), None), actor)
 
 
 def skip(tx: Transaction, at: Moment, actor: Actor, assignment: str, request: wire.Skip) -> None:
@@ -735,9 +764,15 @@ def history(
         before_id=before_id,
         limit=limit,
     )
-    items = [_history_row(reader, row) for row in rows if actor.membership(row["organization"])]
+    items = [_history_row(reader, row) for row in rows if _may_look_back(reader, actor, row)]
     last = f"{rows[-1]['closed_ms']}.{rows[-1]['id']}" if len(rows) == limit else None
     return wire.Page(items=items, next=last)
+
+
+def _may_look_back(reader: Reader, actor: Actor, row: dict[str, Any]) -> bool:
+    if is_lent(row["member"]):
+        return windows.is_open(reader, row["id"])
+    return actor.membership(row["organization"]) is not None
 
 
 def _history_key(after: str | None) -> tuple[int, str]:

@@ -33,6 +33,13 @@ class Node(Protocol):
     def promise(self, leaf_hashes: list[bytes], at_ms: int) -> list[Promise]:
         """One signature for a whole group of leaves: that they will be in the log in time."""
 
+    @property
+    def draw_key(self) -> bytes:
+        """Public key of its draws (`core.vrf`)."""
+
+    def draw(self, alpha: bytes) -> bytes:
+        """The proof of the one draw that there is for this input."""
+
 
 class Store:
     """A database with the newest schema.

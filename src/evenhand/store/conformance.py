@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from evenhand.core import receipt
+from evenhand.core import receipt, vrf
 from evenhand.core.checkpoint import SigningKey
 from evenhand.core.errors import EvenhandError, Invalid
 from evenhand.core.events import MemberAdded, Moment, OrganizationCreated, Place, PoolOpened
@@ -30,6 +30,15 @@ class FakeNode:
     def promise(self, leaf_hashes: list[bytes], at_ms: int) -> list[Promise]:
         """As a node does."""
         return receipt.promise(leaf_hashes, at_ms, self.key)
+
+    @property
+    def draw_key(self) -> bytes:
+        """As a node does."""
+        return vrf.public_key(self.key.derived(b"draw"))
+
+    def draw(self, alpha: bytes) -> bytes:
+        """As a node does."""
+        return vrf.prove(self.key.derived(b"draw"), alpha)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import msgspec
 from evenhand.core import events as ev
 from evenhand.core.intake import rank_of
 from evenhand.core.project import Document
-from evenhand.store import fold_review
+from evenhand.store import fold_exchange, fold_review
 from evenhand.store.codec import Placed
 from evenhand.store.driver import Connection
 
@@ -588,4 +588,5 @@ FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
     ev.Appealed: fold_review.appealed,
     ev.AppealDecided: fold_review.appeal_decided,
     ev.PayStated: _stated,
+    **fold_exchange.FOLDS,
 }

@@ -31,14 +31,14 @@ SELECT m.id, p.name, p.email, m.role, m.kind, m.state, m.created_ms, coalesce(t.
 FROM member m JOIN person p ON p.id = m.person
 LEFT JOIN (SELECT member, CAST(sum(submitted) AS BIGINT) AS submitted FROM tally
   WHERE organization = :organization GROUP BY member) t ON t.member = m.id
-WHERE m.organization = :organization AND (m.created_ms, m.id) > (:after_ms, :after_id)
+WHERE m.organization = :organization AND m.role <> 'enrolled' AND (m.created_ms, m.id) > (:after_ms, :after_id)
 ORDER BY m.created_ms, m.id LIMIT :limit;
 
 -- name: member_by_id
 SELECT m.organization, m.id, m.person, m.role, m.kind, m.state, m.created_ms, p.name, p.email, p.home, p.operator,
   coalesce((SELECT CAST(sum(t.submitted) AS BIGINT) FROM tally t
     WHERE t.organization = m.organization AND t.member = m.id), 0) AS submitted
-FROM member m JOIN person p ON p.id = m.person WHERE m.id = :id;
+FROM member m JOIN person p ON p.id = m.person WHERE m.id = :id AND m.role <> 'enrolled';
 
 -- name: member_of_person
 SELECT id, role, state FROM member WHERE person = :person AND organization = :organization;

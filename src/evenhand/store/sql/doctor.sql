@@ -60,3 +60,52 @@ SELECT * FROM effort ORDER BY organization {collate}, project {collate}, member 
 
 -- name: walk_statement
 SELECT * FROM statement ORDER BY organization {collate}, project {collate}, number, member {collate}, currency {collate};
+
+-- name: walk_node_policy
+SELECT n, effective_from, document FROM node_policy ORDER BY n;
+
+-- name: walk_client
+SELECT id, organization, record, public, rivals FROM client ORDER BY id {collate};
+
+-- name: walk_entity
+SELECT id, organization, record, role FROM entity ORDER BY id {collate};
+
+-- name: walk_ownership
+SELECT record, source, type, status, n, ms, effective, document, statement FROM ownership ORDER BY record {collate};
+
+-- name: walk_shared_pool
+SELECT id, language, band, qualification, virtual FROM shared_pool ORDER BY id {collate};
+
+-- name: walk_pool_policy
+SELECT pool, n, effective_from, document FROM pool_policy ORDER BY pool {collate}, n;
+
+-- name: walk_pool_client
+SELECT pool, client, organization, state, band, exposure, tag, backlogged FROM pool_client
+ORDER BY pool {collate}, client {collate};
+
+-- name: walk_enrolment
+SELECT pool, person, entity, member, state, band, languages, qualifications, available, suspended, idle FROM enrolment
+ORDER BY pool {collate}, person {collate};
+
+-- name: walk_conflict
+SELECT pool, client, entity, grade, rival, blocked, path, n, ms FROM conflict
+ORDER BY pool {collate}, client {collate}, entity {collate};
+
+-- name: walk_waiver
+SELECT pool, client, entity, state FROM waiver ORDER BY pool {collate}, client {collate}, entity {collate};
+
+-- name: walk_exposure
+SELECT pool, client, entity, leases FROM exposure ORDER BY pool {collate}, client {collate}, entity {collate};
+
+-- name: walk_shared_lease
+SELECT id, pool, client, entity, person, project, family, price, charge, weight, state FROM shared_lease
+ORDER BY id {collate};
+
+-- name: walk_lent
+SELECT organization, person, member FROM lent ORDER BY organization {collate}, person {collate};
+
+-- name: walk_pooled
+SELECT project, client, pool, family, leases FROM pooled ORDER BY project {collate};
+
+-- name: walk_override_done
+SELECT pool, n, act, subject, reason, at_ms FROM override_done ORDER BY pool {collate}, n;

@@ -4,7 +4,8 @@ SELECT organization, id, pool, state, version, overlap, created_ms, changed_ms, 
 FROM project WHERE id = :project;
 
 -- name: project_pool
-SELECT organization, pool, state FROM project WHERE id = :project;
+SELECT q.organization, q.pool, q.state, o.project IS NOT NULL AS shared
+FROM project q LEFT JOIN pooled o ON o.project = q.id WHERE q.id = :project;
 
 -- name: pools_of
 SELECT id FROM pool WHERE organization {in organizations} ORDER BY id;
@@ -21,7 +22,8 @@ LEFT JOIN tally y ON y.organization = q.organization AND y.project = q.id AND y.
 WHERE q.organization {in organizations} AND q.state IN ('active', 'paused') ORDER BY q.created_ms DESC, q.id;
 
 -- name: history
-SELECT a.id, a.organization, a.project, a.task, a.version, a.state, a.closed_ms, a.revision, p.record, p.mapping
+SELECT a.id, a.organization, a.project, a.task, a.version, a.state, a.closed_ms, a.revision, p.record, p.mapping,
+  a.member
 FROM assignment a
 JOIN payload p ON p.organization = a.organization AND p.project = a.project AND p.task = a.task AND p.round = a.round
 WHERE a.person = :person AND a.seq > 0 AND (:project = '' OR a.project = :project)

@@ -1,0 +1,466 @@
+"""Who gets which task next in a pool that several organizations share.
+
+The rule is spec/neutrality.md 3.2; docs/spec/ledger.md, section 10, says it as an auditor replays it, step
+by step, and the functions here keep its order. What is charged is the published price of the task's family,
+never the seconds that somebody reports. Nothing in a view could carry a favour: weights and prices come from
+the policy, who is barred from the verdicts, ties and the order of annotators from the draw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from evenhand.core import canonical
+from evenhand.core.allocation import Candidate, Given, slot_of
+from evenhand.core.errors import Invalid
+from evenhand.core.events import Moment, Place, Recalled, WindowDecided
+from evenhand.core.fair_queue import UNIT, FairQueue, Flow, cost, lifted, settled
+
+SEATS = 64  # annotators in one window, so that its entry stays below 65,535 bytes
+NAMED = 250  # settlements, lapses or changes in one window
+MAX_PRICE = 10_000  # so that tags stay below 2^53 for more than a thousand million tasks
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """The policy of the pool that is in force."""
+
+    weights: dict[str, int]  # client -> weight; 1 when it is not here
+    prices: dict[str, int]  # family -> units of price
+    charge: int  # in advance
+    independent: bool  # answers to one task come from different entities
+
+
+class Client(msgspec.Struct, frozen=True, kw_only=True):
+    """A client of the pool."""
+
+    id: str  # pseudonym
+    organization: str
+    tag: int
+    backlogged: bool  # at the end of the last window
+    open: bool  # it has a free slot now
+    band: int  # the least that it takes
+    exposure: int  # most leases for one entity; 0: no limit
+    blocked: frozenset[str]  # entities
+    leases: dict[str, int]  # entity -> leases so far
+
+
+class Seat(msgspec.Struct, frozen=True, kw_only=True):
+    """An annotator who asks for work and may work in this pool."""
+
+    person: str
+    kind: str  # human, model
+    entity: str
+    band: int
+    idle: bool  # the log says so already
+    count: int  # how many more leases, 1 or more
+    leases: tuple[str, ...]  # fresh secret ids for them
+    pseudonyms: tuple[str, ...]  # as many fresh ids, for clients that do not know this annotator yet
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """What a lease was given for."""
+
+    id: str
+    client: str
+    price: int
+    charge: int
+    weight: int
+    state: str  # live, lapsed, over
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """A submission or a skip that no window has named."""
+
+    place: Place
+    answered: bool
+    lease: Lease
+
+
+class Stock(msgspec.Struct, frozen=True, kw_only=True):
+    """A client's active project with some of its free tasks, in its own order."""
+
+    project: str
+    version: int
+    lease_ms: int
+    family: str
+    tag: int  # leases so far, among the projects of the client
+    candidates: tuple[Candidate, ...]
+    complete: bool  # no other task of the project is free
+
+
+class WindowView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a window depends on."""
+
+    pool: str
+    n: int  # the place that the window will take
+    origin: str
+    virtual: int
+    terms: Terms
+    clients: tuple[Client, ...]  # that have joined
+    seats: tuple[Seat, ...]
+    settled: tuple[Settlement, ...] = ()
+    lapsed: tuple[Lease, ...] = ()
+    changed: tuple[Lease, ...] = ()
+    stocks: dict[str, tuple[Stock, ...]] = {}  # client -> what has been looked up
+    barred: frozenset[tuple[str, str, int]] = frozenset()  # (person, project, task) that they may not have
+    looked: dict[tuple[str, str], bool] = {}  # (person, client) -> whether there was anything for them
+    members: dict[tuple[str, str], str] = {}  # (organization, person) -> pseudonym there
+
+
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """One lease of the window."""
+
+    seat: Seat
+    lease: Given
+    client: str
+    family: str
+    tag: int  # the client's, when it was chosen
+    member: str  # the annotator's pseudonym at the client
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """The decision."""
+
+    event: WindowDecided | None  # None: nothing happened that the log does not have
+    served: tuple[Served, ...]
+
+
+class Shortage(msgspec.Struct, frozen=True):
+    """Nothing can be decided before these have been looked up."""
+
+    wanted: tuple[tuple[str, str], ...]  # (person, client)
+
+
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """A window before its first decision: steps 1 to 4 of the replay."""
+
+    tags: dict[str, int]  # client -> tag, of all
+    backlog: tuple[str, ...]  # clients, ascending
+    returned: tuple[str, ...]  # of these, who was not backlogged before
+    candidates: bytes  # digest
+    alpha: bytes  # what is drawn for; empty: nothing is drawn
+
+
+def open_window(view: WindowView) -> Opening:
+    """Settle what came back, lift who returns, and close the set of candidates."""
+    tags = {client.id: client.tag for client in view.clients}
+    for client, amount in _settlements(view):
+        tags[client] = tags.get(client, 0) + amount
+    backlog = sorted(client.id for client in view.clients if client.open)
+    before = {client.id for client in view.clients if client.backlogged}
+    returned = tuple(client for client in backlog if client not in before)
+    for client in returned:
+        tags[client] = lifted(tags[client], view.virtual)
+    candidates = _candidates(view, backlog, tags)
+    alpha = _alpha(view, candidates) if backlog and view.seats else b""
+    return Opening(tags=tags, backlog=tuple(backlog), returned=returned, candidates=candidates, alpha=alpha)
+
+
+def _settlements(view: WindowView) -> list[tuple[str, int]]:
+    """(client, what its tag grows by) for everything that came back; once for each lease."""
+    changes: list[tuple[str, int]] = []
+    over: set[str] = set()
+    for settlement in view.settled:
+        lease = settlement.lease
+        if lease.id not in over:
+            changes.append((lease.client, _difference(lease, settlement.answered)))
+        over.add(lease.id)
+    changes += [(lease.client, refund(lease)) for lease in view.lapsed]
+    changes += [(lease.client, _difference(lease, answered=True)) for lease in view.changed]
+    return changes
+
+
+def _difference(lease: Lease, answered: bool) -> int:
+    if lease.state == "over":
+        return 0
+    charged = lease.charge if lease.state == "live" else 0
+    return settled(0, lease.weight, charged, lease.price if answered else 0)
+
+
+def refund(lease: Lease) -> int:
+    """What the client's tag grows by when a live lease ends without an answer, and not by its doing."""
+    return -cost(lease.charge, lease.weight)
+
+
+def _candidates(view: WindowView, backlog: list[str], tags: Mapping[str, int]) -> bytes:
+    weights = view.terms.weights
+    closed = {
+        "backlog": [[client, tags[client], weights.get(client, 1)] for client in backlog],
+        "waiting": sorted([seat.person, seat.count] for seat in view.seats),
+    }
+    return hashlib.sha256(_encode(closed)).digest()
+
+
+def _alpha(view: WindowView, candidates: bytes) -> bytes:
+    text = _encode([view.origin, view.pool, view.n, canonical.b64url(candidates), ""])
+    return hashlib.sha256(b"evenhand/rand/v1\x00" + text).digest()
+
+
+LOOK = 8  # clients looked up at once for somebody whose work there is not known yet
+
+
+class _Round:
+    """The state of one window while leases are given."""
+
+    def __init__(self, view: WindowView, opening: Opening, at: Moment) -> None:
+        self.view = view
+        self.at = at
+        self.clients = {client.id: client for client in view.clients}
+        self.flows = {
+            client: Flow(client, opening.tags[client], view.terms.weights.get(client, 1), self._tie)
+            for client in opening.backlog
+        }
+        self.queue = FairQueue(self.flows.values(), view.virtual)
+        self.seen = set(view.barred)
+        self.left: dict[str, list[Candidate]] = {}  # project -> candidates with their free slots
+        self.leases: Counter[tuple[str, str]] = Counter()  # (client, entity) in this window
+        self.passed: dict[tuple[str, str], str] = {}  # (person, client) -> why
+        self.projects = {s.project: s.tag for stocks in view.stocks.values() for s in stocks}
+        self.lent: dict[
+            tuple[str, str], tuple[str, str]
+        ] = {}  # (organization, person) -> new pseudonym, kind
+        self.wanted: list[tuple[str, str]] = []
+
+    def _tie(self, client: str) -> int:
+        return int.from_bytes(hashlib.sha256(self.at.chance + client.encode()).digest()[:8])
+
+    def serve(self, seat: Seat, turn: int) -> Served | None:
+        """One lease for this annotator; None when there is nothing, or something has to be looked up."""
+        found = self.queue.serve(lambda client: self._fits(seat, client), self.view.terms.charge)
+        if found is None or self.wanted:
+            return None
+        flow, (stock, candidate), tag = found
+        self._use_up(seat, flow.id, stock, candidate.n)
+        organization = self.clients[flow.id].organization
+        lease = Given(
+            lease=seat.leases[turn],
+            waiting=0,
+            organization=organization,
+            project=stock.project,
+            task=candidate.n,
+            round=candidate.round,
+            version=stock.version,
+            until=self.at.ms + stock.lease_ms,
+        )
+        member = self._member(organization, seat, turn)
+        return Served(seat=seat, lease=lease, client=flow.id, family=stock.family, tag=tag, member=member)
+
+    def _fits(self, seat: Seat, client: str) -> tuple[Stock, Candidate] | None:
+        if len(self.wanted) >= LOOK or self._bars(seat, client) or (seat.person, client) in self.passed:
+            return None
+        found = self._task(seat, client)
+        if found is None:
+            self._pass(seat, client)
+        return found
+
+    def _bars(self, seat: Seat, client: str) -> bool:
+        """Whether verdict, band or exposure keep this annotator from the client."""
+        own = self.clients[client]
+        given = own.leases.get(seat.entity, 0) + self.leases[client, seat.entity]
+        return seat.entity in own.blocked or seat.band < own.band or 0 < own.exposure <= given
+
+    def _pass(self, seat: Seat, client: str) -> None:
+        anything = self.view.looked.get((seat.person, client))
+        if anything is None:
+            self.wanted.append((seat.person, client))
+        elif anything:
+            self.passed[seat.person, client] = "taken"
+        else:
+            self.passed[seat.person, client] = "independence" if self.view.terms.independent else "had"
+
+    def _task(self, seat: Seat, client: str) -> tuple[Stock, Candidate] | None:
+        stocks = self.view.stocks.get(client, ())
+        for stock in sorted(stocks, key=lambda s: (self.projects[s.project], s.project)):
+            for candidate in self.left.setdefault(stock.project, list(stock.candidates)):
+                if candidate.free and not self._had(seat, stock.project, candidate.n):
+                    return stock, candidate
+        return None
+
+    def _had(self, seat: Seat, project: str, task: int) -> bool:
+        return (seat.person, project, task) in self.seen or (seat.entity, project, task) in self.seen
+
+    def _use_up(self, seat: Seat, client: str, stock: Stock, task: int) -> None:
+        left = self.left[stock.project]
+        i = next(i for i, candidate in enumerate(left) if candidate.n == task)
+        left[i] = Candidate(task, left[i].free - 1, left[i].round)
+        self.leases[client, seat.entity] += 1
+        self.projects[stock.project] += 1
+        holder = seat.entity if self.view.terms.independent else seat.person
+        self.seen.add((holder, stock.project, task))
+
+    def _member(self, organization: str, seat: Seat, turn: int) -> str:
+        known = self.view.members.get((organization, seat.person))
+        fresh = (seat.pseudonyms[turn], seat.kind)
+        return known or self.lent.setdefault((organization, seat.person), fresh)[0]
+
+    def gone(self, client: str) -> bool:
+        """Whether the client's last free slots went out in this window."""
+        stocks = self.view.stocks.get(client, ())
+        return bool(stocks) and all(
+            stock.complete and not any(c.free for c in self.left.get(stock.project, stock.candidates))
+            for stock in stocks
+        )
+
+
+def decide(view: WindowView, opening: Opening, proof: bytes, at: Moment) -> Window | Shortage:
+    """Give work to everybody who waits, as far as there is any.
+
+    Args:
+        proof: of the draw for `opening.alpha`; empty when nothing is drawn.
+        at: its chance is the output of that proof.
+    """
+    state = _Round(view, opening, at)
+    order = sorted(view.seats, key=lambda seat: hashlib.sha256(at.chance + seat.person.encode()).digest())
+    served: list[Served] = []
+    got: Counter[str] = Counter()
+    for turn in range(max((seat.count for seat in order), default=0)):
+        for seat in order:
+            if turn < seat.count and got[seat.person] == turn:
+                one = state.serve(seat, turn)
+                if state.wanted:
+                    return Shortage(tuple(state.wanted))
+                if one is not None:
+                    served.append(one)
+                    got[seat.person] += 1
+    return Window(event=_event(view, opening, state, served, got, proof), served=tuple(served))
+
+
+def _event(
+    view: WindowView,
+    opening: Opening,
+    state: _Round,
+    served: list[Served],
+    got: Counter[str],
+    proof: bytes,
+) -> WindowDecided | None:
+    """The entry; None when it would say nothing."""
+    idle = tuple(s.person for s in view.seats if got[s.person] < s.count and (got[s.person] or not s.idle))
+    ended = tuple(sorted(c.id for c in view.clients if c.backlogged and not c.open))
+    gone = tuple(client for client in opening.backlog if state.gone(client))
+    if not (
+        served or idle or ended or gone or opening.returned or view.settled or view.lapsed or view.changed
+    ):
+        return None
+    tags = {**opening.tags, **{flow.id: flow.tag for flow in state.flows.values()}}
+    known = {client.id: client.tag for client in view.clients}
+    changed = [(client, tag) for client, tag in sorted(tags.items()) if tag != known.get(client)]
+    return WindowDecided(
+        stream=view.pool,
+        causes=tuple(sorted({settlement.place for settlement in view.settled})),
+        backlog=_backlog(ended, opening),
+        gone=gone,
+        waiting=tuple({"who": s.person, "count": s.count} for s in view.seats),
+        candidates=canonical.b64url(opening.candidates),
+        proof=canonical.b64url(proof) if proof else "",
+        leases=tuple(_lease(one) for one in served),
+        passed=_passed(state, {one.seat.person for one in served} | set(idle)),
+        settled=tuple(settlement.place for settlement in view.settled),
+        lapsed=tuple(slot_of(lease.id) for lease in view.lapsed),
+        changed=tuple(slot_of(lease.id) for lease in view.changed),
+        idle=idle,
+        tags=tuple({"client": client, "tag": tag} for client, tag in changed),
+        virtual=state.queue.virtual,
+        rows=tuple(_row(one) for one in served),
+        settled_ids=tuple(settlement.lease.id for settlement in view.settled),
+        lapsed_ids=tuple(lease.id for lease in view.lapsed),
+        changed_ids=tuple(lease.id for lease in view.changed),
+        terms=tuple(_terms(view.terms, one) for one in served),
+        projects=tuple(
+            sorted({one.lease.project: state.projects[one.lease.project] for one in served}.items())
+        ),
+        lent=tuple((*of, *fresh) for of, fresh in state.lent.items()),
+    )
+
+
+def _backlog(ended: Sequence[str], opening: Opening) -> tuple[dict[str, object], ...]:
+    off = [{"client": client, "on": 0, "tag": opening.tags[client]} for client in ended]
+    return (*off, *({"client": client, "on": 1, "tag": opening.tags[client]} for client in opening.returned))
+
+
+def _terms(terms: Terms, one: Served) -> tuple[str, int, int, int]:
+    return one.seat.entity, terms.prices[one.family], terms.charge, terms.weights.get(one.client, 1)
+
+
+def _lease(one: Served) -> dict[str, object]:
+    return {
+        "slot": slot_of(one.lease.lease),
+        "who": one.seat.person,
+        "client": one.client,
+        "family": one.family,
+        "until": one.lease.until,
+        "v": one.tag,
+    }
+
+
+def _passed(state: _Round, concerned: set[str]) -> tuple[dict[str, str], ...]:
+    return tuple(
+        {"who": person, "client": client, "why": why}
+        for (person, client), why in sorted(state.passed.items())
+        if person in concerned
+    )
+
+
+def _row(one: Served) -> bytes:
+    lease = one.lease
+    return _encode(
+        [lease.lease, lease.organization, lease.project, lease.task, lease.round, lease.version, one.member]
+    )
+
+
+RECALLS = 500  # slots in one entry
+
+
+def recalled(
+    pool: str, reason: str, cause: Place, leases: Sequence[Lease], tags: Mapping[str, int]
+) -> list[Recalled]:
+    """The entries that take back live leases; their charge is given back.
+
+    Args:
+        cause: why: a verdict, an override, an enrolment that ended.
+        tags: client -> its tag before.
+    """
+    events = []
+    now = dict(tags)
+    for start in range(0, len(leases), RECALLS):
+        part = leases[start : start + RECALLS]
+        for lease in part:
+            now[lease.client] += refund(lease)
+        touched = sorted({lease.client for lease in part})
+        events.append(
+            Recalled(
+                stream=pool,
+                causes=(cause,),
+                reason=reason,
+                slots=tuple(slot_of(lease.id) for lease in part),
+                ids=tuple(lease.id for lease in part),
+                tags=tuple((client, now[client]) for client in touched),
+            )
+        )
+    return events
+
+
+def check_terms(terms: Terms, cap: int) -> None:
+    """Check a policy before it is written.
+
+    Raises:
+        Invalid: a weight does not divide, a price or the charge is out of range.
+    """
+    for client, weight in terms.weights.items():
+        if weight < 1 or UNIT % weight:
+            raise Invalid(
+                "pool.weight", f"A weight divides {UNIT}, and {weight} does not.", f"weights.{client}"
+            )
+    if not terms.prices:
+        raise Invalid("pool.prices", "The pool has no family with a price.", "prices", "Name one.")
+    for family, price in terms.prices.items():
+        if not 1 <= price <= min(cap, MAX_PRICE):
+            reason = f"A price is 1 to the cap, and at most {MAX_PRICE}."
+            raise Invalid("pool.price", reason, f"prices.{family}", "Raise the cap, or lower the price.")
+    if not 0 <= terms.charge <= cap:
+        raise Invalid("pool.charge", "The charge in advance is 0 to the cap.", "charge")

@@ -1,0 +1,343 @@
+"""Windows of shared pools: load what decides, draw, decide, append. The rule is `core.shared_pool`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from evenhand.core import shared_pool, vrf
+from evenhand.core.allocation import Candidate, Given, slot_of
+from evenhand.core.errors import Refused, Unavailable
+from evenhand.core.events import Moment, Place, Recalled
+from evenhand.core.policy import LENT
+from evenhand.core.shared_pool import Client, Lease, Seat, Settlement, Shortage, Stock, Terms, WindowView
+from evenhand.service.ids import new_id
+from evenhand.service.view import decode_json, form_of
+from evenhand.store import Reader, Transaction
+
+HELD = 2  # leases that one annotator may hold in a shared pool: one at work, one ready
+
+
+def decide(tx: Transaction, at: Moment, pool: str, wanted: Mapping[str, int]) -> list[tuple[str, Given]]:
+    """Decide for everybody who waits in a shared pool.
+
+    Args:
+        wanted: person -> how many leases more.
+
+    Returns:
+        (person, what they got), in the order of decisions.
+    """
+    _settle_first(tx, at, pool)
+    given: list[tuple[str, Given]] = []
+    persons = sorted(wanted)
+    for start in range(0, len(persons), shared_pool.SEATS):
+        part = {person: wanted[person] for person in persons[start : start + shared_pool.SEATS]}
+        given += _window(tx, at, _view(tx, pool, part))
+    return given
+
+
+def pools_of(reader: Reader, persons: Sequence[str]) -> dict[str, list[str]]:
+    """Person -> the shared pools where they take work."""
+    found: dict[str, list[str]] = defaultdict(list)
+    if persons:
+        for pool, person in reader.tuples("pools_enrolled", persons=persons):
+            found[person].append(pool)
+    return found
+
+
+def _settle_first(tx: Transaction, at: Moment, pool: str) -> None:
+    """Take back what has lapsed in windows of their own, so that its slots can be given out at once."""
+    for _ in range(1000):
+        lapsed = tuple(_lease(row) for row in _some(tx, "shared_lapsed", pool, now=at.ms))
+        if not lapsed:
+            return
+        _window(tx, at, msgspec.structs.replace(_view(tx, pool, {}), lapsed=lapsed))
+
+
+def _some(reader: Reader, query: str, pool: str, **params: Any) -> list[tuple[Any, ...]]:
+    return reader.tuples(query, pool=pool, limit=shared_pool.NAMED, **params)
+
+
+def _lease(row: Sequence[Any]) -> Lease:
+    id_, client, price, charge, weight, state = row
+    return Lease(id=id_, client=client, price=price, charge=charge, weight=weight, state=state)
+
+
+def _window(tx: Transaction, at: Moment, view: WindowView) -> list[tuple[str, Given]]:
+    opening = shared_pool.open_window(view)
+    proof, chance = b"", b""
+    if opening.alpha:
+        proof = tx.node.draw(opening.alpha)
+        chance = vrf.output(proof)
+        view = _stocked(tx, view, _nearest(view, opening))
+    drawn = Moment(ms=at.ms, chance=chance)
+    decided = shared_pool.decide(view, opening, proof, drawn)
+    while isinstance(decided, Shortage):  # each time one pair more is known, and there are finitely many
+        view = _looked_up(tx, view, decided.wanted)
+        decided = shared_pool.decide(view, opening, proof, drawn)
+    if decided.event is not None:
+        tx.append([decided.event], at)
+        _name(tx, at, decided.event.lent)
+    return [(one.seat.person, one.lease) for one in decided.served]
+
+
+def _nearest(view: WindowView, opening: shared_pool.Opening) -> list[str]:
+    """Clients that will be served first, as far as tags tell."""
+    first = sorted(opening.backlog, key=lambda client: (opening.tags[client], client))
+    return first[: shared_pool.LOOK]
+
+
+def _name(tx: Transaction, at: Moment, lent: Sequence[tuple[str, str, str, str]]) -> None:
+    """A client sees annotators of shared pools under a name that says nothing."""
+    for organization, _, member, _ in lent:
+        tx.run(
+            "put_person",
+            id=member,
+            home=organization,
+            name=f"Annotator {member[-6:]}",
+            email=None,
+            password=None,
+            subject=None,
+            operator=0,
+            created_ms=at.ms,
+        )
+
+
+def is_open(reader: Reader, assignment: str) -> bool:
+    """Whether a lease of a shared pool, or what became of it, is still its holder's to see."""
+    row = reader.one("lent_open", id=assignment)
+    return row is not None and not row["blocked"] and row["state"] != "recalled"
+
+
+def require_open(reader: Reader, assignment: str) -> None:
+    """Pass, or raise.
+
+    Raises:
+        Refused: it was recalled, or its holder is in conflict with the client by now.
+    """
+    if not is_open(reader, assignment):
+        raise Refused(
+            "assignment.recalled",
+            "This assignment was taken back: its holder may not work for this client any more.",
+            "assignment",
+            "Ask for the next one.",
+        )
+
+
+# ---- the view ------------------------------------------------------------------------------------
+
+
+def _view(tx: Transaction, pool: str, wanted: Mapping[str, int]) -> WindowView:
+    heads = tx.tuples("pool_head", pool=pool)  # on PostgreSQL this locks the pool: one decision at a time
+    row = tx.one("shared_pool", pool=pool)
+    assert row is not None and heads, "a shared pool has a first entry"
+    n = heads[0][0]
+    seats = _seats(tx, row, wanted)
+    return WindowView(
+        pool=pool,
+        n=n,
+        origin=tx.node.origin,
+        virtual=row["virtual"],
+        terms=terms_at(tx, pool, n),
+        clients=_clients(tx, pool, sorted({seat.entity for seat in seats})),
+        seats=seats,
+        settled=tuple(_settlement(row) for row in _some(tx, "shared_unsettled", pool)),
+        changed=tuple(_lease(row) for row in _some(tx, "shared_changed", pool)),
+        members={(o, p): m for o, p, m in tx.tuples("lent_of", persons=sorted(wanted))},
+    )
+
+
+def terms_at(reader: Reader, pool: str, n: int) -> Terms:
+    """The policy of a pool that is in force for the entry with this number."""
+    row = reader.one("pool_policy_at", pool=pool, n=n)
+    if row is None:
+        raise Unavailable("pool.policy", "The pool's policy is not in force yet.", pool, "Try again later.")
+    said = decode_json(row["document"])
+    return Terms(
+        weights={one["client"]: one["weight"] for one in said["weights"]},
+        prices={one["family"]: one["price"] for one in said["prices"]},
+        charge=said["charge"],
+        independent=bool(said["independent"]),
+    )
+
+
+def _settlement(row: Sequence[Any]) -> Settlement:
+    id_, stream, n, state, *lease = row
+    return Settlement(place=Place(stream, n), answered=state != "skipped", lease=_lease([id_, *lease]))
+
+
+def _clients(tx: Transaction, pool: str, entities: list[str]) -> tuple[Client, ...]:
+    blocked: dict[str, set[str]] = defaultdict(set)
+    for client, entity in tx.tuples("pool_blocked", pool=pool):
+        blocked[client].add(entity)
+    leases: dict[str, dict[str, int]] = defaultdict(dict)
+    for client, entity, count in tx.tuples("pool_exposure", pool=pool, entities=entities):
+        leases[client][entity] = count
+    return tuple(
+        Client(
+            id=row["client"],
+            organization=row["organization"],
+            tag=row["tag"],
+            backlogged=bool(row["backlogged"]),
+            open=bool(row["open"]) and row["state"] == "active",
+            band=row["band"],
+            exposure=row["exposure"],
+            blocked=frozenset(blocked.get(row["client"], ())),
+            leases=leases.get(row["client"], {}),
+        )
+        for row in tx.all("pool_clients", pool=pool)
+    )
+
+
+def _seats(tx: Transaction, pool: Mapping[str, Any], wanted: Mapping[str, int]) -> tuple[Seat, ...]:
+    rows = tx.all("pool_seats", pool=pool["id"], persons=sorted(wanted)) if wanted else []
+    return tuple(_seat(row, wanted[row["person"]]) for row in rows if _fits(row, pool))
+
+
+def _fits(row: Mapping[str, Any], pool: Mapping[str, Any]) -> bool:
+    """Whether an annotator may work in the pool now."""
+    works = row["state"] == "active" and row["available"] and not row["suspended"]
+    return bool(works and fits(row["languages"].split(), row["qualifications"].split(), row["band"], pool))
+
+
+def fits(languages: Sequence[str], qualifications: Sequence[str], band: int, pool: Mapping[str, Any]) -> bool:
+    """Whether language, qualification and band are those that the pool asks for."""
+    qualified = pool["qualification"] in ("", *qualifications)
+    return pool["language"] in languages and qualified and band >= pool["band"]
+
+
+def _seat(row: Mapping[str, Any], count: int) -> Seat:
+    return Seat(
+        person=row["person"],
+        kind=row["kind"],
+        entity=row["entity"],
+        band=row["band"],
+        idle=bool(row["idle"]),
+        count=count,
+        leases=tuple(new_id("asg") for _ in range(count)),
+        pseudonyms=tuple(new_id(LENT) for _ in range(count)),
+    )
+
+
+# ---- tasks ---------------------------------------------------------------------------------------
+
+
+def _stocked(tx: Transaction, view: WindowView, clients: Sequence[str]) -> WindowView:
+    """The view with the first free tasks of these clients."""
+    organizations = {client.id: client.organization for client in view.clients}
+    demand = sum(seat.count for seat in view.seats)
+    stocks = dict(view.stocks)
+    barred = set(view.barred)
+    for client in clients:
+        found = [
+            _stock(tx, organizations[client], row, demand + 1)
+            for row in tx.all("client_projects", pool=view.pool, clients=[client])
+        ]
+        stocks[client] = tuple(found)
+        for stock in found:
+            barred |= _barred(tx, view, organizations[client], stock)
+    return msgspec.structs.replace(view, stocks=stocks, barred=frozenset(barred))
+
+
+def _stock(tx: Transaction, organization: str, row: Mapping[str, Any], limit: int) -> Stock:
+    keys = {"organization": organization, "project": row["id"]}
+    rows = tx.tuples("free_tasks_all", **keys, limit=limit)
+    return Stock(
+        project=row["id"],
+        version=row["version"],
+        lease_ms=form_of(tx, organization, row["id"], row["version"]).document.lease_seconds * 1000,
+        family=row["family"],
+        tag=row["leases"],
+        candidates=tuple(Candidate(n, free, round_) for n, free, round_, _ in rows),
+        complete=len(rows) < limit,
+    )
+
+
+def _barred(tx: Transaction, view: WindowView, organization: str, stock: Stock) -> set[tuple[str, str, int]]:
+    """Tasks that somebody here, or where answers are independent their entity, has had in this round."""
+    if not stock.candidates:
+        return set()
+    holders = {seat.person: (seat.person,) for seat in view.seats}
+    if view.terms.independent:
+        for person, entity in _colleagues(tx, view):
+            holders[person] = (*holders.get(person, ()), entity)
+    rounds = {c.n: c.round for c in stock.candidates}
+    rows = tx.tuples(
+        "seen_tasks",
+        organization=organization,
+        project=stock.project,
+        tasks=sorted(rounds),
+        persons=sorted(holders),
+    )
+    return {
+        (holder, stock.project, n)
+        for person, n, round_ in rows
+        if rounds[n] == round_
+        for holder in holders[person]
+    }
+
+
+def _colleagues(tx: Transaction, view: WindowView) -> list[tuple[str, str]]:
+    """(person, entity) of everybody who works for the entities that wait."""
+    entities = sorted({seat.entity for seat in view.seats})
+    return [(row[0], row[1]) for row in tx.tuples("entity_persons", pool=view.pool, entities=entities)]
+
+
+def _looked_up(tx: Transaction, view: WindowView, wanted: Sequence[tuple[str, str]]) -> WindowView:
+    """The view with what is there for these annotators at these clients."""
+    fresh = sorted({client for _, client in wanted if client not in view.stocks})
+    if fresh:
+        return _stocked(tx, view, fresh)
+    for person, client in wanted:
+        view = _unseen(tx, view, person, client)
+    return view
+
+
+def _unseen(tx: Transaction, view: WindowView, person: str, client: str) -> WindowView:
+    """More tasks of a client that this annotator may have."""
+    organization = next(c.organization for c in view.clients if c.id == client)
+    persons = [person]
+    if view.terms.independent:
+        entity = next(seat.entity for seat in view.seats if seat.person == person)
+        persons += [other for other, of in _colleagues(tx, view) if of == entity]
+    demand = sum(seat.count for seat in view.seats)
+    stocks: list[Stock] = []
+    found = False
+    barred = set(view.barred)
+    for stock in view.stocks[client]:
+        keys = {"organization": organization, "project": stock.project}
+        rows = tx.tuples("unseen_tasks_all", **keys, persons=sorted(set(persons)), limit=demand)
+        known = {c.n for c in stock.candidates}
+        more = tuple(Candidate(n, free, round_) for n, free, round_, _ in rows if n not in known)
+        stocks.append(msgspec.structs.replace(stock, candidates=(*stock.candidates, *more)))
+        barred |= _barred(tx, view, organization, msgspec.structs.replace(stock, candidates=more))
+        found = found or bool(rows)
+    return msgspec.structs.replace(
+        view,
+        stocks={**view.stocks, client: tuple(stocks)},
+        barred=frozenset(barred),
+        looked={**view.looked, (person, client): found},
+    )
+
+
+# ---- recalls -------------------------------------------------------------------------------------
+
+
+def recall(
+    tx: Transaction,
+    pool: str,
+    reason: str,
+    cause: Place,
+    client: str = "",
+    entity: str = "",
+    person: str = "",
+    slot: str = "",
+) -> list[Recalled]:
+    """The events that take back live leases: a client's, an entity's, a person's, or one by its slot."""
+    rows = tx.tuples("live_shared", pool=pool, client=client, entity=entity, person=person)
+    leases = [lease for lease in map(_lease, rows) if slot in ("", slot_of(lease.id))]
+    tags = dict(tx.tuples("client_tags", pool=pool))
+    return shared_pool.recalled(pool, reason, cause, leases, tags)

@@ -1,0 +1,280 @@
+"""What the events of shared pools and of ownership do to the tables of the first kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+
+from evenhand.core import events as ev
+from evenhand.store.codec import Placed
+from evenhand.store.driver import Connection
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+_row = msgspec.json.Decoder(tuple[str, str, str, int, int, int, str]).decode
+
+
+def document(event: ev.Event) -> bytes:
+    """The public fields of an event as JSON: what a rule reads of it later."""
+    return _encode({name: getattr(event, name) for name in event.PUBLIC})
+
+
+def _policies(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.PolicySet, p.event)
+        db.run("fold_node_policy", n=p.n, effective_from=event.effective_from, document=document(event))
+
+
+def _clients(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.ClientRegistered, p.event)
+        db.run(
+            "fold_client",
+            id=event.client,
+            organization=event.organization.decode(),
+            record=event.identity.decode(),
+            public=int(bool(event.record)),
+            rivals=b"[]",
+        )
+
+
+def _entities(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.EntityRegistered, p.event)
+        keys = {"id": event.entity, "organization": event.organization.decode()}
+        db.run("fold_entity", **keys, record=event.record, role=event.role)
+
+
+def _statements(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.OwnershipStated, p.event)
+        db.run(
+            "fold_ownership",
+            record=event.record,
+            source=event.source,
+            type=event.type,
+            status=event.status,
+            n=p.n,
+            ms=p.ms,
+            effective=event.effective,
+            document=document(event),
+            statement=event.statement,
+        )
+
+
+def _rivals(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.RivalsNamed, p.event)
+        db.run("fold_rivals", client=event.client, rivals=event.rivals)
+
+
+def _shared(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.PoolShared, p.event)
+        keys = {"language": event.language, "band": event.band, "qualification": event.qualification}
+        db.run("fold_shared_pool", id=event.stream, **keys)
+
+
+def _pool_policies(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.PoolPolicySet, p.event)
+        keys = {"pool": event.stream, "n": p.n, "effective_from": event.effective_from}
+        db.run("fold_pool_policy", **keys, document=document(event))
+
+
+def _joined(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.ClientJoined, p.event)
+        db.run(
+            "fold_pool_client",
+            pool=event.stream,
+            client=event.client,
+            organization=event.organization.decode(),
+            state=event.state,
+            band=event.band,
+            exposure=event.exposure,
+        )
+
+
+def _enrolled(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.Enrolled, p.event)
+        db.run(
+            "fold_enrolment",
+            pool=event.stream,
+            person=event.who,
+            entity=event.entity,
+            member=event.member,
+            state=event.state,
+            band=event.band,
+            languages=" ".join(event.languages),
+            qualifications=" ".join(event.qualifications),
+        )
+
+
+def _available(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.Availability, p.event)
+        db.run("fold_availability", pool=event.stream, person=event.who, available=event.on)
+
+
+def _conflicts(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.ConflictFound, p.event)
+        db.run(
+            "fold_conflict",
+            pool=event.stream,
+            client=event.client,
+            entity=event.entity,
+            grade=event.grade,
+            rival=event.rival,
+            blocked=event.blocked,
+            path=event.path,
+            n=p.n,
+            ms=p.ms,
+        )
+
+
+def _waived(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.Waived, p.event)
+        keys = {"pool": event.stream, "client": event.client, "entity": event.entity}
+        db.run("fold_waiver", **keys, state=event.state)
+
+
+def _overridden(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.Overridden, p.event)
+        said = {"act": event.act, "subject": event.subject, "reason": event.reason, "at": event.at}
+        db.run("fold_override", pool=event.stream, n=p.n, **said)
+        if event.act != "recall":
+            suspended = int(event.act == "suspend")
+            db.run("fold_suspension", pool=event.stream, person=event.subject, suspended=suspended)
+
+
+def _recalled(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.Recalled, p.event)
+        tasks = db.all("lapsed_tasks", ids=list(event.ids))
+        db.many("fold_lease_recalled", [{"id": id_, "ms": p.ms} for id_ in event.ids])
+        db.many("fold_task_unleased", tasks)
+        db.many("fold_lease_state", [{"id": id_, "state": "over"} for id_ in event.ids])
+        _tags(db, event.stream, list(event.tags))
+
+
+def _tags(db: Connection, pool: str, tags: list[tuple[str, int]]) -> None:
+    db.many("fold_client_tag", [{"pool": pool, "client": client, "tag": tag} for client, tag in tags])
+
+
+def _windows(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.WindowDecided, p.event)
+        _come_back(db, event, p.ms)
+        _queue(db, event)
+        _give(db, event, p)
+
+
+def _come_back(db: Connection, event: ev.WindowDecided, ms: int) -> None:
+    """Leases that ended: settled ones stay as they are, lapsed ones give their slot back."""
+    if event.lapsed_ids:
+        tasks = db.all("lapsed_tasks", ids=list(event.lapsed_ids))
+        db.many("fold_lapsed", [{"id": id_, "ms": ms} for id_ in event.lapsed_ids])
+        db.many("fold_task_unleased", tasks)
+    ended = [*event.settled_ids, *event.changed_ids]
+    db.many("fold_settled", [{"id": id_} for id_ in ended])
+    db.many("fold_lease_state", [{"id": id_, "state": "over"} for id_ in ended])
+    db.many("fold_lease_state", [{"id": id_, "state": "lapsed"} for id_ in event.lapsed_ids])
+
+
+def _queue(db: Connection, event: ev.WindowDecided) -> None:
+    pool = event.stream
+    changes = [(row["client"], row["on"]) for row in event.backlog] + [(client, 0) for client in event.gone]
+    rows = [{"pool": pool, "client": client, "backlogged": on} for client, on in changes]
+    db.many("fold_client_backlog", rows)
+    _tags(db, pool, [(row["client"], row["tag"]) for row in event.tags])
+    db.run("fold_shared_virtual", id=pool, virtual=event.virtual)
+    busy = [{"pool": pool, "person": row["who"], "idle": 0} for row in event.leases]
+    db.many("fold_idle", [*busy, *({"pool": pool, "person": who, "idle": 1} for who in event.idle)])
+
+
+def _give(db: Connection, event: ev.WindowDecided, p: Placed) -> None:
+    for organization, person, member, kind in event.lent:
+        db.run("fold_lent", organization=organization, person=person, member=member)
+        db.run("fold_lent_member", organization=organization, member=member, kind=kind, ms=p.ms)
+    leases = [_lease(event, p, i) for i in range(len(event.rows))]
+    db.many("fold_leased", [assignment for assignment, _ in leases])
+    db.many("fold_task_leased", [_task(assignment) for assignment, _ in leases])
+    db.many("fold_shared_lease", [shared for _, shared in leases])
+    exposures = [{name: shared[name] for name in ("pool", "client", "entity")} for _, shared in leases]
+    db.many("fold_exposure", exposures)
+    db.many("fold_pooled_leases", [{"project": project, "leases": n} for project, n in event.projects])
+
+
+def _lease(event: ev.WindowDecided, p: Placed, i: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(row of the assignment, row of what it was given for)."""
+    lease, organization, project, task, round_, version, member = _row(event.rows[i])
+    public = event.leases[i]
+    entity, price, charge, weight = event.terms[i]
+    assignment = {
+        "organization": organization,
+        "project": project,
+        "task": task,
+        "id": lease,
+        "round": round_,
+        "person": public["who"],
+        "member": member,
+        "version": version,
+        "pool": event.stream,
+        "window_n": p.n,
+        "opened_ms": p.ms,
+        "expires_ms": public["until"],
+    }
+    shared = {
+        "id": lease,
+        "pool": event.stream,
+        "client": public["client"],
+        "entity": entity,
+        "person": public["who"],
+        "project": project,
+        "family": public["family"],
+        "price": price,
+        "charge": charge,
+        "weight": weight,
+    }
+    return assignment, shared
+
+
+def _task(assignment: dict[str, Any]) -> dict[str, Any]:
+    return {name: assignment[name] for name in ("organization", "project", "task")}
+
+
+def _pooled(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.ProjectPooled, p.event)
+        db.run("fold_project_pool", project=event.stream, pool=event.pool, ms=p.ms)
+        db.run("fold_unpooled", project=event.stream)
+        if event.family:
+            keys = {"project": event.stream, "pool": event.pool, "family": event.family}
+            db.run("fold_pooled", **keys, organization=event.owner)
+
+
+FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
+    ev.PolicySet: _policies,
+    ev.ClientRegistered: _clients,
+    ev.EntityRegistered: _entities,
+    ev.OwnershipStated: _statements,
+    ev.RivalsNamed: _rivals,
+    ev.PoolShared: _shared,
+    ev.PoolPolicySet: _pool_policies,
+    ev.ClientJoined: _joined,
+    ev.Enrolled: _enrolled,
+    ev.Availability: _available,
+    ev.ConflictFound: _conflicts,
+    ev.Waived: _waived,
+    ev.Overridden: _overridden,
+    ev.Recalled: _recalled,
+    ev.WindowDecided: _windows,
+    ev.ProjectPooled: _pooled,
+}
+"""Which events do what; `store.fold` adds them to its own."""

@@ -1,0 +1,266 @@
+-- Pools that several organizations share, and who owns whom.
+
+-- ---- what each event does ------------------------------------------------------------------------
+
+-- name: fold_node_policy!
+INSERT INTO node_policy (n, effective_from, document) VALUES (:n, :effective_from, :document);
+
+-- name: fold_client!
+INSERT INTO client (id, organization, record, public, rivals) VALUES (:id, :organization, :record, :public, :rivals)
+ON CONFLICT (id) DO UPDATE SET record = excluded.record, public = excluded.public;
+
+-- name: fold_rivals!
+UPDATE client SET rivals = :rivals WHERE id = :client;
+
+-- name: fold_entity!
+INSERT INTO entity (id, organization, record, role) VALUES (:id, :organization, :record, :role)
+ON CONFLICT (id) DO UPDATE SET record = excluded.record, role = excluded.role;
+
+-- name: fold_ownership!
+INSERT INTO ownership (record, source, type, status, n, ms, effective, document, statement)
+VALUES (:record, :source, :type, :status, :n, :ms, :effective, :document, :statement)
+ON CONFLICT (record) DO UPDATE SET type = excluded.type, status = excluded.status, n = excluded.n, ms = excluded.ms,
+  effective = excluded.effective, document = excluded.document, statement = excluded.statement;
+
+-- name: fold_shared_pool!
+INSERT INTO shared_pool (id, language, band, qualification, virtual)
+VALUES (:id, :language, :band, :qualification, 0);
+
+-- name: fold_pool_policy!
+INSERT INTO pool_policy (pool, n, effective_from, document) VALUES (:pool, :n, :effective_from, :document);
+
+-- name: fold_pool_client!
+INSERT INTO pool_client (pool, client, organization, state, band, exposure, tag, backlogged)
+VALUES (:pool, :client, :organization, :state, :band, :exposure, 0, 0)
+ON CONFLICT (pool, client) DO UPDATE SET state = excluded.state, band = excluded.band, exposure = excluded.exposure;
+
+-- name: fold_enrolment!
+INSERT INTO enrolment (pool, person, entity, member, state, band, languages, qualifications, available, suspended, idle)
+VALUES (:pool, :person, :entity, :member, :state, :band, :languages, :qualifications, 1, 0, 0)
+ON CONFLICT (pool, person) DO UPDATE SET entity = excluded.entity, member = excluded.member, state = excluded.state,
+  band = excluded.band, languages = excluded.languages, qualifications = excluded.qualifications, available = 1, idle = 0;
+
+-- name: fold_availability!
+UPDATE enrolment SET available = :available, idle = CASE WHEN :available = 0 THEN 0 ELSE idle END
+WHERE pool = :pool AND person = :person;
+
+-- name: fold_suspension!
+UPDATE enrolment SET suspended = :suspended WHERE pool = :pool AND person = :person;
+
+-- name: fold_override!
+INSERT INTO override_done (pool, n, act, subject, reason, at_ms) VALUES (:pool, :n, :act, :subject, :reason, :at);
+
+-- name: fold_idle!
+UPDATE enrolment SET idle = :idle WHERE pool = :pool AND person = :person;
+
+-- name: fold_conflict!
+INSERT INTO conflict (pool, client, entity, grade, rival, blocked, path, n, ms)
+VALUES (:pool, :client, :entity, :grade, :rival, :blocked, :path, :n, :ms)
+ON CONFLICT (pool, client, entity) DO UPDATE SET grade = excluded.grade, rival = excluded.rival,
+  blocked = excluded.blocked, path = excluded.path, n = excluded.n, ms = excluded.ms;
+
+-- name: fold_waiver!
+INSERT INTO waiver (pool, client, entity, state) VALUES (:pool, :client, :entity, :state)
+ON CONFLICT (pool, client, entity) DO UPDATE SET state = excluded.state;
+
+-- name: fold_exposure!
+INSERT INTO exposure (pool, client, entity, leases) VALUES (:pool, :client, :entity, 1)
+ON CONFLICT (pool, client, entity) DO UPDATE SET leases = exposure.leases + 1;
+
+-- name: fold_shared_lease!
+INSERT INTO shared_lease (id, pool, client, entity, person, project, family, price, charge, weight, state)
+VALUES (:id, :pool, :client, :entity, :person, :project, :family, :price, :charge, :weight, 'live');
+
+-- name: fold_lease_state!
+UPDATE shared_lease SET state = :state WHERE id = :id;
+
+-- name: fold_lease_recalled!
+UPDATE assignment SET state = 'recalled', closed_ms = :ms, settled = 1 WHERE id = :id;
+
+-- name: fold_client_tag!
+UPDATE pool_client SET tag = :tag WHERE pool = :pool AND client = :client;
+
+-- name: fold_client_backlog!
+UPDATE pool_client SET backlogged = :backlogged WHERE pool = :pool AND client = :client;
+
+-- name: fold_shared_virtual!
+UPDATE shared_pool SET virtual = :virtual WHERE id = :id;
+
+-- name: fold_lent!
+INSERT INTO lent (organization, person, member) VALUES (:organization, :person, :member);
+
+-- name: fold_lent_member!
+INSERT INTO member (organization, id, person, role, kind, state, created_ms)
+VALUES (:organization, :member, :member, 'enrolled', :kind, 'active', :ms);
+
+-- name: fold_project_pool!
+-- The tag of a project counts only in a pool of its own organization, where it begins at the pool's virtual time.
+UPDATE project SET pool = :pool, changed_ms = :ms, tag = (SELECT virtual FROM pool WHERE id = :pool) WHERE id = :project;
+
+-- name: fold_unpooled!
+DELETE FROM pooled WHERE project = :project;
+
+-- name: fold_pooled!
+-- Beside its client's other projects it begins where they are, or it alone would be served until it has caught up.
+INSERT INTO pooled (project, client, pool, family, leases)
+SELECT :project, c.id, :pool, :family,
+  coalesce((SELECT min(o.leases) FROM pooled o WHERE o.pool = :pool AND o.client = c.id), 0)
+FROM client c WHERE c.organization = :organization;
+
+-- name: fold_pooled_leases!
+UPDATE pooled SET leases = :leases WHERE project = :project;
+
+-- ---- windows -------------------------------------------------------------------------------------
+
+-- name: pools_enrolled
+-- The shared pools where these people take work.
+SELECT pool, person FROM enrolment WHERE person {in persons} AND state = 'active' AND available = 1 AND suspended = 0
+ORDER BY pool;
+
+-- name: shared_pool
+SELECT id, language, band, qualification, virtual FROM shared_pool WHERE id = :pool;
+
+-- name: pool_policies
+SELECT n, effective_from, document FROM pool_policy WHERE pool = :pool ORDER BY n;
+
+-- name: pool_policy_at
+SELECT document FROM pool_policy WHERE pool = :pool AND effective_from <= :n ORDER BY n DESC LIMIT 1;
+
+-- name: pool_clients
+-- Open: there is a free slot in one of its active projects here.
+SELECT c.client, c.organization, c.tag, c.backlogged, c.band, c.exposure, c.state,
+  EXISTS (SELECT 1 FROM pooled o JOIN project q ON q.id = o.project AND q.organization = c.organization
+    WHERE o.pool = c.pool AND o.client = c.client AND q.state = 'active' AND q.tasks > q.done
+    AND EXISTS (SELECT 1 FROM task t WHERE t.organization = q.organization AND t.project = q.id AND t.free > 0)) AS open
+FROM pool_client c WHERE c.pool = :pool ORDER BY c.client;
+
+-- name: pool_blocked
+SELECT client, entity FROM conflict WHERE pool = :pool AND blocked = 1;
+
+-- name: pool_exposure
+SELECT client, entity, leases FROM exposure WHERE pool = :pool AND entity {in entities};
+
+-- name: pool_seats
+SELECT e.person, e.entity, e.band, e.languages, e.qualifications, e.available, e.suspended, e.idle, e.state, m.kind
+FROM enrolment e JOIN member m ON m.id = e.member WHERE e.pool = :pool AND e.person {in persons};
+
+-- name: client_projects
+SELECT q.organization, q.id, q.version, o.family, o.leases
+FROM pooled o JOIN project q ON q.id = o.project
+WHERE o.pool = :pool AND o.client {in clients} AND q.state = 'active' AND q.tasks > q.done ORDER BY q.id;
+
+-- name: free_tasks_all
+-- As free_tasks, and waits for what others hold: to leave a task out would be to say that there is none.
+SELECT n, free, round, rank FROM task t
+WHERE organization = :organization AND project = :project AND free > 0 ORDER BY rank LIMIT :limit {lock_task};
+
+-- name: unseen_tasks_all
+SELECT t.n, t.free, t.round, t.rank FROM task t
+WHERE t.organization = :organization AND t.project = :project AND t.free > 0
+  AND NOT EXISTS (SELECT 1 FROM assignment a WHERE a.organization = t.organization AND a.project = t.project
+    AND a.task = t.n AND a.round = t.round AND a.person {in persons} AND a.state <> 'lapsed')
+ORDER BY t.rank LIMIT :limit {lock_task};
+
+-- name: entity_persons
+-- Everybody who works, or has worked, for these entities in this pool.
+SELECT person, entity FROM enrolment WHERE pool = :pool AND entity {in entities};
+
+-- name: shared_unsettled
+SELECT a.id, e.stream, e.n, a.state, l.client, l.price, l.charge, l.weight, l.state
+FROM assignment a JOIN event e ON e.seq = a.seq JOIN shared_lease l ON l.id = a.id
+WHERE a.pool = :pool AND a.settled = 0 AND a.seq > 0 ORDER BY a.id LIMIT :limit;
+
+-- name: shared_changed
+SELECT l.id, l.client, l.price, l.charge, l.weight, l.state FROM shared_lease l JOIN assignment a ON a.id = l.id
+WHERE l.pool = :pool AND l.state = 'live' AND a.state = 'recalled' ORDER BY l.id LIMIT :limit;
+
+-- name: shared_lapsed
+SELECT l.id, l.client, l.price, l.charge, l.weight, l.state FROM assignment a JOIN shared_lease l ON l.id = a.id
+WHERE a.pool = :pool AND a.state = 'live' AND a.expires_ms <= :now ORDER BY a.expires_ms, a.id LIMIT :limit;
+
+-- name: lent_of
+SELECT organization, person, member FROM lent WHERE person {in persons};
+
+-- name: lent_open
+-- Whether a lease of a shared pool may still be worked on by the one who has it.
+SELECT coalesce(c.blocked, 0) AS blocked, a.state FROM shared_lease l JOIN assignment a ON a.id = l.id
+LEFT JOIN conflict c ON c.pool = l.pool AND c.client = l.client AND c.entity = l.entity
+WHERE l.id = :id;
+
+-- name: lent_project
+-- Whether somebody works, or has worked, on a project out of a shared pool, and may see its form.
+SELECT 1 AS one FROM shared_lease l JOIN assignment a ON a.id = l.id
+LEFT JOIN conflict c ON c.pool = l.pool AND c.client = l.client AND c.entity = l.entity
+WHERE l.person = :person AND l.project = :project AND a.state <> 'recalled' AND coalesce(c.blocked, 0) = 0 LIMIT 1;
+
+-- name: live_shared
+SELECT l.id, l.client, l.price, l.charge, l.weight, l.state FROM shared_lease l JOIN assignment a ON a.id = l.id
+WHERE l.pool = :pool AND l.state = 'live' AND a.state = 'live' AND (:client = '' OR l.client = :client)
+  AND (:entity = '' OR l.entity = :entity) AND (:person = '' OR l.person = :person) ORDER BY l.id;
+
+-- name: client_tags
+SELECT client, tag FROM pool_client WHERE pool = :pool;
+
+-- ---- the operator's, the clients' and the providers' verbs ---------------------------------------------
+
+-- name: shared_pools
+SELECT s.id, s.language, s.band, s.qualification, s.virtual,
+  (SELECT count(*) FROM pool_client c WHERE c.pool = s.id AND c.state = 'active') AS clients,
+  (SELECT count(*) FROM enrolment e WHERE e.pool = s.id AND e.state = 'active') AS annotators
+FROM shared_pool s ORDER BY s.id;
+
+-- name: clients
+SELECT c.id, c.organization, c.record, c.public, c.rivals, o.name FROM client c
+JOIN organization o ON o.id = c.organization ORDER BY c.id;
+
+-- name: client_of
+SELECT id, organization, record, public, rivals FROM client WHERE organization = :organization;
+
+-- name: entities
+SELECT e.id, e.organization, e.record, e.role, coalesce(o.name, '') AS name FROM entity e
+LEFT JOIN organization o ON o.id = e.organization ORDER BY e.id;
+
+-- name: entities_of
+SELECT id, organization, record, role FROM entity WHERE organization = :organization ORDER BY id;
+
+-- name: pool_members
+SELECT c.client, c.organization, c.state, c.band, c.exposure, c.tag, c.backlogged, o.name FROM pool_client c
+JOIN organization o ON o.id = c.organization WHERE c.pool = :pool ORDER BY c.client;
+
+-- name: pool_enrolments
+SELECT e.person, e.member, e.entity, e.state, e.band, e.languages, e.qualifications, e.available, e.suspended,
+  coalesce(p.name, '') AS name FROM enrolment e LEFT JOIN person p ON p.id = e.person
+WHERE e.pool = :pool AND (:entity = '' OR e.entity = :entity) ORDER BY e.person;
+
+-- name: enrolments_of
+SELECT pool, person, entity, member, state, available, suspended FROM enrolment WHERE person = :person;
+
+-- name: pool_entities
+-- The entities that count in a pool: those with annotators there, and the operators.
+SELECT DISTINCT e.id, e.record, e.role FROM entity e
+LEFT JOIN enrolment n ON n.entity = e.id AND n.pool = :pool
+WHERE n.pool IS NOT NULL OR e.role = 'operator' ORDER BY e.id;
+
+-- name: pool_conflicts
+SELECT client, entity, grade, rival, blocked, path, n, ms FROM conflict WHERE pool = :pool ORDER BY client, entity;
+
+-- name: pool_waivers
+SELECT client, entity, state FROM waiver WHERE pool = :pool;
+
+-- name: ownership_all
+SELECT record, source, type, status, n, ms, effective, document, statement FROM ownership ORDER BY record;
+
+-- name: ownership_sources
+SELECT source, record, status FROM ownership WHERE source {in sources};
+
+-- name: node_policies
+SELECT n, effective_from, document FROM node_policy ORDER BY n;
+
+-- name: pooled_projects
+SELECT o.project, o.client, o.pool, o.family, o.leases FROM pooled o WHERE o.client = :client ORDER BY o.project;
+
+-- name: pool_families
+SELECT DISTINCT family FROM pooled WHERE pool = :pool;
+
+-- name: override_used
+SELECT n FROM override_done WHERE pool = :pool AND subject = :subject AND at_ms = :at;
