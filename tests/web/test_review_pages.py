@@ -1,0 +1,121 @@
+"""A reviewer and an annotator over one answer: fixed, appealed, upheld; then the figures of quality."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from .conftest import Annotator, Node
+
+CHOICE = {"name": "spam", "type": "choice", "choices": ["ham", "spam"], "title": "Is it spam?"}
+PICTURES = os.environ.get("EVENHAND_TEST_PICTURES", "")
+
+
+def join(node: Node, name: str, role: str) -> Annotator:
+    invite = node.call("POST", "/invites", json={"purpose": "join", "role": role})
+    client = httpx.Client(base_url=f"{node.url}/api/v1", timeout=30)
+    answer = {"name": name, "email": f"{name.lower()}@example.org", "password": "correct horse battery"}
+    joined = client.post(f"/invites/{invite['url'].rsplit('/', 1)[1]}", json=answer)
+    client.headers["X-Evenhand-CSRF"] = joined.json()["csrf"]
+    cookie = {
+        "name": "evenhand_session",
+        "value": client.cookies["evenhand_session"],
+        "url": node.url,
+        "httpOnly": True,
+    }
+    return Annotator(answer["email"], answer["password"], cookie, client)
+
+
+def answer(who: Annotator, project: str, spam: str) -> None:
+    body = {"project_id": project, "count": 1}
+    given: dict[str, Any] = who.client.post("/assignments/next", json=body).json()["assignments"][0]
+    who.client.post(
+        f"/assignments/{given['id']}/submit", json={"answers": {"spam": spam}, "seconds": 3}
+    ).raise_for_status()
+
+
+def page_of(browser: Browser, node: Node, who: Annotator) -> Page:
+    context = browser.new_context(base_url=node.url, viewport={"width": 1280, "height": 900})
+    context.add_cookies([who.cookie])  # type: ignore[list-item]  # a cookie as a plain dict
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    return page
+
+
+def look(page: Page, name: str) -> None:
+    """Axe in light and dark, on a desk and on a phone; pictures where somebody asks for them."""
+    for scheme in ("light", "dark"):
+        for width in (1280, 390):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.set_viewport_size({"width": width, "height": 900})
+            if PICTURES:
+                page.screenshot(path=Path(PICTURES) / f"{name}-{scheme}-{width}.png", full_page=True)
+            found = Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_review_appeal_and_quality(browser: Browser, node: Node) -> None:
+    project = node.project(
+        "Reviewed", [CHOICE], [{"text": f"message {n}"} for n in range(6)], overlap=2, review={"which": "all"}
+    )
+    ann, ben, rita = (
+        join(node, *one) for one in (("Ann", "annotator"), ("Ben", "annotator"), ("Rita", "reviewer"))
+    )
+    boss = join(node, "Mo", "manager")
+    for n in range(6):
+        answer(ann, project, "ham")
+        answer(ben, project, "spam" if n == 0 else "ham")
+    desk = page_of(browser, node, rita)
+    desk.goto(f"/projects/{project}/review")
+    expect(desk.get_by_text("The answers differ")).to_be_visible()
+    expect(desk.get_by_text("Ann", exact=True)).to_have_count(0)  # names are hidden until it is decided
+    look(desk, "review")
+    desk.keyboard.press("f")
+    desk.get_by_role("radio", name="spam").check()
+    desk.get_by_label("Comment").fill("It sells something.")
+    desk.get_by_role("button", name="Let it stand").click()
+    expect(desk.get_by_text("A was")).to_contain_text("Ann")
+    for n in range(5):
+        expect(desk.get_by_text(f"{n + 1} are decided")).to_be_visible()
+        expect(desk.get_by_role("button", name="Accept")).to_be_enabled()
+        desk.keyboard.press("a")
+    expect(desk.get_by_text("Nothing waits for a review")).to_be_visible()
+    look(desk, "review-empty")
+
+    own = page_of(browser, node, ann)
+    own.goto("/quality")
+    expect(own.get_by_text("It sells something.")).to_be_visible()
+    own.get_by_role("button", name="Appeal").click()
+    own.get_by_label("Why was your answer right?").fill("It sells nothing.")
+    own.get_by_role("dialog").get_by_role("button", name="Appeal").click()
+    expect(own.get_by_text("Appeal open")).to_be_visible()
+    look(own, "own-quality")
+
+    manager = page_of(browser, node, boss)
+    manager.goto(f"/projects/{project}/review")
+    manager.get_by_role("button", name="Appeals").click()
+    expect(manager.get_by_text("It sells nothing.")).to_be_visible()
+    look(manager, "appeals")
+    manager.get_by_role("button", name="Uphold").click()
+    expect(manager.get_by_text("No appeal is open")).to_be_visible()
+    task = node.call("GET", f"/tasks/{project}-1")
+    assert task["consensus"]["spam"] == {"value": "ham", "confidence": 1.0, "method": "review"}
+
+    manager.goto(f"/projects/{project}/quality")
+    expect(manager.get_by_text("No figures yet")).to_be_visible()
+    look(manager, "quality-empty")
+    manager.get_by_role("button", name="Compute the figures").click()
+    expect(manager.get_by_text("As of")).to_be_visible(timeout=120_000)
+    expect(manager.get_by_role("heading", name="Worth a look")).to_be_visible()
+    look(manager, "quality")
+    own.reload()
+    expect(own.get_by_text("Appeal upheld: your answer stands")).to_be_visible()
+    for page in (desk, own, manager):
+        page.context.close()
