@@ -1,4 +1,4 @@
-"""June 2025: one of three rival clients buys 49% of the operator, without votes. The honest operator states it."""
+"""June 2025: one of three rivals buys 49% of the operator, without votes. The honest operator states it."""
 
 from __future__ import annotations
 
