@@ -2,6 +2,7 @@
 # make test     the whole suite: Python, PostgreSQL, browser, TypeScript
 # make sure     all that must hold before you push: format, lint, types, layers, pages
 # make bench    the tables of speed and memory
+# make attacks  cheating operators against the auditor, and honest ones; some minutes
 # make web      build the pages again, if their sources changed
 # make docs     write the pages that are made from the sources
 # make fmt      put the sources into shape
@@ -13,7 +14,7 @@ BIN := .venv/bin
 WEB := $(BIN)/python hatch_build.py
 TESTS ?=
 
-.PHONY: demo test sure bench web docs fmt
+.PHONY: demo test sure bench attacks web docs fmt
 
 demo: web
 	$(BIN)/evenhand demo
@@ -32,6 +33,9 @@ sure: web
 
 bench: web
 	$(BIN)/python -m bench
+
+attacks: .venv/installed
+	$(BIN)/python -m attacks
 
 docs: .venv/installed
 	$(BIN)/python tests/reference.py

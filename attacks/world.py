@@ -1,0 +1,628 @@
+"""A small exchange, played out week after week: clients, providers, annotators, and one operator.
+
+The honest operator decides with the real core (`evenhand.core.shared_pool`, `ownership`, `vrf`) and writes
+real entries. A cheat overrides one of the methods that are marked so. Nothing here is random but by the seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from evenhand.core import vrf
+from evenhand.core.allocation import Candidate, slot_of
+from evenhand.core.canonical import b64url
+from evenhand.core.events import (
+    Availability,
+    ClientJoined,
+    ClientRegistered,
+    ConflictFound,
+    Enrolled,
+    EntityRegistered,
+    Event,
+    Moment,
+    NodeOpened,
+    Overridden,
+    OwnershipStated,
+    Place,
+    PolicySet,
+    PoolPolicySet,
+    PoolShared,
+    Recalled,
+    Skipped,
+    Submitted,
+    WindowDecided,
+)
+from evenhand.core.ownership import RULE, Graph, Interest, Record, Thresholds, judge
+from evenhand.core.shared_pool import (
+    Client,
+    Lease,
+    Seat,
+    Settlement,
+    Stock,
+    Terms,
+    Window,
+    WindowView,
+    decide,
+    open_window,
+)
+from evenhand.store import codec
+
+ORIGIN = "exchange.example/log"
+POOL = "pool-1"
+START = 1_795_435_200_000  # ms
+MINUTE = 60_000
+THRESHOLDS = {"blocked": 25_000_000, "waiver": 10_000_000, "disclosed": 1_000_000, "common": 5_000_000}
+CHARGE, CAP = 50, 100
+PRICES = {"plain": 60, "long": 100}
+
+
+@dataclass
+class Held:
+    """A lease that was given."""
+
+    id: str
+    who: str
+    client: str
+    task: int
+    until: int
+    terms: tuple[int, int, int]  # price, charge, weight
+    given: int  # ms
+    place: Place  # of the window
+    state: str = "live"
+    due: int = 0  # ms when its annotator acts; 0: never
+    skips: bool = False
+
+
+@dataclass
+class Annotator:
+    """Somebody who works for a provider."""
+
+    id: str
+    entity: str
+    band: int
+    off: bool = False
+    idle: bool = False
+
+
+@dataclass
+class Party:
+    """A client."""
+
+    id: str
+    organization: str
+    record: str
+    family: str
+    weight: int = 1
+    exposure: int = 0
+    tag: int = 0
+    backlogged: bool = False
+    tasks: dict[int, int] = field(default_factory=dict)  # task -> free slots
+    leases: dict[str, int] = field(default_factory=dict)  # entity -> leases
+    blocked: set[str] = field(default_factory=set)
+    next_task: int = 1
+
+
+class World:
+    """One exchange. `play` gives its log."""
+
+    rival = "cli-1"  # whom cheats hurt
+    favourite = "cli-0"  # whom they prefer
+    skip_rate = 0.04
+    lapse_rate = 0.04
+    away_rate = 0.02
+
+    people_count = 12
+    stock = 30  # free tasks below which a client brings more
+
+    def __init__(self, seed: int, windows: int = 40) -> None:
+        self.dice = random.Random(seed)
+        self.windows = windows
+        self.now = START
+        self.log: list[bytes] = []
+        self.heads: dict[str, tuple[int, int]] = {}
+        self.secret = hashlib.sha256(b"draw %d" % seed).digest()
+        self.officers = [Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2)]
+        self.virtual = 0
+        self.clients = {
+            f"cli-{n}": Party(f"cli-{n}", f"org-{n}", f"rec-c{n}", ["plain", "long"][n % 2]) for n in range(3)
+        }
+        self.people: dict[str, Annotator] = {}
+        self.held: dict[str, Held] = {}
+        self.waiting: list[tuple[Place, bool, Held]] = []  # answers that no window has named
+        self.statements: list[OwnershipStated] = []
+        self.entities = {f"ent-{n}": f"rec-e{n}" for n in range(3)} | {"ent-op": "rec-op"}
+        self.count = 0
+        self.week = windows * 3 * MINUTE
+
+    # ---- what a cheat may change ------------------------------------------------------------
+
+    def see(self, view: WindowView) -> WindowView:
+        """What the operator decides on."""
+        return view
+
+    def write(self, event: WindowDecided) -> WindowDecided | None:
+        """What the operator writes about a window."""
+        return event
+
+    def policy(self) -> dict[str, int]:
+        """Weights that the pool's policy says."""
+        return {client.id: client.weight for client in self.clients.values()}
+
+    def verdict(self, client: Party, entity: str, grade: int, blocked: bool) -> tuple[int, bool] | None:
+        """What the operator says about a pair; None: nothing."""
+        return grade, blocked
+
+    def price(self, held: Held) -> int:
+        """What an answer costs."""
+        return held.terms[0]
+
+    def draw(self, alpha: bytes) -> bytes:
+        """The proof of a draw."""
+        return vrf.prove(self.secret, alpha)
+
+    def settle_now(self, held: Held) -> bool:
+        """Whether an answer is named by the next window."""
+        return True
+
+    def recalls(self) -> bool:
+        """Whether leases are taken back when a conflict appears."""
+        return True
+
+    def stated_late(self) -> int:
+        """How many ms after it took effect a change of ownership is stated."""
+        return 0
+
+    def answers(self, held: Held) -> tuple[str, int]:
+        """Who is said to have answered, and in how many ms."""
+        return held.who, max(1000, self.now - held.given)
+
+    def skips(self, held: Held) -> float:
+        """How likely an annotator gives a task back."""
+        return self.skip_rate
+
+    def leaves(self, annotator: Annotator) -> float:
+        """How likely an annotator becomes unavailable."""
+        return self.away_rate
+
+    def step(self, number: int) -> None:
+        """Anything else that happens before a window."""
+
+    def publish(self) -> list[bytes]:
+        """The log as outsiders get it."""
+        return self.log
+
+    # ---- writing ----------------------------------------------------------------------------
+
+    def append(self, event: Event, at: int | None = None) -> Place:
+        """Write one event as an entry."""
+        n, newest = self.heads.get(event.stream, (0, 0))
+        ms = max(self.now if at is None else at, newest)
+        self.heads[event.stream] = (n + 1, ms)
+        salts = [self.dice.randbytes(32) for _ in range(codec.salts_needed(event))]
+        self.log.append(codec.encode(event, ORIGIN, n, ms, salts))
+        return Place(event.stream, n)
+
+    def play(self) -> list[bytes]:
+        """Set the exchange up and let it run."""
+        self.set_up()
+        for number in range(self.windows):
+            self.now += self.dice.randrange(1 * MINUTE, 5 * MINUTE)
+            self.step(number)
+            self.work()
+            self.go_and_come()
+            self.bring_tasks()
+            self.window()
+        return self.publish()
+
+    # ---- beginning ----------------------------------------------------------------------------
+
+    def set_up(self) -> None:
+        """Rules, parties, people."""
+        self.append(NodeOpened(stream="node", software="evenhand:test"))
+        officers = tuple(
+            {"key": f"officer-{n}", "public": b64url(key.public_key().public_bytes_raw())}
+            for n, key in enumerate(self.officers)
+        )
+        self.append(
+            PolicySet(
+                stream="node",
+                effective_from=2,
+                engine=RULE,
+                thresholds=THRESHOLDS | {"control": 50_000_000},
+                late=86_400_000,
+                skew=1000,
+                officers=officers,
+                vrf=b64url(vrf.public_key(self.secret)),
+            )
+        )
+        for record in [*self.entities.values(), *(client.record for client in self.clients.values())]:
+            self.state(record)
+        for client in self.clients.values():
+            self.append(
+                ClientRegistered(
+                    stream="node",
+                    client=client.id,
+                    record=client.record,
+                    identity=client.record.encode(),
+                    organization=client.organization.encode(),
+                )
+            )
+        for entity, record in self.entities.items():
+            role = "operator" if entity == "ent-op" else "provider"
+            self.append(
+                EntityRegistered(stream="node", entity=entity, record=record, role=role, organization=b"o")
+            )
+        self.append(PoolShared(stream=POOL, band=1, language="en", qualification=""))
+        self.set_terms()
+        for client in self.clients.values():
+            self.join(client)
+        for n in range(self.people_count):
+            self.enrol(f"per-{n}", f"ent-{n % 3}", 1 + n * 6 // self.people_count)
+
+    def state(self, record: str, **more: Any) -> None:
+        """A statement of ownership."""
+        told = {"type": "entity", "status": "new", "form": "registeredEntity"} | more
+        event = OwnershipStated(
+            stream="node", record=record, statement=b"{}", source=record, effective=self.now, **told
+        )
+        effective = self.now - self.stated_late() if told["type"] == "relationship" else self.now
+        event = msgspec.structs.replace(event, effective=effective)
+        self.statements.append(event)
+        place = self.append(event)
+        if told["type"] == "relationship":
+            self.judge(place)
+
+    def buys(self, buyer: str, bought: str, share: int) -> None:
+        """Somebody acquires economic shares without votes."""
+        interest = {"type": "shareholding", "least": share, "most": share, "indirect": 0, "end": 0}
+        self.state(
+            f"rec-r{len(self.statements)}",
+            type="relationship",
+            form="",
+            subject=bought,
+            party=buyer,
+            interests=(interest,),
+        )
+
+    def set_terms(self) -> None:
+        """The pool's policy."""
+        weights = [{"client": client, "weight": weight} for client, weight in sorted(self.policy().items())]
+        prices = [{"family": family, "price": price} for family, price in sorted(PRICES.items())]
+        self.append(
+            PoolPolicySet(
+                stream=POOL,
+                effective_from=self.heads[POOL][0] + 1,
+                weights=tuple(weights),
+                prices=tuple(prices),
+                charge=CHARGE,
+                cap=CAP,
+                draw="vrf",
+                independent=0,
+            )
+        )
+
+    def join(self, client: Party) -> None:
+        """A client takes part."""
+        self.append(
+            ClientJoined(
+                stream=POOL,
+                client=client.id,
+                state="active",
+                band=1,
+                exposure=client.exposure,
+                organization=client.organization.encode(),
+            )
+        )
+
+    def enrol(self, who: str, entity: str, band: int) -> None:
+        """An annotator takes part."""
+        self.people[who] = Annotator(who, entity, band)
+        self.append(
+            Enrolled(
+                stream=POOL,
+                who=who,
+                entity=entity,
+                state="active",
+                band=band,
+                languages=("en",),
+                qualifications=(),
+                evidence=b"e",
+                member="m",
+            )
+        )
+
+    def judge(self, cause: Place) -> None:
+        """Verdicts that a statement makes necessary, and leases that have to be taken back."""
+        newest = {s.record: s for s in self.statements}
+        records = [
+            Record(
+                record=s.record,
+                type=s.type,
+                status=s.status,
+                form=s.form,
+                subject=s.subject,
+                party=s.party,
+                interests=tuple(msgspec.convert(one, Interest) for one in s.interests),
+                components=s.components,
+            )
+            for s in newest.values()
+        ]
+        thresholds = msgspec.convert(THRESHOLDS | {"control": 50_000_000}, Thresholds)
+        graph = Graph(records, thresholds, self.now)
+        for client in self.clients.values():
+            for entity, record in self.entities.items():
+                found = judge(graph, client.record, record, (), False)
+                if found.grade:
+                    self.say(client, entity, found.grade, found.blocked, cause)
+
+    def say(self, client: Party, entity: str, grade: int, blocked: bool, cause: Place) -> None:
+        """One verdict."""
+        told = self.verdict(client, entity, grade, bool(blocked))
+        if told is None:
+            return
+        place = self.append(
+            ConflictFound(
+                stream=POOL,
+                causes=(cause,),
+                client=client.id,
+                entity=entity,
+                grade=told[0],
+                rival=0,
+                blocked=int(told[1]),
+                rule=RULE,
+                path=b"[]",
+            )
+        )
+        if told[1]:
+            client.blocked.add(entity)
+            live = [h for h in self.held.values() if h.state == "live" and h.client == client.id]
+            self.recall([h for h in live if self.people[h.who].entity == entity], "conflict", place)
+
+    def recall(self, leases: Sequence[Held], reason: str, cause: Place) -> None:
+        """Take leases back."""
+        if not leases or not self.recalls():
+            return
+        self.append(
+            Recalled(
+                stream=POOL,
+                causes=(cause,) if cause.stream != POOL else (),
+                reason=reason,
+                slots=tuple(sorted(slot_of(one.id) for one in leases)),
+                ids=(),
+                tags=(),
+            )
+        )
+        for one in leases:
+            one.state = "over"
+            _, charge, weight = one.terms
+            self.clients[one.client].tag -= charge * (720_720 // weight)
+            self.give_back(one)
+
+    def give_back(self, one: Held) -> None:
+        """A task has a free slot again."""
+        tasks = self.clients[one.client].tasks
+        tasks[one.task] = tasks.get(one.task, 0) + 1
+
+    # ---- every few minutes ----------------------------------------------------------------------
+
+    def bring_tasks(self) -> None:
+        """Clients bring work, now and then none."""
+        for client in self.clients.values():
+            client.tasks = {task: free for task, free in client.tasks.items() if free}
+            if len(client.tasks) < self.stock and self.dice.random() < 0.9:
+                for _ in range(self.stock * 2 // 3):
+                    client.tasks[client.next_task] = 1
+                    client.next_task += 1
+
+    def go_and_come(self) -> None:
+        """Annotators become unavailable and come back."""
+        for annotator in self.people.values():
+            chance = 0.3 if annotator.off else self.leaves(annotator)
+            if self.dice.random() < chance:
+                annotator.off = not annotator.off
+                annotator.idle = False
+                self.append(Availability(stream=POOL, who=annotator.id, on=int(not annotator.off)))
+
+    def work(self) -> None:
+        """Answers and skips that are due."""
+        named = {held.id for _, _, held in self.waiting}
+        for one in sorted(self.held.values(), key=lambda h: (h.due, h.id)):
+            if one.state == "over" or not 0 < one.due <= self.now or one.id in named:
+                continue
+            who, ms = self.answers(one)
+            slot, causes = slot_of(one.id), (one.place,)
+            if one.skips:
+                event: Event = Skipped(
+                    stream=who,
+                    causes=causes,
+                    slot=slot,
+                    reason=b"r",
+                    assignment=one.id,
+                    project=f"prj-{one.client}",
+                    task=one.task,
+                    member="m",
+                    was=one.state,
+                )
+            else:
+                event = self.submission(who, causes, slot, ms, one)
+            self.waiting.append((self.append(event), not one.skips, one))
+
+    def submission(self, who: str, causes: tuple[Place, ...], slot: str, ms: int, one: Held) -> Event:
+        """An answer."""
+        return Submitted(
+            stream=who,
+            causes=causes,
+            slot=slot,
+            ms=ms,
+            revision=1,
+            surplus=0,
+            answers=b"{}",
+            assignment=one.id,
+            project=f"prj-{one.client}",
+            task=one.task,
+            member="m",
+            was=one.state,
+        )
+
+    def window(self) -> None:
+        """One window of the pool."""
+        live = {h.who for h in self.held.values() if h.state == "live"}
+        seats = [
+            Seat(
+                person=a.id,
+                kind="human",
+                entity=a.entity,
+                band=a.band,
+                idle=a.idle,
+                count=1,
+                leases=(f"lease-{self.dice.getrandbits(64):x}",),
+                pseudonyms=("x",),
+            )
+            for a in self.people.values()
+            if not a.off and a.id not in live and self.dice.random() < 0.7
+        ]
+        settled = [one for one in self.waiting if self.settle_now(one[2])]
+        lapsed = [h for h in self.held.values() if h.state == "live" and h.until <= self.now]
+        lapsed = [h for h in lapsed if h.id not in {one.id for _, _, one in settled}]
+        view = self.see(self.view(seats, settled, lapsed))
+        opening = open_window(view)
+        proof = self.draw(opening.alpha) if opening.alpha else b""
+        chance = vrf.output(proof) if proof else b""
+        decided = decide(view, opening, proof, Moment(ms=self.now, chance=chance))
+        assert isinstance(decided, Window), f"everything was looked up: {decided}"
+        if decided.event is None:
+            return
+        event = self.write(decided.event)
+        if event is not None:
+            self.apply(event, decided, settled, lapsed)
+
+    def view(
+        self, seats: list[Seat], settled: Iterable[tuple[Place, bool, Held]], lapsed: list[Held]
+    ) -> WindowView:
+        """What a window depends on."""
+        stocks = {
+            client.id: (
+                Stock(
+                    project=f"prj-{client.id}",
+                    version=1,
+                    lease_ms=30 * MINUTE,
+                    family=client.family,
+                    tag=0,
+                    candidates=tuple(Candidate(n, free, 1) for n, free in client.tasks.items() if free),
+                    complete=True,
+                ),
+            )
+            for client in self.clients.values()
+        }
+        return WindowView(
+            pool=POOL,
+            n=self.heads[POOL][0],
+            origin=ORIGIN,
+            virtual=self.virtual,
+            terms=Terms(weights=self.weights(), prices=PRICES, charge=CHARGE, independent=False),
+            clients=tuple(
+                Client(
+                    id=client.id,
+                    organization=client.organization,
+                    tag=client.tag,
+                    backlogged=client.backlogged,
+                    open=any(client.tasks.values()),
+                    band=1,
+                    exposure=client.exposure,
+                    blocked=frozenset(client.blocked),
+                    leases=dict(client.leases),
+                )
+                for client in self.clients.values()
+            ),
+            seats=tuple(seats),
+            settled=tuple(
+                Settlement(place=place, answered=answered, lease=self.core_lease(held))
+                for place, answered, held in settled
+            ),
+            lapsed=tuple(self.core_lease(held) for held in lapsed),
+            stocks=stocks,
+            looked={(seat.person, client): True for seat in seats for client in self.clients},
+        )
+
+    def weights(self) -> dict[str, int]:
+        """Weights that the operator goes by."""
+        return {client.id: client.weight for client in self.clients.values()}
+
+    def core_lease(self, held: Held) -> Lease:
+        """A lease as the core sees it."""
+        _, charge, weight = held.terms
+        return Lease(
+            id=held.id,
+            client=held.client,
+            price=self.price(held),
+            charge=charge,
+            weight=weight,
+            state=held.state,
+        )
+
+    def apply(
+        self,
+        event: WindowDecided,
+        decided: Window,
+        settled: Sequence[tuple[Place, bool, Held]],
+        lapsed: list[Held],
+    ) -> None:
+        """Write the window, and do what it says."""
+        place = self.append(event)
+        for client in self.clients.values():
+            changes = {one["client"]: bool(one["on"]) for one in event.backlog}
+            client.backlogged = changes.get(client.id, client.backlogged) and client.id not in event.gone
+            client.tag = {one["client"]: one["tag"] for one in event.tags}.get(client.id, client.tag)
+        self.virtual = event.virtual
+        for _, answered, held in settled:
+            held.state = "over"
+            if not answered:
+                self.give_back(held)
+        named = {held.id for _, _, held in settled}
+        self.waiting = [one for one in self.waiting if one[2].id not in named]
+        for held in lapsed:
+            held.state = "lapsed"
+            self.give_back(held)
+        for who in event.idle:
+            self.people[who].idle = True
+        self.held = {id_: held for id_, held in self.held.items() if held.state != "over"}
+        terms = {slot_of(one.lease.lease): one for one in decided.served}
+        for lease in event.leases:
+            self.lend(lease, terms[str(lease["slot"])].lease, place)
+
+    def lend(self, lease: dict[str, Any], given: Any, place: Place) -> None:
+        """One lease begins."""
+        client, annotator = self.clients[lease["client"]], self.people[lease["who"]]
+        annotator.idle = False
+        client.leases[annotator.entity] = client.leases.get(annotator.entity, 0) + 1
+        client.tasks[given.task] = max(0, client.tasks.get(given.task, 0) - 1)
+        terms = (PRICES[lease["family"]], CHARGE, self.weights()[client.id])
+        held = Held(given.lease, annotator.id, client.id, given.task, lease["until"], terms, self.now, place)
+        luck = self.dice.random()
+        held.due = self.now + self.dice.randrange(2 * MINUTE, 12 * MINUTE)
+        held.skips = luck < self.skips(held)
+        if self.skips(held) <= luck < self.skips(held) + self.lapse_rate:
+            held.due = 0 if self.dice.random() < 0.5 else self.now + 45 * MINUTE  # too late
+        self.held[held.id] = held
+
+    def override(self, act: str, subject: str, signers: int = 2) -> None:
+        """Officers step in."""
+        lines = ["evenhand/override/v1", ORIGIN, POOL, f"{act} {subject}", "safety", str(self.now), ""]
+        text = "\n".join(lines).encode()
+        signatures = tuple(
+            {"key": f"officer-{n}", "sg": b64url(key.sign(text))}
+            for n, key in enumerate(self.officers[:signers])
+        )
+        event = Overridden(
+            stream=POOL, act=act, subject=subject, reason="safety", at=self.now, signatures=signatures
+        )
+        place = self.append(event)
+        if act == "recall":
+            self.recall([h for h in self.held.values() if slot_of(h.id) == subject], "override", place)
