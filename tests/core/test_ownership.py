@@ -263,3 +263,9 @@ def test_people_and_identifiers():
     assert bods.read([known])[0].identifiers == ("XI-LEI:5493001KJTIIGC8Y1R12",)
     known["recordDetails"]["identifiers"] = "none"
     assert bods.read([known])[0].identifiers == ()
+
+
+def test_a_seat_on_one_board_and_a_way_that_is_not_there_say_nothing():
+    boards = graph(held("x", "p", boardMember=0), held("y", "q", boardMember=0))
+    assert boards.relation("p", "q").grade == 0
+    assert boards.path("x", "q") == ()

@@ -470,3 +470,10 @@ def test_terms_that_no_replay_could_follow_are_refused(change, rule):
     with pytest.raises(Invalid) as error:
         check_terms(Terms(**{**usual, **change}), cap=20)
     assert error.value.rule == rule
+
+
+def test_everybody_gets_a_first_before_anybody_gets_a_second_and_nobody_more_than_asked():
+    seats = (seat("ann-1", count=2), seat("ann-2", count=1))
+    window = run(quiet(seats, client("cli-a"), stocks={"cli-a": (stock("a", 1, 2, 3, 4),)}))
+    got = [one.seat.person for one in window.served]
+    assert sorted(got[:2]) == ["ann-1", "ann-2"] and got[2:] == ["ann-1"]
