@@ -1298,6 +1298,8 @@ class Ownership(Wire, frozen=True, kw_only=True):
     owners: list[Owner]
     stakes: list[Stake]
     conflicts: list[PoolConflict]
+
+
 # ---- webhooks ----------------------------------------------------------------------------------
 
 

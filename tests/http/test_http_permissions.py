@@ -206,9 +206,6 @@ def send(site: Any, route: Route, side: Any, role: str, api_key: str | None) -> 
         path = path.replace(f"{{{name}}}", value)
     path += QUERIES.get(key_of(route), "")
     if route.path in ("/members", "/invites", "/receipts") or key_of(route) in BY_ORGANIZATION:
-    if route.path in ("/members", "/invites", "/receipts", "/deliveries", "/callback-key") or key_of(
-        route
-    ) == ("GET /webhooks"):
         path += f"?organization={side.id}"
     given: dict[str, Any] = {}
     if key_of(route) in BODIES:
@@ -232,7 +229,15 @@ def send(site: Any, route: Route, side: Any, role: str, api_key: str | None) -> 
     return site.call(api_key, route.method, path, **given)  # type: ignore[no-any-return]
 
 
-BY_ORGANIZATION = ("GET /ownership", "GET /rivals", "GET /pooled-projects")
+BY_ORGANIZATION = (
+    "GET /ownership",
+    "GET /rivals",
+    "GET /pooled-projects",
+    "GET /webhooks",
+    "GET /deliveries",
+    "GET /callback-key",
+    "PUT /callback-key",
+)
 ABOUT_ORGANIZATION = {
     "POST /shared-pools/{pool}/clients",
     "POST /shared-pools/{pool}/annotators",
