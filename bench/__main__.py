@@ -226,7 +226,56 @@ def inference_section(rounds: int, seconds: float) -> None:
     inference.tables(say)
 
 
+async def _single(
+    running: Running, paths: list[str], key: str, body: dict[str, object], seconds: float
+) -> int:
+    """How many single tasks these connections make in this time, one after the other each."""
+    connections = await _people(running, [KEY] * len(paths))
+    made = [0] * len(paths)
+
+    async def person(i: int) -> None:
+        limit = time.perf_counter() + seconds
+        while time.perf_counter() < limit:
+            made[i] += 1
+            text = f"a text of some words, {i} {made[i]}"  # each is another, or an import looks for its twins
+            await connections[i].post(paths[i].format(line=made[i]), {**body, key: text})
+
+    await asyncio.gather(*map(person, range(len(paths))))
+    for connection in connections:
+        connection.close()
+    return sum(made)
+
+
+def front_section(rounds: int, seconds: float) -> None:
+    """One task a request: through Scale's API against our own route, alternating on one node."""
+    heading(
+        "single tasks, 20 clients", "store", "Scale's API/s", "own route/s", "ratio", "CPU ms", "own CPU ms"
+    )
+    asked = {"attachment_type": "text", "categories": ["ham", "spam"]}
+    for name, server in stores():
+        rows = []
+        with fresh_database(server) as url, node(url) as running, Client(running.url, KEY) as client:
+            home = f"{running.url}/api/v1/projects/{project(client, 0)}/imports"
+            signed = {"Authorization": f"Bearer {KEY}"}
+            for _ in range(rounds):
+                ids = [httpx.post(home, json={"name": "b"}, headers=signed).json()["id"] for _ in range(20)]
+                own = [f"/api/v1/imports/{id_}/rows?line={{line}}" for id_ in ids]
+                row = []
+                for paths, key, body in (
+                    (["/v1/task/categorization"] * 20, "attachment", asked),
+                    (own, "text", {}),
+                ):
+                    before = running.cpu()
+                    made = asyncio.run(_single(running, paths, key, body, seconds))
+                    row += [made / seconds, (running.cpu() - before) / made * 1000]
+                rows.append(row)
+        theirs, cpu, own_rate, own_cpu = (statistics.median(column) for column in zip(*rows, strict=True))
+        ratio = statistics.median(row[0] / row[2] for row in rows)
+        say(f"| {name} | {theirs:,.0f} | {own_rate:,.0f} | {ratio:.2f} | {cpu:.2f} | {own_cpu:.2f} |")
+
+
 SECTIONS = {
+    "front": front_section,
     "label": label_section,
     "two": two_section,
     "scale": scale_section,

@@ -61,6 +61,7 @@ class Node:
         self.readers = ThreadPoolExecutor(4, thread_name_prefix="evenhand-read")
         self.hashers = ThreadPoolExecutor(2, thread_name_prefix="evenhand-hash")  # slow on purpose: apart
         self.fetchers = ThreadPoolExecutor(4, thread_name_prefix="evenhand-fetch")  # wait for others' hosts
+        self.beside: list[Callable[[], None]] = []  # stops what runs beside the requests, before the lane
         self.when_leading: list[Callable[[], None]] = []  # what only one process should do
         self._held = held
         self._first = first  # the process that commands on this machine speak to
@@ -170,6 +171,8 @@ class Node:
         self._stopping.set()
         if self._housekeeping.ident is not None:
             self._housekeeping.join()
+        for stop in self.beside:
+            stop()
         self._drain()
         if self.cosigner is not None:
             self.cosigner.stop()

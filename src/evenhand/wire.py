@@ -1298,3 +1298,47 @@ class Ownership(Wire, frozen=True, kw_only=True):
     owners: list[Owner]
     stakes: list[Stake]
     conflicts: list[PoolConflict]
+
+
+# ---- webhooks ----------------------------------------------------------------------------------
+
+
+class NewWebhook(Request, frozen=True, kw_only=True):
+    url: str
+    kinds: list[str] = []  # empty: all
+    project_id: str | None = None  # None: all projects of the organization
+    organization_id: str | None = None  # None: the caller's only one
+
+
+class Webhook(Wire, frozen=True, kw_only=True):
+    id: str
+    url: str
+    kinds: list[str]
+    project_id: str | None
+    created_at: str
+
+
+class CreatedWebhook(Webhook, frozen=True, kw_only=True):
+    secret: str  # whsec_ and base64; shown this once
+
+
+class Delivery(Wire, frozen=True, kw_only=True):
+    """A message to another program, and how its last try ended."""
+
+    id: str
+    webhook_id: str | None  # None: a callback of Scale's API
+    kind: str
+    url: str
+    subject: str | None  # of a callback: Scale's id of the task, or the batch's name
+    state: Literal["waiting", "taken", "given_up"]
+    tries: int
+    status: int | None  # HTTP status of the last answer; None: none came
+    reason: str
+    next_at: str | None
+    created_at: str
+
+
+class CallbackKey(Request, frozen=True, kw_only=True):
+    """What callbacks of Scale's API carry as `scale-callback-auth`."""
+
+    value: str

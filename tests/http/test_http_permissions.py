@@ -9,6 +9,8 @@ import pytest
 
 from evenhand.core.policy import PERMISSIONS, Actor, Membership
 from evenhand.http.routes import TABLE, Route
+from evenhand.outbound import Door
+from evenhand.service import webhooks
 
 ROLES = ("owner", "manager", "reviewer", "annotator", "auditor")
 DRAFT = {
@@ -17,6 +19,8 @@ DRAFT = {
     "questions": [{"name": "q", "type": "choice", "choices": ["a", "b"]}],
 }
 BODIES: dict[str, Any] = {
+    "POST /webhooks": {"url": "http://hook.test:9/", "kinds": ["project.exported"]},
+    "PUT /callback-key": {"value": "a callback key"},
     "POST /session/link": {},
     "POST /organizations": {"name": "X"},
     "POST /members": {"name": "X"},
@@ -131,6 +135,16 @@ def fresh_review(site: Any, side: Any, role: str) -> str:
     return str(site.ok(side.keys[role], "POST", f"/projects/{side.reviewed}/reviews/next")["review"]["id"])
 
 
+def fresh_message(site: Any, side: Any) -> dict[str, str]:
+    """A webhook, and a message that waits."""
+    site.app.node.door = Door(("hook.test",), resolve=lambda host, port: ["127.0.0.1"])
+    body = BODIES["POST /webhooks"] | {"organization_id": side.id}
+    hook = site.ok(side.keys["owner"], "POST", "/webhooks", json=body)["id"]
+    site.app.node.lane.call(webhooks.enqueue, side.id, "project.exported", body["url"], "", hook, b"{}")
+    newest = site.ok(side.keys["owner"], "GET", f"/deliveries?organization={side.id}")["items"][0]["id"]
+    return {"webhook": hook, "delivery": newest}
+
+
 def fresh_appeal(site: Any, side: Any) -> str:
     """An open appeal of the annotator's."""
     assignment, _ = judged_assignment(site, side, "annotator")
@@ -177,6 +191,8 @@ def values(site: Any, route: Route, side: Any, role: str) -> dict[str, str]:
         known["invite"] = site.ok(side.keys["owner"], "POST", "/invites", json={})["id"]
     if "key" in route.names:
         known["key"] = site.ok(side.keys[role], "POST", "/keys", json={"name": "k"})["id"]
+    if "webhook" in route.names or "delivery" in route.names:
+        known |= fresh_message(site, side)
     if "import" in route.names and route.method != "GET":
         made = site.ok(side.keys["owner"], "POST", f"/projects/{side.project}/imports", json={"name": "f"})
         known["import"] = made["id"]
@@ -194,7 +210,9 @@ def send(site: Any, route: Route, side: Any, role: str, api_key: str | None) -> 
     given: dict[str, Any] = {}
     if key_of(route) in BODIES:
         given["json"] = dict(BODIES[key_of(route)])
-        if route.path in ("/projects", "/projects/check"):
+        if route.path == "/webhooks":
+            site.app.node.door = Door(("hook.test",), resolve=lambda host, port: ["127.0.0.1"])
+        if route.path in ("/projects", "/projects/check", "/webhooks"):
             given["json"]["organization_id"] = side.id
         if route.path.endswith("/qualification/answer"):
             holder = side.keys[role if role != "auditor" else "annotator"]
@@ -211,7 +229,15 @@ def send(site: Any, route: Route, side: Any, role: str, api_key: str | None) -> 
     return site.call(api_key, route.method, path, **given)  # type: ignore[no-any-return]
 
 
-BY_ORGANIZATION = ("GET /ownership", "GET /rivals", "GET /pooled-projects")
+BY_ORGANIZATION = (
+    "GET /ownership",
+    "GET /rivals",
+    "GET /pooled-projects",
+    "GET /webhooks",
+    "GET /deliveries",
+    "GET /callback-key",
+    "PUT /callback-key",
+)
 ABOUT_ORGANIZATION = {
     "POST /shared-pools/{pool}/clients",
     "POST /shared-pools/{pool}/annotators",

@@ -621,7 +621,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("categorization", WORDS | {"external_id": "x"}),
     ("categorization", WORDS | {"instruction": 3}),
     ("categorization", WORDS | {"taxonomies": {"a": {"type": "number", "choices": ["x"]}}}),
-    ("categorization", WORDS | {"callback_url": "https://example.org/"}),
+    ("categorization", WORDS | {"callback_url": "a@example.org"}),
     ("comparison", {"attachments": ["one"], "choices": ["a", "b"]}),
     ("transcription", {"fields": {"a": "A"}}),
     ("transcription", {"attachment": "x"}),

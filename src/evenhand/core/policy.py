@@ -117,6 +117,8 @@ PERMISSIONS: dict[str, Rule] = {
     "export.manage": Rule("read", sees_all_answers),
     "gold.read": Rule("read", sees_all_answers),
     "gold.manage": Rule("manage", manages),
+    "webhook.read": Rule("read", manages),
+    "webhook.manage": Rule("manage", manages),
     "pay.read": Rule("read", manages),
     "pay.manage": Rule("manage", manages),
     "exchange.operate": Rule("manage", operates),

@@ -16,6 +16,7 @@ from evenhand.core.errors import EvenhandError, Invalid, Missing
 from evenhand.http import auth, openapi, people, problems, scale, static, transfer
 from evenhand.http.auth import SAFE, Callers, Edge
 from evenhand.http.call import Call, Gone, Receive, Reply, Scope
+from evenhand.http.courier import Courier
 from evenhand.http.limits import Buckets
 from evenhand.http.metrics import Metrics
 from evenhand.http.problems import Turned
@@ -449,3 +450,6 @@ def _page_of(path: str) -> tuple[str, Page]:
 def resume(app: App) -> None:
     """Take up what a stop has interrupted, in the one process that sequences."""
     app.node.on_lead(lambda: transfer.resume(app.node))
+    courier = Courier(app.node)
+    app.node.beside.append(courier.stop)
+    app.node.on_lead(courier.start)

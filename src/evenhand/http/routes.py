@@ -10,7 +10,7 @@ from typing import Any, Literal, get_type_hints
 import msgspec
 
 from evenhand import wire
-from evenhand.http import catalogue, evidence, people, transfer
+from evenhand.http import catalogue, courier, evidence, people, transfer
 from evenhand.http.call import Call
 from evenhand.service import (
     accounts,
@@ -26,6 +26,7 @@ from evenhand.service import (
     quality,
     review,
     tasks,
+    webhooks,
     work,
 )
 
@@ -338,5 +339,19 @@ TABLE: tuple[Route, ...] = (
     Route("GET", "/rivals", "read", owners.get_rivals, gives=wire.Rivals, permission="ownership.state"),
     Route("PUT", "/rivals", "write", owners.set_rivals, takes=wire.Rivals, gives=wire.Rivals,
           permission="ownership.own"),
+    # -- messages to other programs
+    Route("GET", "/webhooks", "read", webhooks.list_, gives=wire.Page[wire.Webhook],
+          permission="webhook.read"),
+    Route("POST", "/webhooks", "edge", courier.create, takes=wire.NewWebhook, gives=wire.CreatedWebhook,
+          permission="webhook.manage"),
+    Route("DELETE", "/webhooks/{webhook}", "write", webhooks.delete, permission="webhook.manage"),
+    Route("GET", "/deliveries", "read", webhooks.deliveries, gives=wire.Page[wire.Delivery],
+          permission="webhook.read"),
+    Route("POST", "/deliveries/{delivery}/replay", "write", webhooks.replay, gives=wire.Delivery,
+          permission="webhook.manage"),
+    Route("GET", "/callback-key", "read", webhooks.callback_key, gives=wire.CallbackKey,
+          permission="webhook.manage"),
+    Route("PUT", "/callback-key", "write", webhooks.set_callback_key, takes=wire.CallbackKey,
+          gives=wire.CallbackKey, permission="webhook.manage"),
 )
 # fmt: on

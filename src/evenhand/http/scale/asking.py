@@ -65,8 +65,7 @@ class Reading:
         taken_over = project.params if project else {}
         self.project = project.name if project else ""
         self.params = {k: v for k, v in {**taken_over, **body}.items() if k not in COMMON}
-        if body.get("callback_url"):
-            raise bad("Callbacks are not sent yet.", "callback_url", "Leave it out and ask for the task.")
+        self.callback = callback_of(body.get("callback_url"), "callback_url")
         reserved = [
             k for k in self.params if k in ("external_id", "predictions") or k.startswith(types.DERIVED)
         ]
@@ -130,7 +129,7 @@ class Reading:
             unique_id=None if cleared else unique,
             tags=None if tags is None else list(dict.fromkeys(tags)),
             metadata=metadata_of(self.body.get("metadata")),
-            callback=_text(self.body.get("callback_url"), "callback_url"),
+            callback=self.callback,
             record=self.record(draft, shown, unique),
             digest=digest,
             draft=None if status or self.kind != "task" else draft,
@@ -186,6 +185,20 @@ def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
         raise bad("This is no text.", where, "Send a text.")
     return value
+
+
+def callback_of(value: Any, where: str) -> str:
+    """The web address that is to be told; "" for none.
+
+    Raises:
+        Invalid: it is something else, such as an e-mail address: this node sends no mail.
+    """
+    text = _text(value, where)
+    if text and not text.startswith(("http://", "https://")):
+        raise bad(
+            "Only web addresses are called back; this node sends no mail.", where, "Send a web address."
+        )
+    return text
 
 
 def _unique(value: Any) -> str | None:

@@ -13,7 +13,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from evenhand.core.errors import Invalid
 from evenhand.http.problems import Turned
 from evenhand.http.scale import shapes, types
-from evenhand.http.scale.asking import NotThere, Reading, fetch, kept, part_of
+from evenhand.http.scale.asking import NotThere, Reading, callback_of, fetch, kept, part_of
 from evenhand.http.scale.front import LARGE, Asking, Way
 from evenhand.service.scale import missing, projects, studio, tasks
 from evenhand.service.scale.projects import FOREVER, Project
@@ -68,13 +68,11 @@ async def create_batch(asking: Asking) -> Any:
 
 async def _create_batch(asking: Asking, project: str, staging: bool | None) -> projects.Batch:
     body = await asking.fields()
-    if body.get("callback"):
-        raise types.bad("Callbacks are not sent yet.", "callback", "Leave it out and ask for the batch.")
     made: projects.Batch = await asking.write(
         projects.create_batch,
         body.get("name"),
         str(body.get(project) or body.get("project_id") or ""),
-        str(body.get("callback") or ""),
+        callback_of(body.get("callback"), "callback"),
         body.get("metadata"),
         staging if staging is None else bool(body.get("staging_batch")),
     )

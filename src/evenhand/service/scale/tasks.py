@@ -17,6 +17,7 @@ from evenhand.service import tasks as our_tasks
 from evenhand.service.scale import Account, allow, duplicate, metadata_of, missing, scale_id
 from evenhand.service.scale.projects import import_records
 from evenhand.service.view import decode_json, encode_json, task_id, when
+from evenhand.service.webhooks import CALLBACK, enqueue
 from evenhand.store import Reader, Transaction
 
 MAX_TAGS = 100
@@ -197,8 +198,20 @@ def _write(
         tags += [(account.organization, id_, tag) for tag in asked.tags or []]
         outcomes[i] = _fresh(at, account, asked, id_, home, number)
     tx.bulk("scale_task", COLUMNS, rows)
+    _listen(tx, at, account, [outcomes[i] for i in good], batches)
     if tags:
         tx.bulk("scale_tag", ("organization", "id", "tag"), tags)
+
+
+def _listen(
+    tx: Transaction, at: Moment, account: Account, made: Sequence[Shown], batches: dict[str, str]
+) -> None:
+    """Tell at once what is over already, and hear of the end of the rest where somebody asked to."""
+    for task in made:
+        if task.callback and task.status in ("completed", "error"):
+            enqueue(tx, at, account.organization, CALLBACK, task.callback, task.id)
+    if any(task.callback or task.batch for task in made) and not account.test:
+        tx.run("put_watch", organization=account.organization)
 
 
 HELD = frozenset({"staging", "paused"})
@@ -277,6 +290,11 @@ def get(reader: Reader, actor: Actor, account: Account, id_: str) -> Shown:
     if not rows:
         raise missing("task", id_)
     return _shown(rows[0])
+
+
+def is_test(reader: Reader, account: Account, id_: str) -> bool:
+    """Whether a test key made the task."""
+    return reader.one("scale_task_state", organization=account.organization, test=1, id=id_) is not None
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -448,6 +466,8 @@ def audit(
     keys = {"organization": account.organization, "id": id_}
     review = "accepted" if accepted else "rejected"
     tx.run("set_scale_review", **keys, review=review, comments=comments, at=at.ms)
+    if row["callback"]:
+        enqueue(tx, at, account.organization, CALLBACK, row["callback"], id_)
     return get(tx, actor, account, id_)
 
 

@@ -1,0 +1,131 @@
+"""Carries messages out: makes them of events, and sends what is due, in the one process that sequences."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from evenhand import wire
+from evenhand.core.delivery import sign
+from evenhand.core.errors import EvenhandError, Invalid
+from evenhand.core.policy import Actor, Membership
+from evenhand.http.call import Call
+from evenhand.http.problems import decoded
+from evenhand.http.scale import shapes
+from evenhand.lane import now_ms
+from evenhand.node import Node, log
+from evenhand.service import webhooks
+from evenhand.service.scale import Account, projects, tasks
+from evenhand.service.webhooks import BATCH_CALLBACK, CALLBACK, SECRET, Due, Tried
+from evenhand.store import Reader
+
+TURN = 0.5  # seconds between two looks
+AT_ONCE = 8  # messages on their way
+
+_new_webhook = msgspec.json.Decoder(wire.NewWebhook).decode
+
+
+async def create(call: Call) -> wire.CreatedWebhook:
+    """POST /webhooks. The address is looked at first, beside the lane: its name may take long to look up."""
+    request = decoded(_new_webhook, await call.body())
+    actor = call.signed_in.actor
+    webhooks.organization_of(actor, "webhook.manage", request.organization_id)  # before anything is looked up
+    await call.in_thread(call.app.node.door.check, request.url)
+    made: wire.CreatedWebhook = await call.app.node.lane.write(webhooks.create, actor, request)
+    return made
+
+
+class Courier:
+    """A thread beside the requests. `start` it in the process that leads, `stop` it before the lane."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._stopping = threading.Event()
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="evenhand-courier")
+        self._thread = threading.Thread(target=self._loop, name="courier", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after what is on its way."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._pool.shutdown(wait=True)
+
+    def _loop(self) -> None:
+        while not self._stopping.wait(TURN):
+            try:
+                self.turn()
+            except EvenhandError as error:
+                log.warning("courier: %s", error)
+            except Exception:
+                log.exception("the courier failed")
+
+    def turn(self) -> None:
+        """Make messages of what is new, and send what is due."""
+        with self._node.store.read() as reader:
+            behind, due = webhooks.behind(reader), webhooks.due(reader, now_ms())
+        if behind:
+            self._node.lane.call(webhooks.gather)
+        if due:
+            self._node.lane.call(webhooks.tried, self._send_all(due))
+
+    def _send_all(self, due: Sequence[Due]) -> list[Tried]:
+        return list(self._pool.map(self._send, due))
+
+    def _send(self, due: Due) -> Tried:
+        try:
+            headers, body = self._message(due)
+            answer = self._node.door.send("POST", due.url, headers, body, keep=500)
+        except EvenhandError as error:
+            return Tried(due=due, reason=str(error), final=isinstance(error, Invalid))
+        return Tried(
+            due=due,
+            status=answer.status,
+            reason="" if 200 <= answer.status < 300 else f"HTTP {answer.status}",
+        )
+
+    def _message(self, due: Due) -> tuple[dict[str, str], bytes]:
+        plain = {"content-type": "application/json"}
+        if not due.webhook:
+            with self._node.store.read() as reader:
+                return {**plain, "scale-callback-auth": due.secret}, callback(reader, due)
+        if not due.secret:
+            raise Invalid("webhook.gone", "The webhook was deleted.", due.webhook, "")
+        second = int(time.time())
+        secret = base64.b64decode(due.secret.removeprefix(SECRET))
+        signed = {
+            "webhook-id": due.id,
+            "webhook-timestamp": str(second),
+            "webhook-signature": sign(secret, due.id, second, due.body),
+        }
+        return {**plain, **signed}, due.body
+
+
+def callback(reader: Reader, due: Due) -> bytes:
+    """The body of a callback of Scale's API, as things stand when it is sent."""
+    owner = Membership(organization=due.organization, member="", role="manager")
+    actor = Actor(person="", name="courier", memberships=(owner,))
+    if due.kind == BATCH_CALLBACK:
+        found = projects.get_batch(reader, actor, Account(due.organization), due.subject)
+        return msgspec.json.encode({"batch": shapes.batch(found)})
+    assert due.kind == CALLBACK, "there are two kinds"
+    account = Account(due.organization)
+    if tasks.is_test(reader, account, due.subject):
+        account = Account(due.organization, True)
+    task = shapes.task(tasks.get(reader, actor, account, due.subject))
+    body = {
+        "task_id": task["task_id"],
+        "status": task["status"],
+        "response": task.get("response", {}),
+        "task": task,
+    }
+    return msgspec.json.encode(body)
