@@ -49,11 +49,13 @@ class Reader:
                 self.run("sh", "-ec", line)
 
     def python(self, text: str) -> None:
-        """With address and key of the node that runs, as the page told the reader to set them."""
+        """With address and key of the node, if the page has started one, as it told the reader to set them."""
         data = self.folder / "evenhand-data"
-        address = json.loads((data / "node.json").read_text())["url"]
-        key = (data / "local.key").read_text().strip()
-        self.run(sys.executable, "-c", text, EVENHAND_URL=address, EVENHAND_API_KEY=key)
+        told = {}
+        if self.node is not None:
+            told["EVENHAND_URL"] = json.loads((data / "node.json").read_text())["url"]
+            told["EVENHAND_API_KEY"] = (data / "local.key").read_text().strip()
+        self.run(sys.executable, "-c", text, **told)
 
     def run(self, *command: str, **more: str) -> None:
         done = subprocess.run(
