@@ -72,7 +72,7 @@ def aggregate(
         task, worker, label: the three columns by themselves, instead of a table. Ids of any type.
         classes: all classes in the order wanted; None: those that were given, sorted.
         method: "robust", "dawid-skene", "one-coin", "weighted" or "majority".
-        iterations: at most so many; None: what the method needs.
+        iterations: exactly so many; None: what the method needs.
 
     Raises:
         Invalid: the input cannot be read. Missing: there is no such file.

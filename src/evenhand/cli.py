@@ -903,7 +903,7 @@ def export(
 @click.option("--out", type=click.Path(path_type=Path), help="Table to write: .csv, .tsv or .parquet.")
 @click.option("--annotators", type=click.Path(path_type=Path), help="Table of their skills to write.")
 @click.option("--method", default="robust", show_default=True, help="How; the guide lists the methods.")
-@click.option("--iterations", type=click.IntRange(0), help="At most so many.")
+@click.option("--iterations", type=click.IntRange(0), help="Exactly so many.")
 @as_json
 def aggregate(
     file: Path,

@@ -45,7 +45,7 @@ def infer(votes: Votes, method: str = DEFAULT, iterations: int | None = None) ->
     Args:
         votes: at least one.
         method: a key of `METHODS`.
-        iterations: at most so many; None: what the method needs.
+        iterations: exactly so many; None: what the method needs, until it has converged.
 
     Raises:
         Invalid: there is no such method, or there are no votes.

@@ -89,7 +89,7 @@ def _maximize_expectation(
         fit = sweeps.expect(prior)
         maximize(sweeps)
         prior = shares_of(sweeps.shares)
-        done = fit - before < PATIENCE * len(votes)
+        done = iterations is None and fit - before < PATIENCE * len(votes)
         before = fit
     model = Model(
         prior=prior,
