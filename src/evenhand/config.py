@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,6 +39,11 @@ SETTINGS = (
         "Address under which browsers reach the node, as in links that it hands out.",
     ),
     Setting("EVENHAND_ALLOWED_HOSTS", "", "Further host names to answer to, separated by commas; * for any."),
+    Setting(
+        "EVENHAND_PROXIES",
+        "",
+        "Addresses or networks of proxies whose X-Forwarded headers are believed, besides the loopback's.",
+    ),
     Setting(
         "EVENHAND_ADMIN_KEY", "", "API key to install at first start: owner of the organization `default`."
     ),
@@ -85,6 +91,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8080  # 0: any free one
     public_url: str | None = None  # without a slash at the end; None: http://host:port
     allowed_hosts: tuple[str, ...] = ()  # besides the loopback, `host` and the host of `public_url`
+    proxies: tuple[str, ...] = ()  # networks whose X-Forwarded headers are believed, besides the loopback
     admin_key: str | None = None
     metrics_token: str | None = None
     witnesses: Path | None = None  # file in tlog-policy syntax; None: nobody cosigns
@@ -110,6 +117,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
         port=_port(given.get("EVENHAND_PORT", "8080")),
         public_url=_address("EVENHAND_PUBLIC_URL", given),
         allowed_hosts=_words(given.get("EVENHAND_ALLOWED_HOSTS", "")),
+        proxies=_networks(given.get("EVENHAND_PROXIES", "")),
         admin_key=_admin_key(given.get("EVENHAND_ADMIN_KEY")),
         metrics_token=given.get("EVENHAND_METRICS_TOKEN"),
         witnesses=_path(given.get("EVENHAND_WITNESSES")),
@@ -123,6 +131,25 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    """Whoever may set these headers chooses the address that limits count, so names and `*` are refused."""
+    found = []
+    for word in _words(text):
+        try:
+            network = ip_network(word, strict=False)
+        except ValueError:
+            network = None
+        if network is None or network.prefixlen == 0:
+            raise Invalid(
+                "setting.proxies",
+                f"{word!r} is no address or network of a proxy.",
+                "EVENHAND_PROXIES",
+                "Write addresses such as 10.0.0.5, or networks such as 10.0.0.0/24, separated by commas.",
+            )
+        found.append(str(network))
+    return tuple(found)
 
 
 def _database(url: str | None) -> str | None:

@@ -32,8 +32,10 @@ class Annotator(msgspec.Struct, frozen=True):
 class Node:
     """A node in a process of its own, that can be killed and started again on the same address."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, packages: Path | None = None) -> None:
+        """`packages`: a folder of installed packages that the node sees besides its own."""
         self.folder = folder
+        self.packages = packages
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -50,6 +52,9 @@ class Node:
             "EVENHAND_ADMIN_KEY": KEY,
             "EVENHAND_PORT": str(self.port),
         }
+        if self.packages is not None:
+            paths = [str(self.packages), environment.get("PYTHONPATH", "")]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         command = [sys.executable, "-c", "from evenhand.cli import main; main()", "up", "--no-browser"]
         with (self.folder.parent / "node.log").open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -130,3 +135,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def make_node() -> type[Node]:
+    """For tests that start a node of their own."""
+    return Node

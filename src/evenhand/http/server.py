@@ -140,7 +140,7 @@ def _server(app: App, when_ready: Callable[[], None]) -> _Server:
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE,
         proxy_headers=True,
-        forwarded_allow_ips="127.0.0.1,::1",
+        forwarded_allow_ips=["127.0.0.1", "::1", *app.node.config.proxies],
     )
     server = _Server(config)
     server.when_ready = when_ready

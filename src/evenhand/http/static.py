@@ -5,18 +5,23 @@ from __future__ import annotations
 import gzip
 import mimetypes
 import re
+import sys
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from starlette.responses import Response
 
 from evenhand.core.errors import Missing, Unavailable
+from evenhand.core.label import LabelType
 from evenhand.labels import all_types
 from evenhand.ledger import PublicLog
 
 IMMUTABLE = "public, max-age=31536000, immutable"
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]")
 _HASHED = re.compile(r"-[A-Za-z0-9_-]{8}\.[a-z0-9]+$")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _PACKED = frozenset({"text/javascript", "text/css", "text/html", "image/svg+xml", "application/json"})
@@ -50,6 +55,7 @@ class Assets:
         """
         self._folder = folder or Path(str(files("evenhand.http") / "assets"))
         self._files: dict[str, tuple[int, File]] = {}  # name -> time of change, content
+        self._foreign: dict[str, Path] = {}  # served name -> widget of a label type from another package
 
     def page(self, name: str, accepts: str) -> Response:
         """One of the two pages."""
@@ -74,10 +80,29 @@ class Assets:
 
     def widgets(self, types: Iterable[str]) -> dict[str, str]:
         """Address of the widget's ES module for each of these label types that has one."""
-        index = self._widget_index()
-        known = all_types()
-        names = {id_: known[id_].name for id_ in types if id_ in known}
-        return {id_: f"/assets/{index[name]}" for id_, name in names.items() if name in index}
+        index, known = self._widget_index(), all_types()
+        kinds = {id_: known[id_] for id_ in types if id_ in known}
+        names = {id_: index.get(kind.name) or self._foreign_name(kind) for id_, kind in kinds.items()}
+        return {id_: f"/assets/{name}" for id_, name in names.items() if name}
+
+    def _foreign_name(self, kind: type[LabelType[Any]]) -> str | None:
+        """What the `widget.js` beside the class of a label type is served as; None without one.
+
+        The name carries the digest of the content, since browsers keep such names for ever.
+        """
+        path = _beside(kind)
+        if path is None:
+            return None
+        name = f"widget-{_UNFIT.sub('_', kind.name)}-{sha256(path.read_bytes()).hexdigest()[:8]}.js"
+        self._foreign[name] = path
+        return name
+
+    def _path(self, name: str) -> Path:
+        """Where a file is. Another process, or a start ago, may have given out a widget's name."""
+        if name.startswith("widget-") and name not in self._foreign:
+            for kind in all_types().values():
+                self._foreign_name(kind)
+        return self._foreign.get(name, self._folder / name)
 
     def _widget_index(self) -> Mapping[str, str]:
         try:
@@ -90,7 +115,7 @@ class Assets:
         """From memory, unless the file was built anew meanwhile."""
         if _NAME.fullmatch(name) is None:
             raise Missing("not-found", "There is no such file.", name)
-        path = self._folder / name
+        path = self._path(name)
         try:
             changed = path.stat().st_mtime_ns
             known = self._files.get(name)
@@ -104,6 +129,13 @@ class Assets:
         if file.packed is not None and "gzip" in accepts:
             return Response(file.packed, headers={**file.headers, **headers, "Content-Encoding": "gzip"})
         return Response(file.body, headers={**file.headers, **headers})
+
+
+def _beside(kind: type[LabelType[Any]]) -> Path | None:
+    """`widget.js` in the package that the class of a label type stands in."""
+    package = getattr(sys.modules.get(kind.__module__), "__package__", None)
+    path = Path(str(files(package) / "widget.js")) if package else None
+    return path if path is not None and path.is_file() else None
 
 
 def _load(path: Path) -> File:
