@@ -49,7 +49,7 @@ class Reader:
                 self.run("sh", "-ec", line)
 
     def python(self, text: str) -> None:
-        """With address and key of the node, if the page has started one, as it told the reader to set them."""
+        """With address and key of the node that the page has started, as it told the reader to set them."""
         data = self.folder / "evenhand-data"
         told = {}
         if self.node is not None:
