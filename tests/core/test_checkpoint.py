@@ -26,6 +26,7 @@ from evenhand.core.checkpoint import (
     parse_signing_key,
     parse_vkey,
     sign_note,
+    verify_ed25519,
     verify_proof,
 )
 from evenhand.core.errors import Invalid
@@ -298,3 +299,18 @@ def test_a_key_is_known_by_name_and_kind() -> None:
     assert as_witness.id != LOG.id
     with pytest.raises(Invalid, match="No key"):
         open_note(sign_note("text\n", KEY), [as_witness])
+
+
+def test_a_signature_outside_a_note_is_checked_alone() -> None:
+    key = SigningKey("example.com/log", bytes(range(32)))
+    public, text = key.verify_key.public, b"any words"
+    assert verify_ed25519(public, text, key.sign(text))
+    assert not verify_ed25519(public, b"other words", key.sign(text))
+    assert not verify_ed25519(b"no key", text, key.sign(text))
+
+
+def test_a_derived_secret_depends_on_key_and_purpose() -> None:
+    key, other = (SigningKey("example.com/log", bytes([n]) * 32) for n in (1, 2))
+    secrets = {key.derived(b"draw"), key.derived(b"salt"), other.derived(b"draw")}
+    assert (len(secrets), {len(secret) for secret in secrets}) == (3, {32})
+    assert key.derived(b"draw") == key.derived(b"draw")

@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from evenhand.core.errors import Missing, Refused
-from evenhand.core.policy import PERMISSIONS, SCOPES, Actor, Membership, allows, require
+from evenhand.core.policy import (
+    LENT,
+    PERMISSIONS,
+    SCOPES,
+    Actor,
+    Membership,
+    allows,
+    is_lent,
+    labels_anywhere,
+    require,
+)
 
 ROLES = ("owner", "manager", "reviewer", "annotator", "auditor")
 
@@ -63,3 +73,14 @@ def test_what_is_foreign_is_missing_and_what_is_forbidden_is_refused():
 def test_everybody_has_keys_of_their_own_to_look_at(role):
     assert allows(actor(role), "key.list", "org-a")
     assert allows(actor(), "key.list", None)
+
+
+def test_whoever_labels_somewhere_can_be_lent():
+    assert labels_anywhere(actor("annotator"))
+    assert not labels_anywhere(actor("auditor"))
+    assert not labels_anywhere(actor(operator=True))
+
+
+def test_a_lent_member_is_known_by_its_id():
+    assert is_lent(f"{LENT}-0123")
+    assert not is_lent("mem-0123")

@@ -10,6 +10,7 @@ from exchange_world import ExchangeWorld
 
 from evenhand import wire
 from evenhand.doctor import examine
+from evenhand.service import exchange
 from evenhand.store.conformance import ORIGIN
 
 
@@ -44,4 +45,22 @@ def test_clients_share_annotators_evenly_and_the_log_says_how(world):
     assert sum(len(w["b"]["leases"]) for w in windows) == 24
     assert {lease["client"] for w in windows for lease in w["b"]["leases"]} == set(world.client_ids.values())
     assert sum(len(w["b"]["settled"]) for w in windows) == 23
+    healthy(world)
+
+
+def test_a_node_that_draws_with_another_key_says_so_before_it_decides(world, monkeypatch):
+    """After a restore its ledger has another key, and an auditor must know which one draws."""
+
+    def policies():
+        with world.reading() as reader:
+            return {row["id"]: row["n"] for row in reader.all("walk_stream")}["node"]
+
+    before = policies()
+    world.call(exchange.keep_draw_key)
+    assert policies() == before, "the same key needs no new entry"
+    monkeypatch.setattr(type(world.node), "draw_key", property(lambda node: bytes([7]) * 32))
+    world.call(exchange.keep_draw_key)
+    assert policies() == before + 1
+    world.call(exchange.keep_draw_key)
+    assert policies() == before + 1
     healthy(world)
