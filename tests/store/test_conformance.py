@@ -78,12 +78,13 @@ def test_a_migration_is_preceded_by_a_backup(tmp_path: Path):
 
 
 WRITE_UNTIL_FULL = """
-import resource, sys
+import os, resource, sys
 from evenhand.core.errors import Unavailable
 from evenhand.store import open_store
 from evenhand.store.conformance import organization, writing
 store = open_store("sqlite:///" + sys.argv[1])
-resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+room = os.path.getsize(sys.argv[1] + "-wal") + (1 << 20)
+resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 done = 0
 try:

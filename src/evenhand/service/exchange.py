@@ -118,7 +118,7 @@ def _policy(reader: Reader) -> dict[str, Any] | None:
 
 def _head(reader: Reader, stream: str) -> int:
     """The number that the stream's next entry takes."""
-    rows = reader.tuples("heads", ids=[stream])
+    rows = reader.tuples("heads" if isinstance(reader, Transaction) else "heads_read", ids=[stream])
     return rows[0][1] if rows else 0
 
 

@@ -2,6 +2,10 @@
 -- The heads of these streams, locked in the order of their ids, or two lanes deadlock.
 SELECT id, n, ms FROM stream WHERE id {in ids} ORDER BY id {lock};
 
+-- name: heads_read
+-- The same for readers, which lock nothing.
+SELECT id, n, ms FROM stream WHERE id {in ids} ORDER BY id;
+
 -- name: put_head!
 INSERT INTO stream (id, n, ms) VALUES (:id, :n, :ms)
 ON CONFLICT (id) DO UPDATE SET n = excluded.n, ms = excluded.ms;
