@@ -485,7 +485,7 @@ def accept_invite(tx: Transaction, at: Moment, person: str | None, token: str, a
     """
     row = _invite_row(tx, token)
     _check_invite(row, at.ms)
-    if not tx.run("use_invite", id=row["id"], at=at.ms):
+    if not tx.changed("use_invite", id=row["id"], at=at.ms):
         raise _used()
     if row["purpose"] == "reset":
         return _reset(tx, at, row, answer)
@@ -710,7 +710,7 @@ def _keys(reader: Reader, actor: Actor, after: str | None, limit: int) -> list[R
 def revoke_key(tx: Transaction, at: Moment, actor: Actor, key: str) -> None:
     """Make one of the caller's own keys worthless."""
     require(actor, "key.manage", None)
-    if not tx.run("delete_key", id=key, person=actor.person, bound=actor.bound):
+    if not tx.changed("delete_key", id=key, person=actor.person, bound=actor.bound):
         raise Missing("not-found", "There is no such key, or it is not yours.", "key")
 
 

@@ -256,7 +256,7 @@ def _call_back_batch(tx: Transaction, at: Moment, organization: str, name: str) 
     if batch is None or not batch["callback"] or batch["called"]:
         return
     open_ = [row for row in tx.tuples("scale_batch_counts", **keys, names=[name]) if row[1] == "pending"]
-    if not open_ and tx.run("call_scale_batch", organization=organization, name=name):
+    if not open_ and tx.changed("call_scale_batch", organization=organization, name=name):
         enqueue(tx, at, organization, BATCH_CALLBACK, batch["callback"], name)
 
 

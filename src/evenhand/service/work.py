@@ -88,7 +88,7 @@ def _take(
     if not accepted:
         return
     placed = tx.append([event for _, event, _ in accepted], at)
-    tx.many("delete_draft", [{"id": event.assignment} for _, event, _ in accepted])
+    tx.run("delete_draft", ids=[event.assignment for _, event, _ in accepted])
     _conclude(tx, at, [(event, view) for _, event, view in accepted])
     gold.score(tx, at, [(event, view) for _, event, view in accepted])
     for (i, _, _), result in zip(accepted, _receipts(tx, at, placed), strict=True):
@@ -658,7 +658,7 @@ def skip(tx: Transaction, at: Moment, actor: Actor, assignment: str, request: wi
     if view.state != "skipped":
         view = msgspec.structs.replace(view, again=_again(tx, view))
         tx.append([submission.skip(view, request.reason)], at)
-        tx.run("delete_draft", id=assignment)
+        tx.run("delete_draft", ids=[assignment])
 
 
 def flag(tx: Transaction, at: Moment, actor: Actor, assignment: str, request: wire.Skip) -> None:

@@ -19,19 +19,41 @@ class Dialect:
     """What the two databases spell differently, as `{tokens}` in the .sql files."""
 
     def __init__(
-        self, name: str, adapter: str, tokens: Mapping[str, str], in_list: str, by_index: str
+        self,
+        name: str,
+        adapter: str,
+        tokens: Mapping[str, str],
+        in_list: str,
+        by_index: str,
+        rows_at_once: bool,
     ) -> None:
         self.name = name
         self.adapter = adapter  # aiosql's name of the driver; decides how parameters are written
         self.tokens = tokens
         self.by_index = by_index  # "INDEXED BY %s", or "%.0s" where the database finds the index itself
         self.in_list = in_list  # "IN (SELECT value FROM json_each(:%s))" or "= ANY(:%s)"
+        self.rows_at_once = rows_at_once  # whether `many` sends all rows in one statement, as JSON
 
     def render(self, text: str) -> str:
-        """The text with every token of ours filled in."""
+        """The text with every token of ours filled in.
+
+        `{rows id text, n bigint}` is where the rows given to `many` come from, and `{r id}` is a column of
+        them. Where a statement is a message to a server, all rows go in one as JSON; where it is a call, it
+        is run once for each.
+        """
         text = re.sub(r"\{by (\w+)\}", lambda match: self.by_index % match.group(1), text)
         text = re.sub(r"\{in (\w+)\}", lambda match: self.in_list % match.group(1), text)
+        text = re.sub(r"\{rows ([^}]*)\}", lambda match: self._rows(match.group(1)), text)
+        text = re.sub(r"\{r (\w+)\}", r"r.\1" if self.rows_at_once else r":\1", text)
         return re.sub(r"\{(\w+)\}", lambda match: self.tokens[match.group(1)], text)
+
+    def _rows(self, columns: str) -> str:
+        if not self.rows_at_once:
+            return ""
+        pairs = [column.split() for column in columns.split(",")]
+        named = ", ".join(f"{name} {'text' if kind == 'bytea' else kind}" for name, kind in pairs)
+        read = ", ".join(f"decode({n}, 'base64') AS {n}" if kind == "bytea" else n for n, kind in pairs)
+        return f"FROM (SELECT {read} FROM json_to_recordset(CAST(:rows AS json)) AS x ({named})) AS r"
 
 
 @cache
@@ -92,12 +114,21 @@ class Connection(ABC):
         """All rows of the named query."""
 
     @abstractmethod
-    def run(self, query: str, **params: Any) -> int:
-        """Run a named statement; how many rows it changed."""
+    def run(self, query: str, **params: Any) -> None:
+        """Run a named statement. Its error may come with a later call of the transaction, at the latest
+        with `commit`."""
+
+    @abstractmethod
+    def changed(self, query: str, **params: Any) -> int:
+        """Run a named statement and wait for it; how many rows it changed."""
 
     @abstractmethod
     def many(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run a named statement once for each row, in their order."""
+        """Run a named statement for each row.
+
+        One with a `{rows …}` token may take them all at once: no two of them may be about the same row
+        of its table.
+        """
 
     @abstractmethod
     def bulk(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

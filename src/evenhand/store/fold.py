@@ -12,7 +12,7 @@ import msgspec
 from evenhand.core import events as ev
 from evenhand.core.intake import rank_of
 from evenhand.core.project import Document
-from evenhand.store import fold_exchange, fold_review
+from evenhand.store import fold_exchange, fold_leases, fold_review
 from evenhand.store.codec import Placed
 from evenhand.store.driver import Connection
 
@@ -254,10 +254,8 @@ def _offered(db: Connection, placed: list[Placed]) -> None:
     for p in placed:
         event = cast(ev.Offered, p.event)
         _lapse(db, list(event.lapsed_ids), p.ms)
-        db.many("fold_settled", [{"id": id_} for id_ in event.settled_ids])
-        leases = [_lease(p, event, i) for i in range(len(event.rows))]
-        db.many("fold_leased", leases)
-        db.many("fold_task_leased", [_task_keys(lease) for lease in leases])
+        fold_leases.settle(db, event.settled_ids)
+        fold_leases.give(db, [_lease(p, event, i) for i in range(len(event.rows))])
         tags = [{"organization": o, "project": project, "tag": tag} for o, project, tag in event.tags]
         db.many("fold_tag", tags)
         if event.tags:
@@ -289,40 +287,33 @@ def _lease(p: Placed, event: ev.Offered, i: int) -> Params:
     }
 
 
-def _task_keys(row: Params) -> Params:
-    return {"organization": row["organization"], "project": row["project"], "task": row["task"]}
-
-
 def _renewed(db: Connection, placed: list[Placed]) -> None:
     rows = [cast(ev.Renewed, p.event) for p in placed]
     db.many("fold_renewed", [{"id": event.assignment, "expires_ms": event.until} for event in rows])
 
 
 def _submitted(db: Connection, placed: list[Placed]) -> None:
-    answered: list[Params] = []
+    answered: dict[tuple[str, str, int], Params] = {}
     touched: list[Params] = []
-    closed: list[Params] = []
+    closed: dict[str, Params] = {}  # of several revisions the newest
     for p in placed:
         event = cast(ev.Submitted, p.event)
-        task = {"organization": event.owner, "project": event.project, "task": event.task, "at": p.ms}
         if event.revision == 1 and not event.surplus:
-            answered.append({**task, "leased": 1 if event.was == "live" else 0})
+            _count_answer(answered, event, p.ms)
         else:
-            touched.append(task)
-        closed.append(
-            {
-                "id": event.assignment,
-                "state": "surplus" if event.surplus else "submitted",
-                "at": p.ms,
-                "seq": p.seq,
-                "revision": event.revision,
-                "ms": event.ms,
-            }
-        )
+            touched.append({**_keys(event), "task": event.task, "at": p.ms})
+        closed[event.assignment] = {
+            "id": event.assignment,
+            "state": "surplus" if event.surplus else "submitted",
+            "at": p.ms,
+            "seq": p.seq,
+            "revision": event.revision,
+            "ms": event.ms,
+        }
     # In the order of their keys, or two lanes that share tasks deadlock.
-    db.many("fold_task_answered", sorted(answered, key=_task_order))
+    db.many("fold_task_answered", [answered[key] for key in sorted(answered)])
     db.many("fold_task_touched", sorted(touched, key=_task_order))
-    db.many("fold_submitted", closed)
+    db.many("fold_submitted", list(closed.values()))
     _count_submissions(db, placed)
     _count_effort(db, placed)
 
@@ -351,13 +342,28 @@ def _stated(db: Connection, placed: list[Placed]) -> None:
         db.many("fold_statement", rows)
 
 
+def _count_answer(answered: dict[tuple[str, str, int], Params], event: ev.Submitted, ms: int) -> None:
+    """One answer more for its task."""
+    row = answered.setdefault(
+        (event.owner, event.project, event.task),
+        {**_keys(event), "n": event.task, "more": 0, "ended": 0, "at": ms},
+    )
+    row["more"] += 1
+    row["ended"] += event.was == "live"
+    row["at"] = max(row["at"], ms)
+
+
+def _keys(event: ev.Submitted) -> Params:
+    return {"organization": event.owner, "project": event.project}
+
+
 def _task_order(row: Mapping[str, Any]) -> tuple[str, str, int]:
     return row["organization"], row["project"], row["task"]
 
 
 def _count_submissions(db: Connection, placed: Iterable[Placed]) -> None:
     projects: dict[str, Counter[str]] = defaultdict(Counter)
-    tallies: list[Params] = []
+    tallies: dict[tuple[str, str, str], Params] = {}
     days: Counter[tuple[str, str, int]] = Counter()
     for p in placed:
         event = cast(ev.Submitted, p.event)
@@ -367,13 +373,12 @@ def _count_submissions(db: Connection, placed: Iterable[Placed]) -> None:
         count["surplus"] += int(first and bool(event.surplus))
         count["done"] += int(event.completes)
         days[event.owner, event.project, p.ms // DAY] += int(first)
-        tallies.append(
-            _tally(p, event.owner, event.project, event.member, submitted=int(first), ms=max(event.ms, 0))
-        )
+        own = _tally(p, event.owner, event.project, event.member, submitted=int(first), ms=max(event.ms, 0))
+        before = tallies.setdefault((event.owner, event.project, event.member), own)
+        if before is not own:
+            _add(before, own)
     _write_counts(db, projects)
-    db.many(
-        "fold_tally", sorted(tallies, key=lambda row: (row["organization"], row["project"], row["member"]))
-    )
+    db.many("fold_tally", [tallies[key] for key in sorted(tallies)])
     db.many(
         "fold_day",
         [
@@ -396,6 +401,13 @@ def _tally(
         "ms": ms,
         "at": p.ms,
     }
+
+
+def _add(tally: Params, more: Params) -> None:
+    """Count both in the first."""
+    tally["submitted"] += more["submitted"]
+    tally["ms"] += more["ms"]
+    tally["at"] = max(tally["at"], more["at"])
 
 
 def _write_counts(db: Connection, projects: dict[str, Counter[str]]) -> None:
@@ -436,15 +448,14 @@ def _flagged(db: Connection, placed: list[Placed]) -> None:
 
 
 def _concluded(db: Connection, placed: list[Placed]) -> None:
-    rows = []
+    rows: dict[tuple[str, str, int], Params] = {}  # of several for a task the newest
     for p in placed:
         event = cast(ev.Concluded, p.event)
         for row in event.rows:
             n, value = _concluded_row(row)
-            rows.append(
-                {"organization": event.owner, "project": event.stream, "task": n, "value": bytes(value)}
-            )
-    db.many("fold_consensus", rows)
+            keys = {"organization": event.owner, "project": event.stream, "task": n}
+            rows[event.owner, event.stream, n] = {**keys, "value": bytes(value)}
+    db.many("fold_consensus", list(rows.values()))
 
 
 def _gold(db: Connection, placed: list[Placed]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import msgspec
 
 from evenhand.core import events as ev
+from evenhand.store import fold_leases
 from evenhand.store.codec import Placed
 from evenhand.store.driver import Connection
 
@@ -182,7 +183,7 @@ def _come_back(db: Connection, event: ev.WindowDecided, ms: int) -> None:
         db.many("fold_lapsed", [{"id": id_, "ms": ms} for id_ in event.lapsed_ids])
         db.many("fold_task_unleased", tasks)
     ended = [*event.settled_ids, *event.changed_ids]
-    db.many("fold_settled", [{"id": id_} for id_ in ended])
+    fold_leases.settle(db, ended)
     db.many("fold_lease_state", [{"id": id_, "state": "over"} for id_ in ended])
     db.many("fold_lease_state", [{"id": id_, "state": "lapsed"} for id_ in event.lapsed_ids])
 
@@ -203,8 +204,7 @@ def _give(db: Connection, event: ev.WindowDecided, p: Placed) -> None:
         db.run("fold_lent", organization=organization, person=person, member=member)
         db.run("fold_lent_member", organization=organization, member=member, kind=kind, ms=p.ms)
     leases = [_lease(event, p, i) for i in range(len(event.rows))]
-    db.many("fold_leased", [assignment for assignment, _ in leases])
-    db.many("fold_task_leased", [_task(assignment) for assignment, _ in leases])
+    fold_leases.give(db, [assignment for assignment, _ in leases])
     db.many("fold_shared_lease", [shared for _, shared in leases])
     exposures = [{name: shared[name] for name in ("pool", "client", "entity")} for _, shared in leases]
     db.many("fold_exposure", exposures)
@@ -243,10 +243,6 @@ def _lease(event: ev.WindowDecided, p: Placed, i: int) -> tuple[dict[str, Any], 
         "weight": weight,
     }
     return assignment, shared
-
-
-def _task(assignment: dict[str, Any]) -> dict[str, Any]:
-    return {name: assignment[name] for name in ("organization", "project", "task")}
 
 
 def _pooled(db: Connection, placed: list[Placed]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg import errors, sql
 
@@ -27,11 +29,19 @@ DIALECT = Dialect(
     },
     in_list="= ANY(:%s)",
     by_index="%.0s",
+    rows_at_once=True,
 )
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 class PostgresConnection(Connection):
-    """One connection to one server."""
+    """One connection to one server.
+
+    A write transaction is one pipeline: statements that give nothing back are sent and not waited for,
+    so that a group of verbs costs as many round trips as it reads.
+    """
 
     def __init__(self, url: str, queries: Mapping[str, str]) -> None:
         try:
@@ -39,10 +49,13 @@ class PostgresConnection(Connection):
         except psycopg.OperationalError as error:
             raise _translated(error) from error
         self._queries = queries
-        self._cursor = self._db.cursor()
+        self._reads = self._db.cursor()
+        self._writes = self._db.cursor()
+        self._pipeline: AbstractContextManager[object] | None = None
 
     def tuples(self, query: str, **params: Any) -> list[tuple[Any, ...]]:
-        return self._execute(query, params).fetchall()
+        with _translating():
+            return self._reads.execute(self._queries[query], _adapted(params)).fetchall()
 
     def stream(self, query: str, **params: Any) -> Iterator[Row]:
         with self._db.cursor(name="stream") as cursor:
@@ -53,31 +66,42 @@ class PostgresConnection(Connection):
                 yield dict(zip(names, row, strict=True))
 
     def all(self, query: str, **params: Any) -> list[Row]:
-        cursor = self._execute(query, params)
-        names = [column.name for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        with _translating():
+            cursor = self._reads.execute(self._queries[query], _adapted(params))
+            rows = cursor.fetchall()
+            names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def run(self, query: str, **params: Any) -> int:
-        return self._execute(query, params).rowcount
+    def run(self, query: str, **params: Any) -> None:
+        with _translating():
+            self._writes.execute(self._queries[query], _adapted(params))
+
+    def changed(self, query: str, **params: Any) -> int:
+        with self._apart(), _translating():
+            return self._writes.execute(self._queries[query], _adapted(params)).rowcount
 
     def many(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        try:
-            self._cursor.executemany(self._queries[query], rows)
-        except (psycopg.OperationalError, errors.DiskFull) as error:
-            raise _translated(error) from error
+        if not rows:
+            return
+        text = self._queries[query]
+        with _translating():
+            if "json_to_recordset(" in text:  # the driver takes far longer to write arrays than JSON
+                self._writes.execute(text, {"rows": _encode(rows).decode()})
+            else:
+                self._writes.executemany(text, rows)
 
     def bulk(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        try:
-            with self._cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
-        except (psycopg.OperationalError, errors.DiskFull) as error:
-            raise _translated(error) from error
+        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        with self._apart(), _translating(), self._writes.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
 
     def script(self, sql: str) -> None:
-        self._db.execute(sql)
+        with self._apart():
+            self._db.execute(sql)
 
     def begin(self) -> None:
+        self._open_pipeline()
         self._control("BEGIN")
 
     def begin_read(self) -> None:
@@ -85,8 +109,12 @@ class PostgresConnection(Connection):
 
     def commit(self) -> None:
         self._control("COMMIT")
+        with _translating():
+            self._close_pipeline()
 
     def rollback(self) -> None:
+        with suppress(psycopg.Error):  # what made us roll back, and what the server passed over after it
+            self._close_pipeline()
         if not self._db.closed:
             self._control("ROLLBACK")
 
@@ -109,7 +137,7 @@ class PostgresConnection(Connection):
             statement = sql.SQL("COPY {} ({}) TO STDOUT").format(
                 sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
             )
-            with (folder / f"{table}.copy").open("wb") as file, self._cursor.copy(statement) as rows:
+            with (folder / f"{table}.copy").open("wb") as file, self._writes.copy(statement) as rows:
                 file.write(f"{' '.join(columns)}\n".encode())
                 for chunk in rows:
                     file.write(chunk)
@@ -133,7 +161,7 @@ class PostgresConnection(Connection):
             statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
                 sql.Identifier(path.stem), sql.SQL(", ").join(map(sql.Identifier, columns))
             )
-            with self._cursor.copy(statement) as rows:
+            with self._writes.copy(statement) as rows:
                 while chunk := file.read(1 << 20):
                     rows.write(chunk)
 
@@ -146,17 +174,37 @@ class PostgresConnection(Connection):
         ).fetchall()
         return {name: [column for table, column in found if table == name] for name, _ in found}
 
-    def _control(self, statement: str) -> None:
-        try:
-            self._db.execute(statement)
-        except (psycopg.OperationalError, errors.DiskFull) as error:
-            raise _translated(error) from error
+    def _open_pipeline(self) -> None:
+        self._pipeline = self._db.pipeline()
+        self._pipeline.__enter__()
 
-    def _execute(self, query: str, params: Mapping[str, Any]) -> psycopg.Cursor[Any]:
-        try:
-            return self._cursor.execute(self._queries[query], _adapted(params))
-        except (psycopg.OperationalError, errors.DiskFull) as error:
-            raise _translated(error) from error
+    def _close_pipeline(self) -> None:
+        """Wait for everything that was sent."""
+        if self._pipeline is not None:
+            pipeline, self._pipeline = self._pipeline, None
+            pipeline.__exit__(None, None, None)
+
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """Outside the pipeline: COPY and scripts cannot go in one, and a count of rows must be waited for."""
+        open_ = self._pipeline is not None
+        with _translating():
+            self._close_pipeline()
+        yield
+        if open_:
+            self._open_pipeline()
+
+    def _control(self, statement: str) -> None:
+        with _translating():
+            self._writes.execute(statement.encode())
+
+
+@contextmanager
+def _translating() -> Iterator[None]:
+    try:
+        yield
+    except (psycopg.OperationalError, errors.DiskFull) as error:
+        raise _translated(error) from error
 
 
 def queries() -> Mapping[str, str]:

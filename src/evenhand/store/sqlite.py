@@ -27,6 +27,7 @@ DIALECT = Dialect(
     },
     in_list="IN (SELECT value FROM json_each(:%s))",
     by_index="INDEXED BY %s",
+    rows_at_once=False,
 )
 
 PRAGMAS = """
@@ -85,10 +86,15 @@ class SqliteConnection(Connection):
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def run(self, query: str, **params: Any) -> int:
+    def run(self, query: str, **params: Any) -> None:
+        self._execute(query, params)
+
+    def changed(self, query: str, **params: Any) -> int:
         return self._execute(query, params).rowcount
 
     def many(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        if not rows:
+            return
         try:
             self._cursor.executemany(self._queries[query], rows)
         except sqlite3.OperationalError as error:

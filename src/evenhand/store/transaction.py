@@ -46,9 +46,13 @@ class Transaction(Reader):
         self.hints = hints  # (project, person) -> (rank that they have got to, when we looked from the start)
         self.now = now  # ms; for the hints, which no decision is recorded from
 
-    def run(self, query: str, **params: Any) -> int:
-        """Run a named statement on a table of the second kind; how many rows it changed."""
-        return self.db.run(query, **params)
+    def run(self, query: str, **params: Any) -> None:
+        """Run a named statement on a table of the second kind."""
+        self.db.run(query, **params)
+
+    def changed(self, query: str, **params: Any) -> int:
+        """The same, and how many rows it changed."""
+        return self.db.changed(query, **params)
 
     def many(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run a named statement on a table of the second kind once for each row."""

@@ -75,7 +75,7 @@ def create_project(
     allow(actor, "project.create", account)
     _checked_name(name)
     versions = [_version(params, 0, at)] if params else []
-    made = tx.run(
+    made = tx.changed(
         "put_scale_project",
         **account.keys,
         name=name,
@@ -162,7 +162,7 @@ def create_batch(
     _checked_name(name)
     owner = get_project(tx, actor, account, project)
     waits = (owner.staging if staging is None else staging) and not account.test
-    made = tx.run(
+    made = tx.changed(
         "put_scale_batch",
         **account.keys,
         name=name,

@@ -147,7 +147,7 @@ def create_group(
         raise Invalid("scale.name", "A name has 1 to 500 characters.", "name", "Send one.")
     body = encode_json(_checked(emails))
     keys = {**account.keys, "project": home, "name": name}
-    if not tx.run("put_scale_group", **keys, id=scale_id(at.ms), emails=body):
+    if not tx.changed("put_scale_group", **keys, id=scale_id(at.ms), emails=body):
         tx.run("set_scale_group", **keys, emails=body)
     return _group(tx, actor, account, project, name)
 

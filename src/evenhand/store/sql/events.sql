@@ -7,14 +7,16 @@ SELECT id, n, ms FROM stream WHERE id {in ids} ORDER BY id {lock};
 SELECT id, n, ms FROM stream WHERE id {in ids} ORDER BY id;
 
 -- name: put_head!
-INSERT INTO stream (id, n, ms) VALUES (:id, :n, :ms)
+INSERT INTO stream (id, n, ms) SELECT {r id}, {r n}, {r ms} {rows id text, n bigint, ms bigint} WHERE true
 ON CONFLICT (id) DO UPDATE SET n = excluded.n, ms = excluded.ms;
 
 -- name: put_event!
-INSERT INTO event (seq, stream, n, entry) VALUES (:seq, :stream, :n, :entry);
+INSERT INTO event (seq, stream, n, entry) SELECT {r seq}, {r stream}, {r n}, {r entry}
+{rows seq bigint, stream text, n bigint, entry bytea};
 
 -- name: put_opening!
-INSERT INTO opening (seq, organization, body) VALUES (:seq, :organization, :body);
+INSERT INTO opening (seq, organization, body) SELECT {r seq}, {r organization}, {r body}
+{rows seq bigint, organization text, body bytea};
 
 -- name: event_at
 SELECT e.seq, e.entry, o.body, o.organization FROM event e LEFT JOIN opening o ON o.seq = e.seq

@@ -110,12 +110,16 @@ DELETE FROM consensus WHERE organization = :organization AND project = :project 
 -- name: fold_leased!
 INSERT INTO assignment (organization, project, task, id, round, person, member, version, pool, window_n, state,
   opened_ms, expires_ms, closed_ms, seq, revision, ms, settled)
-VALUES (:organization, :project, :task, :id, :round, :person, :member, :version, :pool, :window_n, 'live',
-  :opened_ms, :expires_ms, 0, 0, 0, -1, 0);
+SELECT {r organization}, {r project}, {r task}, {r id}, {r round}, {r person}, {r member}, {r version}, {r pool},
+  {r window_n}, 'live', {r opened_ms}, {r expires_ms}, 0, 0, 0, -1, 0
+{rows organization text, project text, task bigint, id text, round bigint, person text, member text, version bigint,
+  pool text, window_n bigint, opened_ms bigint, expires_ms bigint};
 
 -- name: fold_task_leased!
-UPDATE task SET leased = leased + 1, free = CASE WHEN status = 'open' THEN {max}(overlap - answered - leased - 1, 0) ELSE 0 END
-WHERE organization = :organization AND project = :project AND n = :task;
+UPDATE task SET leased = leased + {r more},
+  free = CASE WHEN status = 'open' THEN {max}(overlap - answered - leased - {r more}, 0) ELSE 0 END
+{rows organization text, project text, n bigint, more bigint}
+WHERE task.organization = {r organization} AND task.project = {r project} AND task.n = {r n};
 
 -- name: fold_task_unleased!
 UPDATE task SET leased = leased - 1, free = CASE WHEN status = 'open' THEN {max}(overlap - answered - leased + 1, 0) ELSE 0 END
@@ -128,7 +132,7 @@ SELECT organization, project, task, round FROM assignment WHERE id {in ids} ORDE
 UPDATE assignment SET state = 'lapsed', closed_ms = :ms WHERE id = :id;
 
 -- name: fold_settled!
-UPDATE assignment SET settled = 1 WHERE id = :id;
+UPDATE assignment SET settled = 1 WHERE id {in ids};
 
 -- name: fold_tag!
 UPDATE project SET tag = :tag WHERE organization = :organization AND id = :project;
@@ -140,14 +144,17 @@ UPDATE pool SET virtual = :virtual WHERE id = :id;
 UPDATE assignment SET expires_ms = :expires_ms WHERE id = :id;
 
 -- name: fold_submitted!
-UPDATE assignment SET state = :state, closed_ms = :at, seq = :seq, revision = :revision, ms = :ms, settled = 0
-WHERE id = :id;
+UPDATE assignment SET state = {r state}, closed_ms = {r at}, seq = {r seq}, revision = {r revision}, ms = {r ms},
+  settled = 0
+{rows id text, state text, at bigint, seq bigint, revision bigint, ms bigint}
+WHERE assignment.id = {r id};
 
 -- name: fold_task_answered!
-UPDATE task SET leased = leased - :leased, answered = answered + 1, changed_ms = {max}(changed_ms, :at),
-  status = CASE WHEN status = 'open' AND answered + 1 >= overlap THEN 'done' ELSE status END,
-  free = CASE WHEN status = 'open' THEN {max}(overlap - answered - 1 - (leased - :leased), 0) ELSE 0 END
-WHERE organization = :organization AND project = :project AND n = :task;
+UPDATE task SET leased = leased - {r ended}, answered = answered + {r more}, changed_ms = {max}(changed_ms, {r at}),
+  status = CASE WHEN status = 'open' AND answered + {r more} >= overlap THEN 'done' ELSE status END,
+  free = CASE WHEN status = 'open' THEN {max}(overlap - answered - {r more} - (leased - {r ended}), 0) ELSE 0 END
+{rows organization text, project text, n bigint, more bigint, ended bigint, at bigint}
+WHERE task.organization = {r organization} AND task.project = {r project} AND task.n = {r n};
 
 -- name: fold_task_touched!
 -- The later of both times: a fold of many groups at once counts answers first and comes here afterwards.
@@ -160,8 +167,9 @@ WHERE id = :project;
 
 -- name: fold_tally!
 INSERT INTO tally (organization, project, member, submitted, skipped, ms, last_ms)
-VALUES (:organization, :project, :member, :submitted, :skipped, :ms, :at)
-ON CONFLICT (organization, project, member) DO UPDATE SET submitted = tally.submitted + excluded.submitted,
+SELECT {r organization}, {r project}, {r member}, {r submitted}, {r skipped}, {r ms}, {r at}
+{rows organization text, project text, member text, submitted bigint, skipped bigint, ms bigint, at bigint}
+WHERE true ON CONFLICT (organization, project, member) DO UPDATE SET submitted = tally.submitted + excluded.submitted,
   skipped = tally.skipped + excluded.skipped, ms = tally.ms + excluded.ms, last_ms = excluded.last_ms;
 
 -- name: fold_day!
@@ -180,8 +188,10 @@ ON CONFLICT (organization, project, task, assignment) DO UPDATE SET seq = exclud
 UPDATE task SET flagged = flagged + 1 WHERE organization = :organization AND project = :project AND n = :task;
 
 -- name: fold_consensus!
-INSERT INTO consensus (organization, project, task, value) VALUES (:organization, :project, :task, :value)
-ON CONFLICT (organization, project, task) DO UPDATE SET value = excluded.value;
+INSERT INTO consensus (organization, project, task, value)
+SELECT {r organization}, {r project}, {r task}, {r value}
+{rows organization text, project text, task bigint, value bytea}
+WHERE true ON CONFLICT (organization, project, task) DO UPDATE SET value = excluded.value;
 
 -- name: fold_reorder!
 UPDATE task SET rank = :rank WHERE organization = :organization AND project = :project AND n = :n;

@@ -77,7 +77,7 @@ WHERE organization = :organization AND project = :project AND version = :version
 SELECT assignment, answers FROM draft WHERE assignment {in ids};
 
 -- name: delete_draft!
-DELETE FROM draft WHERE assignment = :id;
+DELETE FROM draft WHERE assignment {in ids};
 
 -- name: put_draft!
 INSERT INTO draft (assignment, answers, at_ms) VALUES (:assignment, :answers, :at)
