@@ -41,7 +41,8 @@ async def person(world: World, actor, model: Model, chance: random.Random, turns
         if fate < 0.1:
             await lane.write(work.skip, actor, mine.id, wire.Skip(reason="no"))
         elif fate < 0.2:
-            world.ms += 61_000  # everybody's leases lapse
+            world.ms += 61_000  # everybody's leases lapse, and the next window says so
+            await lane.write(work.next_, actor, wire.NextAssignment(have=[mine.id]))
         await asyncio.sleep(chance.random() * 0.05)  # so that windows pass between giving out and answering
         await submit(world, actor, mine, model, chance)
 
