@@ -1,7 +1,8 @@
 """The tables of speed and memory.
 
 ``python -m bench`` runs all of them; name sections to run only those: ``python -m bench label import``.
-PostgreSQL is measured when EVENHAND_BENCH_DATABASE_URL names a server where databases may be made.
+PostgreSQL is the server that EVENHAND_BENCH_DATABASE_URL names, where databases may be made, or one out
+of a wheel; ``--store sqlite`` leaves it out.
 """
 
 from __future__ import annotations
@@ -16,17 +17,19 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import httpx
 
 from bench.client import Connection, Times, Turn, bare, drive, label
 from bench.node import KEY, Running, ceiling, fresh_database, node, project, records
+from bench.postgres import running_server
 from evenhand import Client, __version__
 
-SERVER = os.environ.get("EVENHAND_BENCH_DATABASE_URL", "")
 PEOPLE = 50
+SERVERS: dict[str, str] = {}  # store -> server of what is measured, "" for SQLite; filled by `main`
 
 
 def say(text: str) -> None:
@@ -40,7 +43,21 @@ def heading(title: str, *columns: str) -> None:
 
 def stores() -> list[tuple[str, str]]:
     """(name, server) of what is measured."""
-    return [("SQLite", "")] + ([("PostgreSQL", SERVER)] if SERVER else [])
+    return list(SERVERS.items())
+
+
+@contextmanager
+def servers(only: str | None) -> Iterator[None]:
+    """Fill `SERVERS`, and run a server of our own where none is named."""
+    if only != "postgres":
+        SERVERS["SQLite"] = ""
+    if only == "sqlite":
+        yield
+        return
+    named = os.environ.get("EVENHAND_BENCH_DATABASE_URL")
+    with nullcontext(named) if named else running_server() as url:
+        SERVERS["PostgreSQL"] = url
+        yield
 
 
 # ---- labelling ---------------------------------------------------------------------------------
@@ -96,10 +113,11 @@ def label_section(rounds: int, seconds: float) -> None:
 
 def two_section(rounds: int, seconds: float) -> None:
     """Two server processes on PostgreSQL against one."""
-    if not SERVER:
+    server = SERVERS.get("PostgreSQL")
+    if server is None:
         return
     heading("two processes on PostgreSQL", "submissions/s with one", "with two", "ratio")
-    with fresh_database(SERVER) as url:
+    with fresh_database(server) as url:
         folder = Path(tempfile.mkdtemp(prefix="evenhand-bench-"))
         with node(url, folder) as first, Client(first.url, KEY) as client:
             project(client, 60_000)
@@ -291,13 +309,15 @@ def main() -> None:
     parser.add_argument("sections", nargs="*", default=list(SECTIONS), help=", ".join(SECTIONS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--store", choices=["sqlite", "postgres"], help="only this one")
     given = parser.parse_args()
     model = platform.processor() or platform.machine()
     python, system = platform.python_version(), platform.system()
     say(f"# Evenhand {__version__}: {os.cpu_count()} cores, {model}, Python {python}, {system}")
     say(f"`python -m bench {' '.join(sys.argv[1:])}`")
-    for name in given.sections:
-        SECTIONS[name](given.rounds, given.seconds)
+    with servers(given.store):
+        for name in given.sections:
+            SECTIONS[name](given.rounds, given.seconds)
 
 
 if __name__ == "__main__":
