@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,5 +61,8 @@ def test_a_widget_of_another_package_is_shown_and_answered(browser: Browser, lit
     expect(amber).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("Enter")
     expect(amber).to_have_count(0)
+    deadline = time.monotonic() + 60  # the next page is shown before the answer has got there
+    while not lit.answers(project)["Main St"] and time.monotonic() < deadline:
+        time.sleep(0.1)
     context.close()
     assert (lit.answers(project), failures) == ({"Main St": [{"light": "amber"}]}, [])
