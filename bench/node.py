@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import psutil
 import psycopg
 
@@ -127,7 +128,20 @@ def project(client: Client, tasks: int, overlap: int = 2) -> str:
     made = client.create_project("bench", fields=fields, questions=[QUESTION], overlap=overlap)
     if tasks:
         client.import_tasks(made.id, records(tasks))
+        _until_searchable(client, made.id)
     return made.id
+
+
+def _until_searchable(client: Client, project: str, seconds: float = 300) -> None:
+    """The index of words is made after the import; what comes next is measured without it."""
+    url, signed = f"{client.url}/api/v1/projects/{project}/tasks", {"Authorization": f"Bearer {KEY}"}
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        page = httpx.get(url, params={"search": "fox", "limit": "1"}, headers=signed).raise_for_status()
+        if not page.json()["behind"]:
+            return
+        time.sleep(0.2)
+    raise RuntimeError("the index of words was not made in time")
 
 
 def records(count: int) -> Iterator[dict[str, str]]:

@@ -111,7 +111,7 @@ def test_without_keeps_codes() -> None:
 def test_real_annotators_dealt_into_five_organizations(
     shared_data: Path | None, name: str, power: float
 ) -> None:
-    """A fifth of one organization's labels turned to one answer. The whole table is in docs/quality.
+    """A fifth of one organization's labels turned to one answer.
 
     Without the shared data the same is asked of simulated annotators.
     """
