@@ -143,7 +143,7 @@ class PostgresConnection(Connection):
                     file.write(chunk)
 
     def load(self, folder: Path) -> None:
-        self.begin()
+        self._control("BEGIN")  # no pipeline: it is one COPY after the other
         try:
             for path in sorted(folder.glob("*.copy")):
                 self._load_table(path)
