@@ -373,6 +373,30 @@ class RowsReport(Wire, frozen=True, kw_only=True):
     next_line: int
 
 
+class BroughtAnnotation(Request, frozen=True, kw_only=True):
+    """An annotation that was given in another tool."""
+
+    line: int  # where it stands in the source, for the report
+    external_id: str  # of the task
+    annotator: str  # what the other tool calls whoever gave it, with the tool's name before it
+    name: str = ""  # of that person or model
+    email: str | None = None  # with a member's address it is that member
+    kind: Literal["human", "model"] = "human"
+    answers: dict[str, Any]  # id of the question -> answer
+    seconds: float | None = None  # active time
+    submitted_at: str  # RFC 3339; without a zone it is UTC
+
+
+class BroughtAnnotations(Request, frozen=True, kw_only=True):
+    annotations: list[BroughtAnnotation]  # at most 1,000
+
+
+class BroughtReport(Wire, frozen=True, kw_only=True):
+    accepted: int
+    present: int
+    rejected: list[Rejected]
+
+
 class TaskRow(Wire, frozen=True, kw_only=True):
     """A task in a list."""
 

@@ -32,6 +32,7 @@ BODIES: dict[str, Any] = {
     "PATCH /projects/{project}": {"version": 1},
     "POST /projects/{project}/state": {"state": "active"},
     "POST /projects/{project}/imports": {"name": "f"},
+    "POST /projects/{project}/annotations": {"annotations": []},
     "POST /projects/{project}/tasks/actions": {"action": "unflag", "task_ids": []},
     "PATCH /tasks/{task}": {"data": {"text": "x"}},
     "POST /assignments/next": {"count": 1},

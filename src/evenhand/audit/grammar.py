@@ -10,6 +10,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "appeal-decided": (("slot",), ("decision", "text")),
     "appealed": (("slot",), ("text",)),
     "availability": (("on", "who"), ()),
+    "brought": (("slot",), ("answers", "given")),
     "client-joined": (("band", "client", "exposure", "state"), ("organization",)),
     "client-registered": (("client", "record"), ("identity", "organization")),
     "concluded": (("count",), ("rows",)),

@@ -238,6 +238,30 @@ class Submitted(Event, frozen=True, kw_only=True):
     credited: int = 0  # ms of active time that count for pay
 
 
+class Brought(Event, frozen=True, kw_only=True):
+    """An annotation that was given in another tool, and came in. Stream: the person.
+
+    The node vouches for when it came, not for when it was given or by whom: that is the importer's word.
+    """
+
+    KIND = "brought"
+    PUBLIC = ("slot",)
+    PRIVATE = ("answers", "given")
+    LOCAL = ("assignment", "project", "task", "round", "version", "member", "ms", "completes")
+
+    slot: str
+    answers: bytes  # JSON: question id -> answer
+    given: bytes  # when, by the other tool's clock: ms, decimal
+    assignment: str
+    project: str
+    task: int
+    round: int
+    version: int
+    member: str
+    ms: int  # active time, rounded to 100 ms; -1 when it was not told
+    completes: bool = False  # with this answer the task has as many as its overlap
+
+
 class Skipped(Event, frozen=True, kw_only=True):
     """The person gives the task back. Stream: the person."""
 
@@ -771,6 +795,7 @@ ALL: dict[str, type[Event]] = {
         Offered,
         Renewed,
         Submitted,
+        Brought,
         Skipped,
         Flagged,
         Concluded,

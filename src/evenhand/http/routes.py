@@ -15,6 +15,7 @@ from evenhand.http.call import Call
 from evenhand.service import (
     accounts,
     appeals,
+    brought,
     exchange,
     exports,
     gold,
@@ -205,6 +206,8 @@ TABLE: tuple[Route, ...] = (
           permission="import.manage", bytes=LARGE, sends="application/octet-stream", query={"offset": int}),
     Route("POST", "/imports/{import}/finish", "edge", transfer.finish_import, gives=wire.Import,
           permission="import.manage"),
+    Route("POST", "/projects/{project}/annotations", "write", brought.bring, takes=wire.BroughtAnnotations,
+          gives=wire.BroughtReport, permission="import.manage", bytes=LARGE),
     Route("POST", "/projects/{project}/blobs", "edge", transfer.put_blob, gives=wire.Blob,
           permission="import.manage", bytes=MEDIA, sends="application/octet-stream"),
     Route("GET", "/projects/{project}/tasks", "read", tasks.list_, gives=wire.Page[wire.TaskRow],

@@ -263,6 +263,17 @@ def create_member(
     return wire.CreatedMember(**msgspec.structs.asdict(_member(row)), api_key=api_key)
 
 
+def put_annotator(tx: Transaction, at: Moment, home: str, name: str, kind: str) -> tuple[str, str]:
+    """(member, person) of a new annotator who cannot sign in: whose work came from elsewhere.
+
+    A name that a page could not show is cut or left out, for nobody is there to correct it.
+    """
+    shown = " ".join("".join(c if c.isprintable() else " " for c in name).split())[:MAX_NAME] or "Unnamed"
+    person, member = _put_person(tx, at, home, shown, None)
+    _add_member(tx, at, home, member, person, "annotator", kind)
+    return member, person
+
+
 def list_members(
     reader: Reader, actor: Actor, organization: str | None = None, after: str | None = None, limit: int = 50
 ) -> wire.Page[wire.Member]:

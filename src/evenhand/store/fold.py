@@ -318,6 +318,64 @@ def _submitted(db: Connection, placed: list[Placed]) -> None:
     _count_effort(db, placed)
 
 
+def _brought(db: Connection, placed: list[Placed]) -> None:
+    answered: dict[tuple[str, str, int], Params] = {}
+    tallies: dict[tuple[str, str, str], Params] = {}
+    projects: dict[str, Counter[str]] = defaultdict(Counter)
+    days: Counter[tuple[str, str, int]] = Counter()
+    rows: list[Params] = []
+    for p in placed:
+        event = cast(ev.Brought, p.event)
+        keys, at = {"organization": event.owner, "project": event.project}, int(event.given)
+        row = answered.setdefault(
+            (event.owner, event.project, event.task),
+            {**keys, "n": event.task, "more": 0, "ended": 0, "at": p.ms},
+        )
+        row["more"] += 1
+        projects[event.project].update(annotations=1, done=int(event.completes))
+        days[event.owner, event.project, at // DAY] += 1
+        own = _tally(p, event.owner, event.project, event.member, submitted=1, ms=max(event.ms, 0))
+        before = tallies.setdefault((event.owner, event.project, event.member), own)
+        if before is not own:
+            _add(before, own)
+        rows.append(_brought_assignment(p, event, at))
+    db.many("fold_task_answered", [answered[key] for key in sorted(answered)])
+    db.bulk("assignment", ASSIGNMENT, [tuple(row[name] for name in ASSIGNMENT) for row in rows])
+    _write_counts(db, projects)
+    db.many("fold_tally", [tallies[key] for key in sorted(tallies)])
+    _write_days(db, days)
+
+
+ASSIGNMENT = (
+    "organization", "project", "task", "id", "round", "person", "member", "version", "pool", "window_n",
+    "state", "opened_ms", "expires_ms", "closed_ms", "seq", "revision", "ms", "settled",
+)  # fmt: skip
+
+
+def _brought_assignment(p: Placed, event: ev.Brought, at: int) -> Params:
+    """No window gave it out: in the place of the window stands the event itself."""
+    return {
+        "organization": event.owner,
+        "project": event.project,
+        "task": event.task,
+        "id": event.assignment,
+        "round": event.round,
+        "person": event.stream,
+        "member": event.member,
+        "version": event.version,
+        "pool": event.stream,
+        "window_n": p.n,
+        "state": "submitted",
+        "opened_ms": max(at - max(event.ms, 0), 0),
+        "expires_ms": at,
+        "closed_ms": at,
+        "seq": p.seq,
+        "revision": 1,
+        "ms": event.ms,
+        "settled": 1,
+    }
+
+
 def _count_effort(db: Connection, placed: Iterable[Placed]) -> None:
     """Credits of projects that pay; the others write nothing here."""
     efforts: dict[tuple[str, str, str, str], list[int]] = defaultdict(lambda: [0, 0])
@@ -379,14 +437,16 @@ def _count_submissions(db: Connection, placed: Iterable[Placed]) -> None:
             _add(before, own)
     _write_counts(db, projects)
     db.many("fold_tally", [tallies[key] for key in sorted(tallies)])
-    db.many(
-        "fold_day",
-        [
-            {"organization": o, "project": q, "day": d, "annotations": k}
-            for (o, q, d), k in sorted(days.items())
-            if k
-        ],
-    )
+    _write_days(db, days)
+
+
+def _write_days(db: Connection, days: Counter[tuple[str, str, int]]) -> None:
+    rows = [
+        {"organization": o, "project": q, "day": d, "annotations": k}
+        for (o, q, d), k in sorted(days.items())
+        if k
+    ]
+    db.many("fold_day", rows)
 
 
 def _tally(
@@ -583,6 +643,7 @@ FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
     ev.Offered: _offered,
     ev.Renewed: _renewed,
     ev.Submitted: _submitted,
+    ev.Brought: _brought,
     ev.Skipped: _skipped,
     ev.Flagged: _flagged,
     ev.Concluded: _concluded,

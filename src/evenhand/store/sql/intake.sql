@@ -35,3 +35,27 @@ UPDATE known SET import = :seen_by WHERE organization = :organization AND projec
 -- name: record_by_external
 SELECT record FROM payload
 WHERE organization = :organization AND project = :project AND external_id = :external_id ORDER BY round LIMIT 1;
+
+-- name: brought_by
+SELECT b.key, m.id, m.person FROM brought_by b JOIN member m ON m.organization = b.organization AND m.id = b.member
+WHERE b.organization = :organization AND b.key {in keys};
+
+-- name: put_brought_by!
+INSERT INTO brought_by (organization, key, member) VALUES (:organization, :key, :member);
+
+-- name: member_by_email
+SELECT m.id, m.person FROM person p JOIN member m ON m.person = p.id
+WHERE p.email = :email AND m.organization = :organization AND m.role <> 'enrolled';
+
+-- name: brought_tasks
+-- Tasks by external id, as an import of annotations names them; locked, for their counts decide.
+SELECT p.external_id, t.n, t.round, t.status, t.free, t.leased, t.answered, t.overlap, p.record, p.mapping
+FROM payload p
+JOIN task t ON t.organization = p.organization AND t.project = p.project AND t.n = p.task AND t.round = p.round
+WHERE p.organization = :organization AND p.project = :project AND p.external_id {in externals}
+ORDER BY t.n {lock_task};
+
+-- name: brought_before
+SELECT o.body FROM assignment a JOIN opening o ON o.seq = a.seq
+WHERE a.organization = :organization AND a.project = :project AND a.task = :task
+  AND a.round = :round AND a.person = :person AND a.state <> 'lapsed';

@@ -1,0 +1,173 @@
+"""Annotations from another tool: who gave them becomes a member, and each is an event of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from evenhand import wire
+from evenhand.core import brought, submission
+from evenhand.core.brought import BroughtView
+from evenhand.core.errors import Invalid, Refused
+from evenhand.core.events import MAX_ROWS, Brought, Moment
+from evenhand.core.intake import shown_data
+from evenhand.core.policy import Actor, require
+from evenhand.core.project import Form
+from evenhand.core.submission import TaskView
+from evenhand.service import accounts
+from evenhand.service.ids import new_ordered_id
+from evenhand.service.view import decode_json, form_of, project_row
+from evenhand.service.work import conclude
+from evenhand.store import Transaction
+from evenhand.store.codec import answers_of
+
+Member = tuple[str, str]  # id of the member, person
+
+
+def bring(
+    tx: Transaction, at: Moment, actor: Actor, project: str, request: wire.BroughtAnnotations
+) -> wire.BroughtReport:
+    """Take annotations that were given elsewhere, at most `MAX_ROWS` at once. The same again adds nothing.
+
+    Tasks are named by their external ids. Whoever is not known yet becomes an annotator of the
+    organization who cannot sign in; one with the e-mail address of a member is that member.
+
+    Raises:
+        Invalid: there are too many.
+        Refused: the project takes none any more.
+    """
+    row = project_row(tx, actor, project, "import.manage")
+    require(actor, "member.manage", row["organization"])
+    if row["state"] in ("archived", "deleted"):
+        raise Refused("project.state", f"The project is {row['state']}.", "", "Make it active first.")
+    given = request.annotations
+    if len(given) > MAX_ROWS:
+        raise Invalid("brought.count", f"At most {MAX_ROWS} come at once.", "annotations", "Send them apart.")
+    form = form_of(tx, row["organization"], project, row["version"])
+    members = _members(tx, at, row["organization"], given)
+    return _Bringing(tx, at, row, form, members).take(given)
+
+
+class _Bringing:
+    """One call, while its annotations are decided one after the other."""
+
+    def __init__(
+        self, tx: Transaction, at: Moment, row: dict[str, Any], form: Form, members: dict[str, Member]
+    ) -> None:
+        self._tx, self._at, self._row, self._form, self._members = tx, at, row, form, members
+        self._keys = {"organization": row["organization"], "project": row["id"]}
+        self._events: list[Brought] = []
+        self._taken: dict[tuple[int, str], bytes] = {}  # (task, person) -> answers
+        self._views: dict[str, tuple[int, TaskView, bytes, bytes]] = {}
+        self._done: set[int] = set()  # tasks that were done before this call
+
+    def take(self, given: Sequence[wire.BroughtAnnotation]) -> wire.BroughtReport:
+        externals = sorted({one.external_id for one in given})
+        for name, n, round_, *counts, record, mapping in self._tx.tuples(
+            "brought_tasks", **self._keys, externals=externals
+        ):
+            status, free, leased, answered, overlap = counts
+            view = TaskView(
+                status=status, free=free, leased=leased, answered=answered, overlap=overlap, round=round_
+            )
+            self._views[name] = (n, view, record, mapping)
+            self._done |= {n} if status == "done" else set()
+        present, rejected = 0, []
+        for one in given:
+            try:
+                present += not self._one(one)
+            except Invalid as error:
+                rejected.append(wire.Rejected(line=one.line, path=error.where, reason=error.reason))
+        self._write()
+        return wire.BroughtReport(accepted=len(self._events), present=present, rejected=rejected)
+
+    def _one(self, one: wire.BroughtAnnotation) -> bool:
+        """Whether this annotation is new.
+
+        Raises:
+            Invalid: it cannot be taken.
+        """
+        if one.external_id not in self._views:
+            reason = f"No task of this project has the external id {one.external_id!r}."
+            raise Invalid("brought.task", reason, "external_id", "Import the tasks first.")
+        n, task, record, mapping = self._views[one.external_id]
+        member, person = self._members[one.annotator]
+        before = self._before(n, task.round, person)
+        if before is not None:
+            data = shown_data(record, mapping, self._form.shown)
+            if submission.check_answers(self._form, one.answers, data) == decode_json(before):
+                return False
+            reason = "This annotator has other answers to this task here."
+            raise Invalid("brought.twice", reason, "annotator", "Keep one of them.")
+        view = BroughtView(
+            assignment=new_ordered_id("asg", self._at.ms),
+            number=n,
+            version=self._row["version"],
+            person=person,
+            member=member,
+            record=record,
+            mapping=mapping,
+            form=self._form,
+            task=task,
+            **self._keys,
+        )
+        event = brought.bring(view, one.answers, _ms(one.submitted_at), one.seconds, self._at)
+        self._events.append(event)
+        self._taken[n, person] = event.answers
+        self._views[one.external_id] = (n, brought.after(task), record, mapping)
+        return True
+
+    def _before(self, n: int, round_: int, person: str) -> bytes | None:
+        """What this person has answered to this task already."""
+        if (n, person) in self._taken:
+            return self._taken[n, person]
+        rows = self._tx.tuples("brought_before", **self._keys, task=n, round=round_, person=person)
+        return answers_of(rows[0][0]) if rows else None
+
+    def _write(self) -> None:
+        self._tx.append(self._events, self._at)
+        touched = {event.task for event in self._events}
+        full = {event.task for event in self._events if event.completes} | (touched & self._done)
+        if full:
+            again = sorted(full & self._done)
+            owner, project = self._row["organization"], self._row["id"]
+            conclude(self._tx, self._at, owner, project, dict.fromkeys(sorted(full)), again)
+
+
+def _ms(text: str) -> int:
+    """RFC 3339 as milliseconds; a time without a zone is UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        reason = f"{text[:40]!r} is no time."
+        raise Invalid("brought.time", reason, "submitted_at", "Write RFC 3339.") from error
+    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _members(
+    tx: Transaction, at: Moment, organization: str, given: Sequence[wire.BroughtAnnotation]
+) -> dict[str, Member]:
+    """Key of each annotator in the other tool -> the member here, who is made when there is none."""
+    people: dict[str, wire.BroughtAnnotation] = {}
+    for one in given:  # the first that says a name speaks for all
+        if one.annotator not in people or (one.name and not people[one.annotator].name):
+            people[one.annotator] = one
+    known = {
+        key: (member, person)
+        for key, member, person in tx.tuples("brought_by", organization=organization, keys=sorted(people))
+    }
+    for key, one in sorted(people.items()):
+        if key not in known:
+            known[key] = _member(tx, at, organization, one)
+            tx.run("put_brought_by", organization=organization, key=key, member=known[key][0])
+    return known
+
+
+def _member(tx: Transaction, at: Moment, organization: str, one: wire.BroughtAnnotation) -> Member:
+    email = (one.email or "").strip().lower()
+    rows = tx.tuples("member_by_email", email=email, organization=organization) if email else []
+    if rows:
+        return rows[0][0], rows[0][1]
+    name = one.name or email or one.annotator
+    return accounts.put_annotator(tx, at, organization, name, one.kind)
