@@ -61,6 +61,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "lent": ("organization", "person"),
     "pooled": ("project",),
     "override_done": ("pool", "n"),
+    "posting": ("pool", "project"),
+    "admission": ("pool", "person", "posting"),
 }
 """Tables that the events make, with their keys."""
 

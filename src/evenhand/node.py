@@ -28,7 +28,7 @@ from evenhand.lane import Lane
 from evenhand.ledger import Ledger, LocalDisk, PublicLog, Sequencer, read_key
 from evenhand.outbound import Door
 from evenhand.selfaudit import NAME, SelfAudit
-from evenhand.service import accounts, exchange, rules
+from evenhand.service import accounts, exchange, postings, rules
 from evenhand.service.ledger_port import LedgerPort
 from evenhand.service.search import Indexer
 from evenhand.store import Store, Transaction, open_store
@@ -195,6 +195,7 @@ class Node:
         self.lane.call(accounts.bootstrap, self.config.admin_key)
         self.lane.call(accounts.install_local_key, local.key(self.config.data))
         self.lane.call(exchange.keep_draw_key)
+        self.lane.call(postings.post_all)
         self._start_sequencer()
         self._housekeeping.start()
 

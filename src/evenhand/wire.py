@@ -1196,13 +1196,25 @@ class AvailabilityChange(Request, frozen=True, kw_only=True):
     available: bool
 
 
+class PoolTest(Wire, frozen=True, kw_only=True):
+    """The test that one project of a shared pool asks for."""
+
+    project_id: str
+    name: str
+    passed: bool
+
+
 class PoolAvailability(Wire, frozen=True, kw_only=True):
-    """A shared pool as an annotator sees it."""
+    """A shared pool as an annotator sees it. Whose work comes out of it, nobody chooses."""
 
     pool: str
+    language: str
+    band: int
     state: str
     available: bool
     suspended: bool
+    mine: int  # submitted by the caller
+    tests: list[PoolTest]
 
 
 class ProjectPool(Request, frozen=True, kw_only=True):

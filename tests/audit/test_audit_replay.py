@@ -82,6 +82,30 @@ def told_by(history: list[Entry], index: int, **fields: Any) -> list[Entry]:
     return history
 
 
+def with_posting(**fields: Any) -> list[Entry]:
+    """The history with a posting of the first client that is served, told before anything is decided."""
+    served = HISTORY[BUSY]["b"]["leases"][0]
+    told = {
+        "client": served["client"],
+        "family": served["family"],
+        "posting": "pst-0",
+        "state": "open",
+        "test": 0,
+    }
+    history = copy.deepcopy(HISTORY)
+    entry = copy.deepcopy(HISTORY[first("client-joined")]) | {"t": "posted", "b": told | fields}
+    entry["c"] = {"project": "A" * 43}
+    history.insert(first("window"), entry)
+    return history
+
+
+def admitting(history: list[Entry], **fields: Any) -> list[Entry]:
+    at = next(i for i, e in enumerate(history) if e["t"] == "window")
+    entry = copy.deepcopy(history[at - 1]) | {"t": "admitted", "c": {"evidence": "A" * 43}}
+    entry["b"] = {"on": 0, "posting": "pst-0", "who": [HISTORY[BUSY]["b"]["leases"][0]["who"]]} | fields
+    return [*history[:at], entry, *history[at:]]
+
+
 def test_the_honest_history_is_replayed_without_a_difference() -> None:
     made = replay(HISTORY)
     assert made.findings.ok, [str(f) for f in made.findings.kept]
@@ -131,6 +155,12 @@ def test_the_honest_history_is_replayed_without_a_difference() -> None:
         ("EN-24", changed(first("ownership-stated"), effective=HISTORY[0]["ts"] - 10**9)),
         ("EN-26", changed(BUSY, tags=[])),
         ("EN-26", leases(family="free")),
+        ("EN-30", with_posting(test=1)),
+        ("EN-30", with_posting(state="closed")),
+        ("EN-30", admitting(with_posting())),
+        ("EN-31", admitting(HISTORY)),
+        ("EN-31", with_posting(state="ajar")),
+        ("EN-1", changed(BUSY, passed=[{"client": "cli-1", "who": "per-11", "why": "closed"}])),
         ("EN-31", changed(BUSY, leases="many")),
         ("EN-31", changed(first("policy"), effective_from=0)),
         ("EN-33", changed(ANSWER, ms=3_600_000)),

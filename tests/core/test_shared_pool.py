@@ -477,3 +477,31 @@ def test_everybody_gets_a_first_before_anybody_gets_a_second_and_nobody_more_tha
     window = run(quiet(seats, client("cli-a"), stocks={"cli-a": (stock("a", 1, 2, 3, 4),)}))
     got = [one.seat.person for one in window.served]
     assert sorted(got[:2]) == ["ann-1", "ann-2"] and got[2:] == ["ann-1"]
+
+
+def test_a_project_that_does_not_admit_somebody_is_passed_over_for_the_client_s_others():
+    shut = msgspec.structs.replace(stock("a", 1, 2), closed=frozenset({"ann-1"}))
+    both = {"cli-a": (shut, stock("b", 7, tag=5))}
+    window = run(
+        quiet((seat("ann-1", count=2),), client("cli-a"), stocks=both, looked={("ann-1", "cli-a"): False})
+    )
+    assert [one.lease.project for one in window.served] == ["b"]
+    assert window.event.passed == ({"who": "ann-1", "client": "cli-a", "why": "closed"},)
+    barred = client("cli-a", closed=frozenset({"ann-1"}))
+    alone = run(quiet((seat("ann-1"), seat("ann-2")), barred, stocks={"cli-a": (shut,)}))
+    assert [one.seat.person for one in alone.served] == ["ann-2"]
+    assert alone.event.passed == (), "the log says already that no project of the client admits them"
+
+
+def test_gold_comes_in_place_of_an_ordinary_task_and_takes_no_slot_of_it():
+    hidden = msgspec.structs.replace(
+        stock("a", 1), gold={"ann-1": (Candidate(90, 1, 1), None), "ann-2": (Candidate(90, 1, 1),)}
+    )
+    seats = (seat("ann-1", count=2), seat("ann-2"))
+    looked = {(s.person, "cli-a"): False for s in seats}
+    view = quiet(seats, client("cli-a"), stocks={"cli-a": (hidden,)}, looked=looked, independent=True)
+    window = run(view)
+    got = {(one.seat.person, one.lease.task) for one in window.served}
+    assert got == {("ann-1", 90), ("ann-2", 90), ("ann-1", 1)}, "gold may go to several of one entity"
+    assert {lease["family"] for lease in window.event.leases} == {"text"}
+    assert window.event.gone == ("cli-a",)

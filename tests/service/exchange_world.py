@@ -6,10 +6,13 @@ import msgspec
 from world import World
 
 from evenhand import wire
+from evenhand.audit.entries import read_entry
+from evenhand.audit.notes import LogKey
+from evenhand.audit.run import Audit, Auditor
 from evenhand.core.events import MemberAdded
 from evenhand.core.policy import Actor, Membership
 from evenhand.service import exchange, intake, owners, projects, work
-from evenhand.store.conformance import organization
+from evenhand.store.conformance import ORIGIN, organization
 
 CLIENTS = ("acme", "bolt", "core")
 PROVIDERS = {"opco": 3, "indie": 3}
@@ -125,3 +128,14 @@ class ExchangeWorld(World):
             rows = reader.tuples("events_after", seq=0, limit=100_000)
         found = [msgspec.json.decode(entry) for _, entry, _, _ in rows]
         return [entry for entry in found if entry["s"] == stream]
+
+    def audit(self) -> Audit:
+        """What an auditor finds in everything so far."""
+        with self.reading() as reader:
+            rows = reader.tuples("events_after", seq=0, limit=100_000)
+        made = Audit()
+        auditor = Auditor(made, LogKey(ORIGIN, b"\0" * 4, bytes(32)))
+        for index, (_, entry, _, _) in enumerate(rows):
+            auditor.take(index, entry, read_entry(entry))
+        auditor.finish()
+        return made

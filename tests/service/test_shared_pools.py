@@ -9,9 +9,13 @@ import pytest
 from exchange_world import ExchangeWorld
 
 from evenhand import wire
+from evenhand.core.errors import Missing
+from evenhand.core.project import GoldPolicy, QualificationPolicy
 from evenhand.doctor import examine
-from evenhand.service import exchange
+from evenhand.service import exchange, gold, postings, projects, qualification
 from evenhand.store.conformance import ORIGIN
+
+TEST = QualificationPolicy(tasks=2, pass_mark=100, tries=1)
 
 
 @pytest.fixture
@@ -64,3 +68,91 @@ def test_a_node_that_draws_with_another_key_says_so_before_it_decides(world, mon
     world.call(exchange.keep_draw_key)
     assert policies() == before + 1
     healthy(world)
+
+
+def proven(world: ExchangeWorld) -> list[str]:
+    return [str(f) for f in world.audit().findings.kept]
+
+
+def take(world: ExchangeWorld, person, answer: str = "ham") -> wire.Assignment | None:
+    given = world.ask(person)[0].assignments
+    if given:
+        world.submit(person, given[0].id, {"spam": answer})
+    return given[0] if given else None
+
+
+def gold_of(world: ExchangeWorld, name: str, project: str, use: str, tasks: range) -> None:
+    marks = [wire.GoldDraft(task_id=f"{project}-{n}", answers={"spam": "spam"}) for n in tasks]
+    world.call(gold.mark, world.clients[name], project, wire.GoldMarks(use=use, tasks=marks))
+
+
+def test_a_project_s_test_holds_in_a_shared_pool_and_the_replay_knows_it(world):
+    """Nobody gets the work before they have passed; the log says who may, and not how they did."""
+    person, other = world.staff["indie"][:2]
+    project = world.client_project("acme", 12, qualification=TEST)
+    gold_of(world, "acme", project, "qualification", range(1, 3))
+    assert take(world, person) is None
+    (pool,) = world.read(exchange.list_enrolments, person).items
+    assert [(test.project_id, test.passed) for test in pool.tests] == [(project, False)]
+    state = world.call(qualification.begin, person, project)
+    while state.next is not None:
+        answer = wire.TestAnswer(task_id=state.next.task_id, answers={"spam": "spam"})
+        state = world.call(qualification.answer, person, project, answer).qualification
+    assert state.passed and world.read(projects.form, person, project, 1).version == 1
+    assert take(world, person) is not None
+    assert take(world, other) is None, "who has not passed gets nothing"
+    assert world.read(exchange.list_enrolments, person).items[0].mine == 1
+    told = [e["b"] for e in world.entries(world.pool) if e["t"] in ("posted", "admitted")]
+    assert [sorted(b) for b in told] == [
+        ["client", "family", "posting", "state", "test"],
+        ["on", "posting", "who"],
+    ]
+    assert told[1]["who"] == [person.person] and project not in str(told)
+    assert proven(world) == []
+    changed = wire.ProjectChange(version=1, qualification=None)
+    world.call(projects.change, world.clients["acme"], project, changed)
+    assert take(world, other) is not None, "without the test everybody is admitted"
+    with pytest.raises(Missing):
+        world.call(qualification.begin, world.clients["bolt"], project)
+    assert proven(world) == []
+    healthy(world)
+
+
+def test_gold_hides_in_a_shared_pool_and_whoever_fails_it_gets_no_more(world):
+    """The floor of a project counts here as at home, in that project alone, and the log says it at once."""
+    person, other = world.staff["indie"][:2]
+    floor = GoldPolicy(per_mille=500, floor=80, evidence=5, block=5)
+    project = world.client_project("acme", 80, gold=floor, order="random")
+    gold_of(world, "acme", project, "gold", range(1, 31))
+    taken = [take(world, person) for _ in range(30)]
+    got = [one for one in taken if one is not None]
+    assert 5 <= len(got) < 30, "suspended after a block"
+    standing = world.read(gold.mine, person).items[0]
+    assert standing.state == "suspended" and standing.answered >= 5
+    (back,) = [e for e in world.entries(world.pool) if e["t"] == "admitted"]
+    assert back["b"]["on"] == 0 and back["b"]["who"] == [person.person]
+    plain = world.client_project("acme", 2)
+    assert take(world, person).project_id == plain, "the client's other work is open to them"
+    assert take(world, other, "spam").project_id == project
+    assert take(world, person).project_id == plain and take(world, person) is None
+    last = [e for e in world.entries(world.pool) if e["t"] == "window"][-1]
+    assert [row["why"] for row in last["b"]["passed"]] == ["closed"]
+    assert proven(world) == []
+    member = world.read(gold.overview, world.clients["acme"], project).annotators
+    (bad,) = [one.member_id for one in member if one.state == "suspended"]
+    lift = wire.StandingChange(state="active")
+    world.call(gold.change_standing, world.clients["acme"], project, bad, lift)
+    assert take(world, person, "spam").project_id == project
+    assert sum(share.closed for share in world.audit().shares) == 1 and proven(world) == []
+    healthy(world)
+
+
+def test_a_project_that_leaves_its_pool_is_told_of_and_gets_nothing(world):
+    project = world.client_project("acme", 3)
+    entries = len(world.entries(world.pool))
+    world.call(postings.post_all)
+    assert len(world.entries(world.pool)) == entries, "all is told"
+    world.call(exchange.pool_project, world.clients["acme"], project, wire.ProjectPool())
+    assert world.entries(world.pool)[-1]["b"]["state"] == "closed"
+    assert take(world, world.staff["indie"][0]) is None
+    assert proven(world) == []

@@ -7,6 +7,7 @@ from evenhand.audit.notes import Unacceptable
 
 KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # kind: (public fields, committed fields), each in ascending order
+    "admitted": (("on", "posting", "who"), ("evidence",)),
     "appeal-decided": (("slot",), ("decision", "text")),
     "appealed": (("slot",), ("text",)),
     "availability": (("on", "who"), ()),
@@ -46,6 +47,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "pool-opened": ((), ("organization",)),
     "pool-policy": (("cap", "charge", "draw", "effective_from", "independent", "prices", "weights"), ()),
     "pool-shared": (("band", "language", "qualification"), ()),
+    "posted": (("client", "family", "posting", "state", "test"), ("project",)),
     "project-created": (("pool",), ("organization", "seed")),
     "project-pooled": (("family", "pool"), ()),
     "project-state-changed": (("state",), ()),

@@ -45,6 +45,15 @@ class Enrolment(NamedTuple):
     active: bool
 
 
+class Posting(NamedTuple):
+    """A client's project as the pool names it."""
+
+    client: str
+    family: str
+    open: bool
+    test: bool
+
+
 class Member(NamedTuple):
     """What a client asks of a pool."""
 
@@ -121,6 +130,11 @@ class Pool:
     windows: int = 0
     policies: list[Terms] = field(default_factory=list)
     members: dict[str, Member] = field(default_factory=dict)
+    postings: dict[str, dict[str, Posting]] = field(default_factory=dict)  # client -> posting -> what it is
+    owners: dict[str, str] = field(default_factory=dict)  # posting -> client
+    admitted: dict[tuple[str, str], bool] = field(default_factory=dict)  # (posting, who), as said last
+    limited: set[str] = field(default_factory=set)  # clients whose projects may not admit somebody
+    closings: Counter[str] = field(default_factory=Counter)  # client -> annotators taken off its work
     tags: dict[str, int] = field(default_factory=dict)
     backlogged: set[str] = field(default_factory=set)
     people: dict[str, Enrolment] = field(default_factory=dict)
@@ -187,6 +201,44 @@ class Pool:
         else:
             self.away.add(b["who"])
             self.idle.discard(b["who"])
+
+    def post(self, b: dict[str, Any], tell: Tell) -> None:
+        """``posted``."""
+        client, name = b["client"], b["posting"]
+        if b["state"] not in ("open", "closed") or self.owners.setdefault(name, client) != client:
+            tell(
+                "EN-31",
+                PROVEN,
+                "posting.client",
+                f"The posting {name} was another client's, or has no state.",
+            )
+            return
+        told = Posting(client, b["family"], b["state"] == "open", bool(b["test"]))
+        self.postings.setdefault(client, {})[name] = told
+        if told.test:
+            self.limited.add(client)
+
+    def admit(self, b: dict[str, Any], tell: Tell) -> None:
+        """``admitted``."""
+        client = self.owners.get(b["posting"])
+        if client is None:
+            tell("EN-31", PROVEN, "posting.unknown", f"There is no posting {b['posting']} in this pool.")
+            return
+        posting = self.postings[client][b["posting"]]
+        self.limited.add(client)
+        for who in b["who"]:
+            if self._admits(b["posting"], posting, who) and not b["on"]:
+                self.closings[client] += 1
+            self.admitted[b["posting"], who] = bool(b["on"])
+
+    def _admits(self, name: str, posting: Posting, who: str) -> bool:
+        return self.admitted.get((name, who), not posting.test)
+
+    def _closed(self, client: str, who: str, family: str | None = None) -> tuple[int, int]:
+        """(open postings of a client, of one family or any; how many of them do not admit somebody)."""
+        of = self.postings.get(client, {})
+        asked = [(n, p) for n, p in of.items() if p.open and family in (None, p.family)]
+        return len(asked), sum(not self._admits(name, posting, who) for name, posting in asked)
 
     def judge(self, b: dict[str, Any], tell: Tell) -> None:
         """``conflict``: takes the verdict; whether it is right is checked against the graph elsewhere."""
@@ -421,6 +473,8 @@ class Pool:
             why, client = one["why"], one["client"]
             seen = (client, pair[1] if why == "independence" else one["who"]) in self.served
             allowed = client in given if why == "taken" else seen and why in ("had", "independence")
+            if why == "closed":
+                allowed = self._closed(client, one["who"])[1] > 0
             if not allowed or (one["why"] == "independence" and not terms.independent):
                 told = f"{one['who']} was passed over for {client} ({why}) without any earlier lease."
                 tell("EN-1", GAP, "window.passed", told)
@@ -444,6 +498,10 @@ class Pool:
         member = self.members.get(client)
         if person is None or member is None or self.blocked.get((client, person.entity)):
             return True
+        if client in self.limited:
+            postings, closed = self._closed(client, who)
+            if postings and postings == closed:
+                return True
         given = self.given[client, person.entity]
         return member.band > person.band or 0 < member.exposure <= given
 
@@ -455,6 +513,10 @@ class Pool:
             tell("EN-5", PROVEN, "window.order", f"{who} was due for {due}, and {lease['who']} got {client}.")
         elif client != due:
             self._tell_preference(lease, who, due, tell)
+        postings, closed = self._closed(client, who, lease["family"])
+        if client in self.postings and postings == closed:
+            told = f"No project of {client} and family {lease['family']} admits {who}, who got its task."
+            tell("EN-30", PROVEN, "window.closed", told)
         if lease["v"] != tag:
             tell("EN-1", PROVEN, "window.v", f"{client} was chosen with tag {tag}, and {lease['v']} is said.")
         if lease["slot"] in self.slots or lease["slot"] in self.over or lease["until"] <= at:

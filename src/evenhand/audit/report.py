@@ -203,6 +203,7 @@ def _shares(audit: Audit) -> str:
                 f"{s.service:,}",
                 f"{s.service / total:.1%}",
                 str(s.blocked),
+                f"{s.closed:,}",
                 f"{s.band:.2f}",
                 f"{s.wait_ms / 1000:,.0f} s",
             )
@@ -215,6 +216,7 @@ def _shares(audit: Audit) -> str:
             "Units",
             "Share",
             "Providers in conflict",
+            "Annotators taken off",
             "Mean band",
             "Mean wait",
         )

@@ -71,6 +71,7 @@ class Share:
     blocked: int  # entities that may not serve it
     band: float  # mean band of the annotators who served it
     wait_ms: int  # mean time from joining the queue to its first lease
+    closed: int = 0  # times that its projects took an annotator off
 
 
 @dataclass
@@ -440,6 +441,12 @@ class Auditor:
         pool.members[b["client"]] = Member(b["band"], b["exposure"], joined)
         self._own.join(entry, b["client"])
 
+    def _post(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        self._pool(entry.stream).post(b, self._teller(index, entry))
+
+    def _admit(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        self._pool(entry.stream).admit(b, self._teller(index, entry))
+
     def _enrol(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
         self._pool(entry.stream).enrol(b)
 
@@ -597,6 +604,7 @@ class Auditor:
                     leases=leases,
                     service=pool.service[client],
                     blocked=blocked,
+                    closed=pool.closings[client],
                     band=round(pool.bands[client] / max(1, leases), 3),
                     wait_ms=waits[1] // max(1, waits[0]),
                 )
@@ -639,6 +647,8 @@ _HANDLERS: dict[str, Callable[[Auditor, int, AuditedEntry, dict[str, Any]], None
     "pool-shared": Auditor._share_pool,
     "pool-policy": Auditor._pool_policy,
     "client-joined": Auditor._join,
+    "posted": Auditor._post,
+    "admitted": Auditor._admit,
     "enrolled": Auditor._enrol,
     "availability": Auditor._availability,
     "waived": Auditor._waive,

@@ -75,11 +75,15 @@ class MemberAdded(Event, frozen=True, kw_only=True):
     KIND = "member-added"
     PUBLIC = ("role", "actor")
     PRIVATE = ("member", "person")
+    LOCAL = ("lent",)
 
     role: str
     actor: str  # "human" or "model"
     member: bytes  # id of the membership: the person's pseudonym in this organization
     person: bytes  # id of the person, which is also the stream of what they submit
+    lent: str = (
+        ""  # whom this pseudonym stands for, where a shared pool lends them; then `person` is `member`
+    )
 
 
 class MemberChanged(Event, frozen=True, kw_only=True):
@@ -777,6 +781,36 @@ class ProjectPooled(Event, frozen=True, kw_only=True):
     family: str  # of its tasks, which has a price there; "" in a pool of one's own
 
 
+class ProjectPosted(Event, frozen=True, kw_only=True):
+    """A client's project is offered in a shared pool, or no longer, or asks for a test. Stream: the pool."""
+
+    KIND = "posted"
+    PUBLIC = ("client", "family", "posting", "state", "test")
+    PRIVATE = ("project",)
+
+    client: str
+    posting: str  # the project's pseudonym in this pool
+    family: str
+    state: str  # open, closed
+    test: int  # 1: nobody works on it who was not admitted
+    project: bytes
+
+
+class Admitted(Event, frozen=True, kw_only=True):
+    """Annotators may work on a posting from the next entry on, or may not. Stream: the pool."""
+
+    KIND = "admitted"
+    PUBLIC = ("on", "posting", "who")
+    PRIVATE = ("evidence",)
+
+    posting: str
+    on: int
+    who: tuple[str, ...]  # persons, at most 250
+    evidence: (
+        bytes  # JSON: {"cause": place in the project's stream or null, "members": pseudonyms at the client}
+    )
+
+
 ALL: dict[str, type[Event]] = {
     kind.KIND: kind
     for kind in (
@@ -828,6 +862,8 @@ ALL: dict[str, type[Event]] = {
         Recalled,
         WindowDecided,
         ProjectPooled,
+        ProjectPosted,
+        Admitted,
     )
 }
 """The grammar: every kind of event by its name in the entry."""

@@ -48,6 +48,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     exposure: int  # most leases for one entity; 0: no limit
     blocked: frozenset[str]  # entities
     leases: dict[str, int]  # entity -> leases so far
+    closed: frozenset[str] = frozenset()  # persons whom no project of the client here admits
 
 
 class Seat(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +93,8 @@ class Stock(msgspec.Struct, frozen=True, kw_only=True):
     tag: int  # leases so far, among the projects of the client
     candidates: tuple[Candidate, ...]
     complete: bool  # no other task of the project is free
+    closed: frozenset[str] = frozenset()  # persons whom the project does not admit
+    gold: Mapping[str, tuple[Candidate | None, ...]] = {}  # person -> what hides in their next assignments
 
 
 class WindowView(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +110,7 @@ class WindowView(msgspec.Struct, frozen=True, kw_only=True):
     settled: tuple[Settlement, ...] = ()
     lapsed: tuple[Lease, ...] = ()
     changed: tuple[Lease, ...] = ()
+    closed: dict[str, frozenset[str]] = {}  # project -> persons whom it does not admit
     stocks: dict[str, tuple[Stock, ...]] = {}  # client -> what has been looked up
     barred: frozenset[tuple[str, str, int]] = frozenset()  # (person, project, task) that they may not have
     looked: dict[tuple[str, str], bool] = {}  # (person, client) -> whether there was anything for them
@@ -220,6 +224,7 @@ class _Round:
         self.seen = set(view.barred)
         self.left: dict[str, list[Candidate]] = {}  # project -> candidates with their free slots
         self.leases: Counter[tuple[str, str]] = Counter()  # (client, entity) in this window
+        self.turns: Counter[tuple[str, str]] = Counter()  # (person, project): leases in this window
         self.passed: dict[tuple[str, str], str] = {}  # (person, client) -> why
         self.projects = {s.project: s.tag for stocks in view.stocks.values() for s in stocks}
         self.lent: dict[
@@ -236,7 +241,7 @@ class _Round:
         if found is None or self.wanted:
             return None
         flow, (stock, candidate), tag = found
-        self._use_up(seat, flow.id, stock, candidate.n)
+        candidate = self._use_up(seat, flow.id, stock, candidate)
         organization = self.clients[flow.id].organization
         lease = Given(
             lease=seat.leases[turn],
@@ -260,8 +265,10 @@ class _Round:
         return found
 
     def _bars(self, seat: Seat, client: str) -> bool:
-        """Whether verdict, band or exposure keep this annotator from the client."""
+        """Whether verdict, band, exposure or all its projects keep this annotator from the client."""
         own = self.clients[client]
+        if seat.person in own.closed:
+            return True
         given = own.leases.get(seat.entity, 0) + self.leases[client, seat.entity]
         return seat.entity in own.blocked or seat.band < own.band or 0 < own.exposure <= given
 
@@ -271,12 +278,16 @@ class _Round:
             self.wanted.append((seat.person, client))
         elif anything:
             self.passed[seat.person, client] = "taken"
+        elif any(seat.person in stock.closed for stock in self.view.stocks.get(client, ())):
+            self.passed[seat.person, client] = "closed"
         else:
             self.passed[seat.person, client] = "independence" if self.view.terms.independent else "had"
 
     def _task(self, seat: Seat, client: str) -> tuple[Stock, Candidate] | None:
         stocks = self.view.stocks.get(client, ())
         for stock in sorted(stocks, key=lambda s: (self.projects[s.project], s.project)):
+            if seat.person in stock.closed:
+                continue
             for candidate in self.left.setdefault(stock.project, list(stock.candidates)):
                 if candidate.free and not self._had(seat, stock.project, candidate.n):
                     return stock, candidate
@@ -285,14 +296,24 @@ class _Round:
     def _had(self, seat: Seat, project: str, task: int) -> bool:
         return (seat.person, project, task) in self.seen or (seat.entity, project, task) in self.seen
 
-    def _use_up(self, seat: Seat, client: str, stock: Stock, task: int) -> None:
-        left = self.left[stock.project]
-        i = next(i for i, candidate in enumerate(left) if candidate.n == task)
-        left[i] = Candidate(task, left[i].free - 1, left[i].round)
+    def _use_up(self, seat: Seat, client: str, stock: Stock, ordinary: Candidate) -> Candidate:
+        """Take a free slot of this task, or none when gold comes in its place; gives what the lease is for.
+
+        Gold stands apart from the overlap, so answers to it need not come from different entities.
+        """
+        drawn, turn = stock.gold.get(seat.person, ()), self.turns[seat.person, stock.project]
+        hidden = drawn[turn] if turn < len(drawn) else None
+        chosen = hidden or ordinary
+        if hidden is None:
+            left = self.left[stock.project]
+            i = next(i for i, candidate in enumerate(left) if candidate.n == ordinary.n)
+            left[i] = Candidate(ordinary.n, ordinary.free - 1, ordinary.round)
+        self.turns[seat.person, stock.project] += 1
         self.leases[client, seat.entity] += 1
         self.projects[stock.project] += 1
-        holder = seat.entity if self.view.terms.independent else seat.person
-        self.seen.add((holder, stock.project, task))
+        together = self.view.terms.independent and hidden is None
+        self.seen.add((seat.entity if together else seat.person, stock.project, chosen.n))
+        return chosen
 
     def _member(self, organization: str, seat: Seat, turn: int) -> str:
         known = self.view.members.get((organization, seat.person))

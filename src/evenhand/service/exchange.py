@@ -33,7 +33,7 @@ from evenhand.core.events import (
 )
 from evenhand.core.policy import Actor, allows, require
 from evenhand.core.shared_pool import Terms
-from evenhand.service import owners, windows
+from evenhand.service import owners, postings, windows
 from evenhand.service.ids import new_id
 from evenhand.service.view import decode_json, project_row
 from evenhand.store import Reader, Transaction
@@ -392,7 +392,8 @@ def pool_project(
         pool, family = tx.tuples("pools_of", organizations=[row["organization"]])[0][0], ""
     if pool != row["pool"] or family:
         event = ProjectPooled(stream=project, owner=row["organization"], pool=pool, family=family)
-        tx.append([event], at)
+        placed = tx.append([event], at)
+        postings.post(tx, at, row["organization"], project, placed[0].place)
     return wire.PooledProject(project_id=project, pool=wanted.pool, family=family)
 
 
@@ -505,17 +506,29 @@ def _annotators(reader: Reader, pool: str, entity: str) -> list[wire.PoolAnnotat
 
 
 def list_enrolments(reader: Reader, actor: Actor) -> wire.Page[wire.PoolAvailability]:
-    """The shared pools where the caller is enrolled."""
+    """The shared pools where the caller is enrolled, with what they did there and the tests they may take."""
     require(actor, "exchange.available", None)
-    return wire.Page(items=[_availability(row) for row in reader.all("enrolments_of", person=actor.person)])
+    tests = postings.tests(reader, actor)
+    return wire.Page(
+        items=[
+            _availability(reader, row, [t for t in tests if t["pool"] == row["pool"]])
+            for row in reader.all("enrolments_of", person=actor.person)
+        ]
+    )
 
 
-def _availability(row: Row) -> wire.PoolAvailability:
+def _availability(reader: Reader, row: Row, tests: Sequence[Row]) -> wire.PoolAvailability:
+    shared = _shared_row(reader, row["pool"])
+    done = reader.tuples("pool_done", pool=row["pool"], person=row["person"])
     return wire.PoolAvailability(
         pool=row["pool"],
+        language=shared["language"],
+        band=shared["band"],
         state=row["state"],
         available=bool(row["available"]),
         suspended=bool(row["suspended"]),
+        mine=done[0][0],
+        tests=[postings.told(reader, test) for test in tests],
     )
 
 

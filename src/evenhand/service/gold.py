@@ -20,6 +20,7 @@ from evenhand.core.intake import shown_data, split
 from evenhand.core.policy import Actor
 from evenhand.core.project import Document, Form, GoldPolicy
 from evenhand.core.submission import SubmissionView
+from evenhand.service import postings
 from evenhand.service.view import (
     decode_json,
     form_of,
@@ -231,7 +232,8 @@ def _score(
     (placed,) = tx.append([scored], at)
     suspension = gold.suspend(policy, view, scored, placed.place)
     if suspension is not None:
-        tx.append([suspension], at)
+        (placed,) = tx.append([suspension], at)
+        postings.admit(tx, at, keys["organization"], keys["project"], placed.place, member)
 
 
 def _results(
@@ -370,13 +372,14 @@ def change_standing(
         )
     if len(request.reason) > 2000:
         raise Invalid("reason.length", "A reason has at most 2000 characters.", "reason", "Shorten it.")
-    known = tx.one("member_by_id", id=member)
+    known = tx.one("member_by_id", id=member) or tx.one("lent_named", member=member)
     if known is None or known["organization"] != row["organization"]:
         raise Missing("not-found", "There is no such member in this organization.", member)
     rows = tx.all("standings", organization=row["organization"], project=project, members=[member])
     if request.state != (rows[0]["state"] if rows else "active"):
         event = gold.standing(row["organization"], project, member, request.state, "manager", request.reason)
-        tx.append([event], at)
+        (placed,) = tx.append([event], at)
+        postings.admit(tx, at, row["organization"], project, placed.place, member)
     return overview(tx, actor, project)
 
 
@@ -408,7 +411,8 @@ def _opening(seq: int, entry: bytes, body: bytes, organization: str) -> wire.Gol
 
 def mine(reader: Reader, actor: Actor) -> wire.Page[wire.Standing]:
     """The caller's own standing in every project that keeps one."""
-    members = sorted(m.member for m in actor.memberships)
+    lent = [member for _, _, member in reader.tuples("lent_of", persons=[actor.person])]
+    members = sorted([*lent, *(m.member for m in actor.memberships)])
     return wire.Page(items=list(_standings(reader, reader.all("my_standings", members=members))))
 
 

@@ -12,7 +12,7 @@ from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import Event, Moment, ProjectCreated, ProjectStateChanged, ProjectVersioned
 from evenhand.core.policy import Actor, allows, require
 from evenhand.core.project import Document, Field, Question, When, check_document
-from evenhand.service import rules
+from evenhand.service import postings, rules
 from evenhand.service.ids import new_id
 from evenhand.service.view import counts, decode_document, encode_json, form_of, project_row, when
 from evenhand.store import Reader, Transaction
@@ -199,7 +199,8 @@ def change(
         event = ProjectVersioned(
             stream=project, owner=row["organization"], version=version, document=encode_json(document)
         )
-        tx.append([event], at)
+        placed = tx.append([event], at)
+        postings.post(tx, at, row["organization"], project, placed[0].place)
         rules.follow(tx, at, row["organization"], project)
     return get(tx, actor, project)
 

@@ -14,20 +14,24 @@ from evenhand.core.policy import Actor
 from evenhand.core.project import Form, QualificationPolicy
 from evenhand.core.qualification import Candidacy, Test
 from evenhand.core.submission import check_answers
+from evenhand.service import postings
 from evenhand.service.view import decode_json, form_of, parse_told_id, project_row, told_task_id
 from evenhand.store import Reader, Transaction
 
 
 def get(reader: Reader, actor: Actor, project: str) -> wire.Qualification:
     """How far the caller is in a project's qualification."""
-    row = project_row(reader, actor, project, "task.label")
+    row = _row(reader, actor, project)
     return _wire(reader, row, _candidacy(reader, actor, row))
 
 
 def begin(tx: Transaction, at: Moment, actor: Actor, project: str) -> wire.Qualification:
     """Begin a try; the one that runs goes on."""
-    row = project_row(tx, actor, project, "task.label")
+    row = _row(tx, actor, project)
     view = _candidacy(tx, actor, row)
+    if not view.member:
+        postings.lend(tx, at, row["organization"], actor)
+        view = _candidacy(tx, actor, row)
     if view.running is None:
         keys = {"organization": row["organization"], "project": project}
         stock = [n for (n,) in tx.tuples("gold_numbers", **keys, purpose="qualification")]
@@ -39,7 +43,7 @@ def answer(
     tx: Transaction, at: Moment, actor: Actor, project: str, request: wire.TestAnswer
 ) -> wire.TestFeedback:
     """Answer the task that is next, and learn at once what was right."""
-    row = project_row(tx, actor, project, "task.label")
+    row = _row(tx, actor, project)
     view, policy = _candidacy(tx, actor, row), _policy(tx, row)
     test = view.running
     if test is None or test.task is None:
@@ -54,10 +58,21 @@ def answer(
     given = check_answers(form, request.answers, data)
     known = decode_json(task["answers"])
     right = gold.is_right(form, known, given, policy.tolerance)
-    tx.append(qualification.answer(policy, view, test, given, right), at)
+    placed = tx.append(qualification.answer(policy, view, test, given, right), at)
+    if len(placed) > 1:
+        postings.admit(tx, at, row["organization"], project, placed[-1].place, view.member)
     return wire.TestFeedback(
         right=right, answers=known, feedback=task["feedback"], qualification=get(tx, actor, project)
     )
+
+
+def _row(reader: Reader, actor: Actor, project: str) -> dict[str, Any]:
+    """The project's row, for its own people and for those whom a shared pool lends."""
+    row = reader.one("project", project=project)
+    own = row is None or actor.membership(row["organization"]) is not None
+    if row is None or own or not postings.may_test(reader, actor, project):
+        return project_row(reader, actor, project, "task.label")
+    return row
 
 
 def _policy(reader: Reader, row: dict[str, Any]) -> QualificationPolicy:
@@ -69,14 +84,16 @@ def _policy(reader: Reader, row: dict[str, Any]) -> QualificationPolicy:
 
 def _candidacy(reader: Reader, actor: Actor, row: dict[str, Any]) -> Candidacy:
     membership = actor.membership(row["organization"])
-    assert membership is not None, "project_row has checked it"
+    member = (
+        membership.member if membership else postings.lent_member(reader, row["organization"], actor.person)
+    )
     keys = {"organization": row["organization"], "project": row["id"]}
-    standing = reader.all("standings", **keys, members=[membership.member])
-    tests = reader.tuples("tests", **keys, member=membership.member)
+    standing = reader.all("standings", **keys, members=[member])
+    tests = reader.tuples("tests", **keys, member=member)
     return Candidacy(
         **keys,
         person=actor.person,
-        member=membership.member,
+        member=member,
         qualified=bool(standing and standing[0]["qualified"]),
         tests=tuple(
             Test(attempt=attempt, tasks=tuple(decode_json(tasks)), answered=answered, right=right)

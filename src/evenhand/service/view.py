@@ -68,7 +68,8 @@ def _works_on(reader: Reader, actor: Actor, row: dict[str, Any]) -> bool:
     """Whether an annotator of a shared pool has work of this project, and so needs its form."""
     if actor.membership(row["organization"]) is not None or "annotate" not in actor.scopes:
         return False
-    return reader.one("lent_project", person=actor.person, project=row["id"]) is not None
+    keys = {"person": actor.person, "project": row["id"]}
+    return any(reader.one(query, **keys) is not None for query in ("lent_project", "tested_project"))
 
 
 def parse_task_id(task_id: str) -> tuple[str, int]:

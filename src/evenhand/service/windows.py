@@ -14,6 +14,7 @@ from evenhand.core.errors import Refused, Unavailable
 from evenhand.core.events import Moment, Place, Recalled
 from evenhand.core.policy import LENT
 from evenhand.core.shared_pool import Client, Lease, Seat, Settlement, Shortage, Stock, Terms, WindowView
+from evenhand.service import gold, postings
 from evenhand.service.ids import new_id
 from evenhand.service.view import decode_json, form_of
 from evenhand.store import Reader, Transaction
@@ -91,19 +92,8 @@ def _nearest(view: WindowView, opening: shared_pool.Opening) -> list[str]:
 
 
 def _name(tx: Transaction, at: Moment, lent: Sequence[tuple[str, str, str, str]]) -> None:
-    """A client sees annotators of shared pools under a name that says nothing."""
     for organization, _, member, _ in lent:
-        tx.run(
-            "put_person",
-            id=member,
-            home=organization,
-            name=f"Annotator {member[-6:]}",
-            email=None,
-            password=None,
-            subject=None,
-            operator=0,
-            created_ms=at.ms,
-        )
+        postings.name_lent(tx, at, organization, member)
 
 
 def is_open(reader: Reader, assignment: str) -> bool:
@@ -136,13 +126,15 @@ def _view(tx: Transaction, pool: str, wanted: Mapping[str, int]) -> WindowView:
     assert row is not None and heads, "a shared pool has a first entry"
     n = heads[0][0]
     seats = _seats(tx, row, wanted)
+    closed, closed_clients = postings.closed(tx, pool, [seat.person for seat in seats])
     return WindowView(
         pool=pool,
         n=n,
         origin=tx.node.origin,
         virtual=row["virtual"],
         terms=terms_at(tx, pool, n),
-        clients=_clients(tx, pool, sorted({seat.entity for seat in seats})),
+        clients=_clients(tx, pool, sorted({seat.entity for seat in seats}), closed_clients),
+        closed=closed,
         seats=seats,
         settled=tuple(_settlement(row) for row in _some(tx, "shared_unsettled", pool)),
         changed=tuple(_lease(row) for row in _some(tx, "shared_changed", pool)),
@@ -169,7 +161,9 @@ def _settlement(row: Sequence[Any]) -> Settlement:
     return Settlement(place=Place(stream, n), answered=state != "skipped", lease=_lease([id_, *lease]))
 
 
-def _clients(tx: Transaction, pool: str, entities: list[str]) -> tuple[Client, ...]:
+def _clients(
+    tx: Transaction, pool: str, entities: list[str], closed: Mapping[str, frozenset[str]]
+) -> tuple[Client, ...]:
     blocked: dict[str, set[str]] = defaultdict(set)
     for client, entity in tx.tuples("pool_blocked", pool=pool):
         blocked[client].add(entity)
@@ -186,6 +180,7 @@ def _clients(tx: Transaction, pool: str, entities: list[str]) -> tuple[Client, .
             band=row["band"],
             exposure=row["exposure"],
             blocked=frozenset(blocked.get(row["client"], ())),
+            closed=closed.get(row["client"], frozenset()),
             leases=leases.get(row["client"], {}),
         )
         for row in tx.all("pool_clients", pool=pool)
@@ -233,7 +228,7 @@ def _stocked(tx: Transaction, view: WindowView, clients: Sequence[str]) -> Windo
     barred = set(view.barred)
     for client in clients:
         found = [
-            _stock(tx, organizations[client], row, demand + 1)
+            _stock(tx, view, organizations[client], row, demand + 1)
             for row in tx.all("client_projects", pool=view.pool, clients=[client])
         ]
         stocks[client] = tuple(found)
@@ -242,17 +237,22 @@ def _stocked(tx: Transaction, view: WindowView, clients: Sequence[str]) -> Windo
     return msgspec.structs.replace(view, stocks=stocks, barred=frozenset(barred))
 
 
-def _stock(tx: Transaction, organization: str, row: Mapping[str, Any], limit: int) -> Stock:
+def _stock(tx: Transaction, view: WindowView, organization: str, row: Mapping[str, Any], limit: int) -> Stock:
     keys = {"organization": organization, "project": row["id"]}
     rows = tx.tuples("free_tasks_all", **keys, limit=limit)
+    document = form_of(tx, organization, row["id"], row["version"]).document
+    closed = view.closed.get(row["id"], frozenset())
+    counts = {seat.person: seat.count for seat in view.seats if seat.person not in closed}
     return Stock(
         project=row["id"],
         version=row["version"],
-        lease_ms=form_of(tx, organization, row["id"], row["version"]).document.lease_seconds * 1000,
+        lease_ms=document.lease_seconds * 1000,
         family=row["family"],
         tag=row["leases"],
         candidates=tuple(Candidate(n, free, round_) for n, free, round_, _ in rows),
         complete=len(rows) < limit,
+        closed=closed,
+        gold=gold.draw(tx, organization, row["id"], document, counts),
     )
 
 
@@ -308,6 +308,9 @@ def _unseen(tx: Transaction, view: WindowView, person: str, client: str) -> Wind
     found = False
     barred = set(view.barred)
     for stock in view.stocks[client]:
+        if person in stock.closed:
+            stocks.append(stock)
+            continue
         keys = {"organization": organization, "project": stock.project}
         rows = tx.tuples("unseen_tasks_all", **keys, persons=sorted(set(persons)), limit=demand)
         known = {c.n for c in stock.candidates}

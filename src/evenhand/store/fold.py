@@ -51,6 +51,8 @@ def _members(db: Connection, placed: list[Placed]) -> None:
             kind=event.actor,
             ms=p.ms,
         )
+        if event.lent:
+            db.run("fold_lent", organization=event.stream, person=event.lent, member=event.member.decode())
 
 
 def _members_changed(db: Connection, placed: list[Placed]) -> None:

@@ -255,6 +255,28 @@ def _pooled(db: Connection, placed: list[Placed]) -> None:
             db.run("fold_pooled", **keys, organization=event.owner)
 
 
+def _posted(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.ProjectPosted, p.event)
+        db.run(
+            "fold_posting",
+            pool=event.stream,
+            project=event.project.decode(),
+            posting=event.posting,
+            client=event.client,
+            family=event.family,
+            state=event.state,
+            test=event.test,
+        )
+
+
+def _admitted(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.Admitted, p.event)
+        keys = {"pool": event.stream, "posting": event.posting, "admitted": event.on}
+        db.many("fold_admission", [{**keys, "person": person} for person in event.who])
+
+
 FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
     ev.PolicySet: _policies,
     ev.ClientRegistered: _clients,
@@ -272,5 +294,7 @@ FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
     ev.Recalled: _recalled,
     ev.WindowDecided: _windows,
     ev.ProjectPooled: _pooled,
+    ev.ProjectPosted: _posted,
+    ev.Admitted: _admitted,
 }
 """Which events do what; `store.fold` adds them to its own."""

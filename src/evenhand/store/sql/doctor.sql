@@ -109,3 +109,9 @@ SELECT project, client, pool, family, leases FROM pooled ORDER BY project {colla
 
 -- name: walk_override_done
 SELECT pool, n, act, subject, reason, at_ms FROM override_done ORDER BY pool {collate}, n;
+
+-- name: walk_posting
+SELECT * FROM posting ORDER BY pool {collate}, project {collate};
+
+-- name: walk_admission
+SELECT * FROM admission ORDER BY pool {collate}, person {collate}, posting {collate};

@@ -110,6 +110,66 @@ FROM client c WHERE c.organization = :organization;
 -- name: fold_pooled_leases!
 UPDATE pooled SET leases = :leases WHERE project = :project;
 
+-- name: fold_posting!
+INSERT INTO posting (pool, project, posting, client, family, state, test)
+VALUES (:pool, :project, :posting, :client, :family, :state, :test)
+ON CONFLICT (pool, project) DO UPDATE SET family = excluded.family, state = excluded.state, test = excluded.test;
+
+-- name: fold_admission!
+INSERT INTO admission (pool, person, posting, admitted) VALUES (:pool, :person, :posting, :admitted)
+ON CONFLICT (pool, person, posting) DO UPDATE SET admitted = excluded.admitted;
+
+-- ---- who may work on what --------------------------------------------------------------------------
+
+-- name: postings_of
+-- A project's postings: one in each pool where it is, or was.
+SELECT pool, posting, client, family, state, test FROM posting WHERE pool = :pool AND project = :project;
+
+-- name: pooled_project
+SELECT pool, client, family FROM pooled WHERE project = :project;
+
+-- name: kind_of
+-- Whether somebody who is enrolled in a shared pool is a person or a model.
+SELECT m.kind FROM enrolment e JOIN member m ON m.id = e.member WHERE e.person = :person AND e.state = 'active' LIMIT 1;
+
+-- name: open_posting
+SELECT pool, posting, client, family, test FROM posting WHERE project = :project AND state = 'open';
+
+-- name: unposted
+-- Projects that were in shared pools before their postings were told.
+SELECT o.project, c.organization FROM pooled o JOIN client c ON c.id = o.client
+WHERE NOT EXISTS (SELECT 1 FROM posting p WHERE p.pool = o.pool AND p.project = o.project) ORDER BY o.project;
+
+-- name: asking_postings
+-- Those of a pool that nobody works on who was not admitted.
+SELECT client, project, posting FROM posting WHERE pool = :pool AND state = 'open' AND test = 1;
+
+-- name: admissions
+-- What a pool's stream says about these people and postings that are open.
+SELECT a.person, p.client, p.project, p.posting, p.test, a.admitted FROM admission a JOIN posting p ON p.posting = a.posting
+WHERE a.pool = :pool AND a.person {in persons} AND p.state = 'open';
+
+-- name: posting_counts
+SELECT client, count(*) FROM posting WHERE pool = :pool AND client {in clients} AND state = 'open' GROUP BY client;
+
+-- name: posting_admissions
+SELECT person, admitted FROM admission WHERE posting = :posting;
+
+-- name: lent_standings
+-- What a project has found of those whom pools lend to its client; :member = '' for all of them.
+SELECT l.person, s.member, s.state, s.qualified FROM standing s JOIN lent l ON l.member = s.member
+WHERE s.organization = :organization AND s.project = :project AND (:member = '' OR s.member = :member) ORDER BY l.person;
+
+-- name: tests_open
+-- Postings with a test, in the pools where somebody works, of clients who may be served by them.
+SELECT p.pool, p.project, p.client, q.organization, q.version, coalesce(a.admitted, 0) AS admitted
+FROM enrolment e JOIN posting p ON p.pool = e.pool AND p.state = 'open' AND p.test = 1
+JOIN project q ON q.id = p.project AND q.state = 'active'
+LEFT JOIN admission a ON a.pool = p.pool AND a.person = e.person AND a.posting = p.posting
+LEFT JOIN conflict c ON c.pool = p.pool AND c.client = p.client AND c.entity = e.entity
+WHERE e.person = :person AND e.state = 'active' AND e.suspended = 0 AND coalesce(c.blocked, 0) = 0
+ORDER BY p.pool, p.project;
+
 -- ---- windows -------------------------------------------------------------------------------------
 
 -- name: pools_enrolled
@@ -181,6 +241,9 @@ WHERE a.pool = :pool AND a.state = 'live' AND a.expires_ms <= :now ORDER BY a.ex
 -- name: lent_of
 SELECT organization, person, member FROM lent WHERE person {in persons};
 
+-- name: lent_named
+SELECT organization, member FROM lent WHERE member = :member;
+
 -- name: lent_open
 -- Whether a lease of a shared pool may still be worked on by the one who has it.
 SELECT coalesce(c.blocked, 0) AS blocked, a.state FROM shared_lease l JOIN assignment a ON a.id = l.id
@@ -192,6 +255,13 @@ WHERE l.id = :id;
 SELECT 1 AS one FROM shared_lease l JOIN assignment a ON a.id = l.id
 LEFT JOIN conflict c ON c.pool = l.pool AND c.client = l.client AND c.entity = l.entity
 WHERE l.person = :person AND l.project = :project AND a.state <> 'recalled' AND coalesce(c.blocked, 0) = 0 LIMIT 1;
+
+-- name: tested_project
+-- Whether somebody may take a project's test in a shared pool, and so may see its form.
+SELECT 1 AS one FROM posting p JOIN enrolment e ON e.pool = p.pool AND e.person = :person
+LEFT JOIN conflict c ON c.pool = p.pool AND c.client = p.client AND c.entity = e.entity
+WHERE p.project = :project AND p.state = 'open' AND p.test = 1 AND e.state = 'active' AND e.suspended = 0
+  AND coalesce(c.blocked, 0) = 0 LIMIT 1;
 
 -- name: live_shared
 SELECT l.id, l.client, l.price, l.charge, l.weight, l.state FROM shared_lease l JOIN assignment a ON a.id = l.id
@@ -234,6 +304,11 @@ WHERE e.pool = :pool AND (:entity = '' OR e.entity = :entity) ORDER BY e.person;
 
 -- name: enrolments_of
 SELECT pool, person, entity, member, state, available, suspended FROM enrolment WHERE person = :person;
+
+-- name: pool_done
+-- How many answers somebody gave in a shared pool.
+SELECT count(*) FROM shared_lease l JOIN assignment a ON a.id = l.id
+WHERE l.person = :person AND l.pool = :pool AND a.seq > 0 AND a.state IN ('submitted', 'surplus');
 
 -- name: pool_entities
 -- The entities that count in a pool: those with annotators there, and the operators.
