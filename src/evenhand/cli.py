@@ -814,15 +814,47 @@ def project_words(project: wire.Project) -> str:
 
 
 @commands.command("import")
-@click.argument("project")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("sources", metavar="PROJECT FILES...", nargs=-1, required=True)
 @reading_options
+@click.option(
+    "--from", "peer", metavar="TOOL", help="FILES are a project of another tool, such as label-studio."
+)
+@click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), help="That tool's own configuration."
+)
+@click.option("--name", help="Name of the project to make; without it, the file's.")
+@click.option(
+    "--overlap", type=click.IntRange(1, 100), help="Answers for each task; without it, as many as most have."
+)
+@click.option(
+    "--into", metavar="PROJECT", help="Fill this project; without it, the one of that name, or a new one."
+)
+@click.option("--token", help="That tool's API key, when FILES is the address of a project.")
+@click.option("--accept-loss", is_flag=True, help="Go on although not everything fits.")
 @as_json
-def import_(project: str, files: tuple[Path, ...], machine: bool, **given: Any) -> int:
+def import_(sources: tuple[str, ...], machine: bool, **given: Any) -> int:
     """Import FILES into PROJECT. Rows that are there already are left alone.
 
+    With --from, a whole project of another tool comes in: questions, tasks, answers, who gave them and
+    when. What does not fit is said before anything is written.
+
     Exits with 1 when rows were rejected; the others are in.
+
+    \b
+    evenhand import messages more.csv
+    evenhand import --from label-studio export.json --config config.xml
+    evenhand import --from label-studio https://labels.example.org/projects/7 --token …
     """
+    peer = {key: given.pop(key) for key in ("config_file", "name", "overlap", "into", "token", "accept_loss")}
+    if name := given.pop("peer"):
+        return _import_from(name, sources, machine, **peer)
+    if any(peer.values()):
+        raise click.UsageError(
+            "--config, --name, --overlap, --into, --token and --accept-loss go with --from."
+        )
+    if len(sources) < 2:
+        raise click.UsageError("Name a project and at least one file.")
+    project, files = sources[0], [Path(source) for source in sources[1:]]
     format, options, mapping = reading(given)
     reports = {}
     for file in files:
@@ -836,6 +868,42 @@ def import_(project: str, files: tuple[Path, ...], machine: bool, **given: Any) 
                 )
     say(machine, reports, "\n".join(f"{file}: {import_words(report)}" for file, report in reports.items()))
     return 1 if any(report.rejected_count for report in reports.values()) else 0
+
+
+def _import_from(
+    name: str,
+    sources: tuple[str, ...],
+    machine: bool,
+    config_file: Path | None,
+    into: str | None,
+    token: str | None,
+    accept_loss: bool,
+    **kept: Any,
+) -> int:
+    """A whole project of another tool."""
+    from evenhand import moving, peers
+    from evenhand.outbound import Door
+
+    peer = peers.find(name)
+    settings = config.read()
+    with tempfile.TemporaryDirectory(prefix="evenhand-") as folder:
+        options = peers.Options(config=existing(config_file) if config_file else None, **kept)
+        if sources[0].startswith(("http://", "https://")):
+            door = Door(settings.outbound_hosts)
+            files, options = peer.fetch(door, sources[0], token or "", Path(folder), options)
+        else:
+            files = [existing(Path(source)) for source in sources]
+        brought = peer.read(files, options)
+        if brought.lost:
+            click.echo(f"What does not fit here:\n{moving.losses(brought.lost)}", err=True)
+            if not (accept_loss or (sys.stdin.isatty() and click.confirm("Go on without it?", err=True))):
+                click.echo("Nothing was written. --accept-loss goes on.", err=True)
+                return 1
+        with reach(settings) as reached, progress(peer.title, "tasks") as tell:
+            project = find_project(reached.client, into).id if into else None
+            moved = moving.move(reached.client, brought, project, tell)
+    say(machine, moved, moving.words(moved, SHOWN_REJECTIONS))
+    return 1 if moved.rejected else 0
 
 
 def import_words(report: Report) -> str:

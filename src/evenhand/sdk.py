@@ -290,6 +290,19 @@ class Client:
         new = wire.NewImport(name=name or "records", mapping=rename, options=extra)
         return self._send_rows(self._open_import(project_id, new), records, tell)
 
+    def bring_annotations(
+        self, project_id: str, annotations: Iterable[wire.BroughtAnnotation]
+    ) -> wire.BroughtReport:
+        """Bring in annotations that were given in another tool, at most 1,000. The same again adds nothing.
+
+        Args:
+            project_id: whose tasks they are about; each names its task by the external id.
+            annotations: with who gave them there, and when.
+        """
+        body = wire.BroughtAnnotations(annotations=list(annotations))
+        path = f"/projects/{_segment(project_id)}/annotations"
+        return self._call("POST", path, body, wire.BroughtReport, again=True)
+
     def imports(self, project_id: str) -> Iterator[wire.Import]:
         """The project's imports, newest first."""
         return self._pages(f"/projects/{_segment(project_id)}/imports", wire.Page[wire.Import])

@@ -61,6 +61,13 @@ def test_elements_name_the_field() -> None:
     assert refused.value.where == "[0].field"
 
 
+def test_different_answers_come_to_one_without_the_text() -> None:
+    marks = span()
+    stored = [[{"start": 0, "end": 3, "label": "PER"}], [], [{"start": 0, "end": 3, "label": "PER"}]]
+    combined = marks.combine([marks.load(answer) for answer in stored])
+    assert marks.dump(combined.value) == stored[0]
+
+
 def test_flag_takes_the_first_field_with_a_text() -> None:
     assert Span.from_flag("PER,LOC", FIELDS) == {"field": "body", "labels": ["PER", "LOC"]}
     with pytest.raises(Invalid, match="no text or markdown field"):

@@ -1,0 +1,135 @@
+"""Brings a project out of another tool onto a node, through the ordinary routes."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from evenhand import sdk, wire
+from evenhand.peers import Brought, Fault, Item, Unfit
+from evenhand.sdk import Client, Progress
+
+BATCH = 500  # annotations of one request
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it."""
+
+    project_id: str
+    fresh: bool  # the project was made; else it was there from an earlier time
+    tasks: int  # new ones
+    tasks_present: int
+    annotations: int  # new ones
+    annotations_present: int
+    rejected: tuple[tuple[int, str, str], ...]  # (line or number in the source, path, reason)
+    lost: tuple[Unfit, ...]
+
+
+def move(client: Client, brought: Brought, into: str | None, tell: Progress | None = None) -> Moved:
+    """Make the project, or take the one of an earlier time, and send tasks and annotations.
+
+    Args:
+        into: id of the project to fill; None: the one with the same name, or a new one.
+        tell: called with the tasks sent and how many there are.
+    """
+    project, fresh = _project(client, brought, into)
+    source = _Source(brought, tell)
+    report = client.import_tasks(project, source.records(), name=brought.draft["name"])
+    rejected = [(source.lines[row - 1], path, why) for row, path, why in report.rejected]
+    total = wire.BroughtReport(accepted=0, present=0, rejected=[])
+    for batch in _batches(source.annotations()):
+        answer = client.bring_annotations(project, batch)
+        total = wire.BroughtReport(
+            accepted=total.accepted + answer.accepted,
+            present=total.present + answer.present,
+            rejected=total.rejected + answer.rejected,
+        )
+    rejected += [(r.line, r.path, r.reason) for r in total.rejected]
+    return Moved(
+        project_id=project,
+        fresh=fresh,
+        tasks=report.accepted,
+        tasks_present=report.present,
+        annotations=total.accepted,
+        annotations_present=total.present,
+        rejected=tuple(sorted([*rejected, *source.faults])),
+        lost=brought.lost,
+    )
+
+
+def _project(client: Client, brought: Brought, into: str | None) -> tuple[str, bool]:
+    if into is not None:
+        return into, False
+    for project in client.projects():
+        if project.document.name == brought.draft["name"] and project.state in ("active", "paused"):
+            return project.id, False
+    return client.create(sdk.draft(brought.draft, wire.ProjectDraft)).id, True
+
+
+class _Source:
+    """The items of a source, once for their records and once for their annotations."""
+
+    def __init__(self, brought: Brought, tell: Progress | None) -> None:
+        self._brought, self._tell = brought, tell
+        self.lines = array("q")  # of the records sent, in their order
+        self.faults: list[tuple[int, str, str]] = []
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        for item in self._brought.items():
+            if isinstance(item, Fault):
+                self.faults.append((item.line, "", item.reason))
+                continue
+            self.lines.append(item.line)
+            yield item.record
+            if self._tell is not None and len(self.lines) % 500 == 0:
+                self._tell(len(self.lines), self._brought.counts["tasks"])
+
+    def annotations(self) -> Iterator[wire.BroughtAnnotation]:
+        now = datetime.now(UTC).isoformat()
+        for item in self._brought.items():
+            if isinstance(item, Item):
+                yield from (_annotation(item, given, now) for given in item.annotations)
+
+
+def _annotation(item: Item, given: Any, now: str) -> wire.BroughtAnnotation:
+    return wire.BroughtAnnotation(
+        line=item.line,
+        external_id=item.external_id,
+        annotator=given.annotator,
+        name=given.name,
+        email=given.email,
+        kind=given.kind,
+        answers=given.answers,
+        seconds=given.seconds,
+        submitted_at=given.submitted_at or now,
+    )
+
+
+def _batches(given: Iterator[wire.BroughtAnnotation]) -> Iterator[list[wire.BroughtAnnotation]]:
+    while batch := list(islice(given, BATCH)):
+        yield batch
+
+
+def words(moved: Moved, shown: int) -> str:
+    """What came of it, for a person."""
+    head = (
+        f"{'Made' if moved.fresh else 'Found'} the project {moved.project_id}. "
+        f"Tasks: {moved.tasks:,} new, {moved.tasks_present:,} there already. "
+        f"Annotations: {moved.annotations:,} new, {moved.annotations_present:,} there already. "
+        f"Rejected: {len(moved.rejected):,}."
+    )
+    lines = [f"  line {n}: {f'{path}: ' if path else ''}{why}" for n, path, why in moved.rejected[:shown]]
+    more = len(moved.rejected) - len(lines)
+    return "\n".join([head, *lines, *([f"  and {more:,} more; --json lists them"] if more > 0 else [])])
+
+
+def losses(lost: tuple[Unfit, ...]) -> str:
+    """What will not fit, for a person: one line each."""
+    return "\n".join(
+        f"  {one.where}{f' ({one.count:,} times)' if one.count else ''}: {one.reason}" for one in lost
+    )

@@ -1,0 +1,768 @@
+"""Label Studio: its JSON export and labeling configuration (label-studio-sdk 2.1, `label_interface`).
+
+Geometry is in percent of the image there and in pixels here, boxes turn about their top left corner
+there and about their centre here, text offsets are UTF-16 code units there and code points here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+
+from evenhand.core.errors import Invalid, Refused
+from evenhand.outbound import Door
+from evenhand.peers import (
+    Brought,
+    Fault,
+    Given,
+    Item,
+    Losses,
+    Options,
+    Peer,
+    has_type,
+    named_by_content,
+    objects,
+    one_file,
+)
+
+Json = Any
+OBJECTS = {
+    "Text": "text",
+    "HyperText": "html",
+    "Markdown": "markdown",
+    "Image": "image",
+    "Audio": "audio",
+    "AudioPlus": "audio",
+    "Chat": "chat",
+    "Paragraphs": "chat",
+    "List": "items",
+}
+"""Tags that show data -> type of our field; "items" become one field each."""
+
+IGNORED = frozenset(
+    {"View", "Style", "Header", "Label", "Choice", "Collapse", "Filter", "Shortcut", "Bucket"}
+)
+SHOWN_ELSEWHERE = "Annotators see it as it is in the record, or not at all."
+
+
+class LabelStudio(Peer):
+    """Reads Label Studio's JSON export ("Raw JSON")."""
+
+    name: ClassVar[str] = "label_studio"
+    title: ClassVar[str] = "Label Studio"
+    takes: ClassVar[str] = "EXPORT.json, and --config with the labeling configuration (XML)."
+
+    def read(self, files: Sequence[Path], options: Options) -> Brought:
+        path = one_file(files, self)
+        if options.config is None:
+            raise Invalid(
+                "peer.config", "The labeling configuration is missing.", "--config", "Save it as config.xml."
+            )
+        losses = Losses()
+        config = read_config(options.config.read_bytes(), str(options.config), losses)
+        survey = _survey(path, config, losses)
+        draft = config.draft(options.name or path.stem, options.overlap or survey.overlap, losses)
+        draft["instructions"] = options.instructions
+        return Brought(
+            draft=draft,
+            lost=losses.all(),
+            items=lambda: _items(path, config, Losses()),
+            counts=survey.counts,
+        )
+
+    def fetch(
+        self, door: Door, url: str, token: str, folder: Path, options: Options
+    ) -> tuple[list[Path], Options]:
+        """From ``https://host/projects/7``, with either of Label Studio's two kinds of token."""
+        address = re.match(r"(https?://.+?)/projects/(\d+)(?:/|$)", url)
+        if address is None:
+            raise Invalid(
+                "peer.address", "This is no project of Label Studio.", url, "https://host/projects/7"
+            )
+        base, number = address.groups()
+        headers = {"authorization": _authorization(door, base, token)}
+        project = msgspec.json.decode(_get(door, f"{base}/api/projects/{number}", headers))
+        config, tasks = folder / "config.xml", folder / f"label-studio-{number}.json"
+        config.write_text(project["label_config"], encoding="utf-8")
+        export = f"{base}/api/projects/{number}/export?exportType=JSON&download_all_tasks=true"
+        with tasks.open("wb") as target, door.open("GET", export, headers, seconds=PATIENCE) as answer:
+            status, _, pieces = answer
+            _let_in(status, export)
+            for piece in pieces:
+                target.write(piece)
+        told = {
+            "name": options.name or project.get("title") or f"Label Studio {number}",
+            "overlap": options.overlap or project.get("maximum_annotations"),
+            "instructions": project.get("expert_instruction") or "",
+        }
+        return [tasks], msgspec.structs.replace(options, config=options.config or config, **told)
+
+
+PATIENCE = 600.0  # seconds that a server may take to write its export
+LARGEST = 64 << 20  # bytes of a project's description
+
+
+def _authorization(door: Door, base: str, token: str) -> str:
+    """The header's value: legacy tokens go as they are, personal ones (JWT) are exchanged for a short one."""
+    if token.count(".") != 2:
+        return f"Token {token}"
+    content = msgspec.json.encode({"refresh": token})
+    url = f"{base}/api/token/refresh"
+    answer = door.send("POST", url, {"content-type": "application/json"}, content, keep=LARGEST)
+    _let_in(answer.status, url)
+    return f"Bearer {msgspec.json.decode(answer.body)['access']}"
+
+
+def _get(door: Door, url: str, headers: Mapping[str, str]) -> bytes:
+    answer = door.send("GET", url, headers, keep=LARGEST, seconds=60)
+    _let_in(answer.status, url)
+    return answer.body
+
+
+def _let_in(status: int, url: str) -> None:
+    if status != 200:
+        remedy = "Check the token (--token) and the address."
+        raise Refused("peer.server", f"The server answered {status}.", url, remedy)
+
+
+# -- the labeling configuration -------------------------------------------------------------------
+
+
+@dataclass
+class Control:
+    """A control of the configuration that became a question."""
+
+    name: str  # also the question's id
+    tag: str
+    to: tuple[str, ...]  # names of the objects that it is about
+    kind: str  # short name of the label type
+    config: dict[str, Json]
+    title: str
+    required: bool
+    when: dict[str, Json] | None
+    ids: dict[str, str] = field(default_factory=dict)  # what results say -> id here
+
+
+@dataclass
+class Config:
+    """A labeling configuration as far as it is understood."""
+
+    objects: dict[str, tuple[str, str]]  # name -> (key of the data, type of our field)
+    controls: dict[str, Control]
+    items: dict[str, int] = field(default_factory=dict)  # key of a list that is ranked -> its length
+    keys: dict[str, tuple[str, str]] = field(default_factory=dict)  # of Paragraphs: key -> (role, text)
+
+    def draft(self, name: str, overlap: int, losses: Losses) -> dict[str, Json]:
+        """The project, as `create_project` takes it."""
+        fields: dict[str, str] = {}
+        for key, kind in self.objects.values():
+            if kind == "items":
+                fields.update(dict.fromkeys(item_fields(key, self.items.get(key, 0)), "text"))
+            else:
+                fields[key] = kind
+        questions = [self._question(control) for control in self.controls.values() if self._works(control)]
+        for control in self.controls.values():
+            if not self._works(control):
+                losses.note(
+                    f"control {control.name}", "Its lists have different lengths, or less than two.", 0
+                )
+        if not questions:
+            raise Invalid(
+                "peer.questions", "No control of the configuration has a counterpart here.", "--config"
+            )
+        return {
+            "name": name,
+            "fields": [{"name": key, "type": kind} for key, kind in fields.items()],
+            "questions": questions,
+            "overlap": max(1, min(overlap, 100)),
+        }
+
+    def _works(self, control: Control) -> bool:
+        return control.tag != "Ranker" or self.items.get(self.objects[control.to[0]][0], 0) >= 2
+
+    def _question(self, control: Control) -> dict[str, Json]:
+        config = dict(control.config)
+        if control.tag == "Ranker":
+            key = self.objects[control.to[0]][0]
+            config["field_items"] = list(item_fields(key, self.items[key]))
+        question = {
+            "id": control.name,
+            "name": control.name,
+            "title": control.title,
+            "type": control.kind,
+            "required": control.required,
+            "config": config,
+        }
+        return question | ({"when": control.when} if control.when else {})
+
+
+def item_fields(key: str, length: int) -> tuple[str, ...]:
+    """Names of the fields that show the items of a list."""
+    return tuple(f"{key}_{i}" for i in range(1, length + 1))
+
+
+def read_config(content: bytes, where: str, losses: Losses) -> Config:
+    """The configuration out of its XML.
+
+    Raises:
+        Invalid: it is not XML, or declares entities, which could grow without end.
+    """
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise Invalid("peer.config", "The configuration declares entities.", where, "Remove the DOCTYPE.")
+    try:
+        root = ET.fromstring(content)
+    except ET.ParseError as error:
+        line, column = error.position
+        place = f"{where}, line {line}, column {column + 1}"
+        raise Invalid("peer.config", f"This is not XML: {error}.", place, "Correct it there.") from error
+    reader = _ConfigReader(losses)
+    reader.objects(root)
+    reader.walk(root, None)
+    return Config(objects=reader.shown, controls=reader.controls, keys=reader.keys)
+
+
+class _ConfigReader:
+    """Walks through the tags once for what is shown, once for what is asked."""
+
+    def __init__(self, losses: Losses) -> None:
+        self._losses = losses
+        self._header = ""
+        self._split: dict[str, ET.Element] = {}  # object -> its bare Labels, for Rectangle beside Labels
+        self.shown: dict[str, tuple[str, str]] = {}
+        self.controls: dict[str, Control] = {}
+        self.keys: dict[str, tuple[str, str]] = {}
+
+    def objects(self, root: ET.Element) -> None:
+        for tag in root.iter():
+            value = tag.get("value", tag.get("valueList", ""))
+            if tag.get("toName") or not value.startswith("$") or tag.tag in ("Label", "Choice", "Header"):
+                continue
+            key, kind = value[1:], OBJECTS.get(tag.tag)
+            if kind is None:
+                self._losses.note(f"object {tag.tag} {tag.get('name', '')}".strip(), SHOWN_ELSEWHERE, 0)
+            elif tag.get("name"):
+                self.shown[tag.attrib["name"]] = (key, kind)
+                if tag.get("valueType") == "url":
+                    self._losses.note(
+                        f"object {tag.get('name')} valueType", "The address itself is shown.", 0
+                    )
+                if tag.tag == "Paragraphs":
+                    self.keys[key] = (tag.get("nameKey", "author"), tag.get("textKey", "text"))
+
+    def walk(self, tag: ET.Element, shown_when: ET.Element | None) -> None:
+        if tag.tag == "Header":
+            self._header = tag.get("value", "")
+        if tag.tag == "View" and tag.get("visibleWhen"):
+            shown_when = tag
+        if tag.get("toName") and tag.get("name"):
+            self._control(tag, tag if tag.get("whenTagName") else shown_when)
+        elif tag.tag == "Relations":
+            self._losses.note("control Relations", "There are no relations between answers here.", 0)
+        for child in tag:
+            self.walk(child, shown_when)
+
+    def _control(self, tag: ET.Element, shown_when: ET.Element | None) -> None:
+        name, where = tag.attrib["name"], f"control {tag.tag} {tag.get('name')}"
+        to = tuple(part.strip() for part in tag.attrib["toName"].split(","))
+        make = CONTROLS.get(tag.tag)
+        if tag.get("perRegion") == "true" or tag.get("perItem") == "true":
+            self._losses.note(where, "Questions about a single region are not asked here.", 0)
+        elif make is None or any(target not in self.shown for target in to):
+            self._losses.note(where, "It has no counterpart here.", 0)
+        else:
+            made = make(self, tag, [self.shown[target] for target in to])
+            if isinstance(made, str):
+                self._losses.note(where, made, 0)
+            else:
+                kind, config, ids = made
+                when = self._when(shown_when, where)
+                self.controls[name] = Control(
+                    name=name,
+                    tag=tag.tag,
+                    to=to,
+                    kind=kind,
+                    config=config,
+                    title=self._header or name,
+                    required=tag.get("required") == "true",
+                    when=when,
+                    ids=ids,
+                )
+                self._header = ""
+
+    def _when(self, shown_when: ET.Element | None, where: str) -> dict[str, Json] | None:
+        if shown_when is None:
+            return None
+        question, choice = shown_when.get("whenTagName", ""), shown_when.get("whenChoiceValue", "")
+        control = self.controls.get(question)
+        if control is None or "," in choice or "unselected" in shown_when.get("visibleWhen", ""):
+            self._losses.note(
+                f"{where} visibleWhen", "The condition is dropped: the question is always asked.", 0
+            )
+            return None
+        if not choice:
+            return {"question": question, "answered": True}
+        test = "is" if control.kind == "choice" else "includes"
+        return {"question": question, test: control.ids.get(choice, choice)}
+
+
+Made = tuple[str, dict[str, Json], dict[str, str]] | str
+"""(short name of the label type, its configuration, what results say -> id here), or why there is none."""
+Shown = list[tuple[str, str]]
+Maker = Callable[[_ConfigReader, ET.Element, Shown], Made]
+
+
+def _entries(tag: ET.Element, child: str) -> tuple[list[dict[str, Json]], dict[str, str]]:
+    """(entries as our lists have them, what results say -> id)."""
+    entries: list[dict[str, Json]] = []
+    ids: dict[str, str] = {}
+    keys: set[str] = set()
+    for label in tag.iter(child):
+        value = label.get("value", "")
+        id_ = label.get("alias", value) or value
+        if not value or id_ in ids.values():
+            continue
+        entry: dict[str, Json] = {"name": value, "id": id_}
+        hotkey = label.get("hotkey", "")
+        if len(hotkey) == 1 and hotkey not in keys:
+            keys.add(hotkey)
+            entry["key"] = hotkey
+        if label.get("hint"):
+            entry["description"] = label.get("hint")
+        entries.append(entry)
+        ids |= {value: id_, id_: id_}
+    return entries, ids
+
+
+def _choices(reader: _ConfigReader, tag: ET.Element, shown: Shown) -> Made:
+    if any(child.find("Choice") is not None for child in tag.iter("Choice")):
+        return _taxonomy(reader, tag, shown)
+    entries, ids = _entries(tag, "Choice")
+    if not entries:
+        return "Its choices come from the data of each task."
+    kind = "multi_choice" if tag.get("choice") == "multiple" else "choice"
+    return kind, {"choices": entries}, ids
+
+
+def _taxonomy(reader: _ConfigReader, tag: ET.Element, shown: Shown) -> Made:
+    """A tree; an id is the path, parts joined by " / "."""
+    ids: dict[str, str] = {}
+
+    def entries(parent: ET.Element, path: tuple[str, ...]) -> list[dict[str, Json]]:
+        found = []
+        for child in parent.findall("Choice"):
+            own = (*path, child.get("alias", "") or child.get("value", ""))
+            id_ = " / ".join(own)
+            ids[id_] = id_
+            entry: dict[str, Json] = {"name": child.get("value", ""), "id": id_}
+            inner = entries(child, own)
+            found.append(entry | ({"children": inner} if inner else {}))
+        return found
+
+    tree = entries(tag, ())
+    if not tree:
+        return "Its tree comes from elsewhere."
+    return "multi_choice", {"choices": tree, "leaves_only": tag.get("leafsOnly") == "true"}, ids
+
+
+def _regions(kind: str, field_type: str, **more: Json) -> Maker:
+    """Labels on something of this type."""
+
+    def make(reader: _ConfigReader, tag: ET.Element, shown: Shown) -> Made:
+        key, type_ = shown[0]
+        own = dict(more)
+        target = kind
+        if tag.tag == "Labels" and type_ == "audio":
+            target, own = "time_span", {}
+        elif type_ not in (field_type, "markdown" if field_type == "text" else field_type):
+            return f"Marks on {type_} have no counterpart here."
+        if not has_type(target):
+            return f"The label type {target} is not installed."
+        entries, ids = _entries(tag, "Label")
+        if not entries:
+            return "Its labels come from the data of each task."
+        return target, {"field": key, "labels": entries, **own}, ids
+
+    return make
+
+
+def _number(reader: _ConfigReader, tag: ET.Element, shown: Shown) -> Made:
+    config: dict[str, Json] = {}
+    for ours, theirs in NUMBERS:
+        if _is_number(tag.get(theirs)):
+            config[ours] = float(tag.attrib[theirs])
+    return "number", config, {}
+
+
+NUMBERS = (("min", "min"), ("max", "max"), ("step", "step"), ("min", "minValue"), ("max", "maxValue"))
+
+
+def _rating(reader: _ConfigReader, tag: ET.Element, shown: Shown) -> Made:
+    most = tag.get("maxRating", "5")
+    return "rating", {"min": 0, "max": int(most) if most.isdigit() and int(most) > 0 else 5}, {}
+
+
+def _pairwise(reader: _ConfigReader, tag: ET.Element, shown: Shown) -> Made:
+    if len(shown) != 2 or shown[0][0] == shown[1][0]:
+        return "It does not compare two fields."
+    return "pairwise", {"a": shown[0][0], "b": shown[1][0], "scale": 2}, {}
+
+
+def _ranker(reader: _ConfigReader, tag: ET.Element, shown: Shown) -> Made:
+    if tag.find("Bucket") is not None:
+        return "Sorting into buckets has no counterpart here."
+    if shown[0][1] != "items":
+        return "It does not rank a List."
+    return "ranking", {}, {}
+
+
+def _text(reader: _ConfigReader, tag: ET.Element, shown: Shown) -> Made:
+    placeholder = tag.get("placeholder")
+    return "text", {"placeholder": placeholder} if placeholder else {}, {}
+
+
+CONTROLS: dict[str, Maker] = {
+    "Choices": _choices,
+    "Taxonomy": _taxonomy,
+    "Labels": _regions("span", "text", overlap=True),
+    "RectangleLabels": _regions("box", "image", rotation=True, min_size=0),
+    "PolygonLabels": _regions("polygon", "image"),
+    "KeyPointLabels": _regions("keypoint", "image"),
+    "BrushLabels": _regions("mask", "image"),
+    "TextArea": _text,
+    "DateTime": _text,
+    "Number": _number,
+    "Rating": _rating,
+    "Pairwise": _pairwise,
+    "Ranker": _ranker,
+}
+
+
+def _is_number(text: str | None) -> bool:
+    try:
+        return text is not None and math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+# -- tasks ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Survey:
+    overlap: int
+    counts: dict[str, int]
+
+
+def _survey(path: Path, config: Config, losses: Losses) -> _Survey:
+    """Everything that must be known before the first task is sent."""
+    lengths: dict[str, set[int]] = {key: set() for key, kind in config.objects.values() if kind == "items"}
+    for _, task in objects(path):
+        if isinstance(task, Fault):
+            continue
+        data = task.get("data", task)
+        for key, seen in lengths.items():
+            seen.add(len(data[key]) if isinstance(data.get(key), list) else 0)
+    config.items = {key: seen.pop() for key, seen in lengths.items() if len(seen) == 1}
+    overlaps: Counter[int] = Counter()
+    counts = {"tasks": 0, "annotations": 0, "faults": 0}
+    for item in _items(path, config, losses):
+        if isinstance(item, Fault):
+            counts["faults"] += 1
+            continue
+        counts["tasks"] += 1
+        counts["annotations"] += len(item.annotations)
+        overlaps[len(item.annotations)] += 1
+    del overlaps[0]
+    return _Survey(overlap=overlaps.most_common(1)[0][0] if overlaps else 1, counts=counts)
+
+
+def _items(path: Path, config: Config, losses: Losses) -> Iterator[Item | Fault]:
+    for line, task in objects(path):
+        if isinstance(task, Fault):
+            yield task
+            continue
+        try:
+            yield _item(line, task, config, losses)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            yield Fault(line=line, reason=f"This task does not fit Label Studio's form: {error!r}.")
+
+
+KNOWN_TASK = {
+    "id", "data", "meta", "annotations", "completions", "predictions", "inner_id", "created_at", "updated_at",
+    "project", "total_annotations", "cancelled_annotations", "total_predictions", "comment_count",
+    "unresolved_comment_count", "last_comment_updated_at", "updated_by", "comment_authors", "file_upload",
+    "drafts", "agreement",
+}  # fmt: skip
+LOST_OF_TASK = {
+    "drafts": "Unfinished answers are not brought.",
+    "comment_count": "Comments are not part of the export.",
+    "agreement": "Agreement is computed anew.",
+}
+LOST_OF_ANNOTATION = {
+    "ground_truth": "The answer comes as an ordinary one; mark its task as gold here.",
+    "reviews": "Reviews made there are not brought.",
+    "parent_prediction": "That it began as a prediction is not kept.",
+    "history": "Earlier states of an answer are not kept.",
+}
+LOST_OF_REGION = {
+    "parentID": "The order of regions below each other is not kept.",
+    "meta": "Notes on regions are not kept.",
+    "hidden": "That a region is hidden is not kept.",
+    "locked": "That a region is locked is not kept.",
+    "score": "Scores of single regions are not kept.",
+}
+
+
+def _item(line: int, task: dict[str, Json], config: Config, losses: Losses) -> Item:
+    bare = "data" not in task
+    data = dict(task if bare else task["data"])
+    record: dict[str, Json] = _record(data, config)
+    record["external_id"] = str(task["id"]) if not bare and "id" in task else named_by_content(data)
+    if bare:
+        return Item(line=line, record=record)
+    for key in task.keys() - KNOWN_TASK:
+        losses.note(f"tasks[].{key}", "This field is not known here.")
+    for key, reason in LOST_OF_TASK.items():
+        if task.get(key):
+            losses.note(f"tasks[].{key}", reason)
+    if task.get("meta"):
+        record["metadata"] = task["meta"]
+    predictions = [_prediction(p, data, config, losses) for p in task.get("predictions") or []]
+    if predictions:
+        record["predictions"] = predictions
+    found = task.get("annotations", task.get("completions")) or []
+    return Item(line=line, record=record, annotations=_annotations(found, data, config, losses))
+
+
+def _record(data: dict[str, Json], config: Config) -> dict[str, Json]:
+    """The data as annotators see them here: items one by one, talks with role and content."""
+    record = dict(data)
+    for key, length in config.items.items():
+        for name, item in zip(item_fields(key, length), data[key], strict=True):
+            record[name] = "\n\n".join(str(item[part]) for part in ("title", "body") if item.get(part))
+    for key, (who, what) in config.keys.items():
+        if isinstance(data.get(key), list) and (who, what) != ("role", "content"):
+            record[key] = [{"role": str(turn.get(who, "")), "content": str(turn[what])} for turn in data[key]]
+    return record
+
+
+def _prediction(
+    raw: dict[str, Json], data: dict[str, Json], config: Config, losses: Losses
+) -> dict[str, Json]:
+    prediction = {"answers": _answers(raw.get("result") or [], data, config, losses)}
+    return prediction | {
+        ours: raw[theirs]
+        for ours, theirs in (("model", "model_version"), ("score", "score"))
+        if raw.get(theirs) is not None
+    }
+
+
+def _annotations(
+    found: list[dict[str, Json]], data: dict[str, Json], config: Config, losses: Losses
+) -> tuple[Given, ...]:
+    """Of each person the newest annotation, oldest first."""
+    by_person: dict[str, Given] = {}
+    for raw in sorted(found, key=lambda a: str(a.get("created_at") or "")):
+        if raw.get("was_cancelled") or raw.get("skipped"):
+            losses.note("annotations[].was_cancelled", "Skipped tasks are open again here.")
+            continue
+        for key, reason in LOST_OF_ANNOTATION.items():
+            if raw.get(key):
+                losses.note(f"annotations[].{key}", reason)
+        given = _given(raw, data, config, losses)
+        if given.annotator in by_person:
+            losses.note("annotations[]", "Of several by one person to one task, only the newest is brought.")
+            del by_person[given.annotator]
+        by_person[given.annotator] = given
+    return tuple(by_person.values())
+
+
+def _given(raw: dict[str, Json], data: dict[str, Json], config: Config, losses: Losses) -> Given:
+    who = raw.get("completed_by")
+    person = who if isinstance(who, dict) else {"id": who}
+    name = " ".join(str(person[part]) for part in ("first_name", "last_name") if person.get(part))
+    at = raw.get("updated_at") or raw.get("created_at")
+    if at is None:
+        losses.note("annotations[].created_at", "It is missing; the time of the import stands for it.")
+    seconds = raw.get("lead_time")
+    if isinstance(seconds, int | float) and not 0 <= seconds <= 7 * 86400:
+        losses.note("annotations[].lead_time", "More than a week, or less than nothing, is taken as unknown.")
+        seconds = None
+    return Given(
+        annotator=f"label-studio/{person.get('email') or person.get('id')}",
+        name=name or f"Label Studio {person.get('email') or person.get('id')}",
+        email=person.get("email"),
+        answers=_answers(raw.get("result") or [], data, config, losses),
+        submitted_at=at,
+        seconds=seconds,
+    )
+
+
+# -- answers ------------------------------------------------------------------------------------------
+
+
+def _answers(
+    result: list[dict[str, Json]], data: dict[str, Json], config: Config, losses: Losses
+) -> dict[str, Json]:
+    """The answers that these results make. Each control that was asked for regions has a list."""
+    answers: dict[str, Json] = {}
+    for region in _joined(result):
+        for key, reason in LOST_OF_REGION.items():
+            if region.get(key):
+                losses.note(f"result[].{key}", reason)
+        control = config.controls.get(region.get("from_name", ""))
+        kind = region.get("type", "")
+        if control is None:
+            losses.note(
+                f"result[] of {region.get('from_name') or kind}", "No question here takes this answer."
+            )
+            continue
+        read = RESULTS.get(control.kind)
+        value = region.get("value") or {}
+        key = config.objects[control.to[0]][0]
+        if read is not None:
+            made = read(value, control, region, data.get(key), losses)
+            answers.setdefault(control.name, []).extend(made)
+        else:
+            answers[control.name] = _single(value, control, data.get(key), config, losses)
+    for control in config.controls.values():
+        if control.kind in RESULTS and control.when is None:
+            answers.setdefault(control.name, [])  # looked at, and nothing to mark
+    return answers
+
+
+def _joined(result: list[dict[str, Json]]) -> list[dict[str, Json]]:
+    """The results, a bare geometry and the labels of the same id taken as one (the split form)."""
+    bare = {r["id"]: r for r in result if r.get("type") in BARE and "id" in r}
+    joined = []
+    for region in result:
+        partner = bare.get(region.get("id", ""))
+        if region.get("type") in BARE and any(
+            r is not region and r.get("id") == region.get("id") and str(r.get("type", "")).endswith("labels")
+            for r in result
+        ):
+            continue
+        if partner is not None and partner is not region:
+            region = {**partner, **region, "value": {**partner.get("value", {}), **region.get("value", {})}}
+        joined.append(region)
+    return joined
+
+
+BARE = frozenset({"rectangle", "polygon", "keypoint", "brush", "ellipse"})
+
+
+def _labels(value: Mapping[str, Json], control: Control) -> list[str]:
+    """Ids of the region's labels, under whichever name they stand."""
+    named = value.get(control.tag.lower(), value.get("labels")) or []
+    return [control.ids.get(label, label) for label in named]
+
+
+Region = Mapping[str, Json]
+
+
+def _span(value: Region, control: Control, region: Region, text: Json, losses: Losses) -> list[Json]:
+    start, end = int(value["start"]), int(value["end"])
+    if isinstance(text, str):
+        start, end = code_points(text, start, end, value.get("text"))
+    return [{"start": start, "end": end, "label": label} for label in _labels(value, control)]
+
+
+def code_points(text: str, start: int, end: int, marked: Json) -> tuple[int, int]:
+    """Offsets in UTF-16 code units as code points. The marked text decides where both would fit."""
+    if text.isascii() or (isinstance(marked, str) and text[start:end] == marked):
+        return start, end
+    units = text.encode("utf-16-le")
+    before, inside = units[: 2 * start], units[2 * start : 2 * end]
+    first = len(before.decode("utf-16-le", "ignore"))
+    return first, first + len(inside.decode("utf-16-le", "ignore"))
+
+
+def _size(region: Region) -> tuple[float, float]:
+    return float(region["original_width"]), float(region["original_height"])
+
+
+def _box(value: Region, control: Control, region: Region, data: Json, losses: Losses) -> list[Json]:
+    wide, high = _size(region)
+    x, y = value["x"] / 100 * wide, value["y"] / 100 * high
+    w, h = value["width"] / 100 * wide, value["height"] / 100 * high
+    turn = float(value.get("rotation") or 0) % 360
+    if turn:
+        x, y = about_centre(x, y, w, h, turn)
+    else:
+        x, y, w, h = _inside(x, y, w, h, wide, high)
+    box = {"x": x, "y": y, "width": w, "height": h}
+    return [
+        {**box, "label": label, **({"rotation": turn} if turn else {})} for label in _labels(value, control)
+    ]
+
+
+def about_centre(x: float, y: float, w: float, h: float, turn: float) -> tuple[float, float]:
+    """Left and top edge of a box turned about its centre, from its top left corner turned about that."""
+    angle = math.radians(turn)
+    cx = x + w / 2 * math.cos(angle) - h / 2 * math.sin(angle)
+    cy = y + w / 2 * math.sin(angle) + h / 2 * math.cos(angle)
+    return cx - w / 2, cy - h / 2
+
+
+def _inside(
+    x: float, y: float, w: float, h: float, wide: float, high: float
+) -> tuple[float, float, float, float]:
+    """The part of an upright box that lies inside the image: the editor lets edges slip out by a hair."""
+    left, top = min(max(x, 0), wide), min(max(y, 0), high)
+    return left, top, min(x + w, wide) - left, min(y + h, high) - top
+
+
+RESULTS: dict[str, Callable[[Region, Control, Region, Json, Losses], list[Json]]] = {
+    "span": _span,
+    "box": _box,
+}
+"""Short name of a label type that marks regions -> its reader, which gives a list."""
+
+
+def _single(value: Region, control: Control, data: Json, config: Config, losses: Losses) -> Json:
+    """The answer to a question that is about all of the task."""
+    match control.tag:
+        case "Choices":
+            return _picked([(c if isinstance(c, list) else [c]) for c in value["choices"]], control)
+        case "Taxonomy":
+            return _picked(value["taxonomy"], control)
+        case "TextArea":
+            texts = value["text"] if isinstance(value["text"], list) else [value["text"]]
+            if len(texts) > 1:
+                losses.note(
+                    f"result[] of {control.name}", "Several texts become one, with line breaks between."
+                )
+            return "\n".join(texts)
+        case "DateTime":
+            return str(value["datetime"])
+        case "Number":
+            return value["number"]
+        case "Rating":
+            return value["rating"]
+        case "Pairwise":
+            return {"preference": -1 if value["selected"] == "left" else 1}
+    return _ranked(value, control, data, config)
+
+
+def _picked(paths: list[list[str]], control: Control) -> Json:
+    """One id for a single choice, else a list; of a path, the last part is what was picked."""
+    ids = [control.ids.get(" / ".join(path), control.ids.get(path[-1], path[-1])) for path in paths]
+    return ids[0] if control.kind == "choice" else ids
+
+
+def _ranked(value: Region, control: Control, data: Json, config: Config) -> Json:
+    """Both shapes that Label Studio has written: a list of ids, or such a list by the name of a bucket."""
+    ranker = value["ranker"]
+    order = ranker if isinstance(ranker, list) else next(iter(ranker.values()))
+    key = config.objects[control.to[0]][0]
+    names = item_fields(key, config.items.get(key, 0))
+    by_id = {str(item["id"]): name for item, name in zip(data, names, strict=True)}
+    return [[by_id[str(id_)]] for id_ in order]
