@@ -4,11 +4,12 @@
  * `manifest.json` and `widgets.json` tell the server the hashed names. Nothing is inline, so that
  * the pages run under `script-src 'self'; style-src 'self'`.
  */
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
-import type { Plugin } from "vite";
+import type { Plugin, Rolldown } from "vite";
 import { defineConfig } from "vitest/config";
 
 const web = dirname(fileURLToPath(import.meta.url));
@@ -38,6 +39,55 @@ function widgetIndex(sources: Record<string, string>): Plugin {
       this.emitFile({ type: "asset", fileName: "widgets.json", source: JSON.stringify(files, null, 1) });
     },
   };
+}
+
+/**
+ * Writes `annotate-worker.js`: the service worker with the list of all files that the annotator's page
+ * and the widgets consist of.
+ */
+function pageWorker(sources: Record<string, string>): Plugin {
+  const worker = resolve(web, "src/annotate/worker.ts");
+  return {
+    name: "evenhand:page-worker",
+    generateBundle: {
+      order: "post",
+      handler(_options, bundle) {
+        const page = bundle["annotate.html"];
+        const chunk = Object.values(bundle).find((one) => one.type === "chunk" && one.facadeModuleId === worker);
+        if (page?.type !== "asset" || chunk?.type !== "chunk") return this.error("There is no page, or no worker.");
+        if (chunk.imports.length > 0) this.error("The worker must be one file.");
+        const starts = [...Object.values(sources), resolve(web, "annotate.html")];
+        const names = filesBehind(bundle, starts);
+        for (const [, name] of String(page.source).matchAll(/"\/assets\/([\w.-]+)"/g)) if (name) names.add(name);
+        const files = [...names].sort().map((name) => `/assets/${name}`);
+        const digest = (text: string | Uint8Array) => createHash("sha256").update(text).digest("hex");
+        const build = { name: digest(files.join() + digest(page.source)).slice(0, 16), page: digest(page.source), files };
+        this.emitFile({
+          type: "asset",
+          fileName: "annotate-worker.js",
+          source: chunk.code.replace("__EVENHAND_BUILD__", JSON.stringify(build)),
+        });
+        delete bundle[chunk.fileName];
+      },
+    },
+  };
+}
+
+/** Names of all files that these entries need, now or later. */
+function filesBehind(bundle: Rolldown.OutputBundle, entries: string[]): Set<string> {
+  const names = new Set<string>();
+  const visit = (name: string) => {
+    const chunk = bundle[name];
+    if (names.has(name) || !chunk) return;
+    names.add(name);
+    if (chunk.type !== "chunk") return;
+    for (const other of [...chunk.imports, ...chunk.dynamicImports]) visit(other);
+    for (const other of [...(chunk.viteMetadata?.importedCss ?? []), ...(chunk.viteMetadata?.importedAssets ?? [])]) visit(other);
+  };
+  for (const chunk of Object.values(bundle)) {
+    if (chunk.type === "chunk" && entries.includes(chunk.facadeModuleId ?? "")) visit(chunk.fileName);
+  }
+  return names;
 }
 
 /** Holds the first paint until the page's script has set theme and language: no white flash in the dark. */
@@ -77,7 +127,7 @@ export default defineConfig(({ command }) => {
     root: web,
     base: command === "build" ? "/assets/" : "/",
     publicDir: false,
-    plugins: [svelte(), widgetIndex(sources), blockFirstPaint(), devAddresses()],
+    plugins: [svelte(), widgetIndex(sources), blockFirstPaint(), pageWorker(sources), devAddresses()],
     resolve: { alias: { $web: resolve(web, "src") }, ...(process.env["VITEST"] ? { conditions: ["browser"] } : {}) },
     build: {
       outDir: resolve(web, "../src/evenhand/http/assets"),
@@ -93,6 +143,7 @@ export default defineConfig(({ command }) => {
           annotate: resolve(web, "annotate.html"),
           manage: resolve(web, "manage.html"),
           neutrality: resolve(web, "neutrality.html"),
+          worker: resolve(web, "src/annotate/worker.ts"),
           ...widgets,
         },
         // Pages call a widget through its exports; without this the bundler may drop them as unused.

@@ -157,7 +157,9 @@ async def medium(call: Call) -> Response:
         "Content-Disposition": "attachment",
         "Content-Security-Policy": INERT,
         "ETag": f'"{found.sha256}"',
+        # In the browser's cache it belongs to a session: the next person does not find it there.
         "Cache-Control": "private, max-age=3600",
+        "Vary": "Cookie, Authorization",
     }
     if partial:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"

@@ -21,6 +21,7 @@ import {
   type Submitted,
   type WorkProject,
 } from "../lib/api";
+import { dropTask, keepFile, keepTask, keptTasks } from "../lib/kept";
 import { ownMedium } from "../lib/media";
 import { loadWidget } from "../labels/load";
 import type { Json } from "../widget";
@@ -61,6 +62,9 @@ export const later = (work: () => void, ms: number): (() => void) => {
   return () => clearTimeout(timer);
 };
 
+/** A task as this device keeps it for a reload without the node. */
+type Kept = { assignment: Assignment; form: Form };
+
 const HAND_OVER = 250; // ms that another tab gets to let go
 
 export class Desk {
@@ -83,6 +87,8 @@ export class Desk {
   seen: number | null = $state(null);
   opening = $state(false);
 
+  /** The project's name, as this device kept it. */
+  #remembered = $state("");
   /** The task that waits while an earlier one is corrected. */
   #parked: Work | null = null;
   readonly #forms = new Map<number, Promise<Form>>();
@@ -102,7 +108,7 @@ export class Desk {
     });
     this.supply = new Supply({
       next: (have, count) => nextAssignments(project, have, count),
-      prepare: (assignment) => this.#prepare(assignment),
+      prepare: (assignment) => this.#prepareAhead(assignment),
       held: () => this.#held(),
       claim: (id) => claims.claim(id),
       release: (id) => claims.release(id),
@@ -119,7 +125,20 @@ export class Desk {
   async open(): Promise<void> {
     this.seen = await this.parts.journal.seen(this.parts.person.id, this.project).catch(() => null);
     void this.refreshRow();
+    if (this.parts.person.assumed) await this.#unpack().catch(() => undefined);
     await this.supply.fill();
+  }
+
+  /** The node does not answer: go on with the tasks that this device kept and whose leases still hold. */
+  async #unpack(): Promise<void> {
+    const kept = (await keptTasks<Kept>()).filter(({ assignment }) => assignment.project_id === this.project);
+    const lapsed = kept.filter(({ assignment }) => Date.parse(assignment.expires_at) < nodeNow());
+    for (const { assignment } of lapsed) this.#forgetKept(assignment.id, assignment.task_id);
+    for (const { form } of kept) {
+      this.#forms.set(form.version, Promise.resolve(form));
+      this.#remembered = form.document.name;
+    }
+    await this.supply.stock(kept.filter((one) => !lapsed.includes(one)).map(({ assignment }) => assignment));
   }
 
   close(): void {
@@ -131,7 +150,7 @@ export class Desk {
 
   /** The project's name, from whatever is known first. */
   get name(): string {
-    return this.current?.form.document.name ?? this.row?.name ?? "";
+    return this.current?.form.document.name ?? this.row?.name ?? this.#remembered;
   }
 
   get position(): number {
@@ -170,6 +189,29 @@ export class Desk {
     await Promise.allSettled([...used].map(loadWidget));
     this.#prefetchMedia(assignment, form);
     return { assignment, form, draft };
+  }
+
+  /** As `#prepare`, and kept for a reload without the node, with all that it shows. */
+  async #prepareAhead(assignment: Assignment): Promise<Ready> {
+    const ready = await this.#prepare(assignment);
+    const files = ready.form.document.fields
+      .filter(({ name, type }) => (type === "image" || type === "audio") && ownMedium(assignment.data[name]))
+      .map(({ name }) => mediaAddress(assignment.task_id, name));
+    // What cannot be kept, for want of room, is missed only there.
+    void Promise.allSettled([
+      this.#keep(assignment, ready.form),
+      ...[...files, ...Object.values(ready.form.widgets)].map(keepFile),
+    ]);
+    return ready;
+  }
+
+  #keep(assignment: Assignment, form: Form): Promise<void> {
+    const kept: Kept = { assignment, form };
+    return keepTask(assignment.id, kept);
+  }
+
+  #forgetKept(assignment: string, task: string): void {
+    void dropTask(assignment, task).catch(() => undefined);
   }
 
   /** What this device kept, for this assignment or an earlier one of the same task. */
@@ -291,7 +333,7 @@ export class Desk {
     this.past.handedIn(work, answers);
     if (work.mode === "new" && this.row) this.row = { ...this.row, mine: this.row.mine + 1 };
     this.parts.tell(work.mode === "new" ? "submitted" : "corrected");
-    void this.parts.outbox.add({ ...this.#item(work, "submit"), answers });
+    this.#post(work, { ...this.#item(work, "submit"), answers });
   }
 
   skip(reason: string): void {
@@ -300,8 +342,13 @@ export class Desk {
     work.leave(performance.now());
     this.#saver.forget(work);
     this.parts.tell("skipped");
-    void this.parts.outbox.add({ ...this.#item(work, "skip"), reason });
+    this.#post(work, { ...this.#item(work, "skip"), reason });
     this.#advance();
+  }
+
+  /** Into the outbox; only then the task is not kept any more, and a crash between leaves both, which is harmless. */
+  #post({ id, assignment }: Work, item: Item): void {
+    void this.parts.outbox.add(item).then(() => this.#forgetKept(id, assignment.task_id));
   }
 
   flag(reason: string): void {
@@ -331,6 +378,7 @@ export class Desk {
   confirmed(item: Item, answer: Submitted | undefined): void {
     this.reached = true;
     if (item.kind === "flag") return;
+    this.#forgetKept(item.assignment_id, item.task_id);
     if (item.assignment_id !== this.current?.id) this.parts.claims.release(item.assignment_id);
     if (answer) this.past.settle(item, { state: answer.state, revision: answer.revision });
     if (answer?.state === "surplus" && item.revision === null) this.parts.tell("surplus");
@@ -487,7 +535,9 @@ export class Desk {
     // So that the next ticks do not ask as well while the answer is on its way.
     work.expires += 30_000;
     try {
-      work.expires = Date.parse((await extend(work.id)).expires_at);
+      const extended = await extend(work.id);
+      work.expires = Date.parse(extended.expires_at);
+      void this.#keep({ ...work.assignment, expires_at: extended.expires_at }, work.form).catch(() => undefined);
       this.reached = true;
     } catch (error) {
       if (error instanceof SignedOut) this.parts.person.out = true;

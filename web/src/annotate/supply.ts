@@ -94,6 +94,11 @@ export class Supply {
     this.letGo();
   }
 
+  /** Take these, which this device kept, as if the node had just given them. */
+  stock(assignments: Assignment[]): Promise<void> {
+    return this.#accept(assignments);
+  }
+
   /** Ask for as many as are lacking. Safe to call at any time. */
   async fill(): Promise<void> {
     this.#again = true;

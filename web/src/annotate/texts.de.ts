@@ -224,6 +224,8 @@ export const de: Texts = {
   "told.refused": "Der Server hat es nicht angenommen.",
   "told.elsewhere": "Diese Antwort ist in einem anderen Tab offen.",
   "told.unreachable": "Der Server antwortet gerade nicht.",
+  "told.sign-out.failed":
+    "Sie sind noch angemeldet: Der Server antwortet gerade nicht. Die Aufgaben auf diesem Gerät sind gelöscht. Versuchen Sie es noch einmal, wenn Sie wieder online sind.",
   "told.first": "Eine frühere Antwort gibt es nicht.",
   "told.kept": "Ihre Korrektur ist nicht abgegeben. Sie liegt auf diesem Gerät, unter Meine Antworten.",
   "told.undone": "Rückgängig gemacht.",

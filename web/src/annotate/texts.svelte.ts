@@ -225,6 +225,8 @@ const en = {
   "told.refused": "The server did not accept it.",
   "told.elsewhere": "This answer is open in another tab.",
   "told.unreachable": "The server does not answer now.",
+  "told.sign-out.failed":
+    "You are still signed in: the server does not answer now. The tasks kept on this device are gone. Try again when you are back online.",
   "told.first": "There is no earlier answer.",
   "told.kept": "Your correction is not handed in. It is kept on this device, under My answers.",
   "told.undone": "Undone.",

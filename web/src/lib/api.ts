@@ -2,6 +2,7 @@
  * The HTTP interface (docs/spec/http.md) for the pages: one function per endpoint, types as in
  * `evenhand/wire.py`. Times are RFC 3339 in UTC; ids are opaque strings.
  */
+import { forgetAll, forgetOthers } from "./kept";
 import type { GoldPolicy, PayPolicy, QualificationPolicy } from "./gold";
 import type { Field, Json, Question } from "../widget";
 import type { EarlierReview, ReviewPolicy } from "./api.review";
@@ -208,11 +209,20 @@ const BASE = "/api/v1";
 const PATIENCE = 30_000; // ms without an answer before a call counts as unreachable
 
 let csrf: string | null = null;
+let confirm: (() => Promise<void>) | null = null;
 let skew = 0;
 
 /** The node's time, milliseconds since 1970, as far as its answers tell (to a second). */
 export function nodeNow(): number {
   return Date.now() + skew;
+}
+
+/**
+ * The session is only remembered from before: each call first asks, by `by`, whose it is now, so that
+ * nothing of the one is sent in the name of another. null: the node has said.
+ */
+export function assumeSession(by: (() => Promise<void>) | null): void {
+  confirm = by;
 }
 
 /** What may be sent as a body. */
@@ -232,6 +242,7 @@ interface CallOptions {
  * Throws: Unreachable, SignedOut, ApiError.
  */
 export async function call<T>(method: string, path: string, body?: Body, options: CallOptions = {}): Promise<T> {
+  if (confirm && !path.startsWith("/session")) await confirm();
   const sent = csrf;
   const response = await send(method, path, body, options);
   if (response.ok) return decode<T>(response);
@@ -296,7 +307,10 @@ async function problemOf(response: Response): Promise<Problem> {
 }
 
 function errorOf(response: Response, problem: Problem): Error {
-  if (problem.status === 401) return new SignedOut(problem);
+  if (problem.status === 401) {
+    void forgetAll();
+    return new SignedOut(problem);
+  }
   if (problem.status === 429 || problem.status >= 500) {
     const seconds = Number(response.headers.get("retry-after") ?? 0);
     return new Unreachable(problem.detail, Number.isFinite(seconds) ? seconds * 1000 : 0, problem.status);
@@ -327,6 +341,7 @@ export function query(values: { [name: string]: string | number | boolean | null
 async function keepToken(session: Promise<Session>): Promise<Session> {
   const known = await session;
   csrf = known.csrf;
+  await forgetOthers(known.memberships.map(({ member_id }) => member_id));
   return known;
 }
 
@@ -334,7 +349,8 @@ export const getSession = (): Promise<Session> => keepToken(call("GET", "/sessio
 export const getSessionOptions = (): Promise<SignInOptions> => call("GET", "/session/options");
 export const signIn = (email: string, password: string): Promise<Session> =>
   keepToken(call("POST", "/session", { email, password }));
-export const signOut = (): Promise<void> => call("DELETE", "/session");
+/** End the session. What this device kept for it goes first, and also when the node cannot be reached. */
+export const signOut = (): Promise<void> => forgetAll().then(() => call("DELETE", "/session"));
 
 // -- annotating --------------------------------------------------------------------------------------
 
