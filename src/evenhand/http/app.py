@@ -362,8 +362,8 @@ async def _annotate(app: App, call: Call) -> Response:
     return app.assets.page("annotate.html", call.headers.get("accept-encoding", ""))
 
 
-async def _worker(app: App, call: Call) -> Response:
-    return app.assets.worker(call.headers.get("accept-encoding", ""))
+async def _offline(app: App, call: Call) -> Response:
+    return app.assets.offline(call.headers.get("accept-encoding", ""))
 
 
 async def _neutrality(app: App, call: Call) -> Response:
@@ -430,7 +430,7 @@ EXACT: dict[str, Page] = {
     "/metrics": _metrics,
     "/api/openapi.json": _openapi,
     "/annotate": _annotate,
-    "/annotate-worker.js": _worker,
+    "/annotate-worker.js": _offline,
     "/neutrality": _neutrality,
 }
 BELOW: tuple[tuple[str, Page], ...] = (

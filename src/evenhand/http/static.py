@@ -34,7 +34,7 @@ PAGE_POLICY = (
 )
 """Nothing inline, nothing from elsewhere. A page that were tricked into showing markup could not run it."""
 
-WORKER_POLICY = "default-src 'none'; connect-src 'self'"
+OFFLINE_POLICY = "default-src 'none'; connect-src 'self'"
 """A service worker fetches from us and does nothing else."""
 
 NOT_BUILT = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Evenhand</title>
@@ -68,13 +68,13 @@ class Assets:
         except Missing:
             return Response(NOT_BUILT, 503, {**headers, "Retry-After": "5"}, "text/html")
 
-    def worker(self, accepts: str) -> Response:
+    def offline(self, accepts: str) -> Response:
         """The service worker of the annotator's page: at an address that stays, so never from a cache.
 
         Raises:
             Missing: the pages are not built.
         """
-        headers = {"Content-Security-Policy": WORKER_POLICY, "Cache-Control": "no-cache"}
+        headers = {"Content-Security-Policy": OFFLINE_POLICY, "Cache-Control": "no-cache"}
         return self._response(self._file("annotate-worker.js"), accepts, headers)
 
     def asset(self, name: str, accepts: str) -> Response:
