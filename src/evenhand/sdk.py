@@ -358,16 +358,22 @@ class Client:
 
     # -- annotating -----------------------------------------------------------------------------
 
-    def next_assignment(self, project_id: str | None = None) -> wire.Assignment | None:
+    def next_assignment(
+        self, project_id: str | None = None, pool: str | None = None
+    ) -> wire.Assignment | None:
         """The caller's task to do now, or None when there is nothing. A live assignment is given again."""
-        given = self.next_assignments(project_id, count=1)
+        given = self.next_assignments(project_id, count=1, pool=pool)
         return given[0] if given else None
 
     def next_assignments(
-        self, project_id: str | None = None, count: int = 1, have: Iterable[str] = ()
+        self,
+        project_id: str | None = None,
+        count: int = 1,
+        have: Iterable[str] = (),
+        pool: str | None = None,
     ) -> list[wire.Assignment]:
-        """Live assignments that are not in `have`, and up to `count` new ones."""
-        wanted = wire.NextAssignment(project_id=project_id, have=list(have), count=count)
+        """Live assignments that are not in `have`, and up to `count` new ones; of one shared pool, if named."""
+        wanted = wire.NextAssignment(project_id=project_id, pool=pool, have=list(have), count=count)
         return self._call("POST", "/assignments/next", wanted, wire.Assignments, again=True).assignments
 
     def submit(

@@ -488,6 +488,7 @@ class Blob(Wire, frozen=True, kw_only=True):
 
 class NextAssignment(Request, frozen=True, kw_only=True):
     project_id: str | None = None
+    pool: str | None = None  # only out of this shared pool; not with a project
     have: list[str] = []  # live assignments that the caller holds already; others are given again first
     count: int = 1  # how many more to give
 

@@ -348,6 +348,9 @@ def _pools_of(
             "permission.role", "You may not label in any organization.", "", "Ask a manager for a role."
         )
     ask.waiting = "nothing-left"
+    if ask.request.pool is not None:
+        _require_pool(tx, ask)
+        return [(ask.request.pool, 1)]
     organizations = tuple(sorted(ask.members))
     if organizations not in known:
         known[organizations] = [pool for (pool,) in tx.tuples("pools_of", organizations=organizations)]
@@ -355,12 +358,27 @@ def _pools_of(
     return [(pool, 0) for pool in known[organizations]] + enrolled
 
 
+def _require_pool(tx: Transaction, ask: _Ask) -> None:
+    rows = [row for row in tx.all("enrolments_of", person=ask.actor.person) if row["pool"] == ask.request.pool]
+    if not rows or rows[0]["state"] != "active":
+        raise Missing("not-found", "There is no such shared pool, or you are not enrolled in it.", "pool")
+    if rows[0]["suspended"]:
+        raise Refused(
+            "pool.suspended", "Two officers have suspended you from this pool.", "pool", "Ask your manager."
+        )
+    if not rows[0]["available"]:
+        raise Refused(
+            "pool.unavailable", "You take no work from this pool at present.", "pool", "Say that you do."
+        )
+
+
 def _give_again(tx: Transaction, at: Moment, asks: list[_Ask]) -> None:
     """Whoever has live assignments and does not say so gets them again, so that none is lost."""
     by_person = {ask.actor.person: ask for ask in asks}
     for row in tx.tuples("live_leases", persons=sorted(by_person), now=at.ms):
         ask = by_person[row[1]]
-        if ask.request.project_id in (None, row[3]) and (row[2] in ask.members or is_lent(row[8])):
+        named = ask.request.project_id in (None, row[3]) and ask.request.pool in (None, row[9])
+        if named and (row[2] in ask.members or is_lent(row[8])):
             ask.held.append(row)
     again: list[tuple[_Ask, Given]] = []
     for ask in asks:

@@ -1,5 +1,5 @@
 /**
- * The desk: one annotator at work on one project.
+ * The desk: one annotator at work on one project, or on whatever a shared pool gives out.
  *
  * It puts tasks on the screen, hands answers to the outbox and never waits for the network while
  * there is a task to show. The rules live in the modules that it joins.
@@ -12,6 +12,7 @@ import {
   getAssignment,
   getForm,
   listHistory,
+  listPools,
   listWork,
   mediaAddress,
   nextAssignments,
@@ -19,7 +20,6 @@ import {
   type Problem,
   SignedOut,
   type Submitted,
-  type WorkProject,
 } from "../lib/api";
 import { dropTask, keepFile, keepTask, keptTasks } from "../lib/kept";
 import { ownMedium } from "../lib/media";
@@ -35,7 +35,8 @@ import { type Lack, type Ready, Supply } from "./supply";
 import { type Start, Work } from "./work.svelte";
 
 export interface DeskParts {
-  project: string;
+  /** A project, or a shared pool. */
+  place: string;
   person: Person;
   journal: Journal;
   outbox: Outbox;
@@ -43,6 +44,17 @@ export interface DeskParts {
   /** Something happened that the person should hear of. */
   tell(what: Told, problem?: Problem): void;
 }
+
+/** How far the place is; a shared pool tells no total. */
+export interface Row {
+  name: string;
+  tasks: number;
+  done: number;
+  mine: number;
+}
+
+/** Whether this is the id of a shared pool. */
+export const isPool = (place: string): boolean => place.startsWith("pool-");
 
 /** What the desk tells; the page has the words. */
 export type Told =
@@ -68,7 +80,8 @@ type Kept = { assignment: Assignment; form: Form };
 const HAND_OVER = 250; // ms that another tab gets to let go
 
 export class Desk {
-  readonly project: string;
+  readonly place: string;
+  readonly pool: boolean;
   readonly past: Past;
   readonly supply: Supply;
 
@@ -82,22 +95,23 @@ export class Desk {
   stored = $state(true);
   /** The node answered the last call. */
   reached = $state(true);
-  row: WorkProject | undefined = $state.raw();
-  /** The version of the project that this person last read about; null before the first. */
-  seen: number | null = $state(null);
+  row: Row | undefined = $state.raw();
   opening = $state(false);
 
   /** The project's name, as this device kept it. */
   #remembered = $state("");
   /** The task that waits while an earlier one is corrected. */
   #parked: Work | null = null;
-  readonly #forms = new Map<number, Promise<Form>>();
+  readonly #forms = new Map<string, Promise<Form>>();
+  readonly #seen = new Map<string, number>();
   readonly #saver: Saver;
 
   constructor(private readonly parts: DeskParts) {
-    const { project, person, journal, claims } = parts;
-    this.project = project;
-    this.past = new Past(project);
+    const { place, person, journal, claims } = parts;
+    this.place = place;
+    this.pool = isPool(place);
+    this.past = new Past(this.pool ? undefined : place);
+    const from = this.pool ? { pool: place } : { project_id: place };
     this.stored = journal.shelf.lasting;
     this.#saver = new Saver({
       journal,
@@ -107,7 +121,7 @@ export class Desk {
       reached: (answered) => (this.reached = answered),
     });
     this.supply = new Supply({
-      next: (have, count) => nextAssignments(project, have, count),
+      next: (have, count) => nextAssignments(from, have, count),
       prepare: (assignment) => this.#prepareAhead(assignment),
       held: () => this.#held(),
       claim: (id) => claims.claim(id),
@@ -123,7 +137,6 @@ export class Desk {
 
   /** Begin. */
   async open(): Promise<void> {
-    this.seen = await this.parts.journal.seen(this.parts.person.id, this.project).catch(() => null);
     void this.refreshRow();
     if (this.parts.person.assumed) await this.#unpack().catch(() => undefined);
     await this.supply.fill();
@@ -159,19 +172,28 @@ export class Desk {
 
   async refreshRow(): Promise<void> {
     try {
-      const page = await listWork();
-      this.row = page.items.find(({ project_id }) => project_id === this.project) ?? this.row;
+      this.row = (this.pool ? await this.#poolRow() : await this.#projectRow()) ?? this.row;
     } catch (error) {
       if (error instanceof SignedOut) this.parts.person.out = true;
     }
   }
 
-  form(version: number): Promise<Form> {
-    const known = this.#forms.get(version);
+  async #projectRow(): Promise<Row | undefined> {
+    return (await listWork()).items.find(({ project_id }) => project_id === this.place);
+  }
+
+  async #poolRow(): Promise<Row | undefined> {
+    const found = (await listPools()).items.find(({ pool }) => pool === this.place);
+    return found && { name: "", tasks: 0, done: 0, mine: found.mine };
+  }
+
+  form(project: string, version: number): Promise<Form> {
+    const key = `${project} ${version}`;
+    const known = this.#forms.get(key);
     if (known) return known;
-    const loading = getForm(this.project, version);
-    this.#forms.set(version, loading);
-    loading.catch(() => this.#forms.delete(version));
+    const loading = getForm(project, version);
+    this.#forms.set(key, loading);
+    loading.catch(() => this.#forms.delete(key));
     return loading;
   }
 
@@ -183,7 +205,7 @@ export class Desk {
 
   /** Form, widgets, pictures and the local draft are here before the task is shown. */
   async #prepare(assignment: Assignment): Promise<Ready> {
-    const [form, draft] = await Promise.all([this.form(assignment.version), this.#draft(assignment)]);
+    const [form, draft] = await Promise.all([this.form(assignment.project_id, assignment.version), this.#draft(assignment)]);
     const used = new Set(form.document.questions.map(({ type }) => form.widgets[type]).filter((at) => at !== undefined));
     // A widget that does not load is told where it should stand; the task is shown all the same.
     await Promise.allSettled([...used].map(loadWidget));
@@ -363,7 +385,7 @@ export class Desk {
       kind,
       assignment_id: work.id,
       task_id: work.assignment.task_id,
-      project_id: this.project,
+      project_id: work.assignment.project_id,
       person: this.parts.person.id,
       answers: {},
       seconds: work.seconds,
@@ -466,7 +488,7 @@ export class Desk {
     const drafts = await this.parts.journal.drafts(this.parts.person.ids);
     return drafts.filter(
       (draft) =>
-        draft.project_id === this.project && !here.has(draft.assignment_id) && Object.keys(draft.answers).length > 0,
+        (this.pool || draft.project_id === this.place) && !here.has(draft.assignment_id) && Object.keys(draft.answers).length > 0,
     );
   }
 
@@ -474,7 +496,7 @@ export class Desk {
   async #revisionOf(assignment: string): Promise<Revision> {
     let after: string | undefined;
     do {
-      const page = await listHistory(this.project, after);
+      const page = await listHistory(this.pool ? undefined : this.place, after);
       const row = page.items.find((one) => one.assignment_id === assignment);
       if (row) return row.revision;
       after = page.next ?? undefined;
@@ -598,10 +620,15 @@ export class Desk {
 
   // -- versions
 
+  /** The version of a project that this person last read about; null before the first. */
+  async seen(project: string): Promise<number | null> {
+    return this.#seen.get(project) ?? (await this.parts.journal.seen(this.parts.person.id, project).catch(() => null));
+  }
+
   /** What was read about this version is not told again. */
-  saw(version: number): void {
-    this.seen = version;
+  saw(project: string, version: number): void {
+    this.#seen.set(project, version);
     // If this write is lost, the same is told once more.
-    void this.parts.journal.saw(this.parts.person.id, this.project, version).catch(() => undefined);
+    void this.parts.journal.saw(this.parts.person.id, project, version).catch(() => undefined);
   }
 }

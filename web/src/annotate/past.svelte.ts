@@ -27,7 +27,8 @@ export class Past {
   loading = $state(false);
   #after: string | undefined;
 
-  constructor(private readonly project: string) {}
+  /** `project`: undefined for all of them. */
+  constructor(private readonly project: string | undefined) {}
 
   at(index: number): Entry | undefined {
     return this.entries[index];

@@ -16,6 +16,17 @@ const en = {
   "choose.none.text": "As soon as a manager lets you label in a project, it appears here.",
   "choose.failed": "Your projects cannot be loaded",
   "choose.another": "Choose another project",
+  "choose.projects": "Projects of your organization",
+  "pool.title": "Shared pools",
+  "pool.lead": "Several clients share these. Whose task comes next is decided by a public rule, and nobody can choose.",
+  "pool.name": "{language}, from band {band}",
+  "pool.available": "I take work here",
+  "pool.work": "Work",
+  "pool.suspended": "Suspended",
+  "pool.ended": "Ended",
+  "pool.tests": "Tests",
+  "pool.tests.text": "Some projects give work to those who have passed their test.",
+  "pool.test.passed": "Passed",
 
   // The desk
   "desk.task": "Task",

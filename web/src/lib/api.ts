@@ -160,6 +160,19 @@ export interface HistoryRow {
   revision: number;
 }
 
+/** A shared pool as an annotator sees it. Whose work comes out of it, nobody chooses. */
+export interface PoolWork {
+  pool: string;
+  language: string;
+  band: number;
+  state: "active" | "ended";
+  available: boolean;
+  suspended: boolean;
+  mine: number;
+  /** Tests that projects there ask for. */
+  tests: { project_id: string; name: string; passed: boolean }[];
+}
+
 export interface WorkProject {
   project_id: string;
   name: string;
@@ -357,8 +370,12 @@ export const signOut = (): Promise<void> => forgetAll().then(() => call("DELETE"
 export const listWork = (after?: string): Promise<Page<WorkProject>> => call("GET", `/work${query({ after, limit: 200 })}`);
 export const getForm = (project: string, version: number): Promise<Form> =>
   call("GET", path`/projects/${project}/versions/${version}/form`);
-export const nextAssignments = (project: string, have: string[], count: number): Promise<Assignments> =>
-  call("POST", "/assignments/next", { project_id: project, have, count });
+/** Of a project, or out of a shared pool. */
+export const nextAssignments = (from: { project_id?: string; pool?: string }, have: string[], count: number): Promise<Assignments> =>
+  call("POST", "/assignments/next", { ...from, have, count });
+export const listPools = (): Promise<Page<PoolWork>> => call("GET", "/availability");
+export const setAvailable = (pool: string, available: boolean): Promise<PoolWork> =>
+  call("PUT", path`/availability/${pool}`, { available });
 export const getAssignment = (id: string): Promise<Assignment> => call("GET", path`/assignments/${id}`);
 export const submit = (id: string, submission: Submission): Promise<Submitted> =>
   call("POST", path`/assignments/${id}/submit`, submission);
@@ -367,7 +384,7 @@ export const flag = (id: string, reason: string): Promise<void> => call("POST", 
 export const saveDraft = (id: string, answers: Answers, options: CallOptions = {}): Promise<{ saved_at: string }> =>
   call("PUT", path`/assignments/${id}/draft`, { answers }, options);
 export const extend = (id: string): Promise<Assignment> => call("POST", path`/assignments/${id}/extend`);
-export const listHistory = (project: string, after?: string): Promise<Page<HistoryRow>> =>
+export const listHistory = (project: string | undefined, after?: string): Promise<Page<HistoryRow>> =>
   call("GET", `/history${query({ project, after, limit: 50 })}`);
 /** Address of the medium in this field of the task. */
 export const mediaAddress = (task: string, field: string): string => BASE + path`/tasks/${task}/media/${field}`;

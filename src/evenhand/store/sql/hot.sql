@@ -36,7 +36,7 @@ SELECT a.id, e.stream, e.n FROM assignment a JOIN event e ON e.seq = a.seq
 WHERE a.pool = :pool AND a.settled = 0 AND a.seq > 0 LIMIT 1000;
 
 -- name: live_leases
-SELECT a.id, a.person, a.organization, a.project, a.task, a.round, a.version, a.expires_ms, a.member
+SELECT a.id, a.person, a.organization, a.project, a.task, a.round, a.version, a.expires_ms, a.member, a.pool
 FROM assignment a JOIN project q ON q.organization = a.organization AND q.id = a.project
 WHERE a.person {in persons} AND a.state = 'live' AND a.expires_ms > :now AND q.state = 'active'
 ORDER BY a.person, a.opened_ms, a.window_n, a.task;
