@@ -372,7 +372,7 @@ class Client:
         have: Iterable[str] = (),
         pool: str | None = None,
     ) -> list[wire.Assignment]:
-        """Live assignments that are not in `have`, and up to `count` new ones; of one shared pool, if named."""
+        """Live assignments that are not in `have`, and up to `count` new ones."""
         wanted = wire.NextAssignment(project_id=project_id, pool=pool, have=list(have), count=count)
         return self._call("POST", "/assignments/next", wanted, wire.Assignments, again=True).assignments
 

@@ -359,7 +359,9 @@ def _pools_of(
 
 
 def _require_pool(tx: Transaction, ask: _Ask) -> None:
-    rows = [row for row in tx.all("enrolments_of", person=ask.actor.person) if row["pool"] == ask.request.pool]
+    rows = [
+        row for row in tx.all("enrolments_of", person=ask.actor.person) if row["pool"] == ask.request.pool
+    ]
     if not rows or rows[0]["state"] != "active":
         raise Missing("not-found", "There is no such shared pool, or you are not enrolled in it.", "pool")
     if rows[0]["suspended"]:
