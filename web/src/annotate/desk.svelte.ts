@@ -144,11 +144,11 @@ export class Desk {
 
   /** The node does not answer: go on with the tasks that this device kept and whose leases still hold. */
   async #unpack(): Promise<void> {
-    const kept = (await keptTasks<Kept>()).filter(({ assignment }) => assignment.project_id === this.project);
+    const kept = (await keptTasks<Kept>()).filter(({ assignment }) => this.pool || assignment.project_id === this.place);
     const lapsed = kept.filter(({ assignment }) => Date.parse(assignment.expires_at) < nodeNow());
     for (const { assignment } of lapsed) this.#forgetKept(assignment.id, assignment.task_id);
-    for (const { form } of kept) {
-      this.#forms.set(form.version, Promise.resolve(form));
+    for (const { form, assignment } of kept) {
+      this.#forms.set(`${assignment.project_id} ${form.version}`, Promise.resolve(form));
       this.#remembered = form.document.name;
     }
     await this.supply.stock(kept.filter((one) => !lapsed.includes(one)).map(({ assignment }) => assignment));
