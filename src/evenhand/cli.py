@@ -831,9 +831,15 @@ def project_words(project: wire.Project) -> str:
 )
 @click.option("--token", help="That tool's API key, when FILES is the address of a project.")
 @click.option("--accept-loss", is_flag=True, help="Go on although not everything fits.")
+@click.option(
+    "--fetch-media", is_flag=True, help="The node fetches the web addresses in fields of images and sounds."
+)
 @as_json
 def import_(sources: tuple[str, ...], machine: bool, **given: Any) -> int:
     """Import FILES into PROJECT. Rows that are there already are left alone.
+
+    A ZIP archive brings images and sounds: with a table in it, those that its rows name; without one,
+    each as a task.
 
     With --from, a whole project of another tool comes in: questions, tasks, answers, who gave them and
     when. What does not fit is said before anything is written.
@@ -842,11 +848,14 @@ def import_(sources: tuple[str, ...], machine: bool, **given: Any) -> int:
 
     \b
     evenhand import messages more.csv
+    evenhand import street photos.zip
     evenhand import --from label-studio export.json --config config.xml
     evenhand import --from label-studio https://labels.example.org/projects/7 --token …
     """
     peer = {key: given.pop(key) for key in ("config_file", "name", "overlap", "into", "token", "accept_loss")}
     if name := given.pop("peer"):
+        if given["fetch_media"]:
+            raise click.UsageError("--fetch-media does not go with --from.")
         return _import_from(name, sources, machine, **peer)
     if any(peer.values()):
         raise click.UsageError(
@@ -855,6 +864,7 @@ def import_(sources: tuple[str, ...], machine: bool, **given: Any) -> int:
     if len(sources) < 2:
         raise click.UsageError("Name a project and at least one file.")
     project, files = sources[0], [Path(source) for source in sources[1:]]
+    fetch_media = given.pop("fetch_media")
     format, options, mapping = reading(given)
     reports = {}
     for file in files:
@@ -864,7 +874,13 @@ def import_(sources: tuple[str, ...], machine: bool, **given: Any) -> int:
         for file in files:
             with progress(file.name, "bytes") as tell:
                 reports[str(file)] = reached.client.import_tasks(
-                    found.id, file, tell, format=format, mapping=mapping, options=options
+                    found.id,
+                    file,
+                    tell,
+                    format=format,
+                    mapping=mapping,
+                    options=options,
+                    fetch_media=fetch_media,
                 )
     say(machine, reports, "\n".join(f"{file}: {import_words(report)}" for file, report in reports.items()))
     return 1 if any(report.rejected_count for report in reports.values()) else 0

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -261,18 +262,22 @@ class Client:
         format: str | None = None,
         mapping: Mapping[str, str] | None = None,
         options: Mapping[str, Any] | None = None,
+        fetch_media: bool = False,
     ) -> Report:
         """Bring data in. Records that are there already are counted and left alone.
 
         Args:
             project_id: where to.
-            records: records, or the path of a file. A record is a mapping; `external_id`, `metadata`
+            records: records, or the path of a file: a table, or a ZIP archive of media, with or without
+                the table that names them. A record is a mapping; `external_id`, `metadata`
                 and `predictions` are special, every other key is data.
             on_progress: called with the rows sent (and None), or the bytes of a file sent and its size.
             name: of the source, in the list of imports. Default: the file's name, or "records".
             format: of a file. Default: by its suffix.
             mapping: key of the source -> key of the record.
             options: for the format: encoding, delimiter, columns, header, ...
+            fetch_media: the node fetches the web addresses in fields of images and sounds, once, and
+                keeps what it gets. Addresses in its private networks it refuses.
 
         Raises:
             Invalid: the file as a whole cannot be read. Single bad rows are in `report.rejected` instead.
@@ -284,9 +289,27 @@ class Client:
             path = _file(Path(records))
             size = path.stat().st_size
             new = wire.NewImport(
-                name=name or path.name, format=format, mapping=rename, options=extra, bytes=size
+                name=name or path.name,
+                format=format,
+                mapping=rename,
+                options=extra,
+                bytes=size,
+                fetch_media=fetch_media,
             )
             return self._send_file(self._open_import(project_id, new), path, tell)
+        if fetch_media:
+            with _spooled(records) as (path, unsendable):
+                report = self.import_tasks(
+                    project_id,
+                    path,
+                    on_progress,
+                    name=name or "records",
+                    format="jsonl",
+                    mapping=rename,
+                    fetch_media=True,
+                )
+            told = tuple(Rejection(n, at, unsendable.get(n, why)) for n, at, why in report.rejected)
+            return msgspec.structs.replace(report, rejected=told)
         new = wire.NewImport(name=name or "records", mapping=rename, options=extra)
         return self._send_rows(self._open_import(project_id, new), records, tell)
 
@@ -721,6 +744,20 @@ def _file_report(job: wire.Import) -> Report:
 
 
 # -- files --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _spooled(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Path, dict[int, str]]]:
+    """The records as a file of JSON lines, while the block lasts, and why some (by line) cannot be sent."""
+    unsendable: dict[int, str] = {}
+    with tempfile.NamedTemporaryFile(prefix="evenhand-", suffix=".jsonl") as target:
+        for line, record in enumerate(records, 1):
+            row, why = _row(record)
+            target.write(row + b"\n")
+            if why:
+                unsendable[line] = why
+        target.flush()
+        yield Path(target.name), unsendable
 
 
 def _file(path: Path) -> Path:

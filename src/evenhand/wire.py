@@ -342,6 +342,7 @@ class NewImport(Request, frozen=True, kw_only=True):
     mapping: dict[str, str] = {}  # key of the source -> key of the record
     options: dict[str, Any] = {}  # encoding, delimiter, columns, header, ...
     bytes: int | None = None  # size of the file, for progress
+    fetch_media: bool = False  # of a file: web addresses in fields of media are fetched and stored
 
 
 class Rejected(Wire, frozen=True, kw_only=True):

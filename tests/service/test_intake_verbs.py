@@ -9,8 +9,10 @@ import pytest
 from world import World
 
 from evenhand import wire
+from evenhand.blobs import Folder
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.doctor import examine
+from evenhand.outbound import Door
 from evenhand.service import exports, intake, projects, tasks
 from evenhand.store.conformance import ORIGIN
 
@@ -87,7 +89,7 @@ def test_a_file_is_read_by_the_job_and_goes_on_where_it_was_stopped(world: World
     assert world.call(intake.finish, world.owner, opened.id).state == "running"
     assert world.read(intake.running) == [(opened.id, project.id)]
     for _ in range(2):
-        done = intake.read_file(world.lane, world.owner, opened.id, path)
+        done = intake.read_file(world.lane, world.owner, opened.id, path, Folder(tmp_path / "media"), Door())
         assert (done.state, done.accepted, done.rejected) == ("done", 2500, 1)
     assert world.counts(project.id).tasks == 2500
 
@@ -99,7 +101,7 @@ def test_a_file_that_cannot_be_read_fails_with_a_reason(world: World, tmp_path: 
     opened = world.call(intake.open_import, world.owner, project.id, wire.NewImport(name="rows.csv"))
     world.call(intake.received, world.owner, opened.id, 10)
     world.call(intake.finish, world.owner, opened.id)
-    failed = intake.read_file(world.lane, world.owner, opened.id, path)
+    failed = intake.read_file(world.lane, world.owner, opened.id, path, Folder(tmp_path / "media"), Door())
     assert failed.state == "failed"
     assert failed.error is not None and failed.error.detail
     with pytest.raises(Refused, match="failed"):

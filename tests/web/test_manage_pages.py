@@ -7,6 +7,7 @@ import json
 import re
 import struct
 import uuid
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -500,6 +501,16 @@ def test_import_images(node: Node, owner: Annotator, visit: Open, tmp_path: Path
     expect(page.get_by_text("4 tasks were made")).to_be_visible()
     expect(page.get_by_text("1 file was refused")).to_be_visible()
     expect(page.get_by_role("listitem").filter(has_text="broken.png")).to_be_visible()
+    page.get_by_role("button", name="Import more").click()
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.writestr("rows.csv", "image,where\nmore/a.png,here\nmore/none.png,nowhere\n")
+        archive.writestr("more/a.png", png(33, 10))
+    choose(page, tmp_path / "more.zip")
+    expect(page.get_by_label("Fetch images and sounds from web addresses")).not_to_be_checked()
+    assert violations(page) == []
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("1 task was made")).to_be_visible()
+    expect(page.get_by_text("The archive holds no file 'more/none.png'")).to_be_visible()
     page.get_by_role("link", name="See the tasks").click()
     page.get_by_role("link", name=re.compile("blob")).first.click()
     shown = page.locator("img").first

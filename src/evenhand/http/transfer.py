@@ -103,7 +103,8 @@ def _read_file(node: Node, id_: str, project: str) -> None:
     path = _import_path(node, id_)
 
     def job() -> None:
-        done = intake.read_file(node.lane, _reader_for(row["organization"]), id_, path)
+        reader = _reader_for(row["organization"])
+        done = intake.read_file(node.lane, reader, id_, path, node.blobs, node.door)
         if done.state != "running":
             path.unlink(missing_ok=True)
 

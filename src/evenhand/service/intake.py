@@ -9,18 +9,23 @@ from typing import Any
 import msgspec
 
 from evenhand import formats, wire
+from evenhand.blobs import Blobs
 from evenhand.core.errors import EvenhandError, Invalid, Missing, Refused
 from evenhand.core.events import MAX_ROWS, Moment, TasksImported
 from evenhand.core.gold import Mark, marked
 from evenhand.core.intake import Read, key_of, read_record
 from evenhand.core.policy import Actor
 from evenhand.lane import Lane
-from evenhand.service import gold
+from evenhand.outbound import Door
+from evenhand.service import gathering, gold
+from evenhand.service.gathering import Place
 from evenhand.service.ids import new_id
-from evenhand.service.view import decode_json, encode_json, project_row, when
+from evenhand.service.view import decode_json, encode_json, form_of, project_row, when
 from evenhand.store import Reader, Transaction
+from evenhand.zipped import MAGIC, Zipped
 
 KEPT = 1000  # rejections kept with an import
+FEW = 25  # rows taken at once where each brings media, which takes its time
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -38,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True):
     format: str | None = None
     mapping: dict[str, str] = {}
     options: dict[str, Any] = {}
+    fetch_media: bool = False
 
 
 _settings = msgspec.json.Decoder(Settings).decode
@@ -53,7 +59,12 @@ def open_import(
     if request.format is not None:
         formats.read_options(formats.find(request.format), request.options)
     id_ = new_id("imp")
-    settings = Settings(format=request.format, mapping=request.mapping, options=request.options)
+    settings = Settings(
+        format=request.format,
+        mapping=request.mapping,
+        options=request.options,
+        fetch_media=request.fetch_media,
+    )
     tx.run(
         "put_import",
         organization=row["organization"],
@@ -109,8 +120,20 @@ def list_imports(reader: Reader, actor: Actor, project: str) -> wire.Page[wire.I
 
 
 def mapping_of(reader: Reader, actor: Actor, import_: str) -> dict[str, str]:
-    """The import's mapping, for `read_lines`."""
-    return _settings(_import_row(reader, actor, import_)["settings"]).mapping
+    """The import's mapping, for `read_lines`.
+
+    Raises:
+        Invalid: media behind addresses are to be fetched, which takes longer than a request may.
+    """
+    settings = _settings(_import_row(reader, actor, import_)["settings"])
+    if settings.fetch_media:
+        raise Invalid(
+            "import.fetch-media",
+            "Media behind addresses are fetched from files only.",
+            "fetch_media",
+            "Send the records as a file.",
+        )
+    return settings.mapping
 
 
 def read_lines(body: bytes, first: int, mapping: dict[str, str]) -> list[Line]:
@@ -331,16 +354,20 @@ def finish(tx: Transaction, at: Moment, actor: Actor, import_: str) -> wire.Impo
     return get_import(tx, actor, import_)
 
 
-def read_file(lane: Lane, actor: Actor, import_: str, path: Path) -> wire.Import:
+def read_file(lane: Lane, actor: Actor, import_: str, path: Path, blobs: Blobs, door: Door) -> wire.Import:
     """Read an uploaded file into tasks, a group of rows at a time; the job behind `finish`.
 
     It may be stopped at any row and run again: lines before `next_line` are passed over.
     """
     with lane.store.read() as reader:
         row = _import_row(reader, actor, import_)
-    settings = _settings(row["settings"])
+        place = _place(reader, lane, actor, row, blobs, door)
     try:
-        for group in _file_groups(path, row["name"], settings, row["next_line"]):
+        with path.open("rb") as source:
+            packed = source.read(4) in MAGIC
+        rows = _packed_rows if packed else _file_rows
+        brings = packed or _settings(row["settings"]).fetch_media
+        for group in _grouped(_checked(rows(place, path, row), place.mapping), FEW if brings else MAX_ROWS):
             lane.call(take, actor, import_, group)
         lane.call(_end, import_, "done", None)
     except EvenhandError as error:
@@ -349,14 +376,55 @@ def read_file(lane: Lane, actor: Actor, import_: str, path: Path) -> wire.Import
         return get_import(reader, actor, import_)
 
 
-def _file_groups(path: Path, name: str, settings: Settings, next_line: int) -> Iterator[list[Line]]:
+def _place(reader: Reader, lane: Lane, actor: Actor, row: dict[str, Any], blobs: Blobs, door: Door) -> Place:
+    project = reader.one("project", project=row["project"])
+    assert project is not None, "an import follows its project"
+    document = form_of(reader, row["organization"], row["project"], project["version"]).document
+    return Place(
+        lane=lane,
+        blobs=blobs,
+        door=door,
+        actor=actor,
+        organization=row["organization"],
+        project=row["project"],
+        fields={field.name: field.type for field in document.fields if field.type in gathering.MEDIA_FIELDS},
+        mapping=_settings(row["settings"]).mapping,
+    )
+
+
+Rows = Iterator[formats.Row | formats.Rejected]
+
+
+def _file_rows(place: Place, path: Path, row: dict[str, Any]) -> Rows:
+    """The rows of a file that are not taken yet."""
+    rows = _table_rows(path, row["name"], row)
+    return gathering.fetched(place, rows) if _settings(row["settings"]).fetch_media else rows
+
+
+def _packed_rows(place: Place, path: Path, row: dict[str, Any]) -> Rows:
+    """The same of an archive: of the table in it, or one for each medium."""
+    with Zipped(path) as archive:
+        table = gathering.table_of(archive)
+        if table is None:
+            yield from gathering.each_file(place, archive, row["next_line"])
+            return
+        unpacked = gathering.unpacked(archive, table, path.parent)
+        try:
+            rows = gathering.with_files(place, archive, table, _table_rows(unpacked, table.name, row))
+            fetch = _settings(row["settings"]).fetch_media
+            yield from gathering.fetched(place, rows) if fetch else rows
+        finally:
+            unpacked.unlink()
+
+
+def _table_rows(path: Path, name: str, row: dict[str, Any]) -> Rows:
+    settings = _settings(row["settings"])
     with path.open("rb") as source:
         head = source.read(4096)
         source.seek(0)
         kind = formats.find(settings.format) if settings.format else formats.choose(name, head)
         options = formats.read_options(kind, settings.options)
-        rows = (row for row in kind.read(source, options) if row.line >= next_line)
-        yield from _grouped(_checked(rows, settings.mapping))
+        yield from (one for one in kind.read(source, options) if one.line >= row["next_line"])
 
 
 def _checked(rows: Iterable[formats.Row | formats.Rejected], mapping: dict[str, str]) -> Iterator[Line]:
@@ -367,11 +435,11 @@ def _checked(rows: Iterable[formats.Row | formats.Rejected], mapping: dict[str, 
             yield _line(row.line, row.record, mapping)
 
 
-def _grouped(lines: Iterable[Line]) -> Iterator[list[Line]]:
+def _grouped(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
     group: list[Line] = []
     for line in lines:
         group.append(line)
-        if len(group) == MAX_ROWS:
+        if len(group) == size:
             yield group
             group = []
     if group:

@@ -495,6 +495,7 @@ export interface NewImport {
   mapping?: { [source: string]: string };
   options?: { [key: string]: Json };
   bytes?: number;
+  fetch_media?: boolean;
 }
 
 export interface Rejected {
