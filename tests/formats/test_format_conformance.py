@@ -8,7 +8,7 @@ import pytest
 
 from evenhand.core.release import ReleasedQuestion
 from evenhand.formats import Format, all_formats
-from evenhand.formats.conformance import CHECKS, Subject
+from evenhand.formats.conformance import CHECKS, Subject, check_outward
 from evenhand.labels import all_types
 from evenhand.labels.conformance import fields_named
 
@@ -18,8 +18,17 @@ QUESTIONS = tuple(
 )
 
 
+READ = [kind for kind in all_formats().values() if kind.suffixes]
+WRITTEN_ONLY = [kind for kind in all_formats().values() if not kind.suffixes]
+
+
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("kind", all_formats().values(), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", READ, ids=lambda kind: kind.name)
 def test_conformance(kind: Format, check: object, tmp_path: Path) -> None:
     assert callable(check)
     check(Subject(kind, QUESTIONS, tmp_path))
+
+
+@pytest.mark.parametrize("kind", WRITTEN_ONLY, ids=lambda kind: kind.name)
+def test_conformance_of_formats_that_are_written_only(kind: Format, tmp_path: Path) -> None:
+    check_outward(kind, QUESTIONS, tmp_path)

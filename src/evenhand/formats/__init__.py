@@ -60,6 +60,10 @@ class WriteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     quote: str | None = None  # as in `ReadOptions`
     escape_formulas: bool = False  # put ' before cells that a spreadsheet would run as a formula
     accept_loss: bool = False  # write although `loss` is not empty
+    question: str | None = None  # id of the question that it is about; None: the first that fits
+    prompt: str | None = None  # key of the data that holds the prompt
+    completion: str | None = None  # key of the data that holds what was judged
+    tags: Literal["iob2", "bioes"] = "iob2"  # how spans are told token by token
 
 
 READ_DEFAULTS = ReadOptions()
@@ -99,6 +103,10 @@ class Format(ABC):
     reads_with: ClassVar[frozenset[str]] = frozenset()  # names of the `ReadOptions` that it heeds
     writes_with: ClassVar[frozenset[str]] = frozenset()  # names of the `WriteOptions` that it heeds
     guide: ClassVar[str]  # Markdown for the export's README: what is where, and how to read it
+
+    def card(self, schema: ReleaseSchema) -> str:
+        """What stands before everything else in the export's README, for programs that look there."""
+        return ""
 
     def recognises(self, head: bytes) -> bool:
         """Whether a source that begins like this is surely of this format. Default: no telling."""

@@ -48,6 +48,18 @@ MANY = 200_000  # rows of the memory check
 GROWTH = 48 * 2**20  # bytes that memory may grow by while most of them go by; all of them are 130 MB
 
 
+def check_outward(kind: Format, questions: Sequence[ReleasedQuestion], folder: Path) -> None:
+    """Run every check of a format that is written and not read.
+
+    Raises:
+        AssertionError: one of them fails.
+    """
+    for one in OUTWARD_CHECKS:
+        inner = folder / one.__name__
+        inner.mkdir()
+        one(Subject(kind, tuple(questions), inner))
+
+
 @dataclass(frozen=True)
 class Subject:
     """A format with all that its checks need."""
@@ -495,3 +507,110 @@ def resident() -> int:
         return int(statm.read_text().split()[1]) * resource.getpagesize()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+# -- formats that are written and not read -----------------------------------------------------
+
+
+def example_tasks(questions: Sequence[ReleasedQuestion], count: int = 22) -> Iterator[ReleasedTask]:
+    """Tasks whose data fit the answers: of each question its own examples. Every fifth has no consensus."""
+    for i in range(count):
+        data: dict[str, Any] = {"prompt": f"Say {i}", "completion": f"{i}", "note": _TEXTS[i % len(_TEXTS)]}
+        answers: dict[str, bytes] = {}
+        for question in questions:
+            given, value = question.label.examples()[i % len(question.label.examples())]
+            if all(data.get(name, field) == field for name, field in given.items()):
+                data |= given
+                answers[question.id] = msgspec.json.encode(question.label.dump(value))
+        task = _task(i, data, ())
+        consensus = {
+            name: ReleasedAnswer(value=msgspec.Raw(answer), confidence=0.5, method="medoid")
+            for name, answer in answers.items()
+            if i % 5
+        }
+        annotations = (_annotation(i, 0, answers),) if answers else ()
+        yield msgspec.structs.replace(task, consensus=consensus, annotations=annotations)
+
+
+def _carried(s: Subject) -> list[ReleasedQuestion]:
+    """The questions that the format carries when each stands alone."""
+    found = []
+    for question in s.questions:
+        columns = schema_of(list(example_tasks([question])), [question])
+        lost = {loss.where for loss in s.kind.loss(columns) if loss.part == "consensus"}
+        try:
+            with s.kind.write(columns, s.sub(f"try {question.id}"), WriteOptions(accept_loss=True)):
+                pass
+        except Refused:
+            _expect(question.id in lost, f"{question.id} is refused and not said to be lost")
+            continue
+        found.append(question)
+    return found
+
+
+def is_written_only(s: Subject) -> None:
+    """Reading is refused with what to do instead, and no file is taken for one of this format."""
+    _expect(not s.kind.suffixes, "it claims a suffix, and cannot read")
+    _invalid(lambda: list(s.kind.read(io.BytesIO(b"{}"))), "it reads")
+    _expect(bool(s.kind.title.strip()), "there is no title")
+
+
+def loss_comes_first(s: Subject) -> None:
+    """What is lost is named, each with a sentence, and nothing is written before it is accepted."""
+    for question in _carried(s):
+        tasks = list(example_tasks([question]))
+        schema = schema_of(tasks, [question])
+        lost = s.kind.loss(schema)
+        _expect(all(loss.reason.endswith(".") for loss in lost), "a reason is no sentence")
+        folder = s.sub(f"refused {question.id}")
+        if lost:
+            _refused(lambda schema=schema, folder=folder: s.kind.write(schema, folder), "a loss is accepted")  # type: ignore[misc]  # mypy cannot infer a lambda's default
+        _expect(not list(folder.iterdir()), "a refused export leaves something behind")
+
+
+def writes_what_it_reports(s: Subject) -> None:
+    """Every file is as long as reported, with its digest, named in the guide, the same for the same tasks."""
+    for question in _carried(s):
+        tasks = list(example_tasks([question]))
+        schema = schema_of(tasks, [question])
+        for name in ("first", "again"):
+            path = _written(s, tasks, schema, f"{name} {question.id}", loss=True)
+            _expect(re.sub(r"\d+", "", path.name) in re.sub(r"\d+", "", s.kind.guide), "not in the guide")
+        first, again = (s.folder / f"{name} {question.id}" for name in ("first", "again"))
+        for file in first.iterdir():
+            _expect(file.read_bytes() == (again / file.name).read_bytes(), f"{file.name} is never the same")
+
+
+def writes_nothing_of_nothing(s: Subject) -> None:
+    """No task is no error, and what is aborted is gone."""
+    for question in _carried(s)[:1]:
+        _written(s, [], schema_of([], [question]), "none", loss=True)
+        folder = s.sub("aborted")
+        tasks = list(example_tasks([question]))
+        with s.kind.write(schema_of(tasks, [question]), folder, WriteOptions(accept_loss=True)) as writer:
+            for task in tasks:
+                writer.add(task)
+        _expect(not list(folder.iterdir()), "an aborted export leaves something behind")
+
+
+def strange_tasks_are_no_error(s: Subject) -> None:
+    """Data without the fields, answers of an earlier type, and consensus of nobody's question."""
+    for question in _carried(s):
+        strange = [
+            msgspec.structs.replace(task, consensus={question.id: answer, "gone": answer})
+            for task in plain_tasks([], 4)
+            for answer in (
+                ReleasedAnswer(value=msgspec.Raw(raw), confidence=1.0, method="single")
+                for raw in (b'"old"', b"7", b"[]", b'[{"old": 1}]', b"{}", b"null")
+            )
+        ]
+        _written(s, strange, schema_of(strange, [question]), f"strange {question.id}", loss=True)
+
+
+OUTWARD_CHECKS: tuple[Callable[[Subject], None], ...] = (
+    is_written_only,
+    loss_comes_first,
+    writes_what_it_reports,
+    writes_nothing_of_nothing,
+    strange_tasks_are_no_error,
+)

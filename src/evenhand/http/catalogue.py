@@ -34,5 +34,5 @@ async def all_formats(call: Call) -> wire.Page[wire.FormatInfo]:
 
 def _format(kind: Any) -> wire.FormatInfo:
     return wire.FormatInfo(
-        name=kind.name, title=kind.title, suffixes=list(kind.suffixes), reads=True, writes=True
+        name=kind.name, title=kind.title, suffixes=list(kind.suffixes), reads=bool(kind.suffixes), writes=True
     )

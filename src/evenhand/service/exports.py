@@ -215,9 +215,12 @@ def _write(
             files = writer.close()
     if surplus:
         counts["surplus"] = surplus
-    return _finish(
+    manifest = _finish(
         row, folder, settings, kind, form.document, project["version"], counts, files, lost, checkpoint()
-    ), upto
+    )
+    text = readme(manifest, form.document.name, kind.guide)
+    (folder / "README.md").write_text(kind.card(schema) + text, encoding="utf-8")
+    return manifest, upto
 
 
 def _progress(tx: Transaction, at: Moment, export: str, written: int) -> None:
@@ -255,7 +258,6 @@ def _finish(
         surplus=("marked" if settings.surplus else "left out") if "surplus" in counts else "none",
     )
     (folder / "manifest.json").write_bytes(dump_manifest(manifest))
-    (folder / "README.md").write_text(readme(manifest, document.name, kind.guide), encoding="utf-8")
     return manifest
 
 

@@ -1,0 +1,215 @@
+"""Folders that ``datasets.load_dataset`` reads with types: JSON Lines, described in the README's header.
+
+Features are those of huggingface.co/docs/datasets. A choice is a `ClassLabel`, marks are lists of
+structs whose label is one; what has no type of its own is JSON text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import msgspec
+
+from evenhand.core.errors import Invalid
+from evenhand.core.label import Json, LabelType
+from evenhand.core.release import Loss, ReleasedQuestion, ReleasedTask, ReleaseSchema
+from evenhand.formats import WriteOptions, Writer
+from evenhand.formats.outward import Lines, Outward, data_of
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+PLAIN = {"string": "string", "integer": "int64", "number": "float64", "boolean": "bool"}
+
+
+class Feature(NamedTuple):
+    """One type of ``datasets``."""
+
+    kind: str  # "value", "class", "list", "struct", or "json": text that holds JSON
+    dtype: str = ""  # of a value
+    names: tuple[str, ...] = ()  # of a class
+    inner: tuple[tuple[str, Feature], ...] = ()  # of a struct; of a list, one, whose name is ""
+
+
+TEXT = Feature("json")
+
+
+def feature(schema: Mapping[str, Json]) -> Feature:
+    """The type of what this JSON Schema describes."""
+    enum = schema.get("enum")
+    if enum is not None:
+        return Feature("class", names=tuple(enum)) if all(isinstance(v, str) for v in enum) else TEXT
+    kind = schema.get("type")
+    if isinstance(kind, list):  # with null, which every type has
+        kind = kind[0] if len(kind) == 2 and kind[1] == "null" else None
+    if kind in PLAIN:
+        return Feature("value", PLAIN[str(kind)])
+    if kind == "array" and schema.get("items"):
+        return Feature("list", inner=(("", feature(schema["items"])),))
+    if kind == "object" and schema.get("properties"):
+        return Feature("struct", inner=tuple((n, feature(s)) for n, s in schema["properties"].items()))
+    return TEXT
+
+
+def whole(kind: Feature) -> bool:
+    """Whether nothing of it is JSON text."""
+    return kind.kind != "json" and all(whole(inner) for _, inner in kind.inner)
+
+
+def value_of(value: Json, kind: Feature, numbered: bool) -> Json:
+    """A value as this type holds it: with all keys of a struct, classes by name or by number."""
+    if value is None:
+        return None
+    match kind.kind:
+        case "class":
+            if value not in kind.names:
+                return None  # a later version took it off the list
+            return kind.names.index(value) if numbered else value
+        case "list":
+            return [value_of(one, kind.inner[0][1], numbered) for one in value]
+        case "struct":
+            return {name: value_of(value.get(name), inner, numbered) for name, inner in kind.inner}
+        case "json":
+            return _encode(value).decode()
+    return float(value) if kind.dtype == "float64" else value
+
+
+class Column(NamedTuple):
+    """One column of the dataset."""
+
+    name: str
+    kind: Feature
+    of: str  # "data", "own", "consensus" or "confidence"
+    key: str  # of the data; id of the question; field of ours
+    label: LabelType[Any] | None = None  # of the question
+
+
+def columns(schema: ReleaseSchema) -> tuple[Column, ...]:
+    """The data's keys as they are, then ours. Where both have a name, ours gets ``evenhand_``."""
+    found = [Column(c.name, feature(c.schema), "data", c.name) for c in schema.columns]
+    taken = {column.name for column in found}
+
+    def add(name: str, kind: Feature, of: str, key: str, label: LabelType[Any] | None = None) -> None:
+        while name in taken:
+            name = f"evenhand_{name}"
+        taken.add(name)
+        found.append(Column(name, kind, of, key, label))
+
+    for question in schema.questions:
+        add(question.id, feature(question.schema), "consensus", question.id, question.label)
+        add(f"{question.id}_confidence", Feature("value", "float64"), "confidence", question.id)
+    for own in ("task_id", "external_id", "metadata"):
+        add(own, TEXT if own == "metadata" else Feature("value", "string"), "own", own)
+    return tuple(found)
+
+
+def row_of(task: ReleasedTask, layout: tuple[Column, ...], numbered: bool) -> dict[str, Json]:
+    """The task as a row."""
+    data = data_of(task.data)
+    row: dict[str, Json] = {}
+    for name, kind, of, key, label in layout:
+        answer = task.consensus.get(key) if of in ("consensus", "confidence") else None
+        if of == "data":
+            row[name] = value_of(data.get(key), kind, numbered)
+        elif of == "own":
+            row[name] = bytes(task.metadata).decode() if key == "metadata" else getattr(task, key)
+        elif answer is None:
+            row[name] = None
+        elif label is None:
+            row[name] = answer.confidence
+        else:
+            row[name] = value_of(_readable(answer.value, label), kind, numbered)
+    return row
+
+
+def _readable(value: msgspec.Raw, label: LabelType[Any]) -> Any:
+    """The answer, or None where it is of a type that the question had earlier."""
+    found = _decode(value)
+    try:
+        label.load(found)
+    except Invalid:
+        return None
+    return found
+
+
+def card_of(schema: ReleaseSchema, file: str) -> str:
+    """The header of the README, which is where ``datasets`` looks: YAML, of which JSON is a part."""
+    features = [{"name": column.name} | _described(column.kind) for column in columns(schema)]
+    info = {
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": file}]}],
+        "dataset_info": {"features": features},
+    }
+    lines = "".join(f"{key}: {_encode(value).decode()}\n" for key, value in info.items())
+    return f"---\n{lines}---\n\n"
+
+
+def _described(kind: Feature) -> dict[str, Json]:
+    match kind.kind:
+        case "class":
+            return {"dtype": {"class_label": {"names": {str(i): name for i, name in enumerate(kind.names)}}}}
+        case "list":
+            inner = kind.inner[0][1]
+            if inner.kind == "value":
+                return {"list": inner.dtype}
+            if inner.kind == "struct":
+                return {"list": [{"name": name} | _described(one) for name, one in inner.inner]}
+            return {"list": _described(inner) if inner.kind != "json" else "string"}
+        case "struct":
+            return {"struct": [{"name": name} | _described(one) for name, one in kind.inner]}
+        case "json":
+            return {"dtype": "string"}
+    return {"dtype": kind.dtype}
+
+
+GUIDE = """\
+The keys of the data are columns as they came; then for each question its consensus under the question's id,
+with `<question>_confidence`; then `task_id`, `external_id` and `metadata`. A choice is a `ClassLabel`. What
+has no one type is JSON text. Tasks without a consensus have nulls. The header of this README tells
+`datasets` the types.
+
+    from datasets import load_dataset
+    rows = load_dataset("path/of/this/folder", split="train")
+"""
+
+
+class HuggingFace(Outward):
+    """JSON Lines for ``datasets``."""
+
+    name: ClassVar[str] = "huggingface"
+    title: ClassVar[str] = "Hugging Face dataset (JSON Lines)"
+    keeps: ClassVar[frozenset[str]] = frozenset({"external_id", "metadata", "confidence", "unanswered"})
+    guide: ClassVar[str] = f"## `train.jsonl`\n\n{GUIDE}"
+    file: ClassVar[str] = "train.jsonl"
+
+    def carried(self, schema: ReleaseSchema) -> tuple[ReleasedQuestion, ...]:
+        return schema.questions
+
+    def more_loss(self, schema: ReleaseSchema, options: WriteOptions) -> Iterator[Loss]:
+        for column in schema.columns:
+            if not whole(feature(column.schema)) and column.schema != {"type": "null"}:
+                reason = "Its values have no one type and become JSON text."
+                yield Loss(part="data", where=column.name, reason=reason)
+            elif column.optional:
+                yield Loss(part="data", where=column.name, reason="Where a task lacks it, it is null.")
+
+    def card(self, schema: ReleaseSchema) -> str:
+        return card_of(schema, self.file)
+
+    def writer(
+        self,
+        schema: ReleaseSchema,
+        questions: tuple[ReleasedQuestion, ...],
+        folder: Path,
+        options: WriteOptions,
+    ) -> Writer:
+        return _JsonlWriter(folder / self.file, columns(schema))
+
+
+class _JsonlWriter(Lines):
+    def __init__(self, path: Path, layout: tuple[Column, ...]) -> None:
+        super().__init__(path)
+        self._layout = layout
+
+    def piece(self, task: ReleasedTask) -> bytes:
+        return _encode(row_of(task, self._layout, numbered=False)) + b"\n"

@@ -1,0 +1,327 @@
+"""What formats share that are written and not read: which questions they carry, and what is lost.
+
+Such a format is what a tool for training reads. It carries what the answers come to, of those
+questions whose elements it knows; a project comes in from there by `evenhand import --from`.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, ClassVar, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from evenhand.core.errors import Invalid, Refused
+from evenhand.core.label import Element, Json
+from evenhand.core.release import (
+    Loss,
+    Part,
+    ReleasedFile,
+    ReleasedQuestion,
+    ReleasedTask,
+    ReleaseSchema,
+)
+from evenhand.formats import (
+    READ_DEFAULTS,
+    WRITE_DEFAULTS,
+    Format,
+    ReadOptions,
+    Rejected,
+    Row,
+    WriteOptions,
+    Writer,
+)
+from evenhand.formats.output import Output
+
+REASONS: dict[Part, str] = {
+    "external_id": "It is left out.",
+    "metadata": "It is left out.",
+    "confidence": "How sure the consensus is, is left out.",
+    "method": "How the consensus was found is left out.",
+    "annotations": "What the answers come to is written, not who answered what.",
+    "review": "What reviewers decided is left out, but for what it changed.",
+}
+
+
+class Outward(Format):
+    """A format for tools that learn from labels. Implementations hold no state."""
+
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    carries: ClassVar[frozenset[str]]  # kinds of elements that it knows: "class", "box", ...
+    single: ClassVar[bool] = False  # it holds the answers of one question only
+    keeps: ClassVar[frozenset[str]] = frozenset()  # parts that it keeps beside the answers, "data" among them
+
+    def read(self, source: BinaryIO, options: ReadOptions = READ_DEFAULTS) -> Iterator[Row | Rejected]:
+        raise self._one_way()
+
+    def restore(self, record: bytes, schema: ReleaseSchema) -> ReleasedTask:
+        raise self._one_way()
+
+    def _one_way(self) -> Invalid:
+        remedy = "Export as JSON Lines to read it again, or use `evenhand import --from`."
+        return Invalid("format.outward", f"{self.title} is written here, and not read.", self.name, remedy)
+
+    def carried(self, schema: ReleaseSchema) -> tuple[ReleasedQuestion, ...]:
+        """The questions whose answers it can hold."""
+        return tuple(q for q in schema.questions if q.elements and q.elements <= self.carries)
+
+    def chosen(self, schema: ReleaseSchema, options: WriteOptions) -> tuple[ReleasedQuestion, ...]:
+        """The questions to write: of those it can hold, the one that was asked for, or the first, or all.
+
+        Raises:
+            Invalid: it cannot hold the answers of the one that was asked for.
+        """
+        found = self.carried(schema)
+        if options.question is not None:
+            named = tuple(question for question in found if question.id == options.question)
+            if not named:
+                reason = f"{self.title} holds no answers of a question {options.question!r}."
+                known = ", ".join(q.id for q in found) or "none"
+                raise Invalid("format.question", reason, "question", f"It can hold: {known}.")
+            found = named
+        return found[:1] if self.single else found
+
+    def loss(self, schema: ReleaseSchema, options: WriteOptions = WRITE_DEFAULTS) -> tuple[Loss, ...]:
+        """What is left out. A format that loses more says so in `more_loss`."""
+        carried = {question.id for question in self.chosen(schema, options)}
+        parts = [part for part in REASONS if part not in self.keeps and (part != "review" or schema.reviewed)]
+        lost = [Loss(part=part, where="", reason=REASONS[part]) for part in parts]
+        lost += [
+            Loss(part="consensus", where=q.id, reason=f"{self.title} holds no answers to it.")
+            for q in schema.questions
+            if q.id not in carried
+        ]
+        if "unanswered" not in self.keeps:
+            lost.append(Loss(part="consensus", where="", reason="Tasks without a consensus are left out."))
+        return (*lost, *self.more_loss(schema, options))
+
+    def more_loss(self, schema: ReleaseSchema, options: WriteOptions) -> Iterator[Loss]:
+        """What else is lost. Default: the data, of which only what the format needs is written."""
+        reason = "Only what the format needs is written."
+        yield from (Loss(part="data", where=column.name, reason=reason) for column in schema.columns)
+
+    def open_writer(self, schema: ReleaseSchema, folder: Path, options: WriteOptions) -> Writer:
+        questions = self.chosen(schema, options)
+        if not questions:
+            reason = f"{self.title} can hold the answers of none of the project's questions."
+            raise Refused("format.no-question", reason, self.name, "Take another format.")
+        return self.writer(schema, questions, folder, options)
+
+    @abstractmethod
+    def writer(
+        self,
+        schema: ReleaseSchema,
+        questions: tuple[ReleasedQuestion, ...],
+        folder: Path,
+        options: WriteOptions,
+    ) -> Writer:
+        """A writer of these questions, which are not none."""
+
+
+# -- answers ---------------------------------------------------------------------------------------
+
+
+def answers(task: ReleasedTask, questions: tuple[ReleasedQuestion, ...]) -> dict[str, tuple[Element, ...]]:
+    """Question -> what its answers come to, as elements; no key where there is no consensus.
+
+    A consensus of an earlier type of a question, which the type of today cannot read, is none.
+    """
+    found = {}
+    for question in questions:
+        answer = task.consensus.get(question.id)
+        if answer is not None:
+            try:
+                found[question.id] = question.label.elements(question.label.load(_json(answer.value)))
+            except Invalid:
+                continue
+    return found
+
+
+_json = msgspec.json.Decoder().decode
+data_of = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def classes_of(question: ReleasedQuestion) -> tuple[str, ...]:
+    """Ids of the classes or labels that its answers are made of, in the order of the configuration."""
+    return tuple(_classes(question.schema))
+
+
+def _classes(schema: Json) -> list[str]:
+    if not isinstance(schema, Mapping):
+        return []
+    enum = schema.get("enum")
+    if enum and all(isinstance(value, str) for value in enum):
+        return list(enum)
+    inner = [*schema.get("properties", {}).values(), schema.get("items")]
+    return next((found for found in map(_classes, inner) if found), [])
+
+
+def is_single(question: ReleasedQuestion) -> bool:
+    """Whether an answer is one class, and not a list of them."""
+    return question.elements == {"class"} and "enum" in question.schema
+
+
+class Categories:
+    """The classes of several questions as one list. A name that two questions have gets its question's."""
+
+    def __init__(self, questions: tuple[ReleasedQuestion, ...]) -> None:
+        self.names: list[str] = []
+        self.index: dict[tuple[str, str], int] = {}  # (question, class) -> position, from 0
+        for question in questions:
+            for label in classes_of(question):
+                name = label if label not in self.names else f"{question.id}: {label}"
+                self.index[question.id, label] = len(self.names)
+                self.names.append(name)
+
+    def of(self, question: str, label: str) -> int:
+        """Position of a class. One that a later version took off the list is added at the end."""
+        key = (question, label)
+        if key not in self.index:
+            self.index[key] = len(self.names)
+            self.names.append(label if label not in self.names else f"{question}: {label}")
+        return self.index[key]
+
+
+# -- media -------------------------------------------------------------------------------------------
+
+
+class Medium(NamedTuple):
+    """An image or recording as a task's data name it."""
+
+    name: str  # path of the file, "/" between parts, never outside of the folder it is put into
+    width: int  # pixels; 0 where nobody knows
+    height: int
+    url: str  # web address, or ""
+
+
+@cache
+def _suffix(type_: str) -> str:
+    import mimetypes
+
+    return mimetypes.guess_extension(type_) or ""
+
+
+def medium(data: Mapping[str, Json], field: str) -> Medium | None:
+    """The medium in this field; None where there is none.
+
+    The size of an image that is stored here is known. Of another one the record may tell it, under the
+    field's name with ``_width`` and ``_height``.
+    """
+    value = data.get(field)
+    if isinstance(value, Mapping) and isinstance(value.get("blob"), str):
+        name = _safe(value["blob"] + _suffix(str(value.get("type", ""))))
+        return Medium(name, _whole(value.get("width")), _whole(value.get("height")), "")
+    if not isinstance(value, str) or not value:
+        return None
+    wide, high = _whole(data.get(f"{field}_width")), _whole(data.get(f"{field}_height"))
+    address = value.startswith(("http://", "https://"))
+    path = unquote(urlsplit(value).path) if address else value.partition("://")[2] or value
+    return Medium(_safe(path), wide, high, value if address else "")
+
+
+def stem(medium: Medium) -> str:
+    """The path of its file without suffix."""
+    return PurePosixPath(medium.name).with_suffix("").as_posix()
+
+
+def _safe(path: str) -> str:
+    """A relative path that stays below its folder."""
+    parts = [part for part in PurePosixPath(path.replace("\\", "/")).parts if part not in ("/", "..", ".")]
+    return "/".join(parts) or "unnamed"
+
+
+def _whole(value: Json) -> int:
+    return int(value) if isinstance(value, int | float) and value > 0 else 0
+
+
+def field_of(question: ReleasedQuestion) -> str:
+    """The field that the question's marks are in; "" for a question about all of the task."""
+    for _, answer in question.label.examples():
+        for element in question.label.elements(answer):
+            if name := getattr(element, "field", ""):
+                return str(name)
+    return ""
+
+
+# -- files -------------------------------------------------------------------------------------------
+
+
+class Lines(Writer):
+    """One file, a piece of bytes for each task."""
+
+    def __init__(self, path: Path) -> None:
+        self.output = Output(path)
+
+    @abstractmethod
+    def piece(self, task: ReleasedTask) -> bytes:
+        """What stands in the file for this task; empty where nothing does."""
+
+    def add(self, task: ReleasedTask) -> None:
+        piece = self.piece(task)
+        if piece:
+            self.output.write(piece)
+
+    def close(self) -> tuple[ReleasedFile, ...]:
+        return (self.output.keep(),)
+
+    def abort(self) -> None:
+        self.output.drop()
+
+
+class Archive:
+    """A tar of many small files, since a folder of a hundred thousand cannot be downloaded.
+
+    Memory grows by some 60 bytes a file: its name is remembered, for of two files with one name
+    unpacking would leave only the second.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.output = Output(path)
+        self._names: set[int] = set()
+
+    def put(self, name: str, content: bytes) -> None:
+        """One file. The same name again gets a number: two tasks may show the same image."""
+        info = tarfile.TarInfo(self._free(name))
+        info.size = len(content)
+        self.output.write(info.tobuf(tarfile.GNU_FORMAT))
+        self.output.write(content + bytes(-len(content) % 512))
+
+    def _free(self, name: str) -> str:
+        path, dot, suffix = name.rpartition(".")
+        free, number = name, 1
+        while hash(free) in self._names:
+            number += 1
+            free = f"{path}-{number}{dot}{suffix}"
+        self._names.add(hash(free))
+        return free
+
+    def keep(self) -> ReleasedFile:
+        """Makes the archive durable, then names it."""
+        self.output.write(bytes(1024))
+        return self.output.keep()
+
+    def drop(self) -> None:
+        """Removes it, unless it was kept. May be called twice."""
+        self.output.drop()
+
+
+class Files(Writer):
+    """An archive with a file or more for each task."""
+
+    def __init__(self, path: Path) -> None:
+        self.archive = Archive(path)
+
+    def last(self) -> None:
+        """Puts in what is known only at the end. Default: nothing."""
+
+    def close(self) -> tuple[ReleasedFile, ...]:
+        self.last()
+        return (self.archive.keep(),)
+
+    def abort(self) -> None:
+        self.archive.drop()
