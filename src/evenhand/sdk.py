@@ -25,6 +25,7 @@ from evenhand import wire
 from evenhand.core.errors import Broken, EvenhandError, Invalid, Missing, Refused, Unavailable
 from evenhand.core.receipt import Promise
 from evenhand.core.release import Manifest
+from evenhand.sdk_exchange import Exchange
 
 T = TypeVar("T")
 Sleep = Callable[[float], None]
@@ -135,6 +136,11 @@ class Client:
             limits=httpx.Limits(max_connections=8, max_keepalive_connections=8),
             trust_env=not _is_loopback(parts.hostname),  # a proxy for the outside cannot reach this machine
         )
+
+    @property
+    def exchange(self) -> Exchange:
+        """Shared pools, those who take part in them, and who owns whom."""
+        return Exchange(self._call, self._send_json)
 
     def __enter__(self) -> Self:
         return self

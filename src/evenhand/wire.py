@@ -1251,6 +1251,25 @@ class Override(Request, frozen=True, kw_only=True):
     signatures: list[dict[str, str]]  # {"key", "sg"}
 
 
+class Overridden(Wire, frozen=True, kw_only=True):
+    """What officers did in a shared pool."""
+
+    pool: str
+    n: int  # place in the pool's stream
+    act: str
+    subject: str
+    reason: str
+    at: str  # as they signed it
+
+
+class Overrides(Wire, frozen=True, kw_only=True):
+    """All overrides, newest first; and what a new one needs."""
+
+    origin: str  # of the log, first in the text that officers sign
+    officers: list[str]  # ids of those whose signatures count
+    items: list[Overridden]
+
+
 class NodePolicy(Request, frozen=True, kw_only=True):
     """Rules of the node. Shares are in percent."""
 

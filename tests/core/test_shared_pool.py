@@ -29,6 +29,7 @@ from evenhand.core.shared_pool import (
     check_terms,
     decide,
     open_window,
+    override_text,
     recalled,
 )
 
@@ -505,3 +506,8 @@ def test_gold_comes_in_place_of_an_ordinary_task_and_takes_no_slot_of_it():
     assert got == {("ann-1", 90), ("ann-2", 90), ("ann-1", 1)}, "gold may go to several of one entity"
     assert {lease["family"] for lease in window.event.leases} == {"text"}
     assert window.event.gone == ("cli-a",)
+
+
+def test_what_officers_sign_is_the_text_of_the_page():
+    text = override_text("log.example", "pool-p", "suspend", "ann-1", "abuse", 1700000000000)
+    assert text == b"evenhand/override/v1\nlog.example\npool-p\nsuspend ann-1\nabuse\n1700000000000\n"

@@ -86,6 +86,7 @@ OWN = {
     "/shared-pools",
     "/shared-pools/{pool}/clients",
     "/parties",
+    "/overrides",
     "/availability",
     "/availability/{pool}",
 }

@@ -15,6 +15,7 @@ from evenhand.core.allocation import slot_of
 from evenhand.core.canonical import b64url
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.policy import Actor, Membership
+from evenhand.core.shared_pool import override_text
 from evenhand.doctor import examine
 from evenhand.lane import Lane
 from evenhand.service import exchange, owners, projects, work
@@ -49,8 +50,7 @@ def appoint(world: ExchangeWorld) -> None:
 
 
 def signed(world: ExchangeWorld, act: str, subject: str, at: int, *names: str) -> wire.Override:
-    bare = wire.Override(act=act, subject=subject, reason="error", at=at, signatures=[])
-    text = exchange.override_text(ORIGIN, world.pool, bare)
+    text = override_text(ORIGIN, world.pool, act, subject, "error", at)
     signatures = [{"key": name, "sg": b64url(OFFICERS[name].sign(text))} for name in names]
     return wire.Override(act=act, subject=subject, reason="error", at=at, signatures=signatures)
 
@@ -83,6 +83,9 @@ def test_two_officers_recall_suspend_and_readmit_and_all_of_it_is_counted(world)
     override(world, signed(world, "readmit", person.person, 3, "ben", "ann"))
     assert holder(world, "opco")
     assert world.audit().overrides == 3
+    told = world.read(exchange.list_overrides, world.clients["acme"])
+    assert [one.act for one in told.items] == ["readmit", "suspend", "recall"]
+    assert (told.origin, told.officers) == (ORIGIN, ["ann", "ben"])
     assert Counter(e["b"]["reason"] for e in world.entries(world.pool) if e["t"] == "recalled") == {
         "override": 2
     }

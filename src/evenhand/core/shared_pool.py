@@ -485,3 +485,16 @@ def check_terms(terms: Terms, cap: int) -> None:
             raise Invalid("pool.price", reason, f"prices.{family}", "Raise the cap, or lower the price.")
     if not 0 <= terms.charge <= cap:
         raise Invalid("pool.charge", "The charge in advance is 0 to the cap.", "charge")
+
+
+def override_text(origin: str, pool: str, act: str, subject: str, reason: str, at: int) -> bytes:
+    """What each officer signs; docs/spec/ledger.md, 10.6.
+
+    Args:
+        act: recall, suspend, readmit.
+        subject: a slot, or an annotator's stream.
+        reason: safety, legal, error, abuse.
+        at: ms since 1970-01-01 UTC.
+    """
+    lines = ("evenhand/override/v1", origin, pool, f"{act} {subject}", reason, str(at))
+    return "".join(f"{line}\n" for line in lines).encode()

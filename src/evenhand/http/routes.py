@@ -315,6 +315,7 @@ TABLE: tuple[Route, ...] = (
           gives=wire.Waiver, permission="ownership.own"),
     Route("POST", "/shared-pools/{pool}/overrides", "write", exchange.override, takes=wire.Override,
           permission="exchange.operate"),
+    Route("GET", "/overrides", "read", exchange.list_overrides, gives=wire.Overrides),
     Route("GET", "/availability", "read", exchange.list_enrolments, gives=wire.Page[wire.PoolAvailability]),
     Route("PUT", "/availability/{pool}", "write", exchange.set_available, takes=wire.AvailabilityChange,
           gives=wire.PoolAvailability, permission="exchange.available"),

@@ -35,7 +35,7 @@ from evenhand.core.policy import Actor, allows, require
 from evenhand.core.shared_pool import Terms
 from evenhand.service import owners, postings, windows
 from evenhand.service.ids import new_id
-from evenhand.service.view import decode_json, project_row
+from evenhand.service.view import decode_json, project_row, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.driver import Row
 
@@ -578,16 +578,29 @@ def _followers(tx: Transaction, pool: str, wanted: wire.Override, cause: Place) 
     )
 
 
-def override_text(origin: str, pool: str, wanted: wire.Override) -> bytes:
-    """What each officer signs."""
-    lines = (origin, pool, f"{wanted.act} {wanted.subject}", wanted.reason, str(wanted.at))
-    return "".join(f"{line}\n" for line in ("evenhand/override/v1", *lines)).encode()
+def list_overrides(reader: Reader, actor: Actor) -> wire.Overrides:
+    """What officers did, for everybody: it is in the public log."""
+    policy = _policy(reader)
+    rows = [row for pool in reader.all("shared_pools") for row in reader.all("overrides_of", pool=pool["id"])]
+    return wire.Overrides(
+        origin=reader.tuples("epochs")[-1][1],
+        officers=[one["key"] for one in policy["officers"]] if policy else [],
+        items=[
+            wire.Overridden(
+                **{name: row[name] for name in ("pool", "n", "act", "subject", "reason")},
+                at=when(row["at_ms"]),
+            )
+            for row in sorted(rows, key=lambda row: (-row["at_ms"], row["pool"], -row["n"]))
+        ],
+    )
 
 
 def _check_signatures(tx: Transaction, pool: str, wanted: wire.Override) -> None:
     policy = _policy(tx)
     officers = {one["key"]: one["public"] for one in policy["officers"]} if policy else {}
-    text = override_text(tx.node.origin, pool, wanted)
+    text = shared_pool.override_text(
+        tx.node.origin, pool, wanted.act, wanted.subject, wanted.reason, wanted.at
+    )
     good = {
         one.get("key")
         for one in wanted.signatures

@@ -339,3 +339,6 @@ SELECT DISTINCT family FROM pooled WHERE pool = :pool;
 
 -- name: override_used
 SELECT n FROM override_done WHERE pool = :pool AND subject = :subject AND at_ms = :at;
+
+-- name: overrides_of
+SELECT pool, n, act, subject, reason, at_ms FROM override_done WHERE pool = :pool ORDER BY n;
