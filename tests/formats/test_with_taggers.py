@@ -36,7 +36,7 @@ def test_spacys_converter_reads_conll_2003(tmp_path: Path) -> None:
 
     export("conll2003", QUESTIONS, ROWS, tmp_path)
     text = (tmp_path / "train.conll").read_text(encoding="utf-8")
-    assert text.startswith("-DOCSTART- -X- -X- O\n\n🙂 -X- _ O\nAna -X- _ B-PER\n")
+    assert text.startswith("-DOCSTART- -X- O O\n\n🙂 -X- _ O\nAna -X- _ B-PER\n")
     (doc,) = conll_ner_to_docs(text, n_sents=0, no_print=True)
     assert [[token.text for token in sentence] for sentence in doc.sents] == [
         [word for word, _ in sentence] for sentence in TAGGED

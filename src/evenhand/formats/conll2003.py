@@ -61,7 +61,7 @@ class _ConllWriter(Lines):
         if not found or not isinstance(text, str):
             return b""
         spans = [element for element in next(iter(found.values())) if isinstance(element, SpanElement)]
-        lines = ["-DOCSTART- -X- -X- O"]
+        lines = ["-DOCSTART- -X- O O"]
         for sentence in sentences(text, tokens(text, spans, self._scheme)):
             lines.append("")
             lines += [f"{text[start:end]} -X- _ {one_word(tag)}" for start, end, tag in sentence]
