@@ -244,6 +244,13 @@ def inference_section(rounds: int, seconds: float) -> None:
     inference.tables(say)
 
 
+def adaptive_section(rounds: int, seconds: float) -> None:
+    """Adaptive overlap replayed on real crowds."""
+    from bench import adaptive
+
+    adaptive.tables(say)
+
+
 async def _single(
     running: Running, paths: list[str], key: str, body: dict[str, object], seconds: float
 ) -> int:
@@ -300,6 +307,7 @@ SECTIONS = {
     "bulk": bulk_section,
     "start": start_section,
     "inference": inference_section,
+    "adaptive": adaptive_section,
 }
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from evenhand.core.inference.estimate import TINY, Diagnostics, Estimate, Model
 from evenhand.core.inference.fit import estimate, shares_of
 from evenhand.core.inference.methods import mean_weight
-from evenhand.core.inference.sweeps import Sweeps, agreement, sweeps_of
+from evenhand.core.inference.sweeps import Sweeps, agreement, posterior_of, sweeps_of
 from evenhand.core.inference.votes import Floats, Votes
 
 
@@ -58,13 +58,40 @@ def robust(votes: Votes, iterations: int | None = None, brakes: Brakes = Brakes(
         newcomer=pooled,
         weight=weight,
         newcomer_weight=mean_weight(votes, weight),
-        blend=dependence / (dependence + brakes.tolerance),
+        blend=_blend(dependence, brakes),
         doubt=brakes.doubt,
         floor=brakes.floor,
         narrow=sweeps.narrow,
     )
     diagnostics = Diagnostics(iterations=rounds, log_likelihood=fit, dependence=dependence)
     return estimate("robust", votes, model, sweeps.read(model), diagnostics)
+
+
+def blended(model: Model, dependence: float, brakes: Brakes = Brakes()) -> Model:
+    """The same model where votes depend as much as this."""
+    return replace(model, blend=_blend(dependence, brakes))
+
+
+def dependence_of(votes: Votes, model: Model, brakes: Brakes = Brakes()) -> float:
+    """How much these votes depend on each other, by a model that was fitted to them and others.
+
+    For votes of which a part says less than all: where tasks get more votes the more they are in doubt,
+    pairs are of the doubtful, and the whole would say that votes contradict each other.
+    """
+    best = posterior_of(votes, replace(model, blend=0.0, floor=0.0)).argmax(axis=1)[votes.task]
+    chance = model.confusion[votes.annotator, best, best]
+    residual, deviation = (votes.label == best) - chance, np.sqrt(chance * np.maximum(1 - chance, 0.0))
+    return _moment(_of_pairs(votes, residual), _of_pairs(votes, deviation), brakes)
+
+
+def _of_pairs(votes: Votes, values: Floats) -> float:
+    """Summed products of two votes' values on one task."""
+    of_task = np.bincount(votes.task, values, votes.tasks)
+    return float((of_task**2).sum() - (values**2).sum())
+
+
+def _blend(dependence: float, brakes: Brakes) -> float:
+    return dependence / (dependence + brakes.tolerance)
 
 
 def _shrink(sweeps: Sweeps, brakes: Brakes) -> tuple[Floats, Floats]:
@@ -80,5 +107,8 @@ def _shrink(sweeps: Sweeps, brakes: Brakes) -> tuple[Floats, Floats]:
 
 def _dependence(sweeps: Sweeps, prior: Floats, brakes: Brakes) -> float:
     """Correlation of two votes on a task beyond its class, at least 0; the usual one where few pairs tell."""
-    covariance, variance = sweeps.dependence(prior)
+    return _moment(*sweeps.dependence(prior), brakes)
+
+
+def _moment(covariance: float, variance: float, brakes: Brakes) -> float:
     return max((covariance + brakes.usual * brakes.pairs) / (variance + brakes.pairs), 0.0)

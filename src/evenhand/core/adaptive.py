@@ -1,0 +1,198 @@
+"""Adaptive overlap: a task gets further labels only while they are worth asking for.
+
+A share of the tasks, drawn by lot, are *pilots*: they get all labels at once. On them is seen what stopping
+early would have cost, so no model's confidence is taken at its word, and nothing stops before they are
+there: agreement of two annotators of whom nobody knows anything is no evidence (the cold-start guard).
+
+Every other task begins with the least overlap. `plan` is made again as labels come (a job); between two
+plans `Plan.wants` decides about one task in O(classes). No true label is seen anywhere.
+
+Pure: votes, counts and the drawn pilots in, a plan out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from evenhand.core.inference import Model, Running, Votes, infer, posterior_of
+from evenhand.core.inference.estimate import TINY
+from evenhand.core.inference.robust import blended, dependence_of
+from evenhand.core.inference.votes import Floats, Ints, Places
+
+Mask = npt.NDArray[np.bool_]
+
+PILOT_SHARE = 0.1  # of the tasks
+PILOT_LEAST = 40  # tasks, or all where there are fewer: of less, one task in error would decide
+RIVALS = 4  # classes beside the most probable one that are weighed
+THRESHOLDS = np.array(
+    [0.4, 0.3, 0.25, 0.2, 0.16, 0.13, 0.1, 0.08, 0.065, 0.05, 0.04, 0.03, 0.025, 0.02, 0.015, 0.01, 0.007]
+    + [0.005, 0.003, 0.001, 0.0]
+)
+"""Gains at which asking may stop, tried from the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """When to stop asking."""
+
+    least: int = 2  # labels of every task
+    tolerance: float = 0.005  # accuracy that may be lost against asking for all labels of all tasks, 0 to 1
+    target: float = 1.0  # a label that is right with this probability is good enough
+
+
+def pilots(seed: bytes, tasks: int) -> Mask:
+    """[tasks] which tasks are pilots: those whose hashes under a secret seed are the lowest.
+
+    Nobody without the seed can tell which they are, and whoever has it draws the same ones again.
+    """
+    count = min(max(PILOT_LEAST, round(PILOT_SHARE * tasks)), tasks)
+    lots = [hashlib.sha256(b"evenhand/pilot/v1\x00" + seed + n.to_bytes(8)).digest() for n in range(tasks)]
+    drawn = np.zeros(tasks, bool)
+    drawn[sorted(range(tasks), key=lots.__getitem__)[:count]] = True
+    return drawn
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What was learnt, and the gain up to which a task is asked about no further."""
+
+    model: Model
+    dependence: float  # of two labels of one task beyond its class, as the pilots have it
+    threshold: float  # expected gain in the probability of being right
+    target: float
+    loss: float = 0.0  # accuracy that stopping there cost on the pilots, 0 to 1
+    pilots: int = 0  # that it rests on
+
+    def gains(self, posterior: Floats, answered: Ints | Places, most: Ints | Places) -> Floats:
+        """[tasks] what all labels still to be had would add to the probability that the label is right.
+
+        As if labels came from a mean annotator, and as many of them as are worth something: n labels that
+        depend on each other by rho say as much as n / (1 + (n - 1) rho) that do not (Kish 1965, Survey
+        Sampling, 5.6). The logarithm of the odds of two classes then moves by a normal sum; the gain is
+        the chance that it rightly turns the label, less the chance that it wrongly does. 0 where no label
+        is left or the target is reached.
+
+        Args:
+            posterior: [tasks, classes].
+            answered, most: [tasks] labels that there are, and that there can be.
+        """
+        more = np.maximum(self._worth(most) - self._worth(answered), TINY)
+        rows = np.arange(len(posterior))
+        order = np.argsort(-posterior, axis=1, kind="stable")[:, : RIVALS + 1]
+        top, best = order[:, 0], posterior.max(axis=1)
+        gain = np.zeros(len(posterior))
+        for rival in order[:, 1:].T:
+            chance = posterior[rows, rival]
+            odds = np.log((best + TINY) / (chance + TINY))
+            drift, spread = self._evidence
+            right = _normal((more * drift[top, rival] - odds) / np.sqrt(more * spread[top, rival]))
+            wrong = _normal((-more * drift[rival, top] - odds) / np.sqrt(more * spread[rival, top]))
+            gain += np.maximum(chance * right - best * wrong, 0.0)
+        left = np.asarray(most) - np.asarray(answered)
+        return np.where((left > 0) & (best < self.target), gain, 0.0)
+
+    def wants(self, running: Running, most: int) -> bool:
+        """Whether one task is to get a further label; O(classes)."""
+        answered = np.array([running.votes.sum()])
+        found = self.gains(running.posterior[None], answered, np.array([most]))
+        return bool(found[0] > self.threshold)
+
+    def _worth(self, labels: Ints | Places) -> Floats:
+        return np.asarray(labels / (1 + np.maximum(np.asarray(labels) - 1, 0) * self.dependence))
+
+    @cached_property
+    def _evidence(self) -> tuple[Floats, Floats]:
+        """[a, b] mean and variance of log(b / a), a mean annotator's label where b is true."""
+        chance = np.maximum(self.model.newcomer, TINY)
+        logs = np.log(chance)
+        own, other = (chance * logs).sum(axis=1), chance @ logs.T
+        square = (chance * logs**2).sum(axis=1)[:, None] - 2 * (chance * logs) @ logs.T + chance @ (logs**2).T
+        drift = (own[:, None] - other).T
+        return drift, np.maximum(square.T - drift**2, TINY)
+
+
+def plan(votes: Votes, most: Ints | Places, pilot: Mask, rule: Rule) -> Plan | None:
+    """The plan after these votes; None while too few pilots have all their labels.
+
+    1. The default method of truth inference is fitted to all votes. Tasks that stopped early have few
+       labels that agree, and doubtful ones many, so pairs of labels on them say nothing of dependence: it
+       is measured on the pilots.
+    2. For each threshold, each pilot is gone through label by label until it would have stopped, under a
+       fit that had but the least labels of it: the pilots' other labels teach about annotators what would
+       not be known without them. What stopping costs is how much less probable, by all its labels, the
+       label is that it had then.
+    3. The highest threshold is taken from which on down all cost at most the tolerance in the mean.
+
+    Args:
+        votes: of a task in the order in which they came.
+        most: [tasks] labels that each can get.
+        pilot: [tasks] as `pilots` draws them.
+    """
+    answered = np.diff(votes.first)
+    ready = np.flatnonzero(pilot & (answered >= most))
+    if len(ready) < min(PILOT_LEAST, votes.tasks):
+        return None
+    fit = infer(votes)
+    dependence = dependence_of(first_votes(votes, ready, answered[ready]), fit.model)
+    whole = Plan(
+        model=blended(fit.model, dependence), dependence=dependence, threshold=0.0, target=rule.target
+    )
+    cut = answered.copy()
+    cut[ready] = np.minimum(rule.least, cut[ready])
+    seen = infer(first_votes(votes, np.arange(votes.tasks), cut)).model
+    threshold, loss = _threshold(votes, ready, most[ready], whole, blended(seen, dependence), rule)
+    return Plan(
+        model=whole.model,
+        dependence=dependence,
+        threshold=threshold,
+        target=rule.target,
+        loss=loss,
+        pilots=len(ready),
+    )
+
+
+def _threshold(
+    votes: Votes, tasks: Places, most: Ints | Places, whole: Plan, seen: Model, rule: Rule
+) -> tuple[float, float]:
+    """(threshold, mean loss of the pilots where each stops at it)."""
+    final = posterior_of(first_votes(votes, tasks, most), whole.model)
+    rows, best, count = np.arange(len(tasks)), final.max(axis=1), len(THRESHOLDS)
+    loss, going = np.zeros((len(tasks), count)), np.ones((len(tasks), count), bool)
+    for labels in range(rule.least, int(most.max())):
+        given = np.minimum(labels, most)
+        posterior = posterior_of(first_votes(votes, tasks, given), seen)
+        lost = best - final[rows, posterior.argmax(axis=1)]
+        stopping = going & (whole.gains(posterior, given, most)[:, None] <= THRESHOLDS)
+        loss = np.where(stopping, lost[:, None], loss)
+        going &= ~stopping
+    dear = np.flatnonzero(loss.mean(axis=0) > rule.tolerance)
+    at = min(int(dear.max()) + 1, count - 1) if len(dear) else 0
+    return float(THRESHOLDS[at]), float(loss[:, at].mean())
+
+
+def first_votes(votes: Votes, tasks: Places, most: Ints | Places) -> Votes:
+    """The first votes of these tasks, at most `most` [len(tasks)] of each; the tasks are numbered anew."""
+    size = np.minimum(np.diff(votes.first)[tasks], most)
+    first = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
+    kept = np.repeat(votes.first[:-1][tasks] - first[:-1], size) + np.arange(first[-1])
+    return Votes(
+        first=first,
+        annotator=votes.annotator[kept],
+        label=votes.label[kept],
+        annotators=votes.annotators,
+        classes=votes.classes,
+    )
+
+
+def _normal(x: Floats) -> Floats:
+    """The normal distribution function, to 0.0002.
+
+    Bowling, Khasawneh, Kaewkuekool, Cho 2009, doi:10.3926/jiem.2009.v2n1.p114-127.
+    """
+    reach = np.clip(x, -8.0, 8.0)
+    return np.asarray(1 / (1 + np.exp(-(0.07056 * reach**3 + 1.5976 * reach))))

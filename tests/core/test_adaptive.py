@@ -1,0 +1,112 @@
+"""Adaptive overlap: nothing stops before pilots show what it costs; what is saved, and at which loss."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.adaptive import replay
+from bench.crowd import FOLDER, Crowd, crowd, score, simulated
+from evenhand import vote_table
+from evenhand.core import adaptive
+from evenhand.core.adaptive import PILOT_LEAST, Rule, first_votes, pilots, plan
+from evenhand.core.inference import Votes, infer, posterior_of
+
+SEED = bytes(32)
+
+
+def made(tasks: int = 500, per_task: int = 9, classes: int = 3, seed: int = 1) -> Crowd:
+    columns = simulated(tasks, per_task, 30, classes, seed)
+    table = vote_table.from_columns(columns["task"], columns["worker"], columns["label"])
+    return Crowd("simulated", table, columns["truth"])
+
+
+def test_pilots_are_drawn_by_the_seed_and_are_enough() -> None:
+    drawn = pilots(SEED, 1000)
+    assert drawn.sum() == 100 and (drawn == pilots(SEED, 1000)).all()
+    assert (drawn & pilots(b"\1" * 32, 1000)).sum() < 30
+    assert pilots(SEED, 200).sum() == PILOT_LEAST and pilots(SEED, 7).sum() == 7
+
+
+def test_nothing_is_decided_before_the_pilots_have_all_their_labels() -> None:
+    """The cold-start guard: two labels that agree are no evidence, however many tasks have them."""
+    votes = made().table.votes
+    most, every = np.diff(votes.first), np.arange(votes.tasks)
+    agreed = first_votes(votes, every, np.minimum(most, 2))
+    assert plan(agreed, most, pilots(SEED, votes.tasks), Rule()) is None
+
+
+def test_what_is_gained_falls_with_certainty_and_with_the_labels_left() -> None:
+    votes = made().table.votes
+    most = np.diff(votes.first)
+    found = plan(votes, most, pilots(SEED, votes.tasks), Rule(tolerance=0.01))
+    assert found is not None and found.pilots == 50 and found.loss <= 0.01
+    sure, unsure = np.array([[0.98, 0.01, 0.01]]), np.array([[0.5, 0.4, 0.1]])
+    few, many, none = np.array([2]), np.array([9]), np.array([9])
+    gain = lambda posterior, most=many: found.gains(posterior, few, most)[0]  # noqa: E731
+    assert 0 <= gain(sure) < gain(unsure) < 0.5
+    assert gain(unsure, np.array([3])) < gain(unsure)
+    assert found.gains(unsure, none, many)[0] == 0.0
+    assert replace(found, target=0.45).gains(unsure, few, many)[0] == 0.0
+    dependent = replace(found, dependence=0.5)
+    assert dependent.gains(unsure, few, many)[0] < gain(unsure)
+
+
+def test_the_gain_is_what_a_simulation_finds() -> None:
+    """Two classes, independent labels of one skill: the binomial law instead of the normal one."""
+    votes = made(classes=2).table.votes
+    most = np.diff(votes.first)
+    found = plan(votes, most, pilots(SEED, votes.tasks), Rule())
+    assert found is not None
+    skill, dice, more = 0.7, np.random.default_rng(0), 12
+    model = replace(found.model, newcomer=np.array([[skill, 1 - skill], [1 - skill, skill]]))
+    exact = replace(found, model=model, dependence=0.0)
+    truth = dice.random(200_000) < 0.35
+    lead = np.where(truth, 1, -1) * (2 * dice.binomial(more, skill, len(truth)) - more)
+    turned = np.log(0.35 / 0.65) + lead * np.log(skill / (1 - skill)) > 0
+    right = np.where(turned, truth, ~truth).mean()
+    gain = exact.gains(np.array([[0.65, 0.35]]), np.array([3]), np.array([3 + more]))[0]
+    assert gain == pytest.approx(right - 0.65, abs=0.02)
+
+
+def test_a_running_task_is_decided_as_all_tasks_are() -> None:
+    votes = made().table.votes
+    most, every = np.diff(votes.first), np.arange(votes.tasks)
+    drawn = pilots(SEED, votes.tasks)
+    given = first_votes(votes, every, np.where(drawn, most, np.minimum(most, 3)))
+    found = plan(given, most, drawn, Rule())
+    assert found is not None
+    together = found.gains(posterior_of(given, found.model), np.diff(given.first), most) > found.threshold
+    assert 0.05 < together.mean() < 0.95
+    for task in range(100):
+        running = found.model.start()
+        for v in range(given.first[task], given.first[task + 1]):
+            running = running.after(int(given.annotator[v]), int(given.label[v]))
+        assert found.wants(running, int(most[task])) == together[task]
+
+
+def test_a_loss_that_cannot_be_afforded_stops_nothing() -> None:
+    votes = made(tasks=300).table.votes
+    most = np.diff(votes.first)
+    found = plan(votes, most, pilots(SEED, votes.tasks), Rule(tolerance=-1.0))
+    assert found is not None and found.threshold == 0.0
+    easy = plan(votes, most, pilots(SEED, votes.tasks), Rule(tolerance=1.0))
+    assert easy is not None and easy.threshold == adaptive.THRESHOLDS[0]
+
+
+@pytest.mark.parametrize("name", ["rte", "face"] if FOLDER.is_dir() else ["simulated"])
+def test_labels_are_saved_and_hardly_any_accuracy_is_lost(name: str) -> None:
+    """Two sets, one order each; `python -m bench adaptive` has all, with 20 (docs/inference.md)."""
+    found = crowd(name) if name != "simulated" else made()
+    whole = score(infer(found.table.votes).posterior, found.gold).accuracy
+    seen = replay(found, Rule(), seed=0)
+    assert seen.saved > 0.2
+    assert seen.accuracy > whole - 0.02
+
+
+def test_first_votes_are_the_earliest() -> None:
+    votes = Votes.of([0, 0, 0, 1, 2, 2], [0, 1, 2, 0, 1, 2], [1, 0, 1, 1, 0, 0])
+    cut = first_votes(votes, np.array([0, 2]), np.array([2, 1]))
+    assert cut.first.tolist() == [0, 2, 3] and cut.label.tolist() == [1, 0, 0]
