@@ -29,10 +29,7 @@ Mask = npt.NDArray[np.bool_]
 PILOT_SHARE = 0.1  # of the tasks
 PILOT_LEAST = 40  # tasks, or all where there are fewer: of less, one task in error would decide
 RIVALS = 4  # classes beside the most probable one that are weighed
-THRESHOLDS = np.array(
-    [0.4, 0.3, 0.25, 0.2, 0.16, 0.13, 0.1, 0.08, 0.065, 0.05, 0.04, 0.03, 0.025, 0.02, 0.015, 0.01, 0.007]
-    + [0.005, 0.003, 0.001, 0.0]
-)
+THRESHOLDS = np.append(np.geomspace(0.4, 0.001, 20), 0.0)
 """Gains at which asking may stop, tried from the first."""
 
 
