@@ -56,6 +56,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "enrolment": ("pool", "person"),
     "conflict": ("pool", "client", "entity"),
     "waiver": ("pool", "client", "entity"),
+    "signing_key": ("holder", "id"),
     "exposure": ("pool", "client", "entity"),
     "shared_lease": ("id",),
     "lent": ("organization", "person"),

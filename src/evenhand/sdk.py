@@ -22,10 +22,15 @@ import httpx
 import msgspec
 
 from evenhand import wire
+from evenhand.core.allocation import slot_of
+from evenhand.core.canonical import b64url
 from evenhand.core.errors import Broken, EvenhandError, Invalid, Missing, Refused, Unavailable
 from evenhand.core.receipt import Promise
 from evenhand.core.release import Manifest
+from evenhand.core.signing import key_id
+from evenhand.core.submission import active_ms
 from evenhand.sdk_exchange import Exchange
+from evenhand.signer import Signer
 
 T = TypeVar("T")
 Sleep = Callable[[float], None]
@@ -117,9 +122,18 @@ class Client:
         api_key: shown as ``Authorization: Bearer``.
         timeout: seconds that one request may take.
         sleep: how to wait between attempts.
+        signing_key: file of a key (`evenhand key new`) that signs what the caller says.
     """
 
-    def __init__(self, url: str, api_key: str, *, timeout: float = 60.0, sleep: Sleep = time.sleep) -> None:
+    def __init__(
+        self,
+        url: str,
+        api_key: str,
+        *,
+        timeout: float = 60.0,
+        sleep: Sleep = time.sleep,
+        signing_key: str | os.PathLike[str] | None = None,
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             remedy = "Write http://host:port or https://host."
@@ -129,6 +143,9 @@ class Client:
         self.url = url.rstrip("/")
         self.checkpoint: str | None = None  # "size:root", the newest that the node has shown
         self._sleep = sleep
+        self._signer = Signer.open(Path(signing_key)) if signing_key is not None else None
+        self._holders: dict[str | None, tuple[str, str]] = {}  # organization -> (origin, holder)
+        self._places: dict[str, tuple[str, int]] = {}  # assignment not answered yet -> where its lease stands
         self._http = httpx.Client(
             base_url=self.url,
             headers={"Authorization": f"Bearer {api_key.strip()}", "User-Agent": "evenhand-sdk"},
@@ -140,7 +157,7 @@ class Client:
     @property
     def exchange(self) -> Exchange:
         """Shared pools, those who take part in them, and who owns whom."""
-        return Exchange(self._call, self._send_json)
+        return Exchange(self._call, self._send_json, self._signed_waiver)
 
     def __enter__(self) -> Self:
         return self
@@ -403,7 +420,10 @@ class Client:
     ) -> list[wire.Assignment]:
         """Live assignments that are not in `have`, and up to `count` new ones."""
         wanted = wire.NextAssignment(project_id=project_id, pool=pool, have=list(have), count=count)
-        return self._call("POST", "/assignments/next", wanted, wire.Assignments, again=True).assignments
+        given = self._call("POST", "/assignments/next", wanted, wire.Assignments, again=True).assignments
+        if self._signer is not None:
+            self._places |= {one.id: one.place for one in given}
+        return given
 
     def submit(
         self,
@@ -424,9 +444,97 @@ class Client:
             Invalid: an answer does not fit its question; `where` is its path.
             Refused: another revision is in force, or the assignment is not the caller's to answer any more.
         """
-        submission = wire.Submission(answers=dict(answers), seconds=seconds, revision=revision)
+        signed = self._signed_answers(assignment_id, answers, seconds, revision)
+        submission = wire.Submission(answers=dict(answers), seconds=seconds, revision=revision, signed=signed)
         path = f"/assignments/{_segment(assignment_id)}/submit"
-        return Receipt(self._call("POST", path, submission, wire.Submitted, again=True), self)
+        receipt = Receipt(self._call("POST", path, submission, wire.Submitted, again=True), self)
+        self._places.pop(assignment_id, None)
+        return receipt
+
+    def _signed_answers(
+        self, assignment_id: str, answers: Mapping[str, Any], seconds: float | None, revision: int | None
+    ) -> wire.Signed | None:
+        """The caller's statement about these answers; None without a key."""
+        if self._signer is None:
+            return None
+        place = self._places.get(assignment_id)
+        if place is None:
+            place = self._get(f"/assignments/{_segment(assignment_id)}", wire.Assignment).place
+        public: dict[str, int | str]
+        public = {"ms": active_ms(seconds), "revision": (revision or 0) + 1, "slot": slot_of(assignment_id)}
+        value = msgspec.json.encode(dict(answers), order="sorted")
+        return self._signer.say(*self._holder(None), "submitted", place, public, {"answers": value})
+
+    # -- signing keys ---------------------------------------------------------------------------
+
+    def signing_with(self, path: str | os.PathLike[str] | None) -> Self:
+        """This client, which signs with the key in this file from now on; None: as it did."""
+        if path is not None:
+            self._signer = Signer.open(Path(path))
+        return self
+
+    def signing_keys(self, organization_id: str | None = None) -> wire.SigningKeys:
+        """The caller's keys, or those of an organization as a client of the exchange."""
+        query = f"?{urlencode({'organization': organization_id})}" if organization_id else ""
+        return self._get(f"/signing-keys{query}", wire.SigningKeys)
+
+    def add_signing_key(
+        self, path: str | os.PathLike[str], organization_id: str | None = None
+    ) -> wire.SigningKey:
+        """Let the key in this file sign for the caller, or for an organization as a client.
+
+        From then on nothing counts in that name unsigned. Where this client has a key in force, it signs for
+        the new one.
+        """
+        new, keys = Signer.open(Path(path)), self.signing_keys(organization_id)
+        signed = self._signed_key(keys, new.public)
+        wanted = wire.NewSigningKey(
+            public=b64url(new.public),
+            proof=new.possession(keys.origin, keys.holder),
+            organization_id=organization_id,
+            signed=signed,
+        )
+        return self._call("POST", "/signing-keys", wanted, wire.SigningKey)
+
+    def _signed_key(self, keys: wire.SigningKeys, new: bytes) -> wire.Signed | None:
+        """This client's own key vouches for a new one, where it is in force."""
+        if self._signer is None:
+            return None
+        own = next((k for k in keys.items if k.in_force and k.public == b64url(self._signer.public)), None)
+        if own is None:
+            return None
+        public = {"key": key_id(keys.holder, new), "public": b64url(new)}
+        return self._signer.say(keys.origin, keys.holder, "key-added", own.place, public)
+
+    def revoke_signing_key(self, key_id: str, organization_id: str | None = None) -> wire.SigningKey:
+        """From here on this key signs nothing."""
+        wanted = wire.SigningKeyRevocation(organization_id=organization_id)
+        return self._call("POST", f"/signing-keys/{_segment(key_id)}/revoke", wanted, wire.SigningKey)
+
+    def _signed_waiver(
+        self, pool: str, entity: str, state: str, organization_id: str | None
+    ) -> wire.Signed | None:
+        if self._signer is None:
+            return None
+        memberships = self.session().memberships
+        organization = organization_id or (memberships[0].organization_id if len(memberships) == 1 else "")
+        keys = self.signing_keys(organization)
+        if not any(key.in_force for key in keys.items):
+            return None
+        conflicts = self._get("/ownership", wire.Ownership).conflicts
+        mine = (pool, keys.holder, entity)
+        n = next((one.n for one in conflicts if (one.pool, one.client, one.entity) == mine), None)
+        if n is None:
+            raise Refused("signing.verdict", "There is no verdict about this pair.", "entity")
+        public = {"client": keys.holder, "entity": entity, "state": state}
+        return self._signer.say(keys.origin, keys.holder, "waived", (pool, n), public)
+
+    def _holder(self, organization_id: str | None) -> tuple[str, str]:
+        """(origin of the ledger, whose key it is), asked for once."""
+        if organization_id not in self._holders:
+            keys = self.signing_keys(organization_id)
+            self._holders[organization_id] = keys.origin, keys.holder
+        return self._holders[organization_id]
 
     def skip(self, assignment_id: str, reason: str = "") -> None:
         """Give an assignment back unanswered. The caller does not get its task again."""

@@ -21,13 +21,15 @@ class Exchange:
     Errors are those of `evenhand.core.errors`: `Refused` where the caller's role does not allow it.
     """
 
-    def __init__(self, call: Call, send: Call) -> None:
+    def __init__(self, call: Call, send: Call, sign_waiver: Call) -> None:
         """Args:
         call: `(method, path, body, type of the answer)`, as `Client` makes it.
         send: `(method, path, body)`, where there is no answer.
+        sign_waiver: `(pool, entity, state, organization)`: the client's statement, None where it has no key.
         """
         self._call = call
         self._send = send
+        self._sign_waiver = sign_waiver
 
     def _ask(self, method: str, path: str, body: wire.Request | None, kind: type[T]) -> T:
         told: T = self._call(method, path, body, kind)
@@ -158,7 +160,8 @@ class Exchange:
     ) -> wire.Waiver:
         """Let a provider of grade 2 work for one in this pool, or no longer."""
         state: Any = "given" if given else "withdrawn"
-        wanted = wire.Waiver(organization_id=organization, entity=entity, state=state)
+        signed = self._sign_waiver(pool, entity, state, organization)
+        wanted = wire.Waiver(organization_id=organization, entity=entity, state=state, signed=signed)
         return self._ask("POST", f"/shared-pools/{_segment(pool)}/waivers", wanted, wire.Waiver)
 
     # -- ownership --------------------------------------------------------------------------------

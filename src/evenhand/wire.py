@@ -494,6 +494,50 @@ class NextAssignment(Request, frozen=True, kw_only=True):
     count: int = 1  # how many more to give
 
 
+class Signed(Request, frozen=True, kw_only=True):
+    """An actor's own statement about what it sends (docs/spec/ledger.md, section 5)."""
+
+    key: str  # id of its signing key
+    statement: str
+    signature: str  # Ed25519 over the statement's bytes, base64url
+    salts: dict[str, str] = {}  # private field -> the 32 bytes that the actor drew, base64url
+    values: dict[str, str] = {}  # private field -> the very text that it committed to
+
+
+class SigningKey(Wire, frozen=True, kw_only=True):
+    """A key with which a person, or a client, signs. Only its public half is known here."""
+
+    id: str
+    holder: str  # a person's stream, or a client
+    public: str  # Ed25519, base64url
+    place: tuple[str, int]  # where it was added
+    added_at: str
+    revoked_at: str | None
+    in_force: bool  # not revoked, and added in the log of today
+
+
+class SigningKeys(Wire, frozen=True, kw_only=True):
+    """The keys of one holder, the newest first, and what to write into statements."""
+
+    origin: str
+    holder: str
+    items: list[SigningKey]
+
+
+class NewSigningKey(Request, frozen=True, kw_only=True):
+    """A key to sign with from now on. While a holder has one, nothing counts unsigned in its name."""
+
+    public: str  # Ed25519, base64url
+    proof: str  # its own signature that it is the holder's, base64url
+    organization_id: str | None = None  # None: the caller's own; else that of this organization as a client
+    signed: Signed | None = None  # by a key of the holder that is in force; without: the node's word
+
+
+class SigningKeyRevocation(Request, frozen=True, kw_only=True):
+    organization_id: str | None = None
+    signed: Signed | None = None
+
+
 class Assignment(Wire, frozen=True, kw_only=True):
     id: str  # also the idempotency key of `submit`
     task_id: str
@@ -503,6 +547,7 @@ class Assignment(Wire, frozen=True, kw_only=True):
     expires_at: str
     suggestion: dict[str, Any] | None  # question id -> answer, from a prediction
     draft: dict[str, Any] | None
+    place: tuple[str, int]  # where the lease stands in the ledger: what a signed answer answers
 
 
 class Assignments(Wire, frozen=True, kw_only=True):
@@ -526,6 +571,7 @@ class Submission(Request, frozen=True, kw_only=True):
     answers: dict[str, Any]
     seconds: float | None = None  # active time
     revision: int | None = None  # for a correction: the revision that it replaces; another one in force: 409
+    signed: Signed | None = None
 
 
 class Submitted(Wire, frozen=True, kw_only=True):
@@ -1239,6 +1285,7 @@ class Waiver(Request, frozen=True, kw_only=True):
     organization_id: str | None = None
     entity: str
     state: Literal["given", "withdrawn"] = "given"
+    signed: Signed | None = None  # by a key of the client
 
 
 class Override(Request, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from evenhand.core.canonical import Entry, encode_entry
 
 
 def entry(stream: str, n: int, *causes: tuple[str, int], at: int = 0) -> AuditedEntry:
-    return AuditedEntry("submitted", stream, n, at, (), {}, list(causes), "node", "")
+    return AuditedEntry("submitted", stream, n, at, (), {}, list(causes), "node", "", "")
 
 
 def test_streams_go_on_and_causes_may_lie_before() -> None:

@@ -172,6 +172,7 @@ def statement() -> Statement:
         kind="submitted",
         answers=(stream, n),
         clock=frozen["clock"],
+        public=frozen["public"],
         commitments=frozen["commitments"],
     )
 
@@ -192,12 +193,15 @@ def test_a_frozen_entry_holds_what_its_actor_signed() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("evenhand/statement/v1", "evenhand/statement/v2"),
+        ("evenhand/statement/v2", "evenhand/statement/v1"),
         ("pool:main 7", "pool:main 07"),
         ("pool:main 7", "pool:main"),
         ("1795435200000", "1795435200000.0"),
         ("answers ", "answers  "),
-        ("answers ", "another\nanswers "),
+        ("c answers ", "another\nc answers "),
+        ("b ms -1", "b ms 1.5"),
+        ("b ms -1", "b ms true"),
+        ("b ms -1", "c ms -1"),
     ],
 )
 def test_a_statement_has_one_form(old: str, new: str) -> None:
@@ -221,6 +225,8 @@ def test_a_statement_names_its_commitments_once_in_order() -> None:
         {"origin": "other.example/log"},
         {"kind": "skipped"},
         {"answers": ("pool:main", 8)},
+        {"public": {"ms": -1, "revision": 2, "slot": "s.1"}},
+        {"public": {"surplus": "0"}},
         {"commitments": {"answers": "A" * 43}},
         {"commitments": {"other": VECTORS["statement"]["commitments"]["answers"]}},
     ],

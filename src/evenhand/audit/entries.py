@@ -56,6 +56,7 @@ class AuditedEntry(NamedTuple):
     causes: list[tuple[str, int]]  # places
     by: str  # "node" or "key:" and an id
     statement: str  # what the actor signed
+    signature: str  # base64url; "" by node
 
 
 def read_entry(data: bytes) -> AuditedEntry:
@@ -87,6 +88,7 @@ def read_entry(data: bytes) -> AuditedEntry:
         _read_causes(causes, stream, number) if causes else [],
         by,
         _string(statement) if statement else "",
+        signature,
     )
 
 
@@ -177,26 +179,34 @@ def _why_not(text: str) -> str:
     return "a field is malformed"
 
 
-def check_statement(entry: AuditedEntry, origin: str) -> None:
+def check_statement(entry: AuditedEntry, b: dict[str, Any], origin: str) -> dict[str, str]:
     """Check that an actor's statement is about this ledger and this entry.
+
+    Args:
+        b: the entry's public fields.
+
+    Returns:
+        What it states: "b field" or "c field" -> value as in its line. The line "clock" is the actor's time.
 
     Raises:
         Unacceptable: it is not.
     """
     lines = entry.statement.split("\n")
-    if len(lines) < 6 or lines[0] != "evenhand/statement/v1" or lines[-1]:
-        raise Unacceptable("the statement is not one of version 1")
+    if len(lines) < 6 or lines[0] != "evenhand/statement/v2" or lines[-1]:
+        raise Unacceptable("the statement is not one of version 2")
     if lines[1] != origin or lines[2] != entry.kind:
         raise Unacceptable("the statement is about another ledger or another act")
     if lines[3] not in {f"{stream} {n}" for stream, n in entry.causes}:
         raise Unacceptable("the statement answers a place that is no cause of the entry")
     if re.fullmatch(_NATURAL, lines[4]) is None:
         raise Unacceptable("the statement's clock is no number")
-    commitments = lines[5:-1]
-    pairs = [(name, value) for name, _, value in (line.partition(" ") for line in commitments)]
-    _ascending(pairs, "the statement's commitments")
-    if not set(commitments) <= {f"{name} {value}" for name, value in entry.committed.items()}:
-        raise Unacceptable("the entry does not repeat the statement's commitments")
+    said = {f"c {name}": value for name, value in entry.committed.items()}
+    said |= {f"b {name}": _write(value) for name, value in b.items() if type(value) in (int, str)}
+    pairs = [(name, value) for name, _, value in (line.rpartition(" ") for line in lines[5:-1])]
+    _ascending([name for name, _ in pairs], "the statement's fields")
+    if any(said.get(name) != value for name, value in pairs):
+        raise Unacceptable("the entry does not repeat what the statement says")
+    return {**dict(pairs), "clock": lines[4]}
 
 
 def names_previous(data: bytes) -> bool:
@@ -225,7 +235,7 @@ class Places:
 
     def check(self, entry: AuditedEntry) -> Iterable[str]:
         """Take the next entry of the log; gives what is wrong about its place, time and causes."""
-        _, stream, n, at, _, _, causes, _, _ = entry
+        _, stream, n, at, _, _, causes, _, _, _ = entry
         streams = self._streams
         expected, last = streams.get(stream) or (self._begin(stream, n), 0)
         wrong = []

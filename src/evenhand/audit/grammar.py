@@ -21,6 +21,8 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "flagged": (("slot",), ("reason",)),
     "gold-marked": (("count", "use"), ("rows",)),
     "gold-scored": (("answered", "right"), ("member", "tasks")),
+    "key-added": (("key", "proof", "public"), ()),
+    "key-revoked": (("key",), ()),
     "member-added": (("actor", "role"), ("member", "person")),
     "member-changed": (("role", "state"), ("member",)),
     "node-opened": (("previous", "software"), ()),

@@ -11,11 +11,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import multiprocessing
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from evenhand.audit import draw
+from evenhand.audit.crew import Crew
 from evenhand.audit.entries import AuditedEntry, unb64url
 from evenhand.audit.findings import ALARM, GAP, PROVEN, Finding, Findings
 from evenhand.audit.notes import LogKey, TreeHead, Unacceptable, read_checkpoint, read_key
@@ -37,8 +36,6 @@ from evenhand.audit.verify import Progress, verify
 
 SLA = 600  # seconds without a quorum after which the log is called stalled
 SKEW = 60_000  # ms that honest clocks may differ, and that sequencing may take
-BATCH = 256  # draws that go to another process at once
-INLINE = 2_000  # draws that are not worth one
 
 RULES: dict[str, tuple[str, str]] = {
     "checkpoint": ("EN-18", PROVEN),
@@ -54,7 +51,14 @@ RULES: dict[str, tuple[str, str]] = {
     "entry.bytes": ("EN-31", PROVEN),
     "entry.kind": ("EN-31", PROVEN),
     "entry.place": ("EN-17", PROVEN),
+    "entry.types": ("EN-31", PROVEN),
     "entry.statement": ("EN-15", PROVEN),
+    "entry.signature": ("EN-15", PROVEN),
+    "entry.unsigned": ("EN-15", PROVEN),
+    "statement.again": ("EN-15", PROVEN),
+    "key.validity": ("EN-35", PROVEN),
+    "key.id": ("EN-35", PROVEN),
+    "key.proof": ("EN-35", PROVEN),
 }
 """Rule of `audit.verify` -> control and class."""
 
@@ -88,7 +92,9 @@ class Audit:
     kinds: Counter[str] = field(default_factory=Counter)
     streams: int = 0
     unsigned: int = 0  # entries that only the operator vouches for
-    signed: int = 0
+    signed: int = 0  # by an actor's key, verified
+    keys: int = 0  # of actors, that were ever in force
+    keys_by_node: int = 0  # that the node alone certified although the holder had one
     first: int = 0  # ms: oldest entry
     last: int = 0  # ms: newest
     draws: int = 0
@@ -134,7 +140,7 @@ def audit(
         views: checkpoints that others were shown: witnesses, other clients, own records.
         at: ms since 1970-01-01 UTC; by default now.
         progress: told how far it is.
-        processes: that verify draws.
+        processes: that verify draws and signatures.
 
     Raises:
         Unreadable: the source gives no answer.
@@ -147,16 +153,18 @@ def audit(
     try:
         vkey = vkey or _policy_key(opened, quorum)
         auditor = Auditor(made, _key_of(opened, vkey), quorum, processes)
-        auditor.take_receipts(receipts)
-        auditor.take_views(opened, views)
-        report = verify(opened, vkey=vkey, earlier=auditor.notes, progress=progress, observe=auditor.take)
-        auditor.finish()
+        with auditor.crew as crew:
+            auditor.take_receipts(receipts)
+            auditor.take_views(opened, views)
+            notes, observe = auditor.notes, auditor.take
+            report = verify(opened, vkey=vkey, earlier=notes, progress=progress, observe=observe, crew=crew)
+            auditor.finish()
     finally:
         if opened is not source:
             opened.close()
     for finding in report.findings:
         control, kind = RULES[finding.rule]
-        made.findings.add(Finding(control, kind, finding.rule, finding.index, "", finding.reason))
+        made.findings.add(Finding(control, kind, finding.rule, finding.index, finding.place, finding.reason))
     made.origin, made.size, made.root, made.vkey = report.origin, report.size, report.root, report.vkey
     made.trusted, made.entries, made.kinds, made.streams = (
         report.trusted,
@@ -165,6 +173,7 @@ def audit(
         report.streams,
     )
     made.unsigned, made.signed = report.unsigned, report.signed
+    made.keys, made.keys_by_node = report.keys, report.keys_by_node
     made.findings.kept.sort(key=_order)
     made.seconds = time.monotonic() - started
     return made
@@ -202,14 +211,14 @@ class Auditor:
         made: where everything is noted.
         key: of the log; None: nothing that depends on it is checked.
         quorum: whose cosignatures count.
-        processes: that verify draws.
+        processes: that verify draws and signatures.
         """
         self.made = made
         self.key = key
         self.origin = key.name if key else ""
         self.notes: list[bytes] = []  # checkpoints that the log must continue
         self._quorum = quorum
-        self._draws = _Draws(processes, self._tell_draw)
+        self.crew = Crew(processes)
         self._pools: dict[str, Pool] = {}
         self._parity: dict[str, Parity] = {}
         self._pending: dict[tuple[str, int], Submission] = {}
@@ -504,7 +513,7 @@ class Auditor:
         outcomes, chance = pool.window(entry.n, entry.at, index, b, found, vrf, tell)
         self.made.windows += 1
         if chance is not None:
-            self._draws.take(chance)
+            self.crew.take(wrong_draws, chance, self._tell_draw)
         self._note_parity(pool, b, outcomes, index)
         self._own.window(entry, pool, index, self._add)
 
@@ -552,9 +561,8 @@ class Auditor:
 
     def finish(self) -> None:
         """A6, A9, A12: what is missing at the end, and what it comes to."""
-        for chance in self._draws.finish():
-            self._tell_draw(chance)
-        self.made.draws = self._draws.count
+        self.crew.finish()
+        self.made.draws = self.crew.counts[wrong_draws]
         self._note_unsettled()
         self._note_owed()
         shared = [pool for _, pool in sorted(self._pools.items()) if pool.shared]
@@ -723,53 +731,7 @@ class _Own:
                 add("EN-3", PROVEN, "backlog.missing", index, f"{entry.stream} {entry.n}", reason)
 
 
-class _Draws:
-    """Verifies draws: here while there are few, in other processes when there are many."""
-
-    def __init__(self, processes: int, tell: Callable[[Chance], None]) -> None:
-        self.count = 0
-        self._processes = processes
-        self._tell = tell
-        self._batch: list[Chance] = []
-        self._pool: ProcessPoolExecutor | None = None
-        self._running: deque[Future[list[Chance]]] = deque()
-
-    def take(self, chance: Chance) -> None:
-        """One more."""
-        self.count += 1
-        self._batch.append(chance)
-        if len(self._batch) < BATCH:
-            return
-        if self._pool is None and self._processes > 1 and self.count > INLINE:
-            context = multiprocessing.get_context("forkserver")
-            self._pool = ProcessPoolExecutor(self._processes, mp_context=context)
-        if self._pool is None:
-            self._flush()
-            return
-        self._running.append(self._pool.submit(wrong_draws, self._batch))
-        self._batch = []
-        while len(self._running) > 4 * self._processes:
-            self._report(self._running.popleft().result())
-
-    def finish(self) -> Iterator[Chance]:
-        """Wait for the rest; gives those that are wrong and were not told yet."""
-        while self._running:
-            yield from self._running.popleft().result()
-        yield from wrong_draws(self._batch)
-        self._batch = []
-        if self._pool is not None:
-            self._pool.shutdown()
-
-    def _flush(self) -> None:
-        self._report(wrong_draws(self._batch))
-        self._batch = []
-
-    def _report(self, wrong: list[Chance]) -> None:
-        for chance in wrong:
-            self._tell(chance)
-
-
-def wrong_draws(batch: Sequence[Chance]) -> list[Chance]:
+def wrong_draws(batch: list[Chance]) -> list[Chance]:
     """Those whose proof does not hold."""
     return [one for one in batch if not draw.holds(one.public, one.alpha, one.proof)]
 

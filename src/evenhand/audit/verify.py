@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evenhand.audit.entries import AuditedEntry, Places, check_statement, names_previous, read_entry
+from evenhand.audit.crew import Crew
+from evenhand.audit.entries import AuditedEntry, Places, names_previous, read_entry
 from evenhand.audit.grammar import check_kind
+from evenhand.audit.keys import Check, Keys, wrong_signatures
 from evenhand.audit.notes import LogKey, TreeHead, Unacceptable, read_checkpoint, read_key
 from evenhand.audit.sources import Source, numbered, open_source
 
@@ -34,6 +36,7 @@ class Finding:
     rule: str  # stable name, such as "entry.place"
     index: int | None  # leaf, from 0; None when it is about the whole log
     reason: str  # one sentence for a person
+    place: str = ""  # "stream n", where a rule about an actor tells it
 
     def __str__(self) -> str:
         place = "" if self.index is None else f" (entry {self.index})"
@@ -53,7 +56,9 @@ class Report:
     streams: int = 0
     kinds: Counter[str] = field(default_factory=Counter)  # kind -> entries
     unsigned: int = 0  # entries that only the operator vouches for
-    signed: int = 0  # entries with an actor's statement; its signature needs the actor's key to check
+    signed: int = 0  # entries by an actor's key
+    keys: int = 0  # of actors, that were ever in force
+    keys_by_node: int = 0  # that the node alone certified although the holder had one
     earlier: int = 0  # earlier checkpoints that lie on this log
     findings: list[Finding] = field(default_factory=list)  # the first `MAX_FINDINGS`
     found: int = 0  # all of them
@@ -64,11 +69,11 @@ class Report:
         """Whether nothing is wrong, and everything was read."""
         return self.found == 0 and self.entries == self.size
 
-    def add(self, rule: str, index: int | None, reason: str) -> None:
+    def add(self, rule: str, index: int | None, reason: str, place: str = "") -> None:
         """Note something that is wrong."""
         self.found += 1
         if len(self.findings) < MAX_FINDINGS:
-            self.findings.append(Finding(rule, index, reason))
+            self.findings.append(Finding(rule, index, reason, place))
 
 
 def verify(
@@ -78,6 +83,7 @@ def verify(
     earlier: Sequence[bytes] = (),
     progress: Progress | None = None,
     observe: Observe | None = None,
+    crew: Crew | None = None,
 ) -> Report:
     """Check a whole log.
 
@@ -88,6 +94,7 @@ def verify(
         earlier: signed checkpoints that were seen before; the log must continue each of them.
         progress: told how far it is.
         observe: shown every entry, for whoever replays more than the log's form.
+        crew: verifies the signatures of actors; by default one of two processes.
 
     Raises:
         Unreadable: the source gives no answer, so nothing can be said about the log.
@@ -96,7 +103,8 @@ def verify(
     started = time.monotonic()
     report = Report(trusted=vkey is not None)
     try:
-        _check_log(opened, report, vkey, earlier, progress or (lambda done, total: None), observe)
+        with crew or Crew(2) as checks:
+            _check_log(opened, report, vkey, earlier, progress or (lambda done, total: None), observe, checks)
     finally:
         if opened is not source:
             opened.close()
@@ -111,6 +119,7 @@ def _check_log(
     earlier: Sequence[bytes],
     progress: Progress,
     observe: Observe | None,
+    crew: Crew,
 ) -> None:
     """Read key and checkpoint, then walk the log."""
     try:
@@ -121,9 +130,11 @@ def _check_log(
         report.add("checkpoint", None, f"{error}.")
         return
     report.origin, report.size, report.root = head.origin, head.size, head.root.hex()
-    walk = _Walk(source, report, head, _heads(report, key, head, earlier), observe)
+    walk = _Walk(source, report, head, _heads(report, key, head, earlier), Keys(head.origin), crew, observe)
     walk.run(progress)
+    crew.finish()
     report.streams = len(walk.places)
+    report.keys, report.keys_by_node = len(walk.keys.keys), walk.keys.by_node
 
 
 def _need(source: Source, name: str) -> bytes:
@@ -155,6 +166,8 @@ class _Walk:
     report: Report
     head: TreeHead
     heads: list[TreeHead]  # still to compare, smallest first
+    keys: Keys
+    crew: Crew
     observe: Observe | None = None
     places: Places = field(default_factory=Places)
     levels: list[list[bytes]] = field(default_factory=list)  # by tile level: hashes of its unfinished tile
@@ -244,22 +257,29 @@ class _Walk:
         else:
             if self.observe is not None:
                 self.observe(index, data, entry)
-        self._check_actor(index, entry)
+            self._check_actor(index, data, entry)
         if index == 0:
             self.places.continues = names_previous(data)
         for wrong in self.places.check(entry):
             report.add("entry.place", index, f"{wrong}.")
 
-    def _check_actor(self, index: int, entry: AuditedEntry) -> None:
-        """Count whose word it is, and read the statement of an actor."""
+    def _check_actor(self, index: int, data: bytes, entry: AuditedEntry) -> None:
+        """Count whose word it is; of an actor, that its key may say so, and later that it did."""
         if entry.by == "node":
             self.report.unsigned += 1
-            return
-        self.report.signed += 1
-        try:
-            check_statement(entry, self.head.origin)
-        except Unacceptable as error:
-            self.report.add("entry.statement", index, f"{error}.")
+            if not self.keys.concerns(entry):
+                return
+        else:
+            self.report.signed += 1
+        place = f"{entry.stream} {entry.n}"
+        self.keys.take(index, data, entry, lambda rule, why: self.report.add(rule, index, why, place))
+        for check in self.keys.checks:
+            self.crew.take(wrong_signatures, check, self._tell_wrong)
+        self.keys.checks.clear()
+
+    def _tell_wrong(self, check: Check) -> None:
+        who = "The new key has" if check.rule == "key.proof" else "The actor's key has"
+        self.report.add(check.rule, check.leaf, f"{who} not signed this.", check.place)
 
     def _push(self, level: int, hashes: list[bytes]) -> None:
         """Append hashes to the unfinished tile of a level; a full one becomes one hash of the level above."""

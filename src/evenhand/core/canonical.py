@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -134,21 +134,26 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     kind: str  # the act: the kind of the entry that will embed it
     answers: tuple[str, int]  # place of the entry that it answers, such as the assignment; one of the causes
     clock: int  # the actor's own clock, ms since 1970-01-01 UTC
+    public: dict[str, int | str]  # public field -> value; the entry repeats them
     commitments: dict[str, str]  # private field -> commitment, base64url; the entry repeats them
 
 
 _STATEMENT = re.compile(
-    r"evenhand/statement/v1\n(?P<origin>[!-~]{1,255})\n(?P<kind>[a-z][a-z0-9._-]{0,63})\n"
+    r"evenhand/statement/v2\n(?P<origin>[!-~]{1,255})\n(?P<kind>[a-z][a-z0-9._-]{0,63})\n"
     rf"(?P<stream>{_ID}) (?P<n>0|[1-9][0-9]{{0,15}})\n(?P<clock>0|[1-9][0-9]{{0,15}})\n"
-    rf"(?P<commitments>(?:{_ID} [A-Za-z0-9_-]{{42}}[AEIMQUYcgkosw048]\n)*)"
+    rf"(?P<public>(?:b {_ID} (?:\"{_ID}\"|0|-?[1-9][0-9]{{0,15}})\n)*)"
+    rf"(?P<commitments>(?:c {_ID} [A-Za-z0-9_-]{{42}}[AEIMQUYcgkosw048]\n)*)"
 )
 
 
 def encode_statement(statement: Statement) -> str:
     """The text to sign, line by line (``docs/spec/ledger.md``, statements)."""
     stream, n = statement.answers
-    lines = ["evenhand/statement/v1", statement.origin, statement.kind, f"{stream} {n}", str(statement.clock)]
-    lines += [f"{field} {value}" for field, value in sorted(statement.commitments.items())]
+    lines = ["evenhand/statement/v2", statement.origin, statement.kind, f"{stream} {n}", str(statement.clock)]
+    lines += [
+        f"b {field} {_encoder.encode(value).decode()}" for field, value in sorted(statement.public.items())
+    ]
+    lines += [f"c {field} {value}" for field, value in sorted(statement.commitments.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -160,18 +165,20 @@ def decode_statement(text: str) -> Statement:
     """
     found = _STATEMENT.fullmatch(text)
     if found is None:
-        raise Invalid("statement.layout", "Not a statement of version 1.", "st")
+        raise Invalid("statement.layout", "Not a statement of version 2.", "st")
+    public = [
+        line.split(" ")[1:] for line in found["public"].splitlines()
+    ]  # three words a line, by the pattern
     statement = Statement(
         origin=found["origin"],
         kind=found["kind"],
         answers=(found["stream"], int(found["n"])),
         clock=int(found["clock"]),
-        commitments=dict(
-            line.split(" ") for line in found["commitments"].splitlines()
-        ),  # two words a line, by the pattern
+        public={field: value[1:-1] if value[0] == '"' else int(value) for field, value in public},
+        commitments=dict(line.split(" ")[1:] for line in found["commitments"].splitlines()),
     )
     if encode_statement(statement) != text:
-        raise Invalid("statement.order", "Commitments stand in ascending order, each once.", "st")
+        raise Invalid("statement.order", "Fields stand in ascending order, each once.", "st")
     return statement
 
 
@@ -179,16 +186,23 @@ def check_statement(entry: Entry, origin: str) -> Statement:
     """Check that an actor's entry says what its statement says. The signature is checked with the key.
 
     Raises:
-        Invalid: another ledger, another act, an answer to something else, or other commitments.
+        Invalid: another ledger, another act, an answer to something else, other values or commitments.
     """
     statement = decode_statement(entry.statement)
     if (statement.origin, statement.kind) != (origin, entry.kind):
         raise Invalid("statement.act", "The statement is about another ledger or another act.", "st")
     if statement.answers not in entry.causes:
         raise Invalid("statement.answers", "The statement answers a place that is no cause.", "st")
-    if any(entry.commitments.get(field) != value for field, value in statement.commitments.items()):
-        raise Invalid("statement.commitments", "The entry does not repeat the statement's commitments.", "st")
+    if not _says(entry.public, statement.public) or not _says(entry.commitments, statement.commitments):
+        raise Invalid("statement.fields", "The entry does not repeat what the statement says.", "st")
     return statement
+
+
+def _says(entry: Mapping[str, object], statement: Mapping[str, object]) -> bool:
+    """Whether the entry has every field of the statement with the same value. True is not 1 here."""
+    return all(
+        type(entry.get(field)) is type(value) and entry[field] == value for field, value in statement.items()
+    )
 
 
 # --- commitments ---

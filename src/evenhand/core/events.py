@@ -34,6 +34,16 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     chance: bytes = b""  # 32 bytes where a decision needs a draw
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """An actor's own statement about an event: whose word it is (`core.signing`)."""
+
+    key: str  # id of the key that signed
+    statement: str  # the text
+    signature: str  # base64url
+    salts: tuple[tuple[str, bytes], ...] = ()  # (private field, the salt that the actor drew)
+    clock: int = 0  # the actor's own, ms
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """The root of all events."""
 
@@ -46,6 +56,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     stream: str  # what the decision had to lock anyway
     causes: tuple[Place, ...] = ()  # places of the events that this one answers
     owner: str = ""  # the organization that its opening belongs to; "" for the node's own; local
+    said: Said | None = None  # None: the node's word
 
 
 class NodeOpened(Event, frozen=True, kw_only=True):
@@ -225,13 +236,13 @@ class Submitted(Event, frozen=True, kw_only=True):
     KIND = "submitted"
     PUBLIC = ("slot", "ms", "revision", "surplus")
     PRIVATE = ("answers",)
-    LOCAL = ("assignment", "project", "task", "member", "was", "completes", "rate", "credited")
+    LOCAL = ("assignment", "project", "task", "member", "was", "completes", "rate", "credited", "counted")
 
     slot: str
     ms: int  # active time, rounded to 100 ms; -1 when it was not told
     revision: int  # 1, then one more for each correction
     surplus: int  # 1: kept outside the overlap, because the slot had lapsed and was given on
-    answers: bytes  # JSON: question id -> answer
+    answers: bytes  # JSON: question id -> answer; with a statement, the bytes that the actor committed to
     assignment: str
     project: str
     task: int
@@ -240,6 +251,12 @@ class Submitted(Event, frozen=True, kw_only=True):
     completes: bool = False  # with this answer the task has as many as its overlap
     rate: str = ""  # what the project pays by; "" when it pays nothing
     credited: int = 0  # ms of active time that count for pay
+    counted: bytes = b""  # the answers in stored form, where the actor committed to another; see `stored`
+
+    @property
+    def stored(self) -> bytes:
+        """The answers in the form that label types store."""
+        return self.counted or self.answers
 
 
 class Brought(Event, frozen=True, kw_only=True):
@@ -506,6 +523,26 @@ class PayStated(Event, frozen=True, kw_only=True):
 
     number: int  # of the statement, from 1
     rows: tuple[bytes, ...]  # JSON [member, provider, currency, tasks, ms, minor units]
+
+
+class KeyAdded(Event, frozen=True, kw_only=True):
+    """A person or a client signs with this key from now on. Stream: the holder."""
+
+    KIND = "key-added"
+    PUBLIC = ("key", "proof", "public")
+
+    key: str  # id, which follows from holder and public key
+    public: str  # Ed25519, base64url
+    proof: str  # the key's own signature that it is the holder's, base64url
+
+
+class KeyRevoked(Event, frozen=True, kw_only=True):
+    """Nothing that this key signs counts any more. Stream: the holder."""
+
+    KIND = "key-revoked"
+    PUBLIC = ("key",)
+
+    key: str
 
 
 # ---- pools that organizations share (docs/spec/ledger.md, section 10) -----------------------------
@@ -846,6 +883,8 @@ ALL: dict[str, type[Event]] = {
         Appealed,
         AppealDecided,
         PayStated,
+        KeyAdded,
+        KeyRevoked,
         PolicySet,
         ClientRegistered,
         EntityRegistered,

@@ -101,6 +101,7 @@ PERMISSIONS: dict[str, Rule] = {
     "invite.manage": Rule("manage", manages),
     "key.list": Rule("read", anyone),
     "key.manage": Rule("manage", anyone),
+    "signing.manage": Rule("annotate", anyone),
     "project.list": Rule("read", is_member),
     "project.create": Rule("manage", manages),
     "project.read": Rule("read", sees_all_answers),

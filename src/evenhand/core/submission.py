@@ -10,7 +10,7 @@ import msgspec
 from evenhand.core import pay
 from evenhand.core.allocation import slot_of
 from evenhand.core.errors import Invalid, Refused
-from evenhand.core.events import Flagged, Place, Skipped, Submitted
+from evenhand.core.events import Flagged, Place, Said, Skipped, Submitted
 from evenhand.core.intake import shown_data
 from evenhand.core.project import Form, asked
 
@@ -89,6 +89,12 @@ def accept(
         rate=pay.rate_of(paid) if paid else "",
         credited=pay.credited(paid, ms) if paid else 0,
     )
+
+
+def as_said(event: Submitted, said: Said, value: bytes) -> Submitted:
+    """The event with its actor's statement, which commits to `value`: answers that mean the same."""
+    counted = b"" if value == event.answers else event.answers
+    return msgspec.structs.replace(event, said=said, answers=value, counted=counted)
 
 
 def _check_state(view: SubmissionView, revision: int | None) -> bool:

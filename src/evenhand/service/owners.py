@@ -221,8 +221,11 @@ def get_rivals(reader: Reader, actor: Actor, organization: str | None = None) ->
 
 
 def waive(tx: Transaction, at: Moment, actor: Actor, pool: str, wanted: wire.Waiver) -> wire.Waiver:
-    """A client lets an entity of grade 2 work for it, or no longer. Grade 3 and rivals stay blocked."""
-    from evenhand.service import exchange
+    """A client lets an entity of grade 2 work for it, or no longer. Grade 3 and rivals stay blocked.
+
+    A client with a signing key signs it; the statement answers the verdict that it waives.
+    """
+    from evenhand.service import exchange, signing
 
     client = exchange.own_client(tx, actor, wanted.organization_id, "ownership.own")
     if wanted.entity not in {row["id"] for row in tx.all("pool_entities", pool=pool)}:
@@ -234,6 +237,7 @@ def waive(tx: Transaction, at: Moment, actor: Actor, pool: str, wanted: wire.Wai
         entity=wanted.entity,
         state=wanted.state,
     )
+    event = signing.waived(tx, event, wanted.signed)
     placed = tx.append([event], at)
     judge(tx, at, [pool], placed[0].place)
     return wanted

@@ -19,7 +19,7 @@ from evenhand.core.project import Document, Form
 from evenhand.core.receipt import Opening, Receipt
 from evenhand.core.submission import SubmissionView, TaskView
 from evenhand.lane import group
-from evenhand.service import gold, review, windows
+from evenhand.service import gold, review, signing, windows
 from evenhand.service.ids import new_ordered_id
 from evenhand.service.view import decode_json, encode_json, form_of, summary, told_task_id, when
 from evenhand.store import Reader, Transaction
@@ -63,6 +63,7 @@ def _submit_distinct(
     tx: Transaction, at: Moment, calls: Sequence[SubmitArgs], indices: list[int], outcomes: list[Any]
 ) -> None:
     views = {view[0].assignment: view for view in _submission_views(tx, [calls[i][1] for i in indices])}
+    keys = signing.in_force(tx, {calls[i][0].person for i in indices})
     tasks: dict[tuple[str, int], TaskView] = {}
     accepted: list[tuple[int, Submitted, SubmissionView]] = []
     for i in indices:
@@ -75,6 +76,7 @@ def _submit_distinct(
             key = (view.project, view.number)
             view = msgspec.structs.replace(view, task=tasks.get(key, view.task), again=_again(tx, view))
             event = submission.accept(view, request.answers, request.seconds, request.revision)
+            event = signing.submitted(tx, keys[actor.person], event, request)
             tasks[key] = submission.after(view.task, event)
             accepted.append((i, event, view))
         except EvenhandError as error:
@@ -187,7 +189,7 @@ def _conclude(tx: Transaction, at: Moment, taken: Sequence[tuple[Submitted, Subm
         corrects = event.revision > 1 and not event.surplus and view.task.status == "done"
         if event.completes or corrects or gold.concludes(event, view):
             alone = view.task.overlap == 1 and not corrects and view.form.document.gold is None
-            projects[event.owner, event.project][event.task] = event.answers if alone else None
+            projects[event.owner, event.project][event.task] = event.stored if alone else None
     for (organization, project), tasks in sorted(projects.items()):
         corrected = [e.task for e, _ in taken if e.project == project and e.revision > 1 and e.task in tasks]
         conclude(tx, at, organization, project, tasks, corrected)
@@ -601,10 +603,17 @@ def _unseen(tx: Transaction, backlog: Backlog, w: Waiting, others: int) -> list[
 def _hand_over(tx: Transaction, given: list[tuple[_Ask, Given]], drafts: dict[str, Any]) -> None:
     """Fetch the data of these assignments and give them to their callers."""
     records = _records(tx, [g for _, g in given])
+    places = _places(tx, [g.lease for _, g in given])
     for ask, g in given:
         record, mapping = records[g.project, g.task, g.round]
         form = form_of(tx, g.organization, g.project, g.version)
-        ask.given.append(_assignment(tx, g, record, mapping, form, drafts.get(g.lease)))
+        draft = drafts.get(g.lease)
+        ask.given.append(_assignment(tx, g, record, mapping, form, draft, places[g.lease]))
+
+
+def _places(reader: Reader, ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Where the leases of these assignments stand in the ledger."""
+    return {id_: (pool, n) for id_, pool, n in reader.tuples("windows_of", ids=ids)} if ids else {}
 
 
 def _records(reader: Reader, given: list[Given]) -> dict[tuple[str, int, int], tuple[bytes, bytes]]:
@@ -625,7 +634,13 @@ def _drafts(reader: Reader, ids: list[str]) -> dict[str, Any]:
 
 
 def _assignment(
-    reader: Reader, g: Given, record: bytes, mapping: bytes, form: Form, draft: Any
+    reader: Reader,
+    g: Given,
+    record: bytes,
+    mapping: bytes,
+    form: Form,
+    draft: Any,
+    place: tuple[str, int],
 ) -> wire.Assignment:
     data = shown_data(record, mapping, form.shown)
     return wire.Assignment(
@@ -637,6 +652,7 @@ def _assignment(
         expires_at=when(g.until),
         suggestion=_suggestion(record, mapping, form, data),
         draft=draft,
+        place=place,
     )
 
 
@@ -740,7 +756,7 @@ def get(reader: Reader, actor: Actor, assignment: str) -> wire.Assignment:
         version=row["version"],
         until=row["expires_ms"],
     )
-    return _assignment(reader, given, view.record, view.mapping, view.form, draft)
+    return _assignment(reader, given, view.record, view.mapping, view.form, draft, view.window)
 
 
 def list_work(reader: Reader, actor: Actor) -> wire.Page[wire.WorkProject]:

@@ -9,7 +9,7 @@ import msgspec
 
 from evenhand.core import canonical
 from evenhand.core.errors import Broken
-from evenhand.core.events import ALL, Event, Place, TasksImported
+from evenhand.core.events import ALL, Event, Place, Said, Submitted, TasksImported
 
 SALT = 32  # bytes of salt for each private field and each row
 
@@ -59,6 +59,9 @@ def encode(event: Event, origin: str, n: int, ms: int, salts: Sequence[bytes]) -
             public=public,
             commitments=commitments,
             causes=event.causes,
+            by=f"key:{event.said.key}" if event.said else canonical.NODE,
+            statement=event.said.statement if event.said else "",
+            signature=event.said.signature if event.said else "",
         )
     )
 
@@ -76,9 +79,23 @@ def body(event: Event, salts: Sequence[bytes]) -> bytes:
     return _pack([private, local, rows, list(salts)])
 
 
+def drawn_salts(event: Event, drawn: Sequence[bytes]) -> tuple[bytes, ...]:
+    """The salts of an event: those that its actor drew in place of fresh ones."""
+    if event.said is None or not event.said.salts:
+        return tuple(drawn)
+    own = dict(event.said.salts)
+    private = [own.get(name, salt) for name, salt in zip(event.PRIVATE, drawn, strict=False)]
+    return (*private, *drawn[len(private) :])
+
+
+_COUNTED = Submitted.LOCAL.index("counted")
+
+
 def answers_of(opening: bytes) -> bytes:
-    """The first private value of an opening: the answers of a Submitted event, fast."""
-    value: bytes = _unpack(opening)[0][0]
+    """The answers of a Submitted event in stored form, out of its opening, fast."""
+    private, local = _unpack(opening)[:2]
+    counted: bytes = local[_COUNTED] if len(local) > _COUNTED else b""
+    value: bytes = counted or private[0]
     return value
 
 
@@ -111,7 +128,22 @@ def decode(
         strict=False,
         builtin_types=(bytes,),
     )
+    if header.by != canonical.NODE:
+        event = msgspec.structs.replace(event, said=_said(header, kind, salts))
     return Placed(event=event, n=header.n, ms=header.at, seq=seq, entry=entry, salts=tuple(salts))
+
+
+def _said(header: canonical.Entry, kind: type[Event], salts: Sequence[bytes]) -> Said:
+    """The actor's statement about an event, as it was."""
+    told = canonical.decode_statement(header.statement)
+    own = dict(zip(kind.PRIVATE, salts, strict=False))
+    return Said(
+        key=header.by.removeprefix("key:"),
+        statement=header.statement,
+        signature=header.signature,
+        salts=tuple((field, own[field]) for field in sorted(told.commitments)),
+        clock=told.clock,
+    )
 
 
 def _public(value: Any) -> Any:

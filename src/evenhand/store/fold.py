@@ -620,6 +620,19 @@ def _test_ended(db: Connection, placed: list[Placed]) -> None:
         db.run("fold_test_ended", **keys, passed=event.passed, ms=p.ms)
 
 
+def _key_added(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.KeyAdded, p.event)
+        keys = {"holder": event.stream, "id": event.key, "public": event.public}
+        db.run("fold_key_added", **keys, n=p.n, seq=p.seq, ms=p.ms)
+
+
+def _key_revoked(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.KeyRevoked, p.event)
+        db.run("fold_key_revoked", holder=event.stream, id=event.key, ms=p.ms)
+
+
 _concluded_row = msgspec.json.Decoder(tuple[int, msgspec.Raw]).decode
 
 CHANGES: dict[str, Callable[[Connection, Params, list[list[Any]]], None]] = {
@@ -662,5 +675,7 @@ FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
     ev.Appealed: fold_review.appealed,
     ev.AppealDecided: fold_review.appeal_decided,
     ev.PayStated: _stated,
+    ev.KeyAdded: _key_added,
+    ev.KeyRevoked: _key_revoked,
     **fold_exchange.FOLDS,
 }

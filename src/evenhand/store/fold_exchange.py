@@ -141,7 +141,7 @@ def _waived(db: Connection, placed: list[Placed]) -> None:
     for p in placed:
         event = cast(ev.Waived, p.event)
         keys = {"pool": event.stream, "client": event.client, "entity": event.entity}
-        db.run("fold_waiver", **keys, state=event.state)
+        db.run("fold_waiver", **keys, state=event.state, clock=event.said.clock if event.said else 0)
 
 
 def _overridden(db: Connection, placed: list[Placed]) -> None:

@@ -92,7 +92,9 @@ class Transaction(Reader):
         heads[event.stream] = (n + 1, ms)
         count = codec.salts_needed(event)
         drawn = os.urandom(codec.SALT * count)
-        salts = tuple(drawn[i : i + codec.SALT] for i in range(0, len(drawn), codec.SALT))
+        salts = codec.drawn_salts(
+            event, [drawn[i : i + codec.SALT] for i in range(0, len(drawn), codec.SALT)]
+        )
         entry = codec.encode(event, self.node.origin, n, ms, salts)
         return Placed(event=event, n=n, ms=ms, seq=seq, entry=entry, salts=salts)
 

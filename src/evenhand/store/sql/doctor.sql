@@ -92,7 +92,11 @@ SELECT pool, client, entity, grade, rival, blocked, path, n, ms FROM conflict
 ORDER BY pool {collate}, client {collate}, entity {collate};
 
 -- name: walk_waiver
-SELECT pool, client, entity, state FROM waiver ORDER BY pool {collate}, client {collate}, entity {collate};
+SELECT pool, client, entity, state, clock FROM waiver
+ORDER BY pool {collate}, client {collate}, entity {collate};
+
+-- name: walk_signing_key
+SELECT holder, id, public, n, seq, added_ms, revoked_ms FROM signing_key ORDER BY holder {collate}, id {collate};
 
 -- name: walk_exposure
 SELECT pool, client, entity, leases FROM exposure ORDER BY pool {collate}, client {collate}, entity {collate};

@@ -60,8 +60,9 @@ ON CONFLICT (pool, client, entity) DO UPDATE SET grade = excluded.grade, rival =
   blocked = excluded.blocked, path = excluded.path, n = excluded.n, ms = excluded.ms;
 
 -- name: fold_waiver!
-INSERT INTO waiver (pool, client, entity, state) VALUES (:pool, :client, :entity, :state)
-ON CONFLICT (pool, client, entity) DO UPDATE SET state = excluded.state;
+INSERT INTO waiver (pool, client, entity, state, clock) VALUES (:pool, :client, :entity, :state, :clock)
+ON CONFLICT (pool, client, entity) DO UPDATE SET state = excluded.state,
+  clock = CASE WHEN excluded.clock > 0 THEN excluded.clock ELSE waiver.clock END;
 
 -- name: fold_exposure!
 INSERT INTO exposure (pool, client, entity, leases) VALUES (:pool, :client, :entity, 1)
