@@ -13,7 +13,7 @@ import msgspec
 from attacks.world import MINUTE, POOL, START, Annotator, Held, Party, World
 from evenhand.core import vrf
 from evenhand.core.canonical import decode_entry, encode_entry
-from evenhand.core.events import Availability, Place, WindowDecided
+from evenhand.core.events import Availability, KeyRevoked, Place, Submitted, Waived, WindowDecided
 from evenhand.core.shared_pool import WindowView
 
 
@@ -179,6 +179,55 @@ class Ghosts(Cheat):
 
     def answers(self, held: Held) -> tuple[str, int]:
         return (f"ghost-{held.id}", 5000) if held.client == self.rival else super().answers(held)
+
+
+class SpokenFor(Cheat):
+    control, title = "EN-15", "The node answers in the name of somebody who signs"
+
+    def sign(self, event: Submitted) -> Submitted:
+        return event if self.dice.random() < 0.2 else super().sign(event)
+
+
+class SpokenForWithItsKey(Cheat):
+    control, title = "EN-35", "The node signs for somebody with a key that nobody added"
+
+    def sign(self, event: Submitted) -> Submitted:
+        return self.said(event, self.officers[0]) if event.stream in self.signers else event
+
+
+class MovedAnswer(Cheat):
+    control, title = "EN-15", "A signed answer is put down with other times than were signed"
+
+    def sign(self, event: Submitted) -> Submitted:
+        said = super().sign(event)
+        return msgspec.structs.replace(said, ms=said.ms + 100) if said.said else said
+
+
+class WaivedFor(Cheat):
+    control, title = "EN-15", "The node waives a conflict in the name of a client who signs"
+
+    def step(self, number: int) -> None:
+        if number == 5:
+            self.append(Waived(stream=POOL, client=self.rival, entity="ent-1", state="given"))
+
+
+class RevokedKey(Cheat):
+    control, title = "EN-35", "A key that was revoked goes on signing"
+
+    def step(self, number: int) -> None:
+        if number == 5:
+            key = next(key for key, place in self.key_places.items() if place.stream == "per-1")
+            self.append(KeyRevoked(stream="per-1", key=key))
+
+
+class AnotherKey(Cheat):
+    control, title = "EN-35", "The node adds a key of its own for somebody, and signs with it"
+    expected = False
+
+    def step(self, number: int) -> None:
+        if number == 5:
+            self.add_key("per-1", self.officers[0])
+            self.signers["per-1"] = self.officers[0]
 
 
 class SettledTwice(Cheat):

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evenhand.core import vrf
+from evenhand.core import signing, vrf
 from evenhand.core.allocation import Candidate, slot_of
 from evenhand.core.canonical import b64url
 from evenhand.core.events import (
@@ -26,6 +26,7 @@ from evenhand.core.events import (
     Enrolled,
     EntityRegistered,
     Event,
+    KeyAdded,
     Moment,
     NodeOpened,
     Overridden,
@@ -35,6 +36,7 @@ from evenhand.core.events import (
     PoolPolicySet,
     PoolShared,
     Recalled,
+    Said,
     Skipped,
     Submitted,
     WindowDecided,
@@ -129,6 +131,11 @@ class World:
         self.heads: dict[str, tuple[int, int]] = {}
         self.secret = hashlib.sha256(b"draw %d" % seed).digest()
         self.officers = [Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2)]
+        self.signers = {  # holder -> the key that signs for it
+            who: Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32)
+            for n, who in enumerate(("per-0", "per-1", "per-2", "cli-1"), 10)
+        }
+        self.key_places: dict[str, Place] = {}  # key -> where it was added
         self.virtual = 0
         self.clients = {
             f"cli-{n}": Party(f"cli-{n}", f"org-{n}", f"rec-c{n}", ["plain", "long"][n % 2]) for n in range(3)
@@ -183,6 +190,11 @@ class World:
         """Who is said to have answered, and in how many ms."""
         return held.who, max(1000, self.now - held.given)
 
+    def sign(self, event: Submitted) -> Submitted:
+        """The event in its actor's own words, where the actor has a key."""
+        secret = self.signers.get(event.stream)
+        return event if secret is None else self.said(event, secret)
+
     def skips(self, held: Held) -> float:
         """How likely an annotator gives a task back."""
         return self.skip_rate
@@ -205,7 +217,7 @@ class World:
         n, newest = self.heads.get(event.stream, (0, 0))
         ms = max(self.now if at is None else at, newest)
         self.heads[event.stream] = (n + 1, ms)
-        salts = [self.dice.randbytes(32) for _ in range(codec.salts_needed(event))]
+        salts = codec.drawn_salts(event, [self.dice.randbytes(32) for _ in range(codec.salts_needed(event))])
         self.log.append(codec.encode(event, ORIGIN, n, ms, salts))
         return Place(event.stream, n)
 
@@ -263,6 +275,8 @@ class World:
         self.set_terms()
         for client in self.clients.values():
             self.join(client)
+        for holder, secret in self.signers.items():
+            self.add_key(holder, secret)
         for n in range(self.people_count):
             self.enrol(f"per-{n}", f"ent-{n % 3}", 1 + n * 6 // self.people_count)
 
@@ -307,6 +321,29 @@ class World:
                 independent=0,
             )
         )
+
+    def add_key(self, holder: str, secret: Ed25519PrivateKey) -> None:
+        """A holder signs from now on."""
+        public = secret.public_key().public_bytes_raw()
+        key = signing.key_id(holder, public)
+        proof = b64url(secret.sign(signing.possession_text(ORIGIN, holder, public)))
+        self.key_places[key] = self.append(
+            KeyAdded(stream=holder, key=key, public=b64url(public), proof=proof)
+        )
+
+    def said(self, event: Submitted, secret: Ed25519PrivateKey) -> Submitted:
+        """The event with a statement."""
+        salt = self.dice.randbytes(32)
+        public: dict[str, int | str] = {"ms": event.ms, "revision": event.revision, "slot": event.slot}
+        private = {"answers": (salt, event.answers)}
+        text = signing.statement_of(ORIGIN, event.KIND, event.causes[0], self.now, public, private)
+        said = Said(
+            key=signing.key_id(event.stream, secret.public_key().public_bytes_raw()),
+            statement=text,
+            signature=b64url(secret.sign(text.encode())),
+            salts=(("answers", salt),),
+        )
+        return msgspec.structs.replace(event, said=said)
 
     def join(self, client: Party) -> None:
         """A client takes part."""
@@ -456,7 +493,7 @@ class World:
 
     def submission(self, who: str, causes: tuple[Place, ...], slot: str, ms: int, one: Held) -> Event:
         """An answer."""
-        return Submitted(
+        event = Submitted(
             stream=who,
             causes=causes,
             slot=slot,
@@ -470,6 +507,7 @@ class World:
             member="m",
             was=one.state,
         )
+        return self.sign(event)
 
     def window(self) -> None:
         """One window of the pool."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import httpx
 import pytest
 
+from evenhand.core.canonical import b64url
 from evenhand.core.policy import PERMISSIONS, Actor, Membership
 from evenhand.http.routes import TABLE, Route
 from evenhand.outbound import Door
 from evenhand.service import webhooks
+from evenhand.signer import Signer
 
 ROLES = ("owner", "manager", "reviewer", "annotator", "auditor")
 DRAFT = {
@@ -75,6 +78,8 @@ OWN = {
     "/session/link",
     "/keys",
     "/keys/{key}",
+    "/signing-keys",
+    "/signing-keys/{key}/revoke",
     "/label-types",
     "/formats",
     "/work",
@@ -137,6 +142,12 @@ def fresh_review(site: Any, side: Any, role: str) -> str:
     return str(site.ok(side.keys[role], "POST", f"/projects/{side.reviewed}/reviews/next")["review"]["id"])
 
 
+def fresh_key(site: Any, api_key: str) -> dict[str, str]:
+    """A new signing key of the caller."""
+    told, signer = site.ok(api_key, "GET", "/signing-keys"), Signer(os.urandom(32))
+    return {"public": b64url(signer.public), "proof": signer.possession(told["origin"], told["holder"])}
+
+
 def fresh_message(site: Any, side: Any) -> dict[str, str]:
     """A webhook, and a message that waits."""
     site.app.node.door = Door(("hook.test",), resolve=lambda host, port: ["127.0.0.1"])
@@ -191,7 +202,11 @@ def values(site: Any, route: Route, side: Any, role: str) -> dict[str, str]:
         known["task"] = f"{side.project}-40"
     if "invite" in route.names:
         known["invite"] = site.ok(side.keys["owner"], "POST", "/invites", json={})["id"]
-    if "key" in route.names:
+    if key_of(route) == "POST /signing-keys/{key}/revoke":
+        known["key"] = str(
+            site.ok(side.keys[role], "POST", "/signing-keys", json=fresh_key(site, side.keys[role]))["id"]
+        )
+    elif "key" in route.names:
         known["key"] = site.ok(side.keys[role], "POST", "/keys", json={"name": "k"})["id"]
     if "webhook" in route.names or "delivery" in route.names:
         known |= fresh_message(site, side)
@@ -224,11 +239,24 @@ def send(site: Any, route: Route, side: Any, role: str, api_key: str | None) -> 
             given["json"] |= about(key_of(route), side)
         if route.path == "/assignments/next":
             given["json"]["project_id"] = side.project
+    elif route.path.startswith("/signing-keys") and route.method == "POST":
+        own = side.keys[role]
+        given["json"] = {} if route.names else fresh_key(site, own)
+        answer = site.call(api_key, route.method, path, **given)
+        let_go(site, own)
+        return answer  # type: ignore[no-any-return]
     elif route.path.endswith("/blobs"):
         given = {"content": b"GIF89a\x01\x00\x01\x00", "headers": {"Content-Type": "image/gif"}}
     elif route.sends:
         given["content"] = b""
     return site.call(api_key, route.method, path, **given)  # type: ignore[no-any-return]
+
+
+def let_go(site: Any, own: str) -> None:
+    """Revoke all keys: while there is one, nothing counts unsigned."""
+    for one in site.ok(own, "GET", "/signing-keys")["items"]:
+        if one["in_force"]:
+            site.ok(own, "POST", f"/signing-keys/{one['id']}/revoke", json={})
 
 
 BY_ORGANIZATION = (

@@ -168,11 +168,11 @@ def waived(tx: Transaction, event: Waived, signed: wire.Signed | None) -> Waived
     assert signed is not None, "it must be there"
     by = _key(keys, signed)
     pair = {"pool": event.stream, "client": event.client, "entity": event.entity}
-    verdict = tx.one("conflict_place", **pair)
-    if verdict is None:
+    conflict = tx.one("conflict_place", **pair)
+    if conflict is None:
         reason = "There is no verdict about this pair, so nothing to waive."
         raise Refused("signing.verdict", reason, "entity", "See the page of ownership.")
-    place = Place(event.stream, verdict["n"])
+    place = Place(event.stream, conflict["n"])
     public = {"client": event.client, "entity": event.entity, "state": event.state}
     said = signing.hear(tx.node.origin, event.KIND, _core(signed), by, place, public, {})
     _check_newer(tx, pair, said)
