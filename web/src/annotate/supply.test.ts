@@ -13,7 +13,7 @@ const form: Form = {
 
 function assignment(id: string, expires = HOUR): Assignment {
   const until = new Date(expires).toISOString();
-  return { id, task_id: `t-${id}`, project_id: "p", version: 1, data: {}, expires_at: until, suggestion: null, draft: null };
+  return { id, task_id: `t-${id}`, project_id: "p", version: 1, data: {}, expires_at: until, suggestion: null, draft: null, place: ["pool", 0] };
 }
 
 /** A node with a row of assignments, of which one person may hold three. */

@@ -20,7 +20,7 @@ const form: Form = {
 
 function assignment(more: Partial<Assignment> = {}): Assignment {
   const base = { id: "a", task_id: "t", project_id: "p", version: 2, data: {}, expires_at: "2026-11-23T12:00:00Z" };
-  return { ...base, suggestion: null, draft: null, ...more };
+  return { ...base, suggestion: null, draft: null, place: ["pool", 0], ...more };
 }
 
 function draft(answers: Answers, onNode = false): Draft {

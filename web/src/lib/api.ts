@@ -117,6 +117,34 @@ export interface Assignment {
   expires_at: string;
   suggestion: Answers | null;
   draft: Answers | null;
+  /** Where the lease stands in the ledger: what a signed answer answers. */
+  place: [string, number];
+}
+
+/** An actor's own statement about what it sends. */
+export interface Signed {
+  key: string;
+  statement: string;
+  signature: string;
+  salts: { [field: string]: string };
+  values: { [field: string]: string };
+}
+
+export interface SigningKey {
+  id: string;
+  holder: string;
+  public: string;
+  place: [string, number];
+  added_at: string;
+  revoked_at: string | null;
+  in_force: boolean;
+}
+
+/** The keys of one holder, the newest first, and what to write into statements. */
+export interface SigningKeys {
+  origin: string;
+  holder: string;
+  items: SigningKey[];
 }
 
 export type Waiting = "nothing-left" | "paused" | "all-leased" | "no-project" | "qualification" | "suspended";
@@ -132,6 +160,7 @@ export interface Submission {
   seconds?: number;
   /** For a correction: the revision that it replaces. */
   revision?: number;
+  signed?: Signed;
 }
 
 export interface Receipt {
@@ -682,6 +711,11 @@ export const listKeys = (): Promise<Page<Key>> => call("GET", `/keys${query({ li
 export const createKey = (key: { name: string; scopes: Scope[]; days: number | null }): Promise<Key & { api_key: string }> =>
   call("POST", "/keys", key);
 export const revokeKey = (id: string): Promise<void> => call("DELETE", path`/keys/${id}`);
+
+export const listSigningKeys = (): Promise<SigningKeys> => call("GET", "/signing-keys");
+export const addSigningKey = (key: { public: string; proof: string; signed?: Signed }): Promise<SigningKey> =>
+  call("POST", "/signing-keys", key);
+export const revokeSigningKey = (id: string): Promise<SigningKey> => call("POST", path`/signing-keys/${id}/revoke`, {});
 
 // -- managing: projects ------------------------------------------------------------------------------
 

@@ -1,0 +1,68 @@
+"""A signing key in the browser: made on the page of the account, used by the page of tasks, audited."""
+
+from __future__ import annotations
+
+import time
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect
+
+from evenhand.audit.verify import verify
+
+from .conftest import Node
+from .test_story_in_browser import answer
+
+CHOICE = {"name": "spam", "type": "choice", "choices": ["ham", "spam"]}
+
+
+def test_a_key_in_the_browser_signs_what_its_person_answers(browser: Browser, node: Node) -> None:
+    project = node.project("Signed", [CHOICE], [{"text": f"message {n}"} for n in range(6)])
+    annotator = node.annotator("Ann")
+    context = browser.new_context(base_url=node.url, locale="en-GB")
+    context.add_cookies([annotator.cookie])  # type: ignore[list-item]  # a plain dict of the same keys
+    page = context.new_page()
+    page.goto(f"/annotate/{project}")
+    expect(page.locator("[data-question]").first).to_be_visible()
+    first = answer(page, 1)
+
+    page.goto("/account")
+    expect(page.get_by_text("the node alone says")).to_be_visible()
+    page.get_by_role("button", name="Sign from this browser").click()
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_text("This browser", exact=True)).to_be_visible()
+    assert Axe().run(page).response["violations"] == []
+
+    page.goto(f"/annotate/{project}")
+    expect(page.locator("[data-question]").first).to_be_visible()
+    second = answer(page, 2)
+    wait_for(lambda: node.answers(project)[second] == [{"spam": "spam"}])
+    assert node.answers(project)[first] == [{"spam": "ham"}]
+    other = browser.new_context(base_url=node.url, locale="en-GB")
+    other.add_cookies([annotator.cookie])  # type: ignore[list-item]
+    elsewhere = other.new_page()
+    elsewhere.goto("/account")
+    expect(elsewhere.get_by_text("not in this browser")).to_be_visible()
+    refused = annotator.client.post("/assignments/next", json={"project_id": project}).json()["assignments"][
+        0
+    ]
+    plain = annotator.client.post(f"/assignments/{refused['id']}/submit", json={"answers": {"spam": "ham"}})
+    assert plain.json()["rule"] == "signing.unsigned"
+
+    page.goto("/account")
+    page.get_by_role("button", name="Revoke").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("Not in force")).to_be_visible()
+    public = node.folder / "ledger" / "public"
+    wait_for(lambda: verify(public).kinds["key-revoked"] == 1)
+    report = verify(public)
+    assert report.ok and report.signed == 1 and report.keys == 1, report.findings
+    context.close()
+    other.close()
+
+
+def wait_for(condition, seconds: float = 10) -> None:
+    """Until it holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.1)
