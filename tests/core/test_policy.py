@@ -41,7 +41,7 @@ def test_roles(permission, role):
     assert allows(actor(role), permission, "org-a") == (role in TABLE[permission])
 
 
-OF_NO_ORGANIZATION = ("organization.", "key.", "exchange.operate", "exchange.available")
+OF_NO_ORGANIZATION = ("organization.", "key.", "signing.", "exchange.operate", "exchange.available")
 """What is asked of the node or of oneself; the rest is about an organization's own."""
 
 

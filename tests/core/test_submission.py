@@ -7,7 +7,7 @@ import pytest
 
 from evenhand import labels
 from evenhand.core.errors import Invalid, Refused
-from evenhand.core.events import Place
+from evenhand.core.events import Place, Said
 from evenhand.core.project import Document, Field, Form, PayPolicy, Question, When
 from evenhand.core.submission import (
     SubmissionView,
@@ -174,3 +174,11 @@ def test_a_lapsed_assignment_whose_task_came_again_takes_nothing():
         with pytest.raises(Refused) as caught:
             act()
         assert caught.value.rule == "assignment.again"
+
+
+@pytest.mark.parametrize("value", [b'{"spam":"ham"}', b'{ "spam": "ham" }'])
+def test_an_actor_s_own_bytes_are_kept_and_counted_in_stored_form(value):
+    event = submission.accept(view(), {"spam": "ham"}, 1, None)
+    said = Said(key="k", statement="s", signature="g")
+    told = submission.as_said(event, said, value)
+    assert (told.said, told.answers, told.stored) == (said, value, event.answers)
