@@ -1486,6 +1486,8 @@ def exchange_overrides(machine: bool) -> None:
         told = reached.client.exchange.overrides()
     lines = [f"{one.at}  {one.pool} {one.n}  {one.act} {one.subject}  {one.reason}" for one in told.items]
     say(machine, told, "\n".join(lines) or "Officers have never stepped in.")
+
+
 # -- signing keys --------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from evenhand.core.submission import (
     TaskView,
     accept,
     after,
+    as_said,
     check_answers,
     flag,
     skip,
@@ -178,7 +179,7 @@ def test_a_lapsed_assignment_whose_task_came_again_takes_nothing():
 
 @pytest.mark.parametrize("value", [b'{"spam":"ham"}', b'{ "spam": "ham" }'])
 def test_an_actor_s_own_bytes_are_kept_and_counted_in_stored_form(value):
-    event = submission.accept(view(), {"spam": "ham"}, 1, None)
+    event = accept(view(), {"spam": "ham"}, 1, None)
     said = Said(key="k", statement="s", signature="g")
-    told = submission.as_said(event, said, value)
+    told = as_said(event, said, value)
     assert (told.said, told.answers, told.stored) == (said, value, event.answers)
