@@ -13,6 +13,7 @@ from types import ModuleType
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 GUARD = Path(__file__).parent / "tests" / "guard"
 
@@ -39,6 +40,8 @@ def given_database() -> frozenset[str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set up before any test module is imported, so that an import that calls home is seen too."""
+    settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("busy")  # a busy machine is slow, not wrong
     handle, log = tempfile.mkstemp(prefix="evenhand-outbound-")
     os.close(handle)
     watch = load("watch").Watch(lambda what: sitecustomize.report(what), given_database())

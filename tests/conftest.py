@@ -35,13 +35,16 @@ def postgres_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with running_server() as url:
+    with running_server(durable=False) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def make_database(postgres_url: str) -> Iterator[Callable[..., str]]:
-    """Makes a fresh database, from a template if one is named, and gives its URL. Dropped at the end."""
+    """Makes a fresh database, from a template if one is named, and gives its URL.
+
+    On a server that was given they are dropped at the end; our own goes with all that it holds.
+    """
     made: list[str] = []
 
     def make(template: str = "template0") -> str:
@@ -52,6 +55,8 @@ def make_database(postgres_url: str) -> Iterator[Callable[..., str]]:
         return urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}")).replace("@?", "@/?", 1)
 
     yield make
+    if not os.environ.get("EVENHAND_TEST_DATABASE_URL"):
+        return
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         for name in made:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')  # type: ignore[call-overload]

@@ -93,7 +93,7 @@ def test_a_second_process_follows_and_takes_over(database_url: str, tmp_path: Pa
     finally:
         first.close()
     try:
-        _wait_for(lambda: second.sequencer is not None and second.health() == "")
+        _wait_for(lambda: second.sequencer is not None and second.health() == "" and led != [])
         assert led == [True]
     finally:
         second.close()

@@ -1,7 +1,9 @@
 """The lane of writes: what waits goes together, is decided in order, and becomes durable in one commit.
 
-A handler puts its verb on the lane and awaits. The lane's thread takes whatever waits, without an
-artificial delay, runs it in one transaction and wakes everybody once. Calls of one verb run together
+A handler puts its verb on the lane and awaits. The lane's thread takes whatever waits, runs it in one
+transaction and wakes everybody once. Those whom it woke ask again at about the same time, so it waits a
+moment for as many as there were before: a group costs nearly the same whatever its size. Who works alone
+never waits. Calls of one verb run together
 where the verb knows how (`group`), so that all who wait in a pool are decided by one call. Those who
 wait at the same time have no order between them, except that of calls of the same verb. A verb that
 fails takes nothing of the others with it.
@@ -29,6 +31,8 @@ Verb = Callable[..., Any]  # (tx, at, *args) -> result
 Group = Callable[[Transaction, Moment, Sequence[tuple[Any, ...]]], Sequence[Any]]  # results or exceptions
 
 LARGEST_GROUP = 512  # verbs in one commit
+PATIENCE = 0.005  # seconds that a group waits, at most, for as many verbs as the one before it had
+LOOKS = 8  # times that it counts them meanwhile
 LONGEST_QUEUE = 20_000  # verbs that may wait; more is refused, so that a flood is felt and not remembered
 CONFLICT_TRIES = 8
 
@@ -113,25 +117,35 @@ class Lane:
         return item
 
     def _loop(self) -> None:
-        while True:
+        size = 1
+        last = False
+        while not last:
             item = self._queue.get()
             if item is None:
                 return
-            items = [item]
-            last = False
-            while len(items) < LARGEST_GROUP:
-                try:
-                    another = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if another is None:
-                    last = True
-                    break
-                items.append(another)
+            self._wait_for(size - 1)
+            items, last = self._gather(item)
+            size = len(items)
             self._run(items)
             _wake(items)
-            if last:
-                return
+
+    def _wait_for(self, others: int) -> None:
+        limit = time.monotonic() + PATIENCE
+        while self._open and self._queue.qsize() < others and time.monotonic() < limit:
+            time.sleep(PATIENCE / LOOKS)
+
+    def _gather(self, first: _Item) -> tuple[list[_Item], bool]:
+        """Whoever waits now, and whether the lane ends after them."""
+        items = [first]
+        while len(items) < LARGEST_GROUP:
+            try:
+                another = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if another is None:
+                return items, True
+            items.append(another)
+        return items, False
 
     def _run(self, items: list[_Item]) -> None:
         """Run a group; what goes wrong beyond a refusal is found out by running one by one."""

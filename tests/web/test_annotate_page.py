@@ -550,8 +550,7 @@ def test_every_request_stays_on_the_origin(node: Node, seat: Seat) -> None:
     assert hosts == {f"127.0.0.1:{node.port}"}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_axe_finds_nothing(node: Node, seat: Seat, scheme: str, width: int) -> None:
     predicted = [{**row, "predictions": [{"answers": {"topic": "billing"}}]} for row in messages(4)]
     project = node.project("Axe", SUPPORT, predicted, instructions="# Read\n\nthis *first*.")

@@ -878,8 +878,7 @@ def every_page(node: Node) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_axe_finds_nothing(node: Node, visit: Open, scheme: str, width: int) -> None:
     look: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": 844}}
     found: list[str] = []

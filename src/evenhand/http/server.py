@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from evenhand.node import Node
 log = logging.getLogger(__name__)
 
 BACKLOG = 2048
+SWITCH = 0.0005  # seconds until a thread that waits for the interpreter gets it: the lane lets go of it in
+# each of its many short calls to the database, and with Python's 5 ms it stood still most of the time
 GRACE = 10  # seconds that requests under way get when the node stops
 Ready = Callable[[str, str], None]
 
@@ -58,6 +61,7 @@ def run(settings: Config, on_ready: Ready | None = None) -> None:
             address = _address(settings, listener)
             server = _server(app, lambda: _announce(app, address, on_ready))
             _collect_rarely()
+            sys.setswitchinterval(SWITCH)
             _serve(server, listener)
         finally:
             app.node.close()
