@@ -21,7 +21,7 @@ demo: web
 
 test: web
 	$(WEB) test
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS)
 
 sure: web
 	$(BIN)/ruff format --check .
