@@ -402,6 +402,49 @@ class Client:
             job = self._get(f"/imports/{job.id}", wire.Import)
         raise AssertionError("pauses never end")
 
+    # -- telling other programs -----------------------------------------------------------------
+
+    def webhooks(self) -> Iterator[wire.Webhook]:
+        """The webhooks of your organization, oldest first."""
+        return self._pages("/webhooks", wire.Page[wire.Webhook])
+
+    def create_webhook(
+        self, url: str, kinds: Iterable[str] = (), project_id: str | None = None
+    ) -> wire.CreatedWebhook:
+        """Let the node tell this address what happens from now on.
+
+        Args:
+            url: where to. The node refuses addresses in private networks that its operator has not named.
+            kinds: of messages, such as "task.completed"; empty: all.
+            project_id: only about this project.
+
+        Returns:
+            The webhook with its secret, with which messages are signed. It is shown this once.
+        """
+        new = wire.NewWebhook(url=url, kinds=list(kinds), project_id=project_id)
+        return self._call("POST", "/webhooks", new, wire.CreatedWebhook)
+
+    def pause_webhook(self, webhook_id: str, paused: bool = True) -> wire.Webhook:
+        """Hold a webhook's messages; with `paused=False` send them, and go on."""
+        path = f"/webhooks/{_segment(webhook_id)}"
+        return self._call("PATCH", path, wire.WebhookChange(paused=paused), wire.Webhook, again=True)
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        """Tell that address nothing more."""
+        self._send("DELETE", f"/webhooks/{_segment(webhook_id)}")
+
+    def deliveries(self, webhook_id: str | None = None, state: str | None = None) -> Iterator[wire.Delivery]:
+        """What was sent or waits, newest first. `state`: waiting, held, taken or given_up."""
+        return self._pages("/deliveries", wire.Page[wire.Delivery], webhook=webhook_id, state=state)
+
+    def delivery(self, delivery_id: str) -> wire.DeliveryDetail:
+        """One message, with what is sent and what was answered."""
+        return self._get(f"/deliveries/{_segment(delivery_id)}", wire.DeliveryDetail)
+
+    def replay(self, delivery_id: str) -> wire.Delivery:
+        """Send a message once more, under the same id."""
+        return self._call("POST", f"/deliveries/{_segment(delivery_id)}/replay", None, wire.Delivery)
+
     # -- annotating -----------------------------------------------------------------------------
 
     def next_assignment(

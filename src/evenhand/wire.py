@@ -1419,7 +1419,12 @@ class Webhook(Wire, frozen=True, kw_only=True):
     url: str
     kinds: list[str]
     project_id: str | None
+    paused: bool  # its messages are held
     created_at: str
+
+
+class WebhookChange(Request, frozen=True, kw_only=True):
+    paused: bool
 
 
 class CreatedWebhook(Webhook, frozen=True, kw_only=True):
@@ -1434,12 +1439,17 @@ class Delivery(Wire, frozen=True, kw_only=True):
     kind: str
     url: str
     subject: str | None  # of a callback: Scale's id of the task, or the batch's name
-    state: Literal["waiting", "taken", "given_up"]
+    state: Literal["waiting", "held", "taken", "given_up"]  # held: its webhook is paused
     tries: int
     status: int | None  # HTTP status of the last answer; None: none came
     reason: str
     next_at: str | None
     created_at: str
+
+
+class DeliveryDetail(Delivery, frozen=True, kw_only=True):
+    body: str | None  # what is sent, JSON; None: a callback, whose body is made when it is sent
+    answer: str  # the first 500 characters that came back last
 
 
 class CallbackKey(Request, frozen=True, kw_only=True):

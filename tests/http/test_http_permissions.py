@@ -22,6 +22,7 @@ DRAFT = {
     "questions": [{"name": "q", "type": "choice", "choices": ["a", "b"]}],
 }
 BODIES: dict[str, Any] = {
+    "PATCH /webhooks/{webhook}": {"paused": False},
     "POST /webhooks": {"url": "http://hook.test:9/", "kinds": ["project.exported"]},
     "PUT /callback-key": {"value": "a callback key"},
     "POST /session/link": {},

@@ -16,7 +16,10 @@ import pytest
 from scaleapi import ScaleClient, exceptions
 from scaleapi.tasks import TaskType
 
+from evenhand import cli
+from evenhand.core.errors import Refused
 from evenhand.outbound import Door
+from evenhand.service import webhooks
 
 WORDS = {"attachment_type": "text", "categories": ["ham", "spam"]}
 
@@ -34,7 +37,9 @@ class Listener:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 outer.heard.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
                 self.send_response(outer.status)
+                self.send_header("content-length", "5")
                 self.end_headers()
+                self.wfile.write(b"heard")
 
             def log_message(self, *args: object) -> None:
                 pass
@@ -148,6 +153,74 @@ def test_what_is_not_taken_comes_again_and_can_be_replayed(
     site.ok(account, "POST", f"/deliveries/{first['id']}/replay")
     until(lambda: delivery(site, account, url)["state"] == "given_up")
     assert len(listener.on("/later")) == again + 1
+
+
+def test_a_paused_webhook_holds_its_messages(
+    site: Any, listener: Listener, account: str, annotator: str
+) -> None:
+    listener.status = 200
+    client, project = site.client(account), new_project(site, account)
+    hook = client.create_webhook(f"{listener.url}/held", ["task.completed"], project)
+    assert (hook.paused, client.pause_webhook(hook.id).paused) == (False, True)
+    task = fill(site, account, annotator, project)
+    held = until(lambda: next(client.deliveries(hook.id), None))
+    assert (held.state, held.tries, listener.on("/held")) == ("held", 0, [])
+    with pytest.raises(Refused, match="paused"):
+        client.replay(held.id)
+    assert not client.pause_webhook(hook.id, paused=False).paused
+    until(lambda: next(client.deliveries(hook.id, "taken"), None))
+    found = client.delivery(held.id)
+    assert found.body is not None and json.loads(found.body)["task_id"] == task
+    assert (found.status, found.answer, len(listener.on("/held"))) == (200, "heard", 1)
+    due = webhooks.Due(
+        organization="default",
+        id=held.id,
+        webhook=hook.id,
+        kind="",
+        url="",
+        subject="",
+        body=b"",
+        tries=0,
+        secret="",
+    )
+    client.pause_webhook(hook.id)  # while a message is on its way, which then fails
+    site.app.node.lane.call(webhooks.tried, [webhooks.Tried(due=due, reason="no answer")])
+    assert next(client.deliveries(hook.id)).state == "held"
+    client.delete_webhook(hook.id)
+    assert hook.id not in {one.id for one in client.webhooks()}
+
+
+def test_webhooks_from_the_command_line(
+    site: Any,
+    listener: Listener,
+    account: str,
+    annotator: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    listener.status = 500
+    monkeypatch.setenv("EVENHAND_URL", site.url)
+    monkeypatch.setenv("EVENHAND_API_KEY", account)
+
+    def run(*arguments: str) -> Any:
+        assert cli.run(["webhook", *arguments]) == 0
+        return capsys.readouterr().out
+
+    project = new_project(site, account)
+    made = run("create", f"{listener.url}/cli", "--kind", "task.completed", "--project", project)
+    hook = made.split()[0]
+    assert "whsec_" in made and "whsec_" not in run("list") and hook in run("list")
+    fill(site, account, annotator, project)
+    until(lambda: "500" in run("deliveries", hook))
+    [one] = json.loads(run("deliveries", hook, "--json"))
+    assert "task.completed" in run("show", one["id"]) and "HTTP 500" in run("show", one["id"])
+    listener.status = 200
+    run("replay", one["id"])
+    until(lambda: "taken" in run("deliveries", hook, "--state", "taken"))
+    assert "held" in run("pause", hook) and "paused" in run("list")
+    run("resume", hook)
+    run("delete", hook)
+    assert hook not in run("list")
 
 
 def test_private_addresses_and_nonsense_are_refused(site: Any, account: str, annotator: str) -> None:

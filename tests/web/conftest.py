@@ -51,6 +51,7 @@ class Node:
             "EVENHAND_DATA": str(self.folder),
             "EVENHAND_ADMIN_KEY": KEY,
             "EVENHAND_PORT": str(self.port),
+            "EVENHAND_OUTBOUND_HOSTS": "127.0.0.1",
         }
         if self.packages is not None:
             paths = [str(self.packages), environment.get("PYTHONPATH", "")]

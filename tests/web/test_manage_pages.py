@@ -6,10 +6,12 @@ import csv
 import json
 import re
 import struct
+import threading
 import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -852,6 +854,76 @@ def test_public_log_needs_no_account(node: Node, visit: Open) -> None:
     expect(page.get_by_role("heading", name="Newest checkpoint")).to_be_visible()
 
 
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[bytes], list[int]]]:
+    """(address, what came, statuses to answer with; the last stays) of another program."""
+    heard: list[bytes] = []
+    statuses = [200]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(self.rfile.read(int(self.headers["content-length"])))
+            self.send_response(statuses[0])
+            self.send_header("content-length", "8")
+            self.end_headers()
+            self.wfile.write(b"not now!")
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/hook", heard, statuses
+    server.shutdown()
+    server.server_close()
+
+
+def test_webhooks_from_first_to_last(
+    node: Node, owner: Annotator, visit: Open, listener: tuple[str, list[bytes], list[int]]
+) -> None:
+    url, heard, statuses = listener
+    project = node.project("Told", [SPAM], rows(1))
+    page = visit(f"/projects/{project}/settings", owner)
+    page.get_by_role("link", name="Webhooks").click()
+    expect(page.get_by_role("heading", name="Nobody is told anything yet")).to_be_visible()
+    page.get_by_role("button", name="New webhook").first.click()
+    page.get_by_label("Address").fill("http://localhost:9/")
+    page.get_by_role("button", name="Create the webhook").click()
+    expect(page.get_by_role("alert")).to_contain_text("private network")
+    page.get_by_label("Address").fill(url)
+    expect(page.get_by_label("Project", exact=True)).to_have_value(project)
+    page.get_by_label("Everything").uncheck()
+    page.get_by_label("A task was flagged").check()
+    assert violations(page) == []
+    page.get_by_role("button", name="Create the webhook").click()
+    expect(page.get_by_label("Secret")).to_have_value(re.compile("^whsec_"))
+    page.get_by_role("button", name="Done").click()
+    expect(page.get_by_text("A task was flagged · project Told")).to_be_visible()
+    statuses[0] = 503
+    answer_some(node, project, person(node, "Fay", "annotator"), 1)
+    one = page.get_by_role("listitem").filter(has_text="task.flagged")
+    expect(one).to_contain_text("HTTP 503", timeout=20_000)
+    one.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("dialog")).to_contain_text(f'"project_id": "{project}"')
+    expect(page.get_by_role("dialog")).to_contain_text("not now!")
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Pause").click()
+    expect(one).to_contain_text("Held", timeout=20_000)
+    expect(one.get_by_role("button", name="Replay")).to_be_disabled()
+    statuses[0] = 200
+    before = len(heard)
+    page.get_by_role("button", name="Resume").click()
+    expect(one).to_contain_text("Delivered", timeout=20_000)
+    one.get_by_role("button", name="Replay").click()
+    expect(one).to_contain_text("Waiting")
+    expect(one).to_contain_text("Delivered", timeout=20_000)
+    assert len(heard) == before + 2 and "text" not in json.loads(heard[-1])
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="Nobody is told anything yet")).to_be_visible()
+
+
 # -- all pages ----------------------------------------------------------------------------------
 
 
@@ -866,7 +938,16 @@ def every_page(node: Node) -> list[str]:
     task = node.call("GET", f"/projects/{busy}/tasks?flagged=1")["items"][0]["task_id"]
     empty = node.project("Axe, empty", [SPAM], [])
     parts = ["", "/tasks", f"/tasks/{task}", "/import", "/export", "/settings"]
-    shared = ["/", "/projects/new", "/people", "/people?invite=1", "/account", "/organizations", "/log"]
+    shared = [
+        "/",
+        "/projects/new",
+        "/people",
+        "/people?invite=1",
+        "/webhooks",
+        "/account",
+        "/organizations",
+        "/log",
+    ]
     projects = [f"/projects/{busy}{part}" for part in parts]
     return [
         *shared,

@@ -91,6 +91,7 @@ class Courier:
             due=due,
             status=answer.status,
             reason="" if 200 <= answer.status < 300 else f"HTTP {answer.status}",
+            answer=answer.body.decode("utf-8", "replace").replace("\0", ""),
         )
 
     def _message(self, due: Due) -> tuple[dict[str, str], bytes]:

@@ -15,7 +15,7 @@ from evenhand import wire
 from evenhand.core import events as ev
 from evenhand.core.canonical import decode_entry
 from evenhand.core.delivery import next_try
-from evenhand.core.errors import Invalid, Missing
+from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import Event, Moment
 from evenhand.core.policy import Actor, allows, require
 from evenhand.service.ids import new_id
@@ -98,6 +98,7 @@ def _webhook(row: dict[str, Any]) -> wire.Webhook:
         url=row["url"],
         kinds=decode_json(row["kinds"]),
         project_id=row["project"] or None,
+        paused=bool(row["paused"]),
         created_at=when(row["created_ms"]),
     )
 
@@ -109,10 +110,25 @@ def list_(reader: Reader, actor: Actor, organization: str | None = None) -> wire
     return wire.Page(items=[_webhook(row) for row in rows])
 
 
+def change(
+    tx: Transaction, at: Moment, actor: Actor, webhook: str, wanted: wire.WebhookChange
+) -> wire.Webhook:
+    """Pause a webhook, or let it go on. What is to be told meanwhile is held, and sent when it goes on."""
+    row = _row(tx, actor, webhook)
+    keys = {"organization": row["organization"], "webhook": webhook}
+    tx.run("pause_webhook", organization=row["organization"], id=webhook, paused=int(wanted.paused))
+    if wanted.paused:
+        tx.run("hold_deliveries", **keys)
+    else:
+        tx.run("free_deliveries", **keys, at=at.ms)
+    return _webhook({**row, "paused": wanted.paused})
+
+
 def delete(tx: Transaction, at: Moment, actor: Actor, webhook: str) -> None:
     """Tell that address nothing more. What waits for it is given up at its next try."""
     row = _row(tx, actor, webhook)
     tx.run("delete_webhook", organization=row["organization"], id=webhook)
+    tx.run("free_deliveries", organization=row["organization"], webhook=webhook, at=at.ms)
 
 
 # ---- deliveries --------------------------------------------------------------------------------
@@ -123,28 +139,55 @@ def deliveries(
     actor: Actor,
     state: str | None = None,
     organization: str | None = None,
+    webhook: str | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> wire.Page[wire.Delivery]:
-    """What was sent or waits, newest first, callbacks of Scale's API included."""
+    """What was sent or waits, newest first, callbacks of Scale's API included; or of one webhook."""
     home = organization_of(actor, "webhook.read", organization)
     ms, _, id_ = (after or f"{1 << 62}.").partition(".")
     if not ms.isdigit():
         raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
     given = {"state": state or "", "before_ms": int(ms), "before_id": id_, "limit": limit}
-    rows = reader.all("deliveries", organizations=[home], **given)
+    if webhook is None:
+        rows = reader.all("deliveries", organizations=[home], **given)
+    else:
+        rows = reader.all("deliveries_of", organizations=[home], webhook=webhook, **given)
     last = f"{rows[-1]['created_ms']}.{rows[-1]['id']}" if len(rows) == limit else None
     return wire.Page(items=[_delivery(row) for row in rows], next=last)
 
 
-def replay(tx: Transaction, at: Moment, actor: Actor, delivery: str) -> wire.Delivery:
-    """Send it once more, now. Its id stays, so that whoever had it already can tell."""
-    row = tx.one("delivery", id=delivery)
+def delivery(reader: Reader, actor: Actor, delivery: str) -> wire.DeliveryDetail:
+    """One message, with what is sent and what was answered."""
+    row = _delivery_row(reader, actor, delivery, "webhook.read")
+    shown = msgspec.structs.asdict(_delivery(row))
+    return wire.DeliveryDetail(**shown, body=row["body"].decode() or None, answer=row["answer"])
+
+
+def _delivery_row(reader: Reader, actor: Actor, delivery: str, permission: str) -> dict[str, Any]:
+    row = reader.one("delivery", id=delivery)
     if row is None:
         raise Missing("not-found", "There is no such delivery, or you may not see it.", delivery)
-    require(actor, "webhook.manage", row["organization"])
+    require(actor, permission, row["organization"])
+    return row
+
+
+def replay(tx: Transaction, at: Moment, actor: Actor, delivery: str) -> wire.Delivery:
+    """Send it once more, now. Its id stays, so that whoever had it already can tell.
+
+    Raises:
+        Refused: its webhook is paused.
+    """
+    row = _delivery_row(tx, actor, delivery, "webhook.manage")
+    if _is_paused(tx, row["webhook"]):
+        raise Refused("webhook.paused", "The webhook is paused.", row["webhook"], "Let it go on first.")
     tx.run("replay_delivery", organization=row["organization"], id=delivery, at=at.ms)
     return _delivery({**row, "state": "waiting", "tries": 0, "next_ms": at.ms})
+
+
+def _is_paused(reader: Reader, webhook: str) -> bool:
+    hook = reader.one("webhook", id=webhook) if webhook else None
+    return hook is not None and bool(hook["paused"])
 
 
 def _delivery(row: dict[str, Any]) -> wire.Delivery:
@@ -172,10 +215,12 @@ def enqueue(
     subject: str,
     webhook: str = "",
     body: bytes = b"",
+    held: bool = False,
 ) -> None:
-    """Let a message be delivered."""
+    """Let a message be delivered, or held until its webhook goes on."""
     keys = {"organization": organization, "id": new_id("msg"), "webhook": webhook, "kind": kind}
-    tx.run("put_delivery", **keys, url=url, subject=subject, body=body, at=at.ms)
+    state = "held" if held else "waiting"
+    tx.run("put_delivery", **keys, url=url, subject=subject, body=body, state=state, at=at.ms)
 
 
 # ---- from events to messages -------------------------------------------------------------------
@@ -220,7 +265,8 @@ def _tell(
         kinds = decode_json(hook["kinds"])
         if (not kinds or kind in kinds) and hook["project"] in ("", what["project_id"]):
             message = {"kind": kind, "at": when(placed.ms), "organization_id": organization, **what}
-            enqueue(tx, at, organization, kind, hook["url"], "", hook["id"], encode_json(message))
+            body, held = encode_json(message), bool(hook["paused"])
+            enqueue(tx, at, organization, kind, hook["url"], "", hook["id"], body, held)
 
 
 def _what(event: Event, public: dict[str, Any]) -> dict[str, Any]:
@@ -297,6 +343,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     due: Due
     status: int = 0  # 0: no answer
     reason: str = ""
+    answer: str = ""  # its first characters
     final: bool = False  # trying again is of no use
 
     @property
@@ -311,6 +358,8 @@ def tried(tx: Transaction, at: Moment, outcomes: list[Tried]) -> None:
         message, tries = outcome.due, outcome.due.tries + 1
         again = None if outcome.taken or outcome.final else next_try(tries, at.ms)
         state = "taken" if outcome.taken else "given_up" if again is None else "waiting"
+        if state == "waiting" and _is_paused(tx, message.webhook):  # meanwhile
+            state = "held"
         keys = {"organization": message.organization, "id": message.id}
         reason = outcome.reason[:500]
         tx.run(
@@ -320,9 +369,10 @@ def tried(tx: Transaction, at: Moment, outcomes: list[Tried]) -> None:
             tries=tries,
             status=outcome.status,
             reason=reason,
+            answer=outcome.answer,
             next_ms=again or 0,
         )
-        if message.kind == CALLBACK and state != "waiting":
+        if message.kind == CALLBACK and state in ("taken", "given_up"):
             called = 1 if outcome.taken else 2
             tx.run("set_scale_called", organization=message.organization, id=message.subject, called=called)
 

@@ -16,6 +16,7 @@ const PATTERNS = {
   quality: "/projects/:project/quality",
   export: "/projects/:project/export",
   people: "/people",
+  webhooks: "/webhooks",
   account: "/account",
   own: "/quality",
   organizations: "/organizations",

@@ -5,13 +5,23 @@ INSERT INTO webhook (organization, id, url, secret, kinds, project, created_ms)
 VALUES (:organization, :id, :url, :secret, :kinds, :project, :at);
 
 -- name: webhooks
-SELECT id, organization, url, kinds, project, created_ms FROM webhook WHERE organization {in organizations} ORDER BY created_ms, id;
+SELECT id, organization, url, kinds, project, paused, created_ms FROM webhook WHERE organization {in organizations} ORDER BY created_ms, id;
 
 -- name: webhook
-SELECT id, organization, url, secret, kinds, project, created_ms FROM webhook WHERE id = :id;
+SELECT id, organization, url, secret, kinds, project, paused, created_ms FROM webhook WHERE id = :id;
 
 -- name: delete_webhook!
 DELETE FROM webhook WHERE organization = :organization AND id = :id;
+
+-- name: pause_webhook!
+UPDATE webhook SET paused = :paused WHERE organization = :organization AND id = :id;
+
+-- name: hold_deliveries!
+UPDATE delivery SET state = 'held' WHERE organization = :organization AND webhook = :webhook AND state = 'waiting';
+
+-- name: free_deliveries!
+UPDATE delivery SET state = 'waiting', next_ms = :at
+WHERE organization = :organization AND webhook = :webhook AND state = 'held';
 
 -- name: put_watch!
 -- From what is sequenced on: earlier events were nobody's business.
@@ -32,14 +42,14 @@ WHERE o.seq > :after AND o.seq <= :upto AND o.organization = :organization ORDER
 
 -- name: put_delivery!
 INSERT INTO delivery (organization, id, webhook, kind, url, subject, body, state, tries, status, reason, next_ms, created_ms)
-VALUES (:organization, :id, :webhook, :kind, :url, :subject, :body, 'waiting', 0, 0, '', :at, :at);
+VALUES (:organization, :id, :webhook, :kind, :url, :subject, :body, :state, 0, 0, '', :at, :at);
 
 -- name: due_deliveries
 SELECT organization, id, webhook, kind, url, subject, body, tries FROM delivery
 WHERE state = 'waiting' AND next_ms <= :now ORDER BY next_ms LIMIT 64;
 
 -- name: set_delivery!
-UPDATE delivery SET state = :state, tries = :tries, status = :status, reason = :reason, next_ms = :next_ms
+UPDATE delivery SET state = :state, tries = :tries, status = :status, reason = :reason, answer = :answer, next_ms = :next_ms
 WHERE organization = :organization AND id = :id;
 
 -- name: replay_delivery!
@@ -51,8 +61,15 @@ WHERE organization {in organizations} AND (:state = '' OR state = :state)
   AND (created_ms < :before_ms OR (created_ms = :before_ms AND id < :before_id))
 ORDER BY created_ms DESC, id DESC LIMIT :limit;
 
+-- name: deliveries_of
+SELECT id, organization, webhook, kind, url, subject, state, tries, status, reason, next_ms, created_ms FROM delivery
+WHERE organization {in organizations} AND webhook = :webhook AND (:state = '' OR state = :state)
+  AND (created_ms < :before_ms OR (created_ms = :before_ms AND id < :before_id))
+ORDER BY created_ms DESC, id DESC LIMIT :limit;
+
 -- name: delivery
-SELECT id, organization, webhook, kind, url, subject, state, tries, status, reason, next_ms, created_ms FROM delivery WHERE id = :id;
+SELECT id, organization, webhook, kind, url, subject, body, state, tries, status, reason, answer, next_ms, created_ms
+FROM delivery WHERE id = :id;
 
 -- name: delete_deliveries!
 DELETE FROM delivery WHERE state <> 'waiting' AND created_ms < :before;
