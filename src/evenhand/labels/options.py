@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from evenhand.core.errors import Invalid
 from evenhand.core.label import Json
+from evenhand.labels.reading import shown
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,6 +82,17 @@ def require_distinct(options: Iterable[tuple[str, Option]]) -> None:
 def positions(options: Sequence[Option | str]) -> dict[str, int]:
     """Id of each entry -> its position in the list."""
     return {option if isinstance(option, str) else option.id: i for i, option in enumerate(options)}
+
+
+def require_label(label: str, labels: Container[str], where: str) -> None:
+    """Refuse a label that the question does not have.
+
+    Raises:
+        Invalid: with `where` as given.
+    """
+    if label not in labels:
+        reason = f"{shown(label)} is none of the labels."
+        raise Invalid("answer.unknown-label", reason, where, "Send the id of a label.")
 
 
 def one_of(ids: Iterable[str]) -> dict[str, Json]:

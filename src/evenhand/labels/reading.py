@@ -22,6 +22,7 @@ LARGEST = 2**53 - 1
 
 TextField = Annotated[str, Meta(min_length=1, extra_json_schema={"format": "field:text,markdown"})]
 ImageField = Annotated[str, Meta(min_length=1, extra_json_schema={"format": "field:image"})]
+AudioField = Annotated[str, Meta(min_length=1, extra_json_schema={"format": "field:audio"})]
 AnyField = Annotated[str, Meta(min_length=1, extra_json_schema={"format": "field:*"})]
 
 _PLACE = re.compile(r"^(?P<reason>.*?)(?: - at `(?:key` in `)?\$(?P<path>.*)`)?$", re.DOTALL)
@@ -149,6 +150,20 @@ def elements_of(kind: type[E], elements: Sequence[Element]) -> list[E]:
                 "elements.kind", f"{type(element).__name__} does not belong in this answer.", f"[{i}]"
             )
     return [element for element in elements if isinstance(element, kind)]
+
+
+def elements_in(kind: type[E], elements: Sequence[Element], field: str) -> list[E]:
+    """These elements, all of one kind and of one field.
+
+    Raises:
+        Invalid: one is of another kind or field; `where` is its index, or its field.
+    """
+    found = elements_of(kind, elements)
+    for i, element in enumerate(found):
+        other = getattr(element, "field", field)
+        if other != field:
+            raise Invalid("elements.field", f"This is a piece of {shown(other)}.", f"[{i}].field")
+    return found
 
 
 def only_element(kind: type[E], elements: Sequence[Element]) -> E:

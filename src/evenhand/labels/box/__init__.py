@@ -13,11 +13,13 @@ from msgspec import Meta
 
 from evenhand.core.errors import Invalid
 from evenhand.core.label import BoxElement, Combined, Element, Flag, Json, LabelType
-from evenhand.labels.box.geometry import Boxed, near, overlap, pairable
-from evenhand.labels.options import Options, complete, one_of, positions
+from evenhand.labels.box.geometry import Boxed, hulls, overlap
+from evenhand.labels.matching import agreed, difference, most_central, overlapping
+from evenhand.labels.options import Options, complete, one_of, positions, require_label
+from evenhand.labels.picture import FARTHEST, require_number, size_of
 from evenhand.labels.reading import (
     ImageField,
-    elements_of,
+    elements_in,
     first_field,
     form,
     listed,
@@ -26,17 +28,10 @@ from evenhand.labels.reading import (
     read_config,
     require_field,
     shortest,
-    shown,
 )
 
 Boxes = tuple[Boxed, ...]
 """Sorted, none twice."""
-
-MATCH = 0.5
-"""Two boxes mean the same thing from this overlap on (Everingham et al. 2010, 10.1007/s11263-009-0275-4)."""
-
-FARTHEST = 1e7
-"""Pixels. Larger images do not exist, and larger numbers lose their decimals."""
 
 MOST_BOXES = 1_000
 """In one answer. Comparing two answers looks at all pairs."""
@@ -102,7 +97,7 @@ class Box(LabelType[Boxes]):
         boxes = read_answer(Boxes, raw)
         if len(boxes) > MOST_BOXES:
             raise Invalid("answer.too-many", f"More than {MOST_BOXES} boxes.", "", "Send fewer.")
-        size = _size(data.get(self.settings.field))
+        size = size_of(data.get(self.settings.field))
         kept: dict[Boxed, None] = {}
         for i, box in enumerate(boxes):
             rounded = self._checked(box, size, f"[{i}]")
@@ -114,18 +109,13 @@ class Box(LabelType[Boxes]):
     def _checked(self, box: Boxed, size: tuple[float, float], where: str) -> Boxed:
         """The box, rounded, once every number and the label are found to fit."""
         for key in ("x", "y", "width", "height"):
-            if not -FARTHEST <= getattr(box, key) <= FARTHEST:  # NaN fails this too
-                raise Invalid(
-                    "answer.not-a-place", "This is no place in an image.", f"{where}.{key}", "Send pixels."
-                )
+            require_number(getattr(box, key), f"{where}.{key}")
         if not -360 <= box.rotation <= 360 or (box.rotation and not self.settings.rotation):
             reason = "Boxes of this question are not turned this way."
             raise Invalid(
                 "answer.rotation", reason, f"{where}.rotation", "Send 0, or -360 to 360 where allowed."
             )
-        if box.label not in self._position:
-            reason = f"{shown(box.label)} is none of the labels."
-            raise Invalid("answer.unknown-label", reason, f"{where}.label", "Send the id of a label.")
+        require_label(box.label, self._position, f"{where}.label")
         rounded = _rounded(box)
         self._check_size(rounded, where)
         _check_inside(rounded, size, where)
@@ -152,20 +142,13 @@ class Box(LabelType[Boxes]):
 
     def distance(self, a: Boxes, b: Boxes) -> float:
         """1 - F1 of the most boxes that pair up with the same label and an overlap of `MATCH`."""
-        if a == b:
-            return 0.0
-        close = zip(a, near(a, b), strict=True)
-        links = [[j for j in some if overlap(box, b[j]) >= MATCH] for box, some in close]
-        return 1.0 - 2 * pairable(links) / (len(a) + len(b))
+        return 0.0 if a == b else difference(a, b, _close)
 
     def elements(self, value: Boxes) -> tuple[Element, ...]:
         return tuple(BoxElement(field=self.settings.field, **msgspec.structs.asdict(box)) for box in value)
 
     def from_elements(self, elements: Sequence[Element], data: Mapping[str, Json]) -> Boxes:
-        found = elements_of(BoxElement, elements)
-        for i, element in enumerate(found):
-            if element.field != self.settings.field:
-                raise Invalid("elements.field", f"This box is of {shown(element.field)}.", f"[{i}].field")
+        found = elements_in(BoxElement, elements, self.settings.field)
         keys = Boxed.__struct_fields__
         return self.parse([{key: getattr(element, key) for key in keys} for element in found], data)
 
@@ -179,21 +162,12 @@ class Box(LabelType[Boxes]):
 
     def combine(self, values: Sequence[Boxes]) -> Combined[Boxes]:
         """Boxes that more than half drew: those overlapping by `MATCH` are gathered, edges averaged."""
-        clusters: list[dict[int, Boxed]] = []  # position of the answer -> its box
-        for who, boxes in enumerate(values):
-            _gather(clusters, who, boxes)
-        kept = (list(cluster.values()) for cluster in clusters if 2 * len(cluster) > len(values))
-        value = tuple(sorted({_middle(boxes) for boxes in kept}))
+        value = tuple(sorted({_middle(boxes) for boxes in agreed(values, _close)}))
         return Combined(value=value, confidence=self.support(value, values), method="cluster")
 
 
-def _size(image: Json) -> tuple[float, float]:
-    """Width and height in pixels; without bound where the task does not tell them."""
-    if not isinstance(image, dict):
-        return (math.inf, math.inf)
-    sides = (image.get("width"), image.get("height"))
-    width, height = (side if isinstance(side, int | float) and side > 0 else math.inf for side in sides)
-    return (width, height)
+def _close(a: Sequence[Boxed], b: Sequence[Boxed]) -> list[dict[int, float]]:
+    return overlapping(a, b, hulls, overlap)
 
 
 def _rounded(box: Boxed) -> Boxed:
@@ -222,22 +196,10 @@ def _dumped(box: Boxed) -> Json:
     return {**place, "label": box.label, **({"rotation": shortest(box.rotation)} if box.rotation else {})}
 
 
-def _gather(clusters: list[dict[int, Boxed]], who: int, boxes: Boxes) -> None:
-    """Put each box of one person to the free cluster whose first box it overlaps most, or alone."""
-    firsts = [next(iter(cluster.values())) for cluster in clusters]
-    for box, close in zip(boxes, near(boxes, firsts), strict=True):
-        free = [(overlap(firsts[i], box), -i) for i in close if who not in clusters[i]]
-        most, place = max(free, default=(0.0, 0))
-        if most >= MATCH:
-            clusters[-place][who] = box
-        else:
-            clusters.append({who: box})
-
-
 def _middle(boxes: list[Boxed]) -> Boxed:
     """The box with the mean edges; of turned boxes, whose angles do not average, the most central one."""
     if any(box.rotation for box in boxes):
-        return max(boxes, key=lambda box: sum(overlap(box, other) for other in boxes))
+        return most_central(boxes, overlap)
     n = len(boxes)
     left, top = sum(b.x for b in boxes) / n, sum(b.y for b in boxes) / n
     right, bottom = sum(b.x + b.width for b in boxes) / n, sum(b.y + b.height for b in boxes) / n

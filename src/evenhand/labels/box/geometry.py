@@ -1,4 +1,4 @@
-"""How much two boxes overlap, turned ones too, and how many of two sets can be paired."""
+"""How much two boxes overlap, turned ones too, and the upright box around each."""
 
 from __future__ import annotations
 
@@ -33,21 +33,7 @@ def overlap(a: Boxed, b: Boxed) -> float:
     return min(shared / (a.width * a.height + b.width * b.height - shared), 1.0)
 
 
-def near(a: Sequence[Boxed], b: Sequence[Boxed]) -> list[list[int]]:
-    """For each of `a` the positions in `b` of boxes that have its label and may overlap it; no other does.
-
-    Without this sieve, what three answers of 1,000 boxes come to took 6 seconds.
-    """
-    if not a or not b:
-        return [[] for _ in a]
-    one, two = _hulls(a)[:, None], _hulls(b)[None]
-    meet = np.asarray(((one[..., :2] < two[..., 2:]) & (two[..., :2] < one[..., 2:])).all(axis=2))
-    return [
-        [j for j in np.flatnonzero(meet[i]).tolist() if b[j].label == box.label] for i, box in enumerate(a)
-    ]
-
-
-def _hulls(boxes: Sequence[Boxed]) -> npt.NDArray[np.float64]:
+def hulls(boxes: Sequence[Boxed]) -> npt.NDArray[np.float64]:
     """Left, top, right and bottom of the upright box around each."""
     rows = []
     for box in boxes:
@@ -56,45 +42,6 @@ def _hulls(boxes: Sequence[Boxed]) -> npt.NDArray[np.float64]:
         w, h = (box.width * cos + box.height * sin) / 2, (box.width * sin + box.height * cos) / 2
         rows.append((cx - w, cy - h, cx + w, cy + h))
     return np.array(rows)
-
-
-def pairable(links: Sequence[Sequence[int]]) -> int:
-    """Most pairs that can be made when `i` may be paired with one of `links[i]`.
-
-    The size of a largest matching does not depend on which side is asked first; a greedy one's does.
-    Augmenting paths, after Kuhn 1955, 10.1002/nav.3800020109.
-    """
-    left: dict[int, int] = {}  # j -> its i
-    right: dict[int, int] = {}  # i -> its j
-    dead: set[int] = set()  # j that a search in vain has seen: no later search gets through them either
-    return sum(_pair(i, links, left, right, dead) for i in range(len(links)))
-
-
-def _pair(
-    i: int, links: Sequence[Sequence[int]], left: dict[int, int], right: dict[int, int], dead: set[int]
-) -> bool:
-    """Pair `i`, moving others to partners that are still free where that makes room."""
-    came: dict[int, int] = {}  # j -> the i that asked for it
-    queue = [i]
-    for asking in queue:
-        for j in links[asking]:
-            if j in came or j in dead:
-                continue
-            came[j] = asking
-            if j not in left:
-                _move(j, came, left, right)
-                return True
-            queue.append(left[j])
-    dead.update(came)
-    return False
-
-
-def _move(free: int, came: dict[int, int], left: dict[int, int], right: dict[int, int]) -> None:
-    """Give each on the way to the free one what it asked for."""
-    step: int | None = free
-    while step is not None:
-        asking = came[step]
-        left[step], right[asking], step = asking, step, right.get(asking)
 
 
 def _shared_upright(a: Boxed, b: Boxed) -> float:

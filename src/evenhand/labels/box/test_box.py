@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +11,8 @@ from hypothesis import strategies as st
 from evenhand.core.errors import Invalid
 from evenhand.core.label import BoxElement
 from evenhand.labels.box import Box
-from evenhand.labels.box.geometry import Boxed, near, overlap, pairable
+from evenhand.labels.box.geometry import Boxed, hulls, overlap
+from evenhand.labels.matching import touching
 
 IMAGE = {"photo": {"blob": "", "width": 200, "height": 100}}
 FIELDS = {"text": "text", "photo": "image"}
@@ -68,23 +68,9 @@ def test_overlap_is_sane(a: Boxed, b: Boxed) -> None:
 @given(st.lists(boxes, max_size=5), st.lists(boxes, max_size=5))
 @settings(deadline=None)
 def test_the_sieve_loses_no_overlap(a: list[Boxed], b: list[Boxed]) -> None:
-    found = near(a, b)
+    found = touching(a, b, hulls)
     for one, some in zip(a, found, strict=True):
         assert {j for j, two in enumerate(b) if overlap(one, two) > 1e-9} <= set(some)
-
-
-@given(st.lists(st.lists(st.integers(0, 4), max_size=4, unique=True), max_size=5))
-def test_as_many_are_paired_as_can_be(links: list[list[int]]) -> None:
-    best = max(
-        sum(j in row for row, j in zip(links, order, strict=False)) for order in permutations(range(5))
-    )
-    assert pairable(links) == best
-
-
-def test_a_long_chain_of_pairs_needs_no_deep_stack() -> None:
-    """Each but the last moves on by one when the last one asks for the first place."""
-    n = 5_000
-    assert pairable([[i, i + 1] for i in range(n)] + [[0]]) == n + 1
 
 
 def test_edges_are_rounded_so_that_a_box_at_the_border_stays_inside() -> None:

@@ -14,10 +14,10 @@ from msgspec import Meta
 
 from evenhand.core.errors import Invalid
 from evenhand.core.label import Combined, Element, Flag, Json, LabelType, SpanElement
-from evenhand.labels.options import Options, complete, one_of, positions
+from evenhand.labels.options import Options, complete, one_of, positions, require_label
 from evenhand.labels.reading import (
     TextField,
-    elements_of,
+    elements_in,
     first_field,
     form,
     listed,
@@ -128,9 +128,7 @@ class Span(LabelType[Spans]):
         if not span.start < span.end <= length:
             reason = f"The span is empty, or ends outside the text, which has {length} characters."
             raise Invalid("answer.outside", reason, f"{where}.end", "Count code points, end excluded.")
-        if span.label not in self._position:
-            reason = f"{shown(span.label)} is none of the labels."
-            raise Invalid("answer.unknown-label", reason, f"{where}.label", "Send the id of a label.")
+        require_label(span.label, self._position, f"{where}.label")
 
     def _check_apart(self, spans: Spans, order: list[int]) -> None:
         """Refuse a span that is there twice, or that overlaps another where that is not allowed."""
@@ -164,10 +162,7 @@ class Span(LabelType[Spans]):
         return tuple(SpanElement(field=field, start=s.start, end=s.end, label=s.label) for s in value)
 
     def from_elements(self, elements: Sequence[Element], data: Mapping[str, Json]) -> Spans:
-        found = elements_of(SpanElement, elements)
-        for i, element in enumerate(found):
-            if element.field != self.settings.field:
-                raise Invalid("elements.field", f"This span is of {shown(element.field)}.", f"[{i}].field")
+        found = elements_in(SpanElement, elements, self.settings.field)
         return self.parse([{"start": e.start, "end": e.end, "label": e.label} for e in found], data)
 
     def examples(self) -> tuple[tuple[Mapping[str, Json], Spans], ...]:
