@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import subprocess
 import time
@@ -196,7 +197,7 @@ class TestSpan:
 class TestBox:
     def test_by_mouse_in_pixels_of_the_picture(self, show: Open) -> None:
         page = show("box")
-        stage = page.locator(".box-stage").bounding_box()
+        stage = page.locator(".stage").bounding_box()
         scale = stage["width"] / 1200
         page.keyboard.press("2")
         page.mouse.move(stage["x"] + 10 * scale, stage["y"] + 20 * scale)
@@ -210,7 +211,7 @@ class TestBox:
 
     def test_by_keyboard_only(self, show: Open) -> None:
         page = show("box")
-        page.locator(".box-stage").focus()
+        page.locator(".stage").focus()
         page.keyboard.press("n")
         made = answer(page)[-1]
         for key in ["ArrowRight", "Shift+ArrowDown", "Alt+ArrowRight", "Alt+Shift+ArrowUp", ">"]:
@@ -225,7 +226,7 @@ class TestBox:
 
     def test_a_press_takes_a_box_and_a_stroke_moves_it(self, show: Open) -> None:
         page = show("box")
-        stage = page.locator(".box-stage").bounding_box()
+        stage = page.locator(".stage").bounding_box()
         scale = stage["width"] / 1200
         x, y = stage["x"] + 285 * scale, stage["y"] + 470 * scale  # the middle of the car
         page.mouse.click(x, y)
@@ -236,6 +237,168 @@ class TestBox:
         car = answer(page)[0]
         assert (car["label"], car["width"]) == ("Car", 330)
         assert car["x"] == pytest.approx(170, abs=3)
+
+
+def place(page: Any, x: float, y: float) -> tuple[float, float]:
+    """Where a place of the sample picture, 1200 pixels wide, stands in the window."""
+    stage = page.locator(".stage").bounding_box()
+    return stage["x"] + x * stage["width"] / 1200, stage["y"] + y * stage["height"] / 700
+
+
+def stroke(page: Any, *places: tuple[float, float]) -> None:
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for one in places[1:]:
+        page.mouse.move(*one, steps=4)
+    page.mouse.up()
+
+
+class TestPolygon:
+    def test_corner_by_corner_and_closed_at_the_first(self, show: Open) -> None:
+        page = show("polygon")
+        page.keyboard.press("2")
+        for corner in [(600, 500), (700, 500), (700, 600), (600, 600), (601, 501)]:
+            page.mouse.click(*place(page, *corner))
+        made = answer(page)[-1]
+        assert made["label"] == "House"
+        assert made["points"] == [
+            pytest.approx(p, abs=4) for p in [[600, 500], [700, 500], [700, 600], [600, 600]]
+        ]
+        page.mouse.click(*place(page, 30, 650))
+        page.keyboard.press("Enter")
+        assert answer(page)[-1] == made, "one corner is no polygon, and Enter is not the page's"
+        page.keyboard.press("Escape")
+        stroke(page, place(page, 700, 550), place(page, 750, 560))  # the middle of an edge: a new corner
+        assert len(answer(page)) == 3
+
+    def test_in_one_stroke_simplified(self, show: Open) -> None:
+        page = show("polygon")
+        stroke(page, *(place(page, *p) for p in [(600, 500), (800, 500), (800, 600), (600, 600), (602, 503)]))
+        made = answer(page)[-1]["points"]
+        assert 4 <= len(made) <= 6
+        assert made[0] == pytest.approx([600, 500], abs=4)
+
+    def test_by_keyboard_only(self, show: Open) -> None:
+        page = show("polygon")
+        page.locator(".stage").focus()
+        page.keyboard.press("n")
+        made = answer(page)[-1]["points"]
+        for key in [">", "ArrowRight", "Shift+ArrowDown", "n", "ArrowUp"]:
+            page.keyboard.press(key)
+        points = answer(page)[-1]["points"]
+        assert points[0] == pytest.approx([made[0][0] + 1, made[0][1] + 10])
+        assert len(points) == 5, "N put a corner after the chosen one"
+        for key in ["Delete", "Escape", "ArrowLeft"]:
+            page.keyboard.press(key)
+        moved = answer(page)[-1]["points"]
+        assert [x for x, _ in moved] == pytest.approx([x - 1 for x, _ in points[:1] + points[2:]])
+        page.keyboard.press("Delete")
+        assert len(answer(page)) == 2
+
+
+def test_a_second_point_of_one_label_moves_the_first_and_o_hides_it(show: Open) -> None:
+    page = show("keypoint")
+    page.keyboard.press("3")
+    page.mouse.click(*place(page, 660, 535))
+    page.mouse.click(*place(page, 700, 535))
+    assert [point["label"] for point in answer(page)] == ["Head", "Hip", "Left foot", "Right foot"]
+    page.keyboard.press("1")
+    for key in ["ArrowLeft", "Shift+ArrowUp", "o"]:
+        page.keyboard.press(key)
+    assert answer(page)[0] == {"x": 679, "y": 340, "label": "Head", "visible": False}
+    stroke(page, place(page, 679, 340), place(page, 720, 300))
+    assert answer(page)[0]["x"] == pytest.approx(720, abs=3)
+
+
+class TestMask:
+    def pixels(self, page: Any, label: str) -> int:
+        return sum(sum(mask["runs"][1::2]) for mask in answer(page) if mask["label"] == label)
+
+    def test_brush_eraser_and_fill(self, show: Open) -> None:
+        page = show("mask")
+        page.keyboard.press("3")
+        ring = [(300, 400), (420, 400), (420, 500), (300, 500), (300, 400)]
+        stroke(page, *(place(page, *p) for p in ring))
+        painted = self.pixels(page, "Car")
+        assert 12_000 < painted < 22_000, "a ring of 440 pixels, 35 wide"
+        page.keyboard.press("g")
+        page.mouse.click(*place(page, 360, 450))
+        assert self.pixels(page, "Car") == pytest.approx(155 * 135 - 263, rel=0.02), "with round corners"
+        page.keyboard.press("e")
+        stroke(page, place(page, 300, 450), place(page, 420, 450))
+        assert self.pixels(page, "Car") < painted + 5_000
+        assert [mask["label"] for mask in answer(page)] == ["Sky", "Road", "Car"]
+
+    def test_by_keyboard_only(self, show: Open) -> None:
+        page = show("mask")
+        page.locator(".stage").focus()
+        for key in ["3", ">", ">", " ", "Shift+ArrowRight", "Shift+ArrowRight"]:
+            page.keyboard.press(key)
+        car = answer(page)[-1]
+        radius = 700 / 40 * 1.25**2
+        area = math.pi * radius**2 + 2 * radius * radius
+        assert self.pixels(page, "Car") == pytest.approx(area, rel=0.02)
+        page.keyboard.press("n")
+        page.keyboard.press(" ")
+        assert [mask["label"] for mask in answer(page)][-2:] == ["Car", "Car"], "another mask of the label"
+        for key in ["e", "Shift+ArrowLeft", " ", "<"]:
+            page.keyboard.press(key)
+        assert answer(page)[2] == car
+
+    def test_what_is_erased_to_the_last_pixel_is_gone(self, show: Open) -> None:
+        page = show("mask")
+        page.locator(".stage").focus()
+        for key in ["3", " ", "e", ">", " "]:
+            page.keyboard.press(key)
+        assert [mask["label"] for mask in answer(page)] == ["Sky", "Road"]
+
+
+class TestTimeSpan:
+    def ready(self, show: Open) -> Any:
+        page = show("time_span")
+        page.get_by_text("0:00.00 / 0:03.00").wait_for()
+        return page
+
+    def at(self, page: Any, seconds: float) -> tuple[float, float]:
+        track = page.locator(".track").bounding_box()
+        return track["x"] + seconds / 3 * track["width"], track["y"] + 80
+
+    def test_by_pointer_and_nothing_overlaps(self, show: Open) -> None:
+        page = self.ready(show)
+        page.keyboard.press("2")
+        stroke(page, self.at(page, 2.9), self.at(page, 1.0))
+        assert answer(page)[-1] == {"start": 1.8, "end": pytest.approx(2.9, abs=0.01), "label": "Noise"}
+        stroke(page, self.at(page, 1.8), self.at(page, 2.2))
+        assert answer(page)[-1]["start"] == pytest.approx(2.2, abs=0.01), "an edge is pulled"
+        stroke(page, self.at(page, 2.5), self.at(page, 0.1))
+        assert answer(page)[-1]["start"] == 1.8, "moved as far as there is room"
+
+    def test_by_keyboard_only_with_a_transcript(self, show: Open) -> None:
+        page = self.ready(show)
+        page.locator(".track").focus()
+        for key in ["Shift+ArrowRight", "Shift+ArrowRight", "ArrowRight", "n", "Alt+ArrowRight", "o"]:
+            page.keyboard.press(key)
+        page.keyboard.type("Zoë")
+        assert answer(page)[-1] == {"start": 2.1, "end": 2.75, "label": "Speech", "text": "Zoë"}
+
+    def test_it_plays_a_stretch_and_stops_at_its_end(self, show: Open) -> None:
+        page = self.ready(show)
+        page.keyboard.press(".")
+        page.keyboard.press("r")
+        page.get_by_role("button", name="Pause").wait_for()
+        page.get_by_role("button", name="Play", exact=True).wait_for()
+        assert page.locator(".player output").inner_text() == "0:00.85 / 0:03.00"
+
+    def test_n_begins_and_ends_while_it_plays(self, show: Open) -> None:
+        page = self.ready(show)
+        page.keyboard.press("Shift+ArrowRight")
+        page.keyboard.press("Shift+ArrowRight")
+        page.keyboard.press(" ")
+        page.keyboard.press("n")
+        page.wait_for_timeout(250)
+        page.keyboard.press("n")
+        made = answer(page)[-1]
+        assert 2 <= made["start"] < made["end"] < 2.9
 
 
 class TestRanking:

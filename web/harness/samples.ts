@@ -123,6 +123,50 @@ export const samples: Sample[] = [
       { x: 830, y: 400, width: 200, height: 90, label: "Bicycle", rotation: 20 },
     ],
   },
+  {
+    type: "polygon",
+    title: "Outline each car and each house",
+    config: { field: "photo", labels: ["Car", "House"] },
+    fields: [{ name: "photo", type: "image", title: "" }],
+    data: { photo: { blob: "street", width: 1200, height: 700 } },
+    value: [
+      { points: [[120, 560], [120, 450], [200, 440], [250, 380], [380, 380], [430, 450], [450, 560]], label: "Car" },
+      { points: [[820, 320], [820, 120], [930, 40], [1040, 120], [1040, 320]], label: "House" },
+    ],
+  },
+  {
+    type: "keypoint",
+    title: "Set a point on each joint",
+    config: { field: "photo", labels: ["Head", "Hip", "Left foot", "Right foot"], once: true, radius: 10 },
+    fields: [{ name: "photo", type: "image", title: "" }],
+    data: { photo: { blob: "street", width: 1200, height: 700 } },
+    value: [
+      { x: 680, y: 350, label: "Head" },
+      { x: 680, y: 450, label: "Hip", visible: false },
+    ],
+  },
+  {
+    type: "mask",
+    title: "Paint over the road and the sky",
+    config: { field: "photo", labels: ["Road", "Sky", "Car"] },
+    fields: [{ name: "photo", type: "image", title: "" }],
+    data: { photo: { blob: "street", width: 1200, height: 700 } },
+    value: [
+      { label: "Sky", width: 1200, height: 700, runs: [0, 1200 * 150, 1200 * 550] },
+      { label: "Road", width: 1200, height: 700, runs: [1200 * 580, 1200 * 120] },
+    ],
+  },
+  {
+    type: "time_span",
+    title: "Mark each word, and write it down",
+    config: { field: "words", labels: ["Speech", "Noise"], overlap: false, transcript: true },
+    fields: [{ name: "words", type: "audio", title: "" }],
+    data: { words: { blob: "words" } },
+    value: [
+      { start: 0.2, end: 0.85, label: "Speech", text: "Good" },
+      { start: 0.95, end: 1.8, label: "Speech" },
+    ],
+  },
 ];
 
 export const question = (sample: Sample): Question => ({

@@ -2,6 +2,7 @@
 import type { Field, Json } from "../../widget";
 import { t } from "../texts";
 import picture from "./sample.svg?url";
+import sound from "./sample.wav?url";
 
 export interface Sample {
   data: { [field: string]: Json };
@@ -12,8 +13,9 @@ export interface Sample {
 export function sampleOf(fields: readonly Field[]): Sample {
   const texts = [t("sample.first"), t("sample.second"), t("sample.third")];
   const data = Object.fromEntries(fields.map((field, i) => [field.name, value(field, texts[i % texts.length] ?? "")]));
-  const images = new Set(fields.filter((field) => field.type === "image").map((field) => field.name));
-  return { data, media: (field) => (images.has(field) ? picture : "") };
+  const types = new Map(fields.map((field) => [field.name, field.type]));
+  const addresses: { [type: string]: string } = { image: picture, audio: sound };
+  return { data, media: (field) => addresses[types.get(field) ?? ""] ?? "" };
 }
 
 function value(field: Field, text: string): Json {
