@@ -211,7 +211,7 @@ def test_builder_from_template_to_project(node: Node, owner: Annotator, visit: O
 def test_every_template_makes_a_form_that_the_node_accepts(owner: Annotator, visit: Open) -> None:
     page = visit("/projects/new", owner)
     names = page.locator("main ul button strong").all_inner_texts()
-    assert len(names) == 7
+    assert len(names) == 9
     for name in [name for name in names if name != "Blank project"]:
         page.get_by_role("button", name=name).click()
         page.get_by_label("Project name").fill(name)
@@ -229,6 +229,9 @@ def test_every_label_type_can_be_set_up_from_its_schema(node: Node, owner: Annot
     page.get_by_role("button", name="Add a field").click()
     page.get_by_label("Name of field 4").fill("picture")
     page.get_by_label("Type of field picture").select_option("image")
+    page.get_by_role("button", name="Add a field").click()
+    page.get_by_label("Name of field 5").fill("sound")
+    page.get_by_label("Type of field sound").select_option("audio")
     preview = page.locator("aside")
     for kind in node.call("GET", "/label-types?limit=200")["items"]:
         page.get_by_role("button", name="Remove the question").click()
@@ -989,7 +992,14 @@ def test_axe_finds_nothing_inside_the_pages(
         found.extend(violations(page))
 
     page = visit("/projects/new", owner, color_scheme=scheme, viewport={"width": 1280, "height": 900})
-    for template in ["Classify texts", "Mark entities", "Compare two answers", "Rate", "Boxes on images"]:
+    for template in [
+        "Classify texts",
+        "Mark entities",
+        "Compare two answers",
+        "Rate",
+        "Boxes on images",
+        "Mark recordings",
+    ]:
         page.get_by_role("button", name=template).click()
         expect(page.locator("aside .widget").first).to_be_visible()
         page.get_by_text("Help, condition, id").click()

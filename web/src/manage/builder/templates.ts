@@ -16,7 +16,7 @@ interface TemplateQuestion {
 }
 
 export interface Template {
-  id: "classify" | "entities" | "compare" | "rate" | "write" | "boxes";
+  id: "classify" | "entities" | "compare" | "rate" | "write" | "boxes" | "outlines" | "sound";
   fields: { name: string; type: FieldType }[];
   questions: TemplateQuestion[];
 }
@@ -60,6 +60,16 @@ export function templates(): Template[] {
       id: "boxes",
       fields: [{ name: "image", type: "image" }],
       questions: [{ type: "box", title: t("template.boxes.question"), config: { field: "image", labels: names("template.boxes.labels") }, required: false }],
+    },
+    {
+      id: "outlines",
+      fields: [{ name: "image", type: "image" }],
+      questions: [{ type: "polygon", title: t("template.outlines.question"), config: { field: "image", labels: names("template.boxes.labels") }, required: false }],
+    },
+    {
+      id: "sound",
+      fields: [{ name: "audio", type: "audio" }],
+      questions: [{ type: "time_span", title: t("template.sound.question"), config: { field: "audio", labels: names("template.sound.labels"), transcript: true }, required: false }],
     },
   ];
 }
