@@ -95,6 +95,28 @@ class ReleasedQuestion:
         )
 
 
+class Agreed(msgspec.Struct, frozen=True, kw_only=True):
+    """How far annotators agreed about a question."""
+
+    question: str
+    measure: str  # name of the coefficient
+    value: float
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """How the labels came about: what a data sheet tells of them."""
+
+    name: str  # of the project
+    instructions: str = ""  # Markdown, as annotators read them
+    questions: tuple[str, ...] = ()  # what they were asked
+    overlap: int = 1  # answers wanted for each task
+    people: int = 0  # who have answered
+    models: tuple[str, ...] = ()  # names of the models that have answered
+    annotations: int = 0
+    agreement: tuple[Agreed, ...] = ()  # as of the newest reading of the project's quality
+    software: str = ""
+
+
 @dataclass(frozen=True)
 class ReleaseSchema:
     """What a format must know before the first row."""
@@ -102,6 +124,7 @@ class ReleaseSchema:
     columns: tuple[ReleasedColumn, ...]
     questions: tuple[ReleasedQuestion, ...]
     reviewed: bool = False  # some rows have a review
+    about: About | None = None  # where the caller knows it
 
 
 class Survey:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from evenhand.core.errors import Invalid, Refused
+from evenhand.formats.brush import decode as brush_runs
 from evenhand.outbound import Door
 from evenhand.peers import (
     Brought,
@@ -539,6 +540,7 @@ def _item(line: int, task: dict[str, Json], config: Config, losses: Losses) -> I
     if predictions:
         record["predictions"] = predictions
     found = task.get("annotations", task.get("completions")) or []
+    record |= _sizes([*found, *(task.get("predictions") or [])], config)
     return Item(line=line, record=record, annotations=_annotations(found, data, config, losses))
 
 
@@ -552,6 +554,18 @@ def _record(data: dict[str, Json], config: Config) -> dict[str, Json]:
         if isinstance(data.get(key), list) and (who, what) != ("role", "content"):
             record[key] = [{"role": str(turn.get(who, "")), "content": str(turn[what])} for turn in data[key]]
     return record
+
+
+def _sizes(given: list[dict[str, Json]], config: Config) -> dict[str, Json]:
+    """Width and height of images, which Label Studio keeps with the marks in them."""
+    sizes: dict[str, Json] = {}
+    for region in (region for one in given for region in one.get("result") or []):
+        control = config.controls.get(region.get("from_name", ""))
+        if control is not None and "original_width" in region:
+            key, kind = config.objects[control.to[0]]
+            if kind == "image":
+                sizes |= {f"{key}_{side}": region[f"original_{side}"] for side in ("width", "height")}
+    return sizes
 
 
 def _prediction(
@@ -720,9 +734,39 @@ def _inside(
     return left, top, min(x + w, wide) - left, min(y + h, high) - top
 
 
+def _polygon(value: Region, control: Control, region: Region, data: Json, losses: Losses) -> list[Json]:
+    wide, high = _size(region)
+    points = [
+        [min(max(x, 0), 100) / 100 * wide, min(max(y, 0), 100) / 100 * high] for x, y in value["points"]
+    ]
+    return [{"points": points, "label": label} for label in _labels(value, control)]
+
+
+def _keypoint(value: Region, control: Control, region: Region, data: Json, losses: Losses) -> list[Json]:
+    wide, high = _size(region)
+    x, y = min(max(value["x"], 0), 100) / 100 * wide, min(max(value["y"], 0), 100) / 100 * high
+    return [{"x": x, "y": y, "label": label} for label in _labels(value, control)]
+
+
+def _mask(value: Region, control: Control, region: Region, data: Json, losses: Losses) -> list[Json]:
+    wide, high = _size(region)
+    runs = list(brush_runs(value["rle"]))
+    size = {"width": int(wide), "height": int(high)}
+    return [{"label": label, **size, "runs": runs} for label in _labels(value, control)]
+
+
+def _time_span(value: Region, control: Control, region: Region, data: Json, losses: Losses) -> list[Json]:
+    stretch = {"start": float(value["start"]), "end": float(value["end"])}
+    return [{**stretch, "label": label} for label in _labels(value, control)]
+
+
 RESULTS: dict[str, Callable[[Region, Control, Region, Json, Losses], list[Json]]] = {
     "span": _span,
     "box": _box,
+    "polygon": _polygon,
+    "keypoint": _keypoint,
+    "mask": _mask,
+    "time_span": _time_span,
 }
 """Short name of a label type that marks regions -> its reader, which gives a list."""
 

@@ -18,6 +18,7 @@ from evenhand.core.intake import split
 from evenhand.core.policy import Actor
 from evenhand.core.project import Document, Form
 from evenhand.core.release import (
+    About,
     Loss,
     Manifest,
     ReleasedAnnotation,
@@ -34,6 +35,7 @@ from evenhand.core.release import (
 )
 from evenhand.lane import Lane
 from evenhand.service.ids import new_id
+from evenhand.service.quality import agreement_of
 from evenhand.service.view import decode_json, encode_json, form_of, project_row, task_id, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import answers_of
@@ -277,7 +279,23 @@ def _schema(reader: Reader, row: dict[str, Any], form: Form) -> ReleaseSchema:
     questions = tuple(ReleasedQuestion(id=q, label=label) for q, label in form.labels.items())
     keys = {"organization": row["organization"], "project": row["project"]}
     reviewed = bool(reader.tuples("review_counts", **keys))
-    return ReleaseSchema(columns=survey.columns(), questions=questions, reviewed=reviewed)
+    about = _about(reader, keys, form.document)
+    return ReleaseSchema(columns=survey.columns(), questions=questions, reviewed=reviewed, about=about)
+
+
+def _about(reader: Reader, keys: dict[str, str], document: Document) -> About:
+    who = reader.tuples("release_annotators", **keys)
+    return About(
+        name=document.name,
+        instructions=document.instructions,
+        questions=tuple(question.title for question in document.questions),
+        overlap=document.overlap,
+        people=sum(kind == "human" for kind, _, _ in who),
+        models=tuple(name or "unnamed" for kind, name, _ in who if kind == "model"),
+        annotations=sum(count for _, _, count in who),
+        agreement=agreement_of(reader, **keys),
+        software=f"Evenhand {__version__}",
+    )
 
 
 def _chunks(reader: Reader, organization: str, project: str) -> Iterator[list[tuple[Any, ...]]]:

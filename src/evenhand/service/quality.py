@@ -16,6 +16,7 @@ from evenhand.core.events import Moment
 from evenhand.core.policy import Actor, allows
 from evenhand.core.project import Form
 from evenhand.core.quality import QuestionQuality, Sheet
+from evenhand.core.release import Agreed
 from evenhand.lane import Lane
 from evenhand.service import pay
 from evenhand.service.view import decode_json, encode_json, form_of, project_row, task_id, when
@@ -59,6 +60,17 @@ def get(reader: Reader, actor: Actor, project: str) -> wire.Quality:
         questions=_questions(reader, row, form, _stored(found["body"])) if found else [],
         reviews=_reviews(reader, row),
         forecast=_forecast(reader, actor, row),
+    )
+
+
+def agreement_of(reader: Reader, organization: str, project: str) -> tuple[Agreed, ...]:
+    """The coefficients of the newest reading that have a value; none when there was no reading."""
+    found = reader.one("quality", organization=organization, project=project)
+    return tuple(
+        Agreed(question=one.question, measure=figure.name, value=figure.value)
+        for one in (_stored(found["body"]) if found else [])
+        for figure in one.figures.agreement
+        if figure.value is not None
     )
 
 

@@ -67,3 +67,10 @@ UNION
 SELECT DISTINCT task FROM review
 WHERE organization = :organization AND project = :project AND task >= :first AND task <= :last AND seq > :since
   AND state <> 'skipped';
+
+-- name: release_annotators
+-- Who has answered in a project, people before models.
+SELECT m.kind, p.name, y.submitted FROM tally y
+JOIN member m ON m.organization = y.organization AND m.id = y.member
+LEFT JOIN person p ON p.id = m.person
+WHERE y.organization = :organization AND y.project = :project AND y.submitted > 0 ORDER BY m.kind, p.name;
