@@ -135,7 +135,7 @@ def _rai(about: About) -> dict[str, Json]:
     found: dict[str, Json] = {
         "rai:dataAnnotationProtocol": about.instructions or "; ".join(about.questions),
         "rai:dataAnnotationPlatform": about.software,
-        "rai:annotationsPerItem": f"{about.overlap} wanted, {about.annotations} in all by {about.people} people",
+        "rai:annotationsPerItem": f"{about.overlap} wanted; {about.annotations} by {about.people} people",
     }
     if about.agreement:
         told = [f"{one.question}: {one.measure} {one.value:.3f}" for one in about.agreement]

@@ -18,8 +18,8 @@ class TextGrid(Timed):
 ## `textgrid.tar`
 
 `NAME.TextGrid` for each recording: an interval tier for each label, its transcript as text, or the label
-where there is none. Stretches of one label that overlap get a tier of their own (`label 2`). The grid ends with
-the last stretch.
+where there is none. Stretches of one label that overlap get a tier of their own (`label 2`). The grid ends
+with the last stretch.
 
     import textgrid
     grid = textgrid.TextGrid.fromFile("NAME.TextGrid")
