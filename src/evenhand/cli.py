@@ -1489,6 +1489,31 @@ def exchange_overrides(machine: bool) -> None:
     say(machine, told, "\n".join(lines) or "Officers have never stepped in.")
 
 
+# -- erasure -------------------------------------------------------------------------------------
+
+
+@commands.command()
+@click.argument("what", type=click.Choice(["member", "task"]))
+@click.argument("id")
+@click.option(
+    "--basis",
+    type=click.Choice(["request", "retention", "contract"]),
+    default="request",
+    show_default=True,
+    help="Why: the ledger says it.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+def erase(what: str, id: str, basis: Any, yes: bool, machine: bool) -> None:
+    """Destroy the data of a task, or who a member was. It cannot be taken back."""
+    if not yes:
+        click.confirm(f"Destroy what this node holds of {what} {id}? Nobody can bring it back.", abort=True)
+    with reach(config.read()) as reached:
+        made = (reached.client.erase_task if what == "task" else reached.client.erase_member)(id, basis)
+    text = f"{made.values} values are gone. Backups and exports made before still hold them: see the guide."
+    say(machine, made, text)
+
+
 # -- signing keys --------------------------------------------------------------------------------
 
 

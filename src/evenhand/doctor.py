@@ -178,7 +178,8 @@ def _check(placed: Placed, origin: str) -> list[str]:
     """Whether the entry is what the event's fields and salts make, or was changed behind its back."""
     where = f"event {placed.seq} ({placed.event.KIND}, {placed.event.stream}/{placed.n})"
     try:
-        same = encode(placed.event, origin, placed.n, placed.ms, placed.salts) == placed.entry
+        kept = canonical.decode_entry(placed.entry).commitments
+        same = encode(placed.event, origin, placed.n, placed.ms, placed.salts, kept) == placed.entry
     except (EvenhandError, ValueError, KeyError) as error:
         return [f"{where}: {error}"]
     return [] if same else [f"{where}: its private values are not those that the entry commits to."]

@@ -24,6 +24,7 @@ import msgspec
 from evenhand import wire
 from evenhand.core.allocation import slot_of
 from evenhand.core.canonical import b64url
+from evenhand.core.erasure import Basis
 from evenhand.core.errors import Broken, EvenhandError, Invalid, Missing, Refused, Unavailable
 from evenhand.core.receipt import Promise
 from evenhand.core.release import Manifest
@@ -507,6 +508,18 @@ class Client:
         public = {"ms": active_ms(seconds), "revision": (revision or 0) + 1, "slot": slot_of(assignment_id)}
         value = msgspec.json.encode(dict(answers), order="sorted")
         return self._signer.say(*self._holder(None), "submitted", place, public, {"answers": value})
+
+    # -- erasure --------------------------------------------------------------------------------
+
+    def erase_task(self, task_id: str, basis: Basis = "request") -> wire.ErasureReport:
+        """Destroy a task's data and all that was said about them. For an owner; it cannot be taken back."""
+        path = f"/tasks/{_segment(task_id)}/erase"
+        return self._call("POST", path, wire.Erasure(basis=basis), wire.ErasureReport)
+
+    def erase_member(self, member_id: str, basis: Basis = "request") -> wire.ErasureReport:
+        """Destroy who a member was; their answers stay, under a pseudonym. It cannot be taken back."""
+        path = f"/members/{_segment(member_id)}/erase"
+        return self._call("POST", path, wire.Erasure(basis=basis), wire.ErasureReport)
 
     # -- signing keys ---------------------------------------------------------------------------
 

@@ -516,6 +516,17 @@ class SigningKey(Wire, frozen=True, kw_only=True):
     in_force: bool  # not revoked, and added in the log of today
 
 
+class Erasure(Request, frozen=True, kw_only=True):
+    basis: Literal["request", "retention", "contract"] = "request"
+
+
+class ErasureReport(Wire, frozen=True, kw_only=True):
+    """What was destroyed. The ledger holds this count and the basis, and not whose it was."""
+
+    values: int
+    place: tuple[str, int]  # of the entry that says so
+
+
 class SigningKeys(Wire, frozen=True, kw_only=True):
     """The keys of one holder, the newest first, and what to write into statements."""
 

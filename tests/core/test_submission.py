@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from evenhand import labels
+from evenhand.core.canonical import NO_RECORD
 from evenhand.core.errors import Invalid, Refused
 from evenhand.core.events import Place, Said
 from evenhand.core.project import Document, Field, Form, PayPolicy, Question, When
@@ -175,6 +176,11 @@ def test_a_lapsed_assignment_whose_task_came_again_takes_nothing():
         with pytest.raises(Refused) as caught:
             act()
         assert caught.value.rule == "assignment.again"
+
+
+def test_nobody_answers_what_was_erased():
+    with pytest.raises(Refused, match="erased"):
+        accept(view(record=NO_RECORD), {}, 1, None)
 
 
 @pytest.mark.parametrize("value", [b'{"spam":"ham"}', b'{ "spam": "ham" }'])

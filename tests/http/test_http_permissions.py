@@ -73,6 +73,8 @@ BODIES |= {
     "POST /ownership/statements": {"statements": []},
     "POST /ownership/holdings": {"holder": "Some Fund", "economic": 0, "since": "2020-01-01"},
     "PUT /rivals": {},
+    "POST /members/{member}/erase": {},
+    "POST /tasks/{task}/erase": {},
 }
 QUERIES = {"POST /imports/{import}/rows": "?line=100000", "PUT /imports/{import}/file": "?offset=0"}
 OWN = {
@@ -211,6 +213,10 @@ def values(site: Any, route: Route, side: Any, role: str) -> dict[str, str]:
         known["key"] = site.ok(side.keys[role], "POST", "/keys", json={"name": "k"})["id"]
     if "webhook" in route.names or "delivery" in route.names:
         known |= fresh_message(site, side)
+    if route.path == "/members/{member}/erase":
+        known["member"] = site.ok(side.keys["owner"], "POST", "/members", json={"name": "X"})["id"]
+    if route.path == "/tasks/{task}/erase":
+        known["task"] = f"{side.project}-{39 - ROLES.index(role)}"
     if "import" in route.names and route.method != "GET":
         made = site.ok(side.keys["owner"], "POST", f"/projects/{side.project}/imports", json={"name": "f"})
         known["import"] = made["id"]

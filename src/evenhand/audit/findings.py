@@ -68,7 +68,7 @@ BLIND_SPOTS: dict[str, str] = {
     "EN-30": "Which answers were rejected, and why, is known to the client alone.",
     "EN-34": "Openings are checked by whoever gets them.",
     "EN-35": "Who adds the first key of a holder, and whether a key was stolen, is not in the log.",
-    "EN-36": "Erasure is not an entry of its own yet.",
+    "EN-36": "What was erased cannot be shown any more; how much, and on what basis, is counted.",
     "EN-37": "A complaint that no peer has logged is not there.",
     "EN-38": "Who was turned away before any receipt is not in the log.",
 }

@@ -18,6 +18,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "conflict": (("blocked", "client", "entity", "grade", "rival", "rule"), ("path",)),
     "enrolled": (("band", "entity", "languages", "qualifications", "state", "who"), ("evidence",)),
     "entity-registered": (("entity", "record", "role"), ("organization",)),
+    "erased": (("basis", "count", "subject"), ()),
     "flagged": (("slot",), ("reason",)),
     "gold-marked": (("count", "use"), ("rows",)),
     "gold-scored": (("answered", "right"), ("member", "tasks")),

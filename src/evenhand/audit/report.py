@@ -82,6 +82,7 @@ def _facts(audit: Audit) -> list[tuple[str, str]]:
         ("period", f"{_day(audit.first)} to {_day(audit.last)}; audited {_day(audit.at)}"),
         ("quorum of witnesses", f"{audit.quorum}; cosigned by {witnesses}"),
         ("the operator's word alone", f"{share} of entries ({audit.signed:,} are signed by their actor)"),
+        ("values erased", ", ".join(f"{k} {n:,}" for k, n in sorted(audit.erasures.items())) or "none"),
         ("keys of actors", f"{audit.keys:,}, of which the node alone replaced {audit.keys_by_node:,}"),
         ("replayed", f"{audit.windows:,} windows, {audit.draws:,} draws, {audit.receipts:,} receipts"),
         ("overrides", f"{audit.overrides:,}"),

@@ -100,6 +100,7 @@ class Audit:
     draws: int = 0
     windows: int = 0
     overrides: int = 0
+    erasures: Counter[str] = field(default_factory=Counter)  # "subject, basis" -> values that are gone
     late: int = 0  # statements of ownership that came too late
     private: int = 0  # clients whose record is not public, so that their verdicts are not checked here
     receipts: int = 0
@@ -663,6 +664,9 @@ _HANDLERS: dict[str, Callable[[Auditor, int, AuditedEntry, dict[str, Any]], None
     "overridden": Auditor._override,
     "recalled": Auditor._recall,
     "renewed": Auditor._renew,
+    "erased": lambda self, index, entry, b: self.made.erasures.update(
+        {f"{b['subject']}, {b['basis']}": b["count"]}
+    ),
     "window": Auditor._window,
     "submitted": Auditor._submitted,
     "skipped": Auditor._skipped,

@@ -233,6 +233,17 @@ def _salted(domain: bytes, context: str, salt: bytes, value: bytes) -> bytes:
     return sha256(domain + len(name).to_bytes(2, "big") + name + salt + value).digest()
 
 
+NO_RECORD = b"{ }"
+"""What stands for an erased record. No record that came in reads so: it would have no field."""
+NO_ROW = b"\0"
+"""What an erased row begins with. Rows are JSON, which never does; behind it stands what the tables need."""
+
+
+def is_erased(row: bytes) -> bool:
+    """Whether a row was erased: in the place of its salt stands its leaf then (`core.erasure`)."""
+    return row[:1] == NO_ROW or row == NO_RECORD
+
+
 def bulk_root(origin: str, kind: str, rows: Sequence[tuple[bytes, bytes]]) -> bytes:
     """Commit to the rows of a bulk verb: one root, from which single rows can be opened.
 
@@ -241,12 +252,12 @@ def bulk_root(origin: str, kind: str, rows: Sequence[tuple[bytes, bytes]]) -> by
         kind: of the entry.
         rows: (32 fresh random bytes, the row's bytes as received), in order.
     """
-    return merkle.root(_bulk_leaves(origin, kind, rows))
+    return merkle.root(bulk_leaves(origin, kind, rows))
 
 
 def bulk_proof(origin: str, kind: str, rows: Sequence[tuple[bytes, bytes]], index: int) -> list[bytes]:
     """The hashes that lead from one row to the root of `bulk_root`."""
-    leaves = _bulk_leaves(origin, kind, rows)
+    leaves = bulk_leaves(origin, kind, rows)
 
     def read_hash(level: int, at: int) -> bytes:
         return merkle.root(leaves[at << level : (at + 1) << level])
@@ -271,8 +282,9 @@ def verify_bulk_row(
     merkle.verify_inclusion(_bulk_leaf(origin, kind, row), index, count, proof, root)
 
 
-def _bulk_leaves(origin: str, kind: str, rows: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
-    return [_bulk_leaf(origin, kind, row) for row in rows]
+def bulk_leaves(origin: str, kind: str, rows: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+    """The rows' leaf hashes; of a row that was erased, what stands in the place of its salt."""
+    return [row[0] if is_erased(row[1]) else _bulk_leaf(origin, kind, row) for row in rows]
 
 
 def _bulk_leaf(origin: str, kind: str, row: tuple[bytes, bytes]) -> bytes:

@@ -525,6 +525,20 @@ class PayStated(Event, frozen=True, kw_only=True):
     rows: tuple[bytes, ...]  # JSON [member, provider, currency, tasks, ms, minor units]
 
 
+class Erased(Event, frozen=True, kw_only=True):
+    """Values and salts were destroyed. Stream: the project, or the organization."""
+
+    KIND = "erased"
+    PUBLIC = ("basis", "count", "subject")
+    LOCAL = ("task", "member")
+
+    subject: str  # "task" or "member"
+    basis: str  # "request", "retention" or "contract"
+    count: int  # values that are gone
+    task: int = 0  # number, of a task
+    member: str = ""
+
+
 class KeyAdded(Event, frozen=True, kw_only=True):
     """A person or a client signs with this key from now on. Stream: the holder."""
 
@@ -883,6 +897,7 @@ ALL: dict[str, type[Event]] = {
         Appealed,
         AppealDecided,
         PayStated,
+        Erased,
         KeyAdded,
         KeyRevoked,
         PolicySet,

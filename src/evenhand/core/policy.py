@@ -97,6 +97,7 @@ PERMISSIONS: dict[str, Rule] = {
     "member.list": Rule("read", sees_all_answers),
     "member.manage": Rule("manage", manages),
     "member.own": Rule("manage", owns),
+    "erasure.make": Rule("manage", owns),
     "invite.list": Rule("read", manages),
     "invite.manage": Rule("manage", manages),
     "key.list": Rule("read", anyone),

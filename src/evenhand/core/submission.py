@@ -9,6 +9,7 @@ import msgspec
 
 from evenhand.core import pay
 from evenhand.core.allocation import slot_of
+from evenhand.core.canonical import NO_RECORD
 from evenhand.core.errors import Invalid, Refused
 from evenhand.core.events import Flagged, Place, Said, Skipped, Submitted
 from evenhand.core.intake import shown_data
@@ -64,6 +65,8 @@ def accept(
         Invalid: an answer does not fit its question; `where` is its path.
         Refused: the assignment was recalled or skipped, or the revision is not the one in force.
     """
+    if view.record == NO_RECORD:
+        raise Refused("task.erased", "The task's data were erased.", "assignment", "Ask for the next one.")
     correction = _check_state(view, revision)
     dumped = check_answers(view.form, answers, shown_data(view.record, view.mapping, view.form.shown))
     counts = view.state != "surplus" if correction else takes_slot(view)

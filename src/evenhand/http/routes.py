@@ -16,6 +16,7 @@ from evenhand.service import (
     accounts,
     appeals,
     brought,
+    erasure,
     exchange,
     exports,
     gold,
@@ -178,6 +179,11 @@ TABLE: tuple[Route, ...] = (
           permission="signing.manage"),
     Route("POST", "/signing-keys/{key}/revoke", "write", signing.revoke, takes=wire.SigningKeyRevocation,
           gives=wire.SigningKey, permission="signing.manage"),
+    # -- erasure
+    Route("POST", "/members/{member}/erase", "write", erasure.erase_member, takes=wire.Erasure,
+          gives=wire.ErasureReport, permission="erasure.make", changes_people=True),
+    Route("POST", "/tasks/{task}/erase", "write", erasure.erase_task, takes=wire.Erasure,
+          gives=wire.ErasureReport, permission="erasure.make"),
     # -- label types and formats
     Route("GET", "/label-types", "edge", catalogue.label_types, gives=wire.Page[wire.LabelTypeInfo]),
     Route("GET", "/formats", "edge", catalogue.all_formats, gives=wire.Page[wire.FormatInfo]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -38,11 +38,19 @@ def salts_needed(event: Event) -> int:
     return len(event.PRIVATE) + (len(event.rows) if event.BULK else 0)  # type: ignore[attr-defined]  # BULK has rows
 
 
-def encode(event: Event, origin: str, n: int, ms: int, salts: Sequence[bytes]) -> bytes:
-    """The entry of an event: the header in clear, private fields and rows as commitments."""
+def encode(
+    event: Event, origin: str, n: int, ms: int, salts: Sequence[bytes], kept: Mapping[str, str] | None = None
+) -> bytes:
+    """The entry of an event: the header in clear, private fields and rows as commitments.
+
+    Args:
+        kept: the commitments of fields that were erased, whose salts are empty.
+    """
     public = {name: _public(getattr(event, name)) for name in event.PUBLIC}
     commitments = {
         name: canonical.b64url(canonical.commit(origin, event.KIND, name, salt, getattr(event, name)))
+        if salt or not kept
+        else kept[name]
         for name, salt in zip(event.PRIVATE, salts, strict=False)
     }
     if event.BULK:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from evenhand.core import events as ev
+from evenhand.core.canonical import NO_ROW, is_erased
 from evenhand.core.intake import rank_of
 from evenhand.core.project import Document
 from evenhand.store import fold_exchange, fold_leases, fold_review
@@ -514,6 +515,8 @@ def _concluded(db: Connection, placed: list[Placed]) -> None:
     for p in placed:
         event = cast(ev.Concluded, p.event)
         for row in event.rows:
+            if is_erased(row):
+                continue
             n, value = _concluded_row(row)
             keys = {"organization": event.owner, "project": event.stream, "task": n}
             rows[event.owner, event.stream, n] = {**keys, "value": bytes(value)}
@@ -524,7 +527,7 @@ def _gold(db: Connection, placed: list[Placed]) -> None:
     for p in placed:
         event = cast(ev.GoldMarked, p.event)
         keys = {"organization": event.owner, "project": event.stream}
-        rows = [_gold_row(row) for row in event.rows]
+        rows = [_gold_row(row.removeprefix(NO_ROW)) for row in event.rows]
         back = event.use == "none"
         db.many(
             "fold_task_apart",
@@ -620,6 +623,15 @@ def _test_ended(db: Connection, placed: list[Placed]) -> None:
         db.run("fold_test_ended", **keys, passed=event.passed, ms=p.ms)
 
 
+def _erased(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.Erased, p.event)
+        if event.subject == "task":
+            keys = {"organization": event.owner, "project": event.stream, "task": event.task}
+            db.run("fold_drop_consensus", organization=event.owner, project=event.stream, n=event.task)
+            db.run("fold_gold_blank", **keys, answers=b"{}")
+
+
 def _key_added(db: Connection, placed: list[Placed]) -> None:
     for p in placed:
         event = cast(ev.KeyAdded, p.event)
@@ -675,6 +687,7 @@ FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
     ev.Appealed: fold_review.appealed,
     ev.AppealDecided: fold_review.appeal_decided,
     ev.PayStated: _stated,
+    ev.Erased: _erased,
     ev.KeyAdded: _key_added,
     ev.KeyRevoked: _key_revoked,
     **fold_exchange.FOLDS,

@@ -712,6 +712,12 @@ export const createKey = (key: { name: string; scopes: Scope[]; days: number | n
   call("POST", "/keys", key);
 export const revokeKey = (id: string): Promise<void> => call("DELETE", path`/keys/${id}`);
 
+/** What an erasure destroyed. */
+export interface ErasureReport {
+  values: number;
+}
+export const eraseMember = (id: string): Promise<ErasureReport> => call("POST", path`/members/${id}/erase`, {});
+export const eraseTask = (id: string): Promise<ErasureReport> => call("POST", path`/tasks/${id}/erase`, {});
 export const listSigningKeys = (): Promise<SigningKeys> => call("GET", "/signing-keys");
 export const addSigningKey = (key: { public: string; proof: string; signed?: Signed }): Promise<SigningKey> =>
   call("POST", "/signing-keys", key);

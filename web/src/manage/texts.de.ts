@@ -62,6 +62,16 @@ export const de: { [key in keyof typeof en]: string } = {
   "account.password": "Für ein neues Passwort bitten Sie die Projektleitung Ihrer Organisation um einen Link.",
   node: "Knoten",
   operator: "Betreiber",
+  erase: "Löschen",
+  "erase.do": "Für immer löschen",
+  "erase.done": "Gelöscht. Werte, die weg sind: {count}",
+  "erase.task.title": "Die Daten dieser Aufgabe löschen?",
+  "erase.task.text":
+    "Ihre Daten, alle Antworten und Bemerkungen und das Ergebnis werden vernichtet, samt den Salts ihrer Verpflichtungen. Die Nummer der Aufgabe und wann an ihr gearbeitet wurde, bleiben.",
+  "erase.member.title": "{name} löschen?",
+  "erase.member.text":
+    "Name, Adresse, Passwort, API-Schlüssel und alles, was in eigenen Worten geschrieben wurde, werden vernichtet. Die Antworten bleiben, unter einem Pseudonym, das niemand zurückverfolgen kann.",
+  "erase.rest": "Das lässt sich nicht zurücknehmen. Das Protokoll sagt, wie viel gelöscht wurde, und nicht, wessen. Sicherungen, Exporte und Quittungen von vorher erreicht es nicht.",
   signing: "Signaturschlüssel",
   "signing.text":
     "Mit einem Schlüssel in diesem Browser unterschreiben Sie Ihre Antworten, sodass niemand, auch nicht der Betreiber, Ihnen Worte in den Mund legen kann.",

@@ -60,6 +60,16 @@ export const en = {
   "account.password": "To change your password, ask a manager of your organization for a reset link.",
   node: "Node",
   operator: "Operator",
+  erase: "Erase",
+  "erase.do": "Erase for ever",
+  "erase.done": "Erased. Values that are gone: {count}",
+  "erase.task.title": "Erase this task's data?",
+  "erase.task.text":
+    "Its data, all answers and comments, and what they came to are destroyed, with the salts of their commitments. The number of the task and when it was worked on stay.",
+  "erase.member.title": "Erase {name}?",
+  "erase.member.text":
+    "Name, address, password, API keys and everything that they wrote in words of their own are destroyed. Their answers stay, under a pseudonym that nobody can trace.",
+  "erase.rest": "This cannot be undone. The log says how much was erased, and not whose. Backups, exports and receipts that were made before are not reached.",
   signing: "Signing keys",
   "signing.text":
     "With a key in this browser you sign your answers, so that nobody, the operator included, can put words in your mouth.",

@@ -1,0 +1,223 @@
+"""Erasing a task's data, or a member: values and salts are destroyed, and the log says how many and why.
+
+Each erasure is one transaction. It reads the streams of the project and of the people who worked on the task,
+or of the organization and the member, and the node writes nothing else meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from evenhand import wire
+from evenhand.core import erasure
+from evenhand.core.canonical import NO_RECORD, bulk_leaves
+from evenhand.core.errors import Missing, Refused
+from evenhand.core.events import (
+    Concluded,
+    Erased,
+    Event,
+    GoldMarked,
+    MemberAdded,
+    MemberChanged,
+    Moment,
+    TasksChanged,
+    TasksImported,
+)
+from evenhand.core.policy import Actor, require
+from evenhand.core.search import words_of
+from evenhand.doctor import Origins
+from evenhand.service import accounts
+from evenhand.service.view import decode_json, encode_json, parse_task_id, project_row
+from evenhand.store import Transaction
+from evenhand.store.codec import Placed, body, decode
+
+PIECE = 2_000  # events that are read at once
+RARE = (b'"t":"tasks-imported"', b'"t":"task-corrected"')
+"""Kinds whose openings do not tell cheaply whether they are about a task."""
+
+Strip = Callable[[Placed], tuple[Event, tuple[bytes, ...]] | None]
+"""An event without what is to be erased, and its salts; None where nothing is."""
+
+
+def erase_task(
+    tx: Transaction, at: Moment, actor: Actor, task: str, wanted: wire.Erasure
+) -> wire.ErasureReport:
+    """Destroy a task's data and all that was said about them. The task stays as a number, withdrawn."""
+    project, n = parse_task_id(task)
+    row = project_row(tx, actor, project, "erasure.make")
+    keys = {"organization": row["organization"], "project": project}
+    found = tx.one("task", **keys, n=n)
+    if found is None:
+        raise Missing("not-found", "There is no such task, or you may not see it.", task)
+    if found["record"] == NO_RECORD:
+        raise Refused("task.erased", "The task's data were erased.", task)
+    if found["status"] in ("open", "done"):
+        change = encode_json([n, found["status"]])
+        tx.append(
+            [TasksChanged(stream=project, owner=row["organization"], action="withdraw", rows=(change,))], at
+        )
+    origins = Origins(tx, tx.node.origin)
+    streams = [project, *(person for (person,) in tx.tuples("task_persons", **keys, task=n))]
+    count = sum(
+        _erase_in(tx, stream, _hints(project, n), lambda p: _of_task(p, project, n, origins))
+        for stream in streams
+    )
+    count += _erase_payloads(tx, keys, n, origins)
+    _forget_words(tx, keys, n, found["record"])
+    tx.run("delete_known", **keys, task=n)
+    ids = [id_ for (id_,) in tx.tuples("task_assignment_ids", **keys, task=n)]
+    tx.run("delete_draft", ids=ids)
+    event = Erased(
+        stream=project, owner=row["organization"], subject="task", basis=wanted.basis, count=count, task=n
+    )
+    return _report(tx, at, event)
+
+
+def _hints(project: str, n: int) -> tuple[bytes, bytes]:
+    """What a body holds that may be about the task: the project's id, or a row that begins so."""
+    return project.encode(), f"[{n},".encode()
+
+
+def _of_task(p: Placed, project: str, n: int, origins: Origins) -> tuple[Event, tuple[bytes, ...]] | None:
+    event = p.event
+    if isinstance(event, Concluded | GoldMarked) and event.stream == project:
+        rows = list(zip(p.salts[len(event.PRIVATE) :], event.rows, strict=True))
+        leaves = bulk_leaves(origins.at(p.seq), event.KIND, rows)
+        return erasure.without_rows(event, p.salts, leaves, n)
+    if isinstance(event, TasksImported) and 0 <= (i := n - event.first) < len(event.externals):
+        return _without_external(event, i), p.salts
+    if not erasure.about_task(event, project, n):
+        return None
+    return erasure.without(event, p.salts, erasure.OF_TASK[type(event)])
+
+
+def _without_external(event: TasksImported, i: int) -> TasksImported:
+    externals = (*event.externals[:i], None, *event.externals[i + 1 :])
+    return msgspec.structs.replace(event, externals=externals)
+
+
+def _erase_payloads(tx: Transaction, keys: dict[str, str], n: int, origins: Origins) -> int:
+    """The records of all rounds. The first came with an import, whose other rows can still be shown."""
+    seq = _import_seq(tx, keys["project"], n)
+    rows = tx.tuples("task_payloads", **keys, task=n)
+    for round_, salt, record in rows:
+        leaf = b""
+        if round_ == 1:
+            leaf = bulk_leaves(origins.at(seq), TasksImported.KIND, [(salt, record)])[0]
+        tx.run("put_no_payload", **keys, task=n, round=round_, salt=leaf, record=NO_RECORD)
+    return len(rows)
+
+
+def _import_seq(tx: Transaction, project: str, n: int) -> int:
+    """The event that brought a task in."""
+    for seq, _, entry, _, _ in _events(tx, project):
+        if b'"t":"tasks-imported"' in entry:
+            header = decode_json(entry)
+            if header["b"]["first"] <= n < header["b"]["first"] + header["b"]["count"]:
+                return int(seq)
+    raise AssertionError("a task follows its import")
+
+
+def _forget_words(tx: Transaction, keys: dict[str, str], n: int, record: bytes) -> None:
+    state = tx.one("search_project", **keys)
+    if state is not None and n <= state["upto"]:
+        words = " ".join(words_of(decode_json(record)))
+        tx.many("drop_words", [{**keys, "slot": state["slot"], "task": n, "words": words}])
+
+
+def erase_member(
+    tx: Transaction, at: Moment, actor: Actor, member: str, wanted: wire.Erasure
+) -> wire.ErasureReport:
+    """Destroy who a member was: name, address, password, keys, and what they wrote in words of their own.
+
+    In the person's home organization all of it; in another one what concerns that organization.
+    """
+    row = tx.one("member_by_id", id=member)
+    if row is None:
+        raise Missing("not-found", "There is no such member, or you may not see them.", "member")
+    organization, person = row["organization"], row["person"]
+    require(actor, "erasure.make", organization)
+    if person == actor.person:
+        raise Refused("erasure.self", "Nobody erases themselves.", "member", "Another owner can.")
+    if row["state"] != "removed":
+        accounts.change_member(tx, at, actor, member, wire.MemberChange(state="removed"))
+    at_home = row["home"] == organization
+
+    def strip(p: Placed) -> tuple[Event, tuple[bytes, ...]] | None:
+        return _of_member(p, member, organization, at_home)
+
+    count = _erase_in(tx, organization, (member.encode(),), strip)
+    count += _erase_in(tx, person, (b"",), strip)
+    tx.run("delete_keys_bound", person=person, organization=organization)
+    if at_home:
+        tx.run("person_gone", id=person, name="Erased")
+        tx.run("delete_keys_of", person=person)
+        tx.run("delete_sessions_of", person=person)
+    event = Erased(
+        stream=organization,
+        owner=organization,
+        subject="member",
+        basis=wanted.basis,
+        count=count,
+        member=member,
+    )
+    return _report(tx, at, event)
+
+
+def _of_member(
+    p: Placed, member: str, organization: str, at_home: bool
+) -> tuple[Event, tuple[bytes, ...]] | None:
+    event = p.event
+    if isinstance(event, MemberAdded | MemberChanged):
+        mine = event.stream == organization and event.member == member.encode()
+        return erasure.without(event, p.salts, event.PRIVATE) if mine else None
+    fields = erasure.OF_PERSON.get(type(event))
+    if fields is None or not (at_home or event.owner == organization):
+        return None
+    return erasure.without(event, p.salts, fields)
+
+
+# ---- both ----------------------------------------------------------------------------------------
+
+
+def _events(tx: Transaction, stream: str) -> Iterator[tuple[Any, ...]]:
+    n = -1
+    while rows := tx.tuples("stream_events", stream=stream, n=n, limit=PIECE):
+        yield from rows
+        n = rows[-1][1]
+
+
+def _erase_in(tx: Transaction, stream: str, hints: tuple[bytes, ...], strip: Strip) -> int:
+    """Rewrite the openings of a stream; how many values are gone."""
+    count = 0
+    for seq, _, entry, opening, owner in _events(tx, stream):
+        if not any(hint in opening for hint in hints) and not any(kind in entry for kind in RARE):
+            continue
+        records = _rows_of(entry)
+        p = decode(seq, entry, opening, owner, records)
+        stripped = strip(p)
+        if stripped is not None and (stripped[0] != p.event or stripped[1] != p.salts):
+            tx.run("put_erased", seq=seq, body=body(*stripped))
+            count += _gone(p, stripped)
+    return count
+
+
+def _rows_of(entry: bytes) -> list[tuple[bytes, bytes]]:
+    """Stand-ins for an import's rows, which lie elsewhere and are not looked at."""
+    if b'"t":"tasks-imported"' not in entry:
+        return []
+    count: int = decode_json(entry)["b"]["count"]
+    return [(b"", b"")] * count
+
+
+def _gone(p: Placed, stripped: tuple[Event, tuple[bytes, ...]]) -> int:
+    """Salts that are no more: one for each value."""
+    return sum(a != b for a, b in zip(p.salts, stripped[1], strict=True))
+
+
+def _report(tx: Transaction, at: Moment, event: Erased) -> wire.ErasureReport:
+    placed = tx.append([event], at)
+    return wire.ErasureReport(values=event.count, place=placed[0].place)

@@ -1,0 +1,43 @@
+-- Erasure: values and salts go, everything that was hashed stays.
+
+-- name: stream_events
+-- Events of a stream with their openings, in pieces.
+SELECT e.seq, e.n, e.entry, o.body, o.organization FROM event e JOIN opening o ON o.seq = e.seq
+WHERE e.stream = :stream AND e.n > :n ORDER BY e.n LIMIT :limit;
+
+-- name: put_erased!
+UPDATE opening SET body = :body WHERE seq = :seq;
+
+-- name: task_persons
+-- Who has had an assignment or a review of a task, or a test in its project.
+SELECT person FROM assignment WHERE organization = :organization AND project = :project AND task = :task AND state <> 'lapsed'
+UNION SELECT person FROM review WHERE organization = :organization AND project = :project AND task = :task
+UNION SELECT m.person FROM test t JOIN member m ON m.organization = t.organization AND m.id = t.member
+WHERE t.organization = :organization AND t.project = :project
+UNION SELECT m.person FROM review r JOIN appeal a ON a.review = r.id
+JOIN member m ON m.organization = a.organization AND m.id = a.judge
+WHERE r.organization = :organization AND r.project = :project AND r.task = :task;
+
+-- name: task_assignment_ids
+SELECT id FROM assignment WHERE organization = :organization AND project = :project AND task = :task AND state <> 'lapsed';
+
+-- name: task_payloads
+-- Every round of a task's data.
+SELECT round, salt, record FROM payload WHERE organization = :organization AND project = :project AND task = :task
+ORDER BY round;
+
+-- name: put_no_payload!
+UPDATE payload SET salt = :salt, record = :record, external_id = NULL
+WHERE organization = :organization AND project = :project AND task = :task AND round = :round;
+
+-- name: delete_known!
+DELETE FROM known WHERE organization = :organization AND project = :project AND task = :task;
+
+-- name: fold_gold_blank!
+UPDATE gold SET answers = :answers, feedback = '' WHERE organization = :organization AND project = :project AND task = :task;
+
+-- name: person_gone!
+UPDATE person SET name = :name, email = NULL, password = NULL, subject = NULL WHERE id = :id;
+
+-- name: delete_keys_of!
+DELETE FROM api_key WHERE person = :person;
