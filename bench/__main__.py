@@ -251,6 +251,20 @@ def adaptive_section(rounds: int, seconds: float) -> None:
     adaptive.tables(say)
 
 
+def integrity_section(rounds: int, seconds: float) -> None:
+    """False alarms and power of the tests of work."""
+    from bench import integrity
+
+    integrity.integrity_table(say)
+
+
+def lean_section(rounds: int, seconds: float) -> None:
+    """False alarms and power of the test of organizations."""
+    from bench import integrity
+
+    integrity.lean_table(say)
+
+
 async def _single(
     running: Running, paths: list[str], key: str, body: dict[str, object], seconds: float
 ) -> int:
@@ -308,6 +322,8 @@ SECTIONS = {
     "start": start_section,
     "inference": inference_section,
     "adaptive": adaptive_section,
+    "integrity": integrity_section,
+    "lean": lean_section,
 }
 
 

@@ -1072,6 +1072,58 @@ class WhatForWhat(Wire, frozen=True, kw_only=True):
     left_out: int  # classes beyond the most common
 
 
+class Named(Wire, frozen=True, kw_only=True):
+    member_id: str
+    name: str | None
+
+
+class Signal(Wire, frozen=True, kw_only=True):
+    """Something in an annotator's answers, or a pair's, that honest work does not explain. No verdict."""
+
+    members: list[Named]
+    seen: float  # in the unit of its test
+    expected: float  # of honest work, in the same unit
+    p: float
+    q: float  # lowest false discovery rate at which it is flagged
+    labels: int  # that it rests on; of a pair, tasks in common
+    task_ids: list[str]  # where it shows, at most 20
+
+
+class TestedWork(Wire, frozen=True, kw_only=True):
+    """One test of the integrity of work."""
+
+    kind: Literal["copying", "blind", "suggested", "previous", "fast", "typed", "repeated"]
+    tested: int  # annotators, or pairs, that had enough to test
+    undefined: str  # why nothing was tested
+    false_alarms: (
+        float | None
+    )  # measured share of honest annotators, or pairs, that it flags; None: not measured
+    signals: list[Signal]
+
+
+class ProviderLean(Wire, frozen=True, kw_only=True):
+    """One provider and one answer."""
+
+    provider_id: str
+    name: str | None  # None: a provider of a shared pool, known by its pseudonym
+    answer: str
+    effect: float  # how much more of its labels are this answer than of others on the same tasks; -1 to 1
+    p: float  # adjusted for all providers and answers of its step
+    detectable: float | None  # share of its labels turned to this answer that is found in 90 of 100 cases
+    flagged: bool
+    step: int  # each flagged provider is left out of the steps behind its own
+    annotators: int
+    labels: int
+
+
+class Leaning(Wire, frozen=True, kw_only=True):
+    """Whether a provider's annotators give one answer more often than others on the same tasks."""
+
+    undefined: str  # why nothing was tested
+    false_alarms: float  # measured share of projects without a lean where something is flagged
+    providers: list[ProviderLean]
+
+
 class QuestionFigures(Wire, frozen=True, kw_only=True):
     question: str
     title: str
@@ -1085,6 +1137,8 @@ class QuestionFigures(Wire, frozen=True, kw_only=True):
     errors: list[WorthALook]
     hard: list[WorthALook]
     method: str
+    integrity: list[TestedWork]
+    leaning: Leaning | None  # None: answers without classes
 
 
 class ReviewRates(Wire, frozen=True, kw_only=True):

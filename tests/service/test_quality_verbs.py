@@ -97,7 +97,7 @@ def test_many_answers_without_classes_are_sampled_and_said_so(world: World, monk
 def test_what_cannot_be_measured_is_told(world: World, monkeypatch: pytest.MonkeyPatch):
     from evenhand.core.errors import Invalid
 
-    def fails(sheet):
+    def fails(*given):
         raise Invalid("inference.too-many", "Too many classes.", "label", "Group them.")
 
     project = play(world, tasks=4)

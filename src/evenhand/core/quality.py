@@ -8,7 +8,7 @@ Shapes: n answers as parallel arrays of codes from 0; `distinct` holds what the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from evenhand.core import integrity
 from evenhand.core.agreement import Figure, Resampling, of_question
 from evenhand.core.inference import Estimate, Votes, infer
-from evenhand.core.label import ClassElement, LabelType
+from evenhand.core.integrity import Tested
+from evenhand.core.label import ClassElement, LabelType, TextElement
+from evenhand.core.lean import Leaning, lean
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -38,6 +41,18 @@ class Sheet:
     annotators: Ints  # (n,)
     values: Ints  # (n,) index into `distinct`
     distinct: Sequence[Any]  # values, as `kind.load` gives them
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """How the answers of a sheet came about."""
+
+    at: Ints  # (n,) order in which they were given, -1 where that is not known
+    seconds: Floats  # (n,) active time, NaN where it is not known
+    length: Floats  # (n,) code points of the texts that were shown
+    suggested: Ints  # (tasks,) value code that was preselected, -1 where none was
+    organization: Ints  # (annotators,) code of the provider, -1 where there is none
+    given: Callable[[int], str]  # index of an answer -> texts that were shown
 
 
 class Skill(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +93,8 @@ class QuestionQuality(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[Suspect, ...]  # most likely wrong first
     hard: tuple[Suspect, ...]  # answers farthest apart first
     method: str  # of inference; "" where there is none
+    integrity: tuple[Tested, ...] = ()
+    leaning: Leaning | None = None  # None: answers without classes, or work of which nothing is known
 
 
 def share(part: int, whole: int) -> tuple[float, float, float]:
@@ -92,19 +109,24 @@ def share(part: int, whole: int) -> tuple[float, float, float]:
 
 def is_class(kind: LabelType[Any]) -> bool:
     """Whether every answer of this type is one class out of a list."""
+    return _is_always(kind, ClassElement)
+
+
+def _is_always(kind: LabelType[Any], element: type) -> bool:
     made = [kind.elements(value) for _, value in kind.examples()]
-    return all(len(parts) == 1 and isinstance(parts[0], ClassElement) for parts in made)
+    return all(len(parts) == 1 and isinstance(parts[0], element) for parts in made)
 
 
 DRAWS = Resampling(draws=200)
 
 
-def measure(sheet: Sheet, how: Resampling = DRAWS) -> QuestionQuality:
-    """Everything about one question; at least one answer."""
+def measure(sheet: Sheet, work: Work | None = None, how: Resampling = DRAWS) -> QuestionQuality:
+    """Everything about one question; at least one answer. Without `work`, nothing of integrity."""
     values = [sheet.distinct[i] for i in sheet.values.tolist()]
     figures = of_question(sheet.kind, sheet.tasks, sheet.annotators, values, how)
     near, apart, compared = _compared(sheet)
-    estimate = _estimate(sheet) if is_class(sheet.kind) else None
+    votes = _votes(sheet) if is_class(sheet.kind) else None
+    estimate = None if votes is None else infer(votes)
     return QuestionQuality(
         labels=len(sheet.tasks),
         tasks=int(np.count_nonzero(np.bincount(sheet.tasks))),
@@ -115,12 +137,33 @@ def measure(sheet: Sheet, how: Resampling = DRAWS) -> QuestionQuality:
         errors=() if estimate is None else _errors(sheet, estimate),
         hard=_suspects(apart, sheet, compared > 1),
         method="" if estimate is None else estimate.method,
+        integrity=() if work is None else _integrity(sheet, work, votes, estimate),
+        leaning=None if work is None or votes is None else _leaning(votes, work.organization),
     )
 
 
-def _estimate(sheet: Sheet) -> Estimate:
-    votes = Votes.of(sheet.tasks, sheet.annotators, sheet.values, classes=len(sheet.distinct))
-    return infer(votes)
+def _votes(sheet: Sheet) -> Votes:
+    return Votes.of(sheet.tasks, sheet.annotators, sheet.values, classes=len(sheet.distinct))
+
+
+def _leaning(votes: Votes, organization: Ints) -> Leaning:
+    return lean(votes, organization[: votes.annotators])
+
+
+def _integrity(
+    sheet: Sheet, work: Work, votes: Votes | None, estimate: Estimate | None
+) -> tuple[Tested, ...]:
+    """Every test that the answers allow: time always, the rest by the kind of answer."""
+    fast = integrity.fast(sheet.tasks, sheet.annotators, work.seconds, work.length)
+    found = [integrity.told_of("fast", fast)]
+    if votes is not None and estimate is not None:
+        found += integrity.of_votes(votes, estimate, work.at, work.suggested)
+    elif _is_always(sheet.kind, TextElement):
+        texts = [sheet.distinct[i] for i in sheet.values.tolist()]
+        odd = integrity.pasted(sheet.tasks, sheet.annotators, texts, work.seconds, work.given)
+        for kind in ("typed", "repeated"):
+            found.append(integrity.told_of(kind, [one for one in odd if one.kind == kind]))
+    return tuple(found)
 
 
 def _skills(estimate: Estimate) -> tuple[Skill, ...]:

@@ -10,27 +10,33 @@ import msgspec
 import numpy as np
 
 from evenhand import wire
+from evenhand.core import integrity, lean
 from evenhand.core import quality as core
 from evenhand.core.errors import EvenhandError
 from evenhand.core.events import Moment
+from evenhand.core.intake import shown_data
 from evenhand.core.policy import Actor, allows
 from evenhand.core.project import Form
-from evenhand.core.quality import QuestionQuality, Sheet
+from evenhand.core.quality import QuestionQuality, Sheet, Work
 from evenhand.core.release import Agreed
 from evenhand.lane import Lane
 from evenhand.service import pay
-from evenhand.service.view import decode_json, encode_json, form_of, project_row, task_id, when
+from evenhand.service.view import decode_json, encode_json, form_of, project_row, suggestion_of, task_id, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import answers_of
 
 CHUNK = 10_000  # tasks read at once
 TELL = 50_000  # answers between two words of progress
 MOST_VALUES = 200_000  # answers to a question without classes: of more, every n-th task is taken
+MOST_TEXT = 1 << 24  # code points of a task that are counted
+MOST_MS = 1 << 30  # active time of an answer that is counted
 RECENT = 7  # days that tell how fast a project goes
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """The figures of one question, codes resolved, names not: people may be renamed."""
+
+    # What came after the first version has a default: kept figures stay readable.
 
     question: str
     every: int
@@ -38,6 +44,8 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     tasks: dict[int, int]  # task code -> number, of the tasks that are named
     classes: list[str]  # of the confusion
     figures: QuestionQuality
+    answers: dict[int, str] = {}  # value code -> answer, of those that a lean names
+    providers: list[str] = []  # code -> organization, or a provider's pseudonym
 
 
 _stored = msgspec.json.Decoder(list[Stored]).decode
@@ -79,12 +87,14 @@ def _questions(
 ) -> list[wire.QuestionFigures]:
     members = sorted({member for one in stored for member in one.members})
     names = dict(reader.tuples("member_names", organization=row["organization"], members=members))
+    providers = sorted({provider for one in stored for provider in one.providers})
+    names |= dict(reader.tuples("provider_names", ids=providers))
     titles = {question.id: question.title for question in form.document.questions}
     return [_question(row["id"], one, names, titles) for one in stored if one.question in titles]
 
 
 def _question(
-    project: str, one: Stored, names: dict[str, Any], titles: dict[str, str]
+    project: str, one: Stored, names: dict[str, str | None], titles: dict[str, str]
 ) -> wire.QuestionFigures:
     figures = one.figures
 
@@ -117,6 +127,58 @@ def _question(
         errors=look(figures.errors),
         hard=look(figures.hard),
         method=figures.method,
+        integrity=[_tested(project, one, tested, names) for tested in figures.integrity],
+        leaning=_leaning(one, names),
+    )
+
+
+def _tested(
+    project: str, one: Stored, tested: integrity.Tested, names: dict[str, str | None]
+) -> wire.TestedWork:
+    return wire.TestedWork(
+        kind=tested.kind,
+        tested=tested.tested,
+        undefined=tested.undefined,
+        false_alarms=integrity.FALSE_ALARMS[tested.kind],
+        signals=[
+            wire.Signal(
+                members=[
+                    wire.Named(member_id=one.members[a], name=names.get(one.members[a])) for a in s.annotators
+                ],
+                seen=s.seen,
+                expected=s.expected,
+                p=s.p,
+                q=s.q,
+                labels=s.votes,
+                task_ids=[task_id(project, one.tasks[task]) for task in s.tasks],
+            )
+            for s in tested.found
+        ],
+    )
+
+
+def _leaning(one: Stored, names: dict[str, str | None]) -> wire.Leaning | None:
+    found = one.figures.leaning
+    if found is None:
+        return None
+    return wire.Leaning(
+        undefined=found.undefined,
+        false_alarms=lean.FALSE_ALARMS,
+        providers=[
+            wire.ProviderLean(
+                provider_id=one.providers[s.organization],
+                name=names.get(one.providers[s.organization]),
+                answer=one.answers[s.answer],
+                effect=s.effect,
+                p=s.p,
+                detectable=s.detectable if s.detectable <= 1 else None,
+                flagged=s.flagged,
+                step=s.step,
+                annotators=s.annotators,
+                labels=s.labels,
+            )
+            for s in found.found
+        ],
     )
 
 
@@ -274,63 +336,150 @@ class _Column:
     def __init__(self, label: Any, answers: int) -> None:
         self.label = label
         self.every = 1 if core.is_class(label) else -(-answers // MOST_VALUES) or 1
-        self.tasks, self.annotators, self.values = array("i"), array("i"), array("i")
+        self.rows, self.tasks, self.values = array("i"), array("i"), array("i")
         self.codes: dict[Any, int] = {}
+        self.suggested: dict[int, Any] = {}  # task -> key of what was preselected
 
-    def add(self, task: int, annotator: int, value: Any) -> None:
+    def add(self, row: int, task: int, value: Any) -> None:
         if task % self.every == 0:
-            key = value if isinstance(value, str) else encode_json(value)
+            self.rows.append(row)
             self.tasks.append(task)
-            self.annotators.append(annotator)
-            self.values.append(self.codes.setdefault(key, len(self.codes)))
+            self.values.append(self.codes.setdefault(_key(value), len(self.codes)))
 
-    def sheet(self) -> tuple[Sheet, list[int]]:
+    def sheet(self, read: _Read) -> tuple[Sheet, list[int]]:
         """The answers as arrays, and the tasks' numbers by their codes."""
         numbers, tasks = np.unique(np.frombuffer(self.tasks, np.int32), return_inverse=True)
         dumped = [key if isinstance(key, str) else decode_json(key) for key in self.codes]
         sheet = Sheet(
             kind=self.label,
             tasks=tasks.astype(np.int64),
-            annotators=np.frombuffer(self.annotators, np.int32).astype(np.int64),
+            annotators=np.frombuffer(read.annotators, np.int32)[self.row].astype(np.int64),
             values=np.frombuffer(self.values, np.int32).astype(np.int64),
             distinct=[self.label.load(value) for value in dumped],
         )
         return sheet, numbers.tolist()
 
+    @property
+    def row(self) -> Any:
+        """(answers,) their rows among all that was read."""
+        return np.frombuffer(self.rows, np.int32)
+
+    def work(self, read: _Read, numbers: list[int]) -> Work:
+        """How the answers came about."""
+        first = np.frombuffer(read.revisions, np.int32)[self.row] == 1
+        ms = np.frombuffer(read.ms, np.int32)[self.row]
+        length = np.frombuffer(read.lengths, np.int32)
+        suggested = [self.codes.get(self.suggested.get(n), -1) for n in numbers]
+        return Work(
+            at=np.where(first, np.frombuffer(read.at, np.int64)[self.row], -1),
+            seconds=np.where(first & (ms >= 0), ms / 1000, np.nan),  # a correction is told apart
+            length=length[np.frombuffer(self.tasks, np.int32)].astype(np.float64),
+            suggested=np.array(suggested, np.int64),
+            organization=np.array(read.providers, np.int64),
+            given=lambda i: read.text_of(self.tasks[i]),
+        )
+
+
+def _key(value: Any) -> Any:
+    return value if isinstance(value, str) else encode_json(value)
+
+
+READ = frozenset({"text", "markdown", "chat"})
+"""Types of fields that are read. Of the others nobody knows how long they take, so they count nothing."""
+
+
+class _Read:
+    """All answers of a project as they are read: 24 bytes each, and 4 for each task."""
+
+    def __init__(self, reader: Reader, row: dict[str, Any]) -> None:
+        self.keys = {"organization": row["organization"], "project": row["id"]}
+        self.form = form_of(reader, row["organization"], row["id"], row["version"])
+        self.columns = {q: _Column(label, row["annotations"]) for q, label in self.form.labels.items()}
+        self.shown = frozenset(field.name for field in self.form.document.fields if field.type in READ)
+        self.last = row["next_task"]
+        self.lengths = array("i", bytes(4 * row["next_task"]))
+        self.annotators, self.revisions, self.ms = array("i"), array("i"), array("i")
+        self.at = array("q")
+        self.members: dict[str, int] = {}
+        self.providers: list[int] = []  # (members,) codes
+        self.names: list[str] = []  # code -> provider
+        self._reader = reader
+
+    def all(self, tell: Callable[[int], None]) -> None:
+        """Read tasks and answers, a piece after the other."""
+        for first in range(1, self.last, CHUNK):
+            piece = {"first": first, "last": first + CHUNK - 1}
+            for n, record, mapping in self._reader.tuples("quality_records", **self.keys, **piece):
+                self._task(n, record, mapping)
+            for answer in self._reader.tuples("quality_answers", **self.keys, **piece):
+                self._answer(*answer)
+                if len(self.at) % TELL == 0:
+                    tell(len(self.at))
+        self._employ()
+
+    def _task(self, n: int, record: bytes, mapping: bytes) -> None:
+        self.lengths[n] = min(len(self._text(record, mapping)), MOST_TEXT)
+        for question, value in (suggestion_of(record, mapping, self.form) or {}).items():
+            self.columns[question].suggested[n] = _key(value)
+
+    def _answer(self, n: int, member: str, at: int, revision: int, ms: int, body: bytes) -> None:
+        for question, value in decode_json(answers_of(body)).items():
+            if question in self.columns:
+                self.columns[question].add(len(self.at), n, value)
+        self.annotators.append(self.members.setdefault(member, len(self.members)))
+        self.revisions.append(revision)
+        self.ms.append(min(ms, MOST_MS))
+        self.at.append(at)
+
+    def _employ(self) -> None:
+        members = sorted(self.members)
+        found = dict(self._reader.tuples("quality_providers", **self.keys, members=members))
+        codes = {name: i for i, name in enumerate(sorted(set(found.values()) - {""}))}
+        self.names = list(codes)
+        self.providers = [codes.get(found.get(member, ""), -1) for member in self.members]
+
+    def _text(self, record: bytes, mapping: bytes) -> str:
+        return " ".join(_strings(shown_data(record, mapping, self.shown)))
+
+    def text_of(self, n: int) -> str:
+        """What annotators of a task read."""
+        (_, record, mapping), *_ = self._reader.tuples("quality_records", **self.keys, first=n, last=n)
+        return self._text(record, mapping)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """All texts in a value, those of a conversation too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _strings(part)
+
 
 def _figures(reader: Reader, row: dict[str, Any], tell: Callable[[int], None]) -> list[Stored]:
-    form = form_of(reader, row["organization"], row["id"], row["version"])
-    columns = {question: _Column(label, row["annotations"]) for question, label in form.labels.items()}
-    members: dict[str, int] = {}
-    for i, (n, member, body) in enumerate(_answers(reader, row), 1):
-        who = members.setdefault(member, len(members))
-        for question, value in decode_json(answers_of(body)).items():
-            if question in columns:
-                columns[question].add(n, who, value)
-        if i % TELL == 0:
-            tell(i)
-    return [
-        _measured(question, column, list(members)) for question, column in columns.items() if column.tasks
-    ]
+    read = _Read(reader, row)
+    read.all(tell)
+    return [_measured(question, column, read) for question, column in read.columns.items() if column.tasks]
 
 
-def _answers(reader: Reader, row: dict[str, Any]) -> Iterator[tuple[int, str, bytes]]:
-    keys = {"organization": row["organization"], "project": row["id"]}
-    for first in range(1, row["next_task"], CHUNK):
-        yield from reader.tuples("quality_answers", **keys, first=first, last=first + CHUNK - 1)
-
-
-def _measured(question: str, column: _Column, members: list[str]) -> Stored:
-    sheet, numbers = column.sheet()
-    figures = core.measure(sheet)
-    named = {suspect.task for suspect in (*figures.errors, *figures.hard)}
+def _measured(question: str, column: _Column, read: _Read) -> Stored:
+    sheet, numbers = column.sheet(read)
+    figures = core.measure(sheet, column.work(read, numbers))
     codes = list(column.codes)
-    classes = [str(codes[i]) for i in figures.confusion.classes] if figures.confusion else []
+    leaning = figures.leaning.found if figures.leaning else ()
     return Stored(
         question=question,
         every=column.every,
-        members=members,
-        tasks={task: numbers[task] for task in sorted(named)},
-        classes=classes,
+        members=list(read.members),
+        tasks={task: numbers[task] for task in sorted(_named(figures))},
+        classes=[str(codes[i]) for i in figures.confusion.classes] if figures.confusion else [],
         figures=figures,
+        answers={one.answer: str(codes[one.answer]) for one in leaning},
+        providers=read.names,
     )
+
+
+def _named(figures: QuestionQuality) -> set[int]:
+    """Tasks that a figure names."""
+    shown = {task for tested in figures.integrity for one in tested.found for task in one.tasks}
+    return shown | {suspect.task for suspect in (*figures.errors, *figures.hard)}

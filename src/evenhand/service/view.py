@@ -11,7 +11,8 @@ import msgspec
 
 from evenhand import labels, wire
 from evenhand.core import gold
-from evenhand.core.errors import Missing
+from evenhand.core.errors import Invalid, Missing
+from evenhand.core.intake import shown_data, split
 from evenhand.core.policy import Actor, require
 from evenhand.core.project import Document, Form
 from evenhand.store import Reader
@@ -137,3 +138,29 @@ def summary(data: dict[str, msgspec.Raw], document: Document) -> str:
     value = decode_json(data[name]) if name in data else ""
     text = value if isinstance(value, str) else encode_json(value).decode()
     return " ".join(text[:400].split())[:160]
+
+
+def suggestion_of(record: bytes, mapping: bytes, form: Form) -> dict[str, Any] | None:
+    """The answers of the best prediction that fit their questions; None when there are none."""
+    if not form.document.suggestions or b'"predictions"' not in record:
+        return None
+    _, reserved = split(record, mapping)
+    predictions = decode_json(reserved["predictions"]) if "predictions" in reserved else []
+    usable = [p for p in predictions if isinstance(p, dict) and isinstance(p.get("answers"), dict)]
+    best = max(
+        usable, key=lambda p: p["score"] if isinstance(p.get("score"), int | float) else 0, default=None
+    )
+    if best is None:
+        return None
+    data = shown_data(record, mapping, form.shown)
+    return {q: a for q, a in best["answers"].items() if _fits(form, q, a, data)} or None
+
+
+def _fits(form: Form, question: str, answer: Any, data: dict[str, Any]) -> bool:
+    if question not in form.labels:
+        return False
+    try:
+        form.labels[question].parse(answer, data)
+    except Invalid:
+        return False
+    return True

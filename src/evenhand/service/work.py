@@ -21,7 +21,15 @@ from evenhand.core.submission import SubmissionView, TaskView
 from evenhand.lane import group
 from evenhand.service import gold, review, signing, windows
 from evenhand.service.ids import new_ordered_id
-from evenhand.service.view import decode_json, encode_json, form_of, summary, told_task_id, when
+from evenhand.service.view import (
+    decode_json,
+    encode_json,
+    form_of,
+    suggestion_of,
+    summary,
+    told_task_id,
+    when,
+)
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import Placed, answers_of, decode
 
@@ -650,35 +658,10 @@ def _assignment(
         version=g.version,
         data=data,
         expires_at=when(g.until),
-        suggestion=_suggestion(record, mapping, form, data),
+        suggestion=suggestion_of(record, mapping, form),
         draft=draft,
         place=place,
     )
-
-
-def _suggestion(record: bytes, mapping: bytes, form: Form, data: dict[str, Any]) -> dict[str, Any] | None:
-    """The answers of the best prediction that fit their questions; None when there are none."""
-    if not form.document.suggestions or b'"predictions"' not in record:
-        return None
-    _, reserved = split(record, mapping)
-    predictions = decode_json(reserved["predictions"]) if "predictions" in reserved else []
-    usable = [p for p in predictions if isinstance(p, dict) and isinstance(p.get("answers"), dict)]
-    best = max(
-        usable, key=lambda p: p["score"] if isinstance(p.get("score"), int | float) else 0, default=None
-    )
-    if best is None:
-        return None
-    return {q: a for q, a in best["answers"].items() if _fits(form, q, a, data)} or None
-
-
-def _fits(form: Form, question: str, answer: Any, data: dict[str, Any]) -> bool:
-    if question not in form.labels:
-        return False
-    try:
-        form.labels[question].parse(answer, data)
-    except Invalid:
-        return False
-    return True
 
 
 # ---- the rest ----------------------------------------------------------------------------------

@@ -21,11 +21,26 @@ UPDATE quality SET state = 'failed', error = :error WHERE organization = :organi
 SELECT project FROM quality WHERE state = 'running' ORDER BY project;
 
 -- name: quality_answers
-SELECT a.task, a.member, o.body FROM assignment a
+SELECT a.task, a.member, a.closed_ms, a.revision, a.ms, o.body FROM assignment a
 JOIN task t ON t.organization = a.organization AND t.project = a.project AND t.n = a.task AND t.round = a.round
 JOIN opening o ON o.seq = a.seq
 WHERE a.organization = :organization AND a.project = :project AND a.task >= :first AND a.task <= :last
   AND a.state = 'submitted' AND a.state <> 'lapsed' ORDER BY a.task, a.closed_ms, a.id;
+
+-- name: quality_records
+SELECT t.n, p.record, p.mapping FROM task t
+JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
+WHERE t.organization = :organization AND t.project = :project AND t.n >= :first AND t.n <= :last ORDER BY t.n;
+
+-- name: quality_providers
+-- Whom members work for: in a shared pool their provider's pseudonym, else the organization that is their home.
+SELECT m.id, coalesce((SELECT max(l.entity) FROM lent n JOIN shared_lease l ON l.person = n.person
+  WHERE n.member = m.id AND l.project = :project), p.home, '') AS provider
+FROM member m LEFT JOIN person p ON p.id = m.person
+WHERE m.organization = :organization AND m.id {in members} ORDER BY m.id;
+
+-- name: provider_names
+SELECT id, name FROM organization WHERE id {in ids};
 
 -- name: member_names
 SELECT m.id, p.name FROM member m LEFT JOIN person p ON p.id = m.person
