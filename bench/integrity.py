@@ -8,6 +8,7 @@ such a crowd one cheat is planted at a time. Organizations are made by dealing t
 from __future__ import annotations
 
 import csv
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def repeated(votes: Votes, dice: np.random.Generator) -> Planted:
     who = somebody(votes, dice)
     label = votes.label.copy()
     mine = np.flatnonzero(votes.annotator == who)
-    for before, now in zip(mine, mine[1:], strict=False):
+    for before, now in itertools.pairwise(mine):
         if dice.random() < 0.5:
             label[now] = label[before]
     return Planted(changed(votes, label), (who,))
@@ -189,9 +190,7 @@ def deals(votes: Votes, organizations: int, runs: int) -> Iterator[tuple[int, np
 def lean_table(say: Say, runs: int = 300, draws: int = 399) -> None:
     """False alarms without a lean, and how often a planted one is found."""
     shares = (0.05, 0.1, 0.2, 0.3)
-    say(
-        f"\n## Organizations: real annotators dealt into five, {runs} deals for alarms, {runs // 3} for power\n"
-    )
+    say(f"\n## Organizations: {runs} deals into five for alarms, {runs // 3} for power\n")
     say(f"| set | annotators | false alarms | {' | '.join(f'found at {f:.0%}' for f in shares)} |")
     say("|" + " --- |" * (3 + len(shares)))
     for name in LEANING:

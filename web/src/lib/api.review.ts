@@ -156,6 +156,49 @@ export interface WorthALook {
   labels: number;
 }
 
+/** Something in an annotator's answers, or a pair's, that honest work does not explain. No verdict. */
+export interface Signal {
+  members: { member_id: string; name: string | null }[];
+  seen: number;
+  expected: number;
+  p: number;
+  /** Lowest false discovery rate at which it is flagged. */
+  q: number;
+  /** That it rests on; of a pair, tasks in common. */
+  labels: number;
+  task_ids: string[];
+}
+
+export interface TestedWork {
+  kind: "copying" | "blind" | "suggested" | "previous" | "fast" | "typed" | "repeated";
+  /** Annotators, or pairs, that had enough to test. */
+  tested: number;
+  undefined: string;
+  /** Measured share of honest annotators, or pairs, that it flags; null: not measured. */
+  false_alarms: number | null;
+  signals: Signal[];
+}
+
+export interface ProviderLean {
+  provider_id: string;
+  name: string | null;
+  answer: string;
+  effect: number;
+  p: number;
+  /** Share of its labels turned to this answer that is found in 90 of 100 cases; null: none. */
+  detectable: number | null;
+  flagged: boolean;
+  step: number;
+  annotators: number;
+  labels: number;
+}
+
+export interface Leaning {
+  undefined: string;
+  false_alarms: number;
+  providers: ProviderLean[];
+}
+
 export interface QuestionFigures {
   question: string;
   title: string;
@@ -169,6 +212,8 @@ export interface QuestionFigures {
   errors: WorthALook[];
   hard: WorthALook[];
   method: string;
+  integrity: TestedWork[];
+  leaning: Leaning | null;
 }
 
 export interface ReviewRates {
