@@ -43,15 +43,26 @@ def changed(votes: Votes, label: np.ndarray) -> Votes:
 
 
 def honest(votes: Votes, estimate: Estimate, dice: np.random.Generator) -> Votes:
-    """Every answer drawn anew: nobody looks at anybody, the task, and nothing else, decides."""
+    """Every answer drawn anew: nobody looks at anybody, the task, and nothing else, decides.
+
+    Who depended on the task less than half as much as is usual becomes a usual annotator.
+    """
     model = estimate.model
     truth = drawn(estimate.posterior, dice)
     counts = np.zeros((votes.tasks, votes.classes))
     np.add.at(counts, (votes.task, votes.label), 1.0)
     usual = model.newcomer[truth]
     mixed = (counts + MISLEADS * usual) / (counts.sum(axis=1, keepdims=True) + MISLEADS)
-    own = model.confusion[votes.annotator, truth[votes.task]] * (mixed / (usual + 1e-12))[votes.task]
+    blindly = dependence(model.confusion, model.prior) < dependence(model.newcomer, model.prior) / 2
+    confusion = np.where(blindly[:, None, None], model.newcomer, model.confusion)
+    own = confusion[votes.annotator, truth[votes.task]] * (mixed / (usual + 1e-12))[votes.task]
     return changed(votes, drawn(own / own.sum(axis=1, keepdims=True), dice))
+
+
+def dependence(confusion: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """(...,) how much likelier the right answer is than the same answer to any task."""
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    return np.asarray(((right - prior @ confusion) * prior).sum(axis=-1))
 
 
 def drawn(chance: np.ndarray, dice: np.random.Generator) -> np.ndarray:

@@ -29,7 +29,8 @@ CHUNK = 4_000_000  # numbers held at once
 MOST_PAIRS = 20_000_000  # pairs of votes; of more, whole tasks are drawn
 PULL = 2.0  # votes that the model's expectation counts beside the others' answers
 MISLED = 4.0  # votes that the confusion counts beside the others' answers: how far a task may mislead
-COPIED = np.array([0.1, 0.3, 0.5, 0.7, 0.9])  # shares of its answers that somebody copies
+COPIED = np.array([0.05, 0.1, 0.3, 0.5, 0.7, 0.9])  # shares of its answers that somebody copies; the first
+# is overlooked: no model is so right that a thousand tasks in common may not say so much
 MOST_RATIO = 1000.0  # a single task weighs at most this
 DEPENDENT = 0.5  # of the usual dependence on the task: an annotator below it answers blindly
 READING = 60.0  # code points a second; 238 words a minute are usual (Brysbaert 2019), this is thrice that
@@ -106,6 +107,7 @@ def copying(
     mean over `COPIED`, is an e-value E: its expectation for honest pairs is at most 1, whatever the number of
     tasks and however the pairs depend on each other, so 1 / E is a p-value, and the false discovery rate is
     controlled (Vovk and Wang 2021, doi:10.1214/20-AOS2020; Wang and Ramdas 2022, doi:10.1111/rssb.12489).
+    E is divided by the ratio for the least share where that is above 1, so that only more than that counts.
     Same right answers of two good annotators weigh next to nothing, same errors much, different answers
     against it. Who copies few tasks is not seen. `seen` and `expected` are shares of the tasks in common
     where both gave the same answer, and not the one that the others make most probable.
@@ -129,7 +131,8 @@ def copying(
     tasks = np.bincount(index, minlength=len(both))
     sums = np.stack([np.bincount(index, part, len(both)) for part in np.concatenate(parts, axis=1)])
     held = np.flatnonzero(tasks >= FEWEST)
-    evidence = np.logaddexp.reduce(sums[: len(COPIED)], axis=0) - math.log(len(COPIED))
+    evidence = np.logaddexp.reduce(sums[1 : len(COPIED)], axis=0) - math.log(len(COPIED) - 1)
+    evidence -= np.maximum(sums[0], 0.0)
     seen, expected = sums[-2:] / np.maximum(tasks, 1)
     return controlled(
         [
@@ -308,7 +311,8 @@ def following(
     Each answer either is the class that is pointed to or not; expected is the probability that the annotator
     gives that class, from the others on the task and its own confusion. The differences are a martingale in
     the order of its work, so their sum over the root of the summed variances is nearly normal (Freedman 1975,
-    doi:10.1214/aop/1176996452).
+    doi:10.1214/aop/1176996452). What the median annotator has more than expected is expected of everybody:
+    neighbouring tasks are often alike, and what is preselected is often right.
 
     Args:
         kind: "suggested" when `pointed` is the class that was preselected, "previous" when it is what the
@@ -324,6 +328,9 @@ def following(
     seen = np.bincount(who, votes.label[held] == pointed[held], votes.annotators)
     mean = np.bincount(who, chance, votes.annotators)
     spread = np.sqrt(np.maximum(np.bincount(who, chance * (1 - chance), votes.annotators), TINY))
+    tested = np.flatnonzero(n >= FEWEST)
+    ratios = seen[tested] / np.maximum(mean[tested], TINY)
+    mean = np.minimum(mean * max(1.0, float(np.median(ratios))) if len(tested) else mean, n)
     return controlled(
         [
             Suspicion(
@@ -334,7 +341,7 @@ def following(
                 p=normal_tail(float((seen[a] - mean[a] - 0.5) / spread[a])),
                 votes=int(n[a]),
             )
-            for a in np.flatnonzero(n >= FEWEST)
+            for a in tested
         ],
         level,
     )
