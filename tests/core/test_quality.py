@@ -7,10 +7,11 @@ import pytest
 
 from evenhand import labels
 from evenhand.core import quality
-from evenhand.core.quality import Sheet, is_class, measure
+from evenhand.core.quality import Sheet, Work, is_class, measure
 
 CHOICE = labels.find("choice").configure({"choices": ["a", "b", "c"]}, {})
 NUMBER = labels.find("number").configure({}, {})
+TEXT = labels.find("text").configure({}, {})
 
 
 def sheet(kind, rows: list[tuple[int, int, object]]) -> Sheet:
@@ -99,3 +100,39 @@ def test_a_share_says_how_sure_it_is():
 
 def test_which_types_have_classes():
     assert is_class(CHOICE) and not is_class(NUMBER)
+
+
+def test_how_the_work_was_done_is_tested_by_the_kind_of_answer(planted: Sheet):
+    def work(answers: Sheet, seconds: float) -> Work:
+        n = len(answers.tasks)
+        return Work(
+            at=np.random.default_rng(1).permutation(n),
+            seconds=np.full(n, seconds),
+            length=np.full(n, 100.0),
+            suggested=np.full(int(answers.tasks.max()) + 1, -1),
+            organization=np.array([0, 0, 0, 1, 1, 1]),
+            given=lambda i: "",
+        )
+
+    found = measure(planted, work(planted, 9.0))
+    assert {one.kind: (one.tested, len(one.found)) for one in found.integrity} == {
+        "fast": (5, 0),
+        "copying": (10, 0),
+        "blind": (5, 0),
+        "previous": (5, 0),
+        "suggested": (0, 0),
+    }
+    assert found.leaning is not None and "fewer than two" in found.leaning.undefined  # one has two annotators
+    texts = sheet(
+        TEXT, [(t, a, f"the same words of {a} on every single task") for t in range(12) for a in range(2)]
+    )
+    found = measure(texts, work(texts, 0.5))
+    assert {(one.kind, one.tested, len(one.found)) for one in found.integrity} == {
+        ("fast", 2, 2),
+        ("typed", 2, 2),
+        ("repeated", 2, 2),
+    }
+    assert found.leaning is None
+    numbers = sheet(NUMBER, [(t, a, float(t)) for t in range(12) for a in range(2)])
+    assert [one.kind for one in measure(numbers, work(numbers, 0.5)).integrity] == ["fast"]
+    assert measure(numbers).integrity == ()

@@ -54,6 +54,16 @@ def test_figures_of_a_project(world: World):
     assert spam.confusion is not None and set(spam.confusion.classes) == {"ham", "spam"}
     assert spam.errors and spam.errors[0].task_id.startswith(project) and spam.errors[0].labels == 3
     assert all(figure.labels for figure in spam.agreement if figure.value is not None)
+    tested = {one.kind: one for one in spam.integrity}
+    assert {kind: one.tested for kind, one in tested.items()} == {
+        "fast": 3,
+        "copying": 3,
+        "blind": 3,
+        "previous": 3,
+        "suggested": 0,
+    }
+    assert {one.kind for one in said.integrity} == {"fast", "typed", "repeated"}
+    assert spam.leaning is not None and spam.leaning.undefined and said.leaning is None
     forecast = found.forecast
     assert (forecast.answers, forecast.answers_left, forecast.seconds) == (120, 0, 240.0)
     assert world.read(quality.running) == []
@@ -104,3 +114,30 @@ def test_what_cannot_be_measured_is_told(world: World, monkeypatch: pytest.Monke
     monkeypatch.setattr(quality.core, "measure", fails)
     found = compute(world, project)
     assert found.state == "failed" and "Too many classes." in found.error
+
+
+def test_what_was_preselected_and_what_was_read_are_known(world: World):
+    """P1 takes the suggestion, whatever it is, at once; nobody else does."""
+    records = [
+        {
+            "text": "many words " * 30,
+            "n": n,
+            "chat": [{"role": "user", "content": "one more"}],
+            "predictions": [{"answers": {"spam": ["ham", "spam"][n // 2 % 2]}}],
+        }
+        for n in range(40)
+    ]
+    fields = [wire.FieldDraft(name="text"), wire.FieldDraft(name="chat", type="chat")]
+    project = world.project(tasks=records, overlap=3, prefetch=20, fields=fields).id
+    for i in (1, 2, 3):
+        while given := world.next(world.people[i], count=20).assignments:
+            for one in given:
+                truth = ["ham", "spam"][int(one.task_id.rpartition("-")[2]) % 2]
+                assert one.suggestion is not None
+                answer = one.suggestion["spam"] if i == 1 else truth
+                world.submit(world.people[i], one.id, {"spam": answer}, seconds=1.0 if i == 1 else 9.0)
+    (spam,) = compute(world, project).questions
+    signals = {(one.kind, s.members[0].name): s for one in spam.integrity for s in one.signals}
+    assert {("suggested", "P1"), ("fast", "P1")} <= signals.keys()
+    assert {name for _, name in signals} == {"P1"}
+    assert signals["suggested", "P1"].seen == 1.0 and signals["fast", "P1"].task_ids[0] == f"{project}-1"

@@ -82,7 +82,7 @@ class World:
     def project(self, tasks: int | list[dict] = 0, questions=None, **rules) -> wire.Project:
         draft = wire.ProjectDraft(
             name=rules.pop("name", "Messages"),
-            fields=[wire.FieldDraft(name="text")],
+            fields=rules.pop("fields", [wire.FieldDraft(name="text")]),
             questions=questions or [CHOICE],
             **rules,
         )
