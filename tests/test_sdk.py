@@ -494,6 +494,44 @@ def test_skip_flag_and_people(node: Client) -> None:
     assert node.create_invite().url
 
 
+def test_review_and_appeal_from_both_sides(node: Client) -> None:
+    project = node.create_project(
+        "Reviewed",
+        [{"name": "text"}],
+        [{"name": "spam", "type": "choice", "choices": ["ham", "spam"]}],
+        review={"which": "hand"},
+        pay={"currency": "EUR", "per": "hour", "amount": 100, "most_seconds": 5},
+    ).id
+    node.import_tasks(project, [{"text": f"t{n}"} for n in range(3)])
+    ann, rita = node.create_annotator("Ann"), node.create_member("Rita", role="reviewer")
+    with Client(node.url, ann.api_key) as annotator, Client(node.url, rita.api_key) as reviewer:
+        while work := annotator.next_assignment(project):
+            annotator.submit(work.id, {"spam": "ham"}, seconds=9)
+        assert reviewer.next_review(project) is None
+        assert node.send_to_review(project, filter={}) == 3
+        assert node.send_to_review(project, [f"{project}-1"]) == 0
+        first = reviewer.next_review(project)
+        assert first is not None and first == reviewer.next_review(project)
+        back = [one.assignment_id for one in first.annotations]
+        reviewer.decide_review(first.id, "return", comment="Look again.", assignment_ids=back)
+        second = reviewer.next_review(project)
+        assert second is not None
+        done = reviewer.decide_review(
+            second.id, "fix", {"spam": "spam"}, "It sells.", revision=second.revision
+        )
+        assert (done.state, reviewer.review(second.id)) == ("fixed", done)
+        assert {one.decision for one in node.reviews(project)} == {"returned", "fixed"}
+        told = {one.outcome: one for one in annotator.judgements(project)}
+        assert (told["returned"].comment, told["fixed"].comment) == ("Look again.", "It sells.")
+        (judged,) = annotator.judgements(outcome="fixed")
+        appealed = annotator.appeal(judged.assignment_id, "It does not.")
+        (open_,) = node.appeals(project, "open")
+        assert (open_.id, open_.text) == (appealed.id, "It does not.")
+        assert [one.text for one in reviewer.appeals(project)] == [None]  # not hers to answer
+        assert node.decide_appeal(open_.id, "uphold").state == "upheld"
+        assert next(annotator.judgements(outcome="fixed")).appeal.state == "upheld"  # type: ignore[union-attr]
+
+
 def test_a_file_of_each_format_goes_in(node: Client, tmp_path: Path) -> None:
     project = node.create_project("SMS", fields=[TEXT], questions=[CHOICE])
     (tmp_path / "a.csv").write_text("text\none\ntwo\n")

@@ -630,6 +630,109 @@ class Client:
                 return
             after = page.after
 
+    # -- review and appeal ----------------------------------------------------------------------
+
+    def send_to_review(
+        self,
+        project_id: str,
+        task_ids: Iterable[str] | None = None,
+        filter: Mapping[str, str] | None = None,
+    ) -> int:
+        """Send finished tasks to review; how many wait now that did not before.
+
+        Args:
+            project_id: whose tasks.
+            task_ids: these; one that was reviewed is reviewed once more.
+            filter: or all that match `status`, `search`, `annotator`, `external_id`, `flagged`, of which no
+                review was asked yet; ``{}`` means all.
+        """
+        path = f"/projects/{_segment(project_id)}/tasks/actions"
+        ids = None if task_ids is None else list(task_ids)
+        wanted = wire.TaskAction(
+            action="review", task_ids=ids, filter=None if filter is None else dict(filter)
+        )
+        sent = 0
+        while True:
+            report = self._call("POST", path, wanted, wire.ActionReport)
+            sent += report.changed
+            if report.next is None:
+                return sent
+            wanted = msgspec.structs.replace(wanted, after=report.next)
+
+    def next_review(self, project_id: str) -> wire.Review | None:
+        """The caller's review to do now, or None when there is nothing. A live review is given again."""
+        path = f"/projects/{_segment(project_id)}/reviews/next"
+        return self._call("POST", path, None, wire.NextReview, again=True).review
+
+    def review(self, review_id: str) -> wire.Review:
+        """A review: the caller's own, or a decided one."""
+        return self._get(f"/reviews/{_segment(review_id)}", wire.Review)
+
+    def reviews(self, project_id: str) -> Iterator[wire.ReviewRow]:
+        """The project's decided reviews, newest first."""
+        return self._pages(f"/projects/{_segment(project_id)}/reviews", wire.Page[wire.ReviewRow])
+
+    def decide_review(
+        self,
+        review_id: str,
+        decision: Literal["accept", "fix", "return", "skip"],
+        answers: Mapping[str, Any] | None = None,
+        comment: str = "",
+        assignment_ids: Iterable[str] = (),
+        revision: int | None = None,
+        seconds: float | None = None,
+    ) -> wire.Review:
+        """Decide a review. The same again gives the same.
+
+        Args:
+            review_id: of the caller's own review.
+            decision: "accept" what the answers come to, "fix" it, "return" some of them, "skip".
+            answers: with "fix": id of the question -> answer that stands.
+            comment: what the annotators read; needed to send back.
+            assignment_ids: with "return": whose answers go back.
+            revision: what the caller saw; if an answer was corrected meanwhile, it is refused.
+            seconds: active time.
+
+        Raises:
+            Invalid: an answer does not fit its question, or a comment is missing.
+            Refused: the review is over, or the policy hides what it would take to decide so.
+        """
+        word = wire.ReviewDecision(
+            decision=decision,
+            answers=None if answers is None else dict(answers),
+            comment=comment,
+            assignment_ids=list(assignment_ids),
+            revision=revision,
+            seconds=seconds,
+        )
+        path = f"/reviews/{_segment(review_id)}/decide"
+        return self._call("POST", path, word, wire.Review, again=True)
+
+    def judgements(
+        self, project_id: str | None = None, outcome: Literal["accepted", "fixed", "returned"] | None = None
+    ) -> Iterator[wire.Judgement]:
+        """What reviews said of the caller's own answers, newest first."""
+        return self._pages("/judgements", wire.Page[wire.Judgement], project=project_id, outcome=outcome)
+
+    def appeal(self, assignment_id: str, text: str) -> wire.AppealState:
+        """Appeal the newest judgement of one of the caller's own answers, once. Somebody else decides."""
+        path = f"/assignments/{_segment(assignment_id)}/appeal"
+        return self._call("POST", path, wire.NewAppeal(text=text), wire.AppealState)
+
+    def appeals(
+        self, project_id: str, state: Literal["open", "upheld", "rejected"] | None = None
+    ) -> Iterator[wire.Appeal]:
+        """The project's appeals, oldest first. Texts are there for whoever answers them."""
+        path = f"/projects/{_segment(project_id)}/appeals"
+        return self._pages(path, wire.Page[wire.Appeal], state=state)
+
+    def decide_appeal(
+        self, appeal_id: str, decision: Literal["uphold", "reject"], text: str = ""
+    ) -> wire.Appeal:
+        """Say who is right. Upheld, the annotator's answer stands; to reject needs a reason."""
+        answer = wire.AppealDecision(decision=decision, text=text)
+        return self._call("POST", f"/appeals/{_segment(appeal_id)}/decide", answer, wire.Appeal)
+
     # -- data out -------------------------------------------------------------------------------
 
     def tasks(

@@ -328,7 +328,7 @@ class Following(Wire, frozen=True, kw_only=True):
 class Progress(Wire, frozen=True, kw_only=True):
     counts: Counts
     live: int  # assignments out now
-    annotators: list[AnnotatorProgress]
+    annotators: list[AnnotatorProgress]  # none where the project hides them from the caller
     days: list[tuple[str, int]]  # ("2026-11-23", annotations), newest last, at most 60
     following: Following | None = None  # None: all tasks follow the rules in force
 
@@ -415,9 +415,9 @@ class TaskRow(Wire, frozen=True, kw_only=True):
 
 class Annotation(Wire, frozen=True, kw_only=True):
     id: str
-    annotator: str  # member id
+    annotator: str  # member id; "" where the project hides it from the caller until a review is decided
     name: str | None  # where the caller may know it
-    kind: Literal["human", "model"]
+    kind: Literal["human", "model"] | None  # None: hidden, as `seconds` and `receipt`
     state: AssignmentState
     answers: dict[str, Any] | None
     seconds: float | None
@@ -435,7 +435,7 @@ class Answer(Wire, frozen=True, kw_only=True):
 
 
 class Flagged(Wire, frozen=True, kw_only=True):
-    annotator: str
+    annotator: str  # "": hidden
     reason: str
     at: str
 
@@ -460,12 +460,14 @@ class Task(Wire, frozen=True, kw_only=True):
 class TaskAction(Request, frozen=True, kw_only=True):
     action: Literal["withdraw", "restore", "prioritise", "unflag", "review"]
     task_ids: list[str] | None = None  # these, or
-    filter: dict[str, str] | None = None  # all that match (status, search, external_id, flagged)
+    filter: dict[str, str] | None = None  # all that match (status, search, annotator, external_id, flagged)
     priority: int = 0
+    after: str | None = None  # with a filter: `next` of the step before
 
 
 class ActionReport(Wire, frozen=True, kw_only=True):
     changed: int
+    next: str | None = None  # with a filter: where the next step begins; None: all that match were looked at
 
 
 class TaskCorrection(Request, frozen=True, kw_only=True):
@@ -1001,7 +1003,7 @@ class NewAppeal(Request, frozen=True, kw_only=True):
 
 
 class Appeal(Wire, frozen=True, kw_only=True):
-    """An appeal before whoever decides it."""
+    """An appeal. What its two sides wrote is for whoever has to answer it, and for whoever did."""
 
     id: str
     task_id: str
@@ -1009,7 +1011,7 @@ class Appeal(Wire, frozen=True, kw_only=True):
     version: int
     state: Literal["open", "upheld", "rejected"]
     outcome: Literal["fixed", "returned"]
-    text: str
+    text: str | None  # of the annotator; None: not for the caller, as `answer`
     comment: str  # of the review
     data: dict[str, Any]
     given: dict[str, Any]  # answers as they were judged
@@ -1182,6 +1184,7 @@ class Quality(Wire, frozen=True, kw_only=True):
     questions: list[QuestionFigures]
     reviews: list[ReviewRates]
     forecast: Forecast
+    hidden: bool  # the project hides from the caller who gave which answer: no annotator is listed
 
 
 class OwnSkill(Estimated, frozen=True, kw_only=True):
@@ -1197,6 +1200,7 @@ class OwnQuality(Wire, frozen=True, kw_only=True):
     project_name: str
     answers: int
     seconds: float  # active time in sum
+    credited: float | None  # seconds that count for pay, as on the page of pay; None: nothing here is paid
     skills: list[OwnSkill]
     as_of: str | None
     accepted: int

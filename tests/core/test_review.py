@@ -8,6 +8,7 @@ from evenhand import labels
 from evenhand.core import review
 from evenhand.core.errors import Invalid, Refused
 from evenhand.core.events import MAX_ROWS, Place
+from evenhand.core.policy import Actor, Membership
 from evenhand.core.project import Document, Field, Form, Question, ReviewPolicy
 from evenhand.core.review import AppealView, Due, Finished, Judge, Judged, QueueView, ReviewView, Word
 
@@ -190,6 +191,16 @@ def test_passed_over_judges_nobody():
 
 def test_names_are_hidden_unless_the_policy_says_otherwise():
     assert [review.shown_before(form()), review.shown_before(form(shows="all"))] == ["answers", "all"]
+
+
+@pytest.mark.parametrize(
+    ("role", "hidden"),
+    [("reviewer", ["", "", "names", "answers"]), ("manager", [""] * 4), ("auditor", [""] * 4)],
+)
+def test_what_is_hidden_from_whom(role: str, hidden: list[str]):
+    actor = Actor(person="p", name="N", memberships=(Membership(organization="o", member="m", role=role),))
+    rules = [form(), form(shows="all"), form(shows="answers"), form(shows="task")]
+    assert [review.hides(rule, actor, "o") for rule in rules] == hidden
 
 
 def test_where_answers_are_hidden_the_reviewer_answers():

@@ -9,8 +9,8 @@ from world import CHOICE, World
 
 from evenhand import wire
 from evenhand.core.errors import Missing, Refused
-from evenhand.core.project import ReviewPolicy
-from evenhand.service import quality, review
+from evenhand.core.project import PayPolicy, ReviewPolicy
+from evenhand.service import pay, quality, review
 
 WORDS = {"name": "said", "type": "text", "required": False}
 
@@ -77,7 +77,7 @@ def test_an_annotator_sees_only_their_own(world: World):
     world.call(review.decide, world.owner, mine.id, decision)
     compute(world, project)
     (own,) = world.read(quality.mine, world.people[1]).items
-    assert (own.project_id, own.answers, own.seconds) == (project, 10, 20.0)
+    assert (own.project_id, own.answers, own.seconds, own.credited) == (project, 10, 20.0, None)
     assert {skill.question for skill in own.skills} == {"spam", "said"} and own.as_of
     assert own.stood is not None and own.accepted + own.fixed == own.stood.labels == 1
     assert world.read(quality.mine, world.owner).items == []
@@ -86,6 +86,16 @@ def test_an_annotator_sees_only_their_own(world: World):
         world.read(quality.get, world.people[1], project)
     with pytest.raises(Missing):
         world.read(quality.get, world.stranger, project)
+
+
+def test_the_time_that_is_shown_is_the_time_that_is_paid(world: World):
+    rate = PayPolicy(currency="EUR", per="hour", amount=1000, most_seconds=5)
+    project = world.project(tasks=2, pay=rate).id
+    for seconds in (3.0, 90.0):
+        world.submit(world.people[1], world.next(world.people[1]).assignments[0].id, seconds=seconds)
+    (own,) = world.read(quality.mine, world.people[1]).items
+    (due,) = world.read(pay.get, world.owner, project).annotators
+    assert own.credited == due.seconds == 8.0 and own.seconds == 93.0
 
 
 def test_a_project_without_answers_has_no_figures_and_says_so(world: World):

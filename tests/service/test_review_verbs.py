@@ -8,10 +8,11 @@ from world import World
 
 from evenhand import wire
 from evenhand.core.errors import Invalid, Missing, Refused
-from evenhand.core.policy import Actor, Membership
-from evenhand.core.project import ReviewPolicy
+from evenhand.core.policy import Actor, Membership, allows
+from evenhand.core.project import GoldPolicy, ReviewPolicy
 from evenhand.doctor import examine
-from evenhand.service import appeals, exports, projects, review, tasks, work
+from evenhand.service import appeals, exports, projects, quality, review, tasks, work
+from evenhand.service import gold as gold_verbs
 from evenhand.store.conformance import ORIGIN
 
 
@@ -45,7 +46,9 @@ def decide(world: World, actor: Actor, id_: str, decision: str, **given) -> wire
 
 
 def reviewed(world: World, tasks: int = 1, overlap: int = 1, **policy) -> str:
-    return world.project(tasks=tasks, overlap=overlap, review=ReviewPolicy(**{"which": "all"} | policy)).id
+    rules = {key: policy.pop(key) for key in ("gold", "order") if key in policy}
+    policy = {"which": "all"} | policy
+    return world.project(tasks=tasks, overlap=overlap, review=ReviewPolicy(**policy), **rules).id
 
 
 def consensus(world: World, task: str) -> wire.Answer:
@@ -225,6 +228,85 @@ def test_a_manager_sends_tasks_to_review_by_hand(world: World):
     assert world.call(review.next_, world.owner, off.id).lack == "off"
 
 
+def test_a_filter_sends_every_finished_task_to_review_in_steps(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tasks, "STEP", 2)
+    monkeypatch.setattr(tasks, "SEARCHED", 4)
+    project = reviewed(world, tasks=12, which="hand")
+    for _ in range(11):
+        answer(world, 1)
+    named = wire.TaskAction(action="review", task_ids=[f"{project}-2"])
+    assert world.call(tasks.act, world.owner, project, named).changed == 1
+    decide(world, world.owner, take(world, world.owner, project).id, "accept")
+    sent, after = [], "0"
+    while after is not None:
+        step = wire.TaskAction(action="review", filter={"status": "done"}, after=after)
+        report = world.call(tasks.act, world.owner, project, step)
+        sent.append(report.changed)
+        after = report.next
+    assert sum(sent) == 10 and max(sent) == 2  # all but the one that was reviewed already
+    assert world.call(review.next_, world.owner, project).queue.waiting == 9
+    step = wire.TaskAction(action="prioritise", priority=5, filter={}, after="8")
+    first = world.call(tasks.act, world.owner, project, step)
+    rest = world.call(tasks.act, world.owner, project, msgspec.structs.replace(step, after=first.next))
+    assert (first.changed, rest.changed) == (2, 2)
+    healthy(world)
+
+
+@pytest.mark.parametrize("shows", ["answers", "task"])
+def test_blind_is_blind_wherever_a_reviewer_looks(world: World, shows: str):
+    """Nothing that a reviewer can ask for says who gave which answer before the review is decided."""
+    gold = GoldPolicy(per_mille=100)
+    project = reviewed(world, tasks=2, overlap=2, shows=shows, gold=gold, order="random")
+    rita, boss = reviewer(world, 3), world.owner
+    for _ in range(2):
+        given, _ = answer(world, 1, "ham"), answer(world, 2, "spam")
+    world.call(work.flag, world.people[1], given, wire.Skip(reason="odd"))
+    exported = world.call(exports.start, boss, project, wire.NewExport())
+    assert world.call(quality.start, boss, project)
+    quality.run(world.lane, project)
+
+    def looks(actor: Actor) -> str:
+        listed = world.read(tasks.list_full, actor, project).items
+        found = [
+            listed,
+            [world.read(tasks.get, actor, one.task_id) for one in listed],
+            world.read(projects.progress, actor, project),
+            world.read(gold_verbs.overview, actor, project),
+            world.read(quality.get, actor, project),
+            world.call(review.next_, actor, project),
+        ]
+        return msgspec.json.encode(found).decode()
+
+    told = looks(rita)
+    assert not [word for word in ("P1", "P2", "mem-1", "mem-2", "ann-1", "ann-2") if word in told]
+    assert ('"spam":"ham"' in told) == (shows == "answers")
+    refused = (
+        (exports.start, project, wire.NewExport()),
+        (exports.get, exported.id),
+        (tasks.list_, project, None, None, None, "mem-1"),
+        (gold_verbs.openings, project),
+    )
+    for verb, *args in refused:
+        with pytest.raises(Refused) as caught:
+            (world.call if verb is exports.start else world.read)(verb, rita, *args)
+        assert caught.value.rule == "review.hidden"
+    assert not allows(rita, "receipt.list", "org-a")
+    assert all(word in looks(boss) for word in ("P1", "mem-2"))  # who runs the project knows
+    mine = take(world, rita, project)
+    done = decide(world, rita, mine.id, "fix", answers={"spam": "ham"})
+    assert {one.name for one in done.annotations} == {"P1", "P2"}
+    assert {one.name for one in world.read(tasks.get, rita, mine.task_id).annotations} == {"P1", "P2"}
+
+
+def test_who_sends_back_is_not_told_names_before_the_second_review(world: World):
+    project = reviewed(world)
+    given, rita = answer(world, 1), reviewer(world, 3)
+    mine = take(world, rita, project)
+    done = decide(world, rita, mine.id, "return", comment="No.", assignment_ids=[given])
+    assert [one.name for one in done.annotations] == [None]
+    assert [one.name for one in world.read(tasks.get, rita, mine.task_id).annotations] == [None]
+
+
 def test_an_appeal_upheld_restores_the_answer(world: World):
     project = reviewed(world)
     given = answer(world, 1, "ham")
@@ -238,7 +320,8 @@ def test_an_appeal_upheld_restores_the_answer(world: World):
         world.call(appeals.appeal, world.people[1], given, wire.NewAppeal(text="Again."))
     with pytest.raises(Missing):
         world.call(appeals.appeal, world.people[2], given, wire.NewAppeal(text="Not mine."))
-    assert not world.read(appeals.list_appeals, boss, project, state="open").items[0].may_decide
+    hidden = world.read(appeals.list_appeals, boss, project, state="open").items[0]
+    assert (hidden.may_decide, hidden.text) == (False, None)  # it is not the reviewer's to answer
     (listed,) = world.read(appeals.list_appeals, other, project, state="open").items
     assert (listed.text, listed.comment, listed.given, listed.stands, listed.may_decide) == (
         "It does not.",
@@ -258,6 +341,10 @@ def test_an_appeal_upheld_restores_the_answer(world: World):
         appeals.decide_appeal, other, open_.id, wire.AppealDecision(decision="uphold", text="You are right.")
     )
     assert (done.state, done.annotator_name, done.answer) == ("upheld", "P1", "You are right.")
+    texts = [
+        world.read(appeals.list_appeals, who, project).items[0].text for who in (other, boss, world.owner)
+    ]
+    assert texts == ["It does not.", None, None]  # it is answered: nobody else has to read it
     assert consensus(world, mine.task_id) == wire.Answer(value="ham", confidence=1.0, method="review")
     (told,) = world.read(appeals.list_mine, world.people[1]).items
     assert told.appeal is not None

@@ -29,7 +29,7 @@ CHUNK = 4_000_000  # numbers held at once
 MOST_PAIRS = 20_000_000  # pairs of votes; of more, whole tasks are drawn
 PULL = 2.0  # votes that the model's expectation counts beside the others' answers
 MISLED = 4.0  # votes that the confusion counts beside the others' answers: how far a task may mislead
-COPIED = np.array([0.05, 0.1, 0.3, 0.5, 0.7, 0.9])  # shares of its answers that somebody copies; the first
+COPIED = np.array([0.1, 0.2, 0.3, 0.5, 0.7, 0.9])  # shares of its answers that somebody copies; the first
 # is overlooked: no model is so right that a thousand tasks in common may not say so much
 MOST_RATIO = 1000.0  # a single task weighs at most this
 DEPENDENT = 0.5  # of the usual dependence on the task: an annotator below it answers blindly
@@ -48,10 +48,10 @@ Kind = Literal["copying", "blind", "suggested", "previous", "fast", "typed", "re
 
 
 FALSE_ALARMS: dict[Kind, float | None] = {
-    "copying": 0.0,
-    "blind": 0.0,
-    "suggested": 0.0,
-    "previous": 0.0,
+    "copying": 0.00005,
+    "blind": 0.003,
+    "suggested": 0.003,
+    "previous": 0.008,
     "fast": None,
     "typed": None,
     "repeated": 0.0,

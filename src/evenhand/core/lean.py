@@ -30,9 +30,9 @@ SHARES = np.arange(1, 101) / 100
 SHRINK = (1.0, 10_000.0)  # limits of c
 TAME = 2.0  # robust standard deviations
 TINY = 1e-12
-FALSE_ALARMS = 0.043
+FALSE_ALARMS = 0.06
 """Share of runs where something is flagged though nobody leans: real annotators dealt at random into five
-organizations, the worse of rte and weather_amt (`python -m bench lean`, docs/integrity.md)."""
+organizations, the worst of four sets (`python -m bench lean`, docs/integrity.md)."""
 TOO_FEW = f"fewer than two organizations have {FEWEST} annotators on tasks that others answered too"
 
 

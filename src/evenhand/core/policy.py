@@ -64,6 +64,11 @@ def labels(actor: Actor, membership: Membership | None) -> bool:
     return membership is not None and membership.role not in ("auditor", "enrolled")
 
 
+def knows_people(actor: Actor, membership: Membership | None) -> bool:
+    """May know who gave which answer where reviewers shall not."""
+    return membership is not None and membership.role in ("owner", "manager", "auditor")
+
+
 def reviews(actor: Actor, membership: Membership | None) -> bool:
     """Judges what others answered. Auditors look on."""
     return membership is not None and membership.role in ("owner", "manager", "reviewer")
@@ -112,7 +117,8 @@ PERMISSIONS: dict[str, Rule] = {
     "task.read": Rule("read", sees_all_answers),
     "task.manage": Rule("manage", manages),
     "task.label": Rule("annotate", labels),
-    "receipt.list": Rule("read", sees_all_answers),
+    "task.names": Rule("read", knows_people),
+    "receipt.list": Rule("read", knows_people),
     "task.review": Rule("annotate", reviews),
     "quality.read": Rule("read", sees_all_answers),
     "review.read": Rule("read", sees_all_answers),

@@ -19,6 +19,7 @@ import msgspec
 from evenhand.core.allocation import slot_of
 from evenhand.core.errors import Invalid, Refused
 from evenhand.core.events import MAX_ROWS, AppealDecided, Appealed, Place, ReviewAsked, Reviewed, ReviewOpened
+from evenhand.core.policy import Actor, allows
 from evenhand.core.project import Form, ReviewPolicy
 from evenhand.core.submission import active_ms, check_answers, encoded
 
@@ -157,6 +158,15 @@ def shown_before(form: Form) -> Literal["all", "answers", "task"]:
     """What a reviewer sees before deciding."""
     policy = form.document.review
     return "answers" if policy is None else policy.shows
+
+
+def hides(form: Form, actor: Actor, organization: str) -> Literal["", "names", "answers"]:
+    """What is hidden of a task from this actor until a review of it is decided: nothing, who gave its
+    answers, or the answers as well. Hidden in one place and shown in another, it would not be hidden."""
+    if form.document.review is None or allows(actor, "task.names", organization):
+        return ""
+    shown: dict[str, Literal["", "names", "answers"]] = {"all": "", "answers": "names", "task": "answers"}
+    return shown[form.document.review.shows]
 
 
 # ---- what it decides ---------------------------------------------------------------------------

@@ -25,6 +25,7 @@ def list_mine(
     actor: Actor,
     project: str | None = None,
     outcome: str | None = None,
+    assignment: str | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> wire.Page[wire.Judgement]:
@@ -39,6 +40,7 @@ def list_mine(
         person=actor.person,
         project=project or "",
         outcome=outcome or "",
+        assignment=assignment or "",
         before_ms=before_ms,
         before_id=before_id,
         limit=limit,
@@ -168,6 +170,8 @@ def _appeal(reader: Reader, actor: Actor, row: dict[str, Any]) -> wire.Appeal:
     form = form_of(reader, row["organization"], row["project"], row["version"])
     _, answers, comment, _ = private(row["review_body"])
     decided = row["state"] != "open"
+    able = not decided and _may_decide(actor, row)
+    reads = able or (decided and row["judge"] == _judge(actor, row).member)
     named = decided or core.shown_before(form) == "all"
     return wire.Appeal(
         id=row["id"],
@@ -176,7 +180,7 @@ def _appeal(reader: Reader, actor: Actor, row: dict[str, Any]) -> wire.Appeal:
         version=row["version"],
         state=row["state"],
         outcome=row["outcome"],
-        text=private(row["body"])[0].decode(),
+        text=private(row["body"])[0].decode() if reads else None,
         comment=comment.decode(),
         data=shown_data(row["record"], row["mapping"], form.shown),
         given=decode_json(answers_of(row["answer_body"])),
@@ -185,10 +189,10 @@ def _appeal(reader: Reader, actor: Actor, row: dict[str, Any]) -> wire.Appeal:
         annotator_name=row["annotator_name"] if named else None,
         reviewer=row["reviewer"],
         reviewer_name=row["reviewer_name"],
-        answer=private(row["decided_body"])[1].decode() if decided else None,
+        answer=private(row["decided_body"])[1].decode() if decided and reads else None,
         appealed_at=when(row["opened_ms"]),
         decided_at=when(row["closed_ms"]) if decided else None,
-        may_decide=not decided and _may_decide(actor, row),
+        may_decide=able,
     )
 
 

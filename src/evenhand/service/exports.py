@@ -36,7 +36,7 @@ from evenhand.core.release import (
 from evenhand.lane import Lane
 from evenhand.service.ids import new_id
 from evenhand.service.quality import agreement_of
-from evenhand.service.view import decode_json, encode_json, form_of, project_row, task_id, when
+from evenhand.service.view import decode_json, encode_json, form_of, open_to, project_row, task_id, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import answers_of
 
@@ -63,6 +63,7 @@ _settings = msgspec.json.Decoder(Settings).decode
 def start(tx: Transaction, at: Moment, actor: Actor, project: str, request: wire.NewExport) -> wire.Export:
     """Begin an export; `run` writes it."""
     row = project_row(tx, actor, project, "export.manage")
+    open_to(tx, actor, row)
     formats.write_options(formats.find(request.format), request.options)
     if request.since is not None and _row(tx, actor, request.since)["project"] != project:
         raise Missing("not-found", "There is no such export of this project.", "since")
@@ -84,7 +85,7 @@ def _row(reader: Reader, actor: Actor, export: str) -> dict[str, Any]:
     row = reader.one("export", id=export)
     if row is None:
         raise Missing("not-found", "There is no such export, or you may not see it.", export)
-    project_row(reader, actor, row["project"], "export.manage")
+    open_to(reader, actor, project_row(reader, actor, row["project"], "export.manage"))
     return row
 
 

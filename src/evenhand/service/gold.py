@@ -24,6 +24,8 @@ from evenhand.service import postings
 from evenhand.service.view import (
     decode_json,
     form_of,
+    hidden,
+    open_to,
     parse_task_id,
     project_row,
     summary,
@@ -309,7 +311,7 @@ def overview(reader: Reader, actor: Actor, project: str) -> wire.Gold:
     policy = form.document.gold or GoldPolicy()
     results = _results(reader, keys, policy)
     agreement, compared = _agreement(reader, keys, form, policy)
-    rows = reader.all("all_standings", **keys)
+    rows = [] if hidden(reader, actor, row) else reader.all("all_standings", **keys)
     records = {r["member"]: _record(results.get(r["member"], {}), agreement[r["member"]]) for r in rows}
     leaks = gold.leaks(records)
     numbers = {use: len(reader.tuples("gold_numbers", **keys, purpose=use)) for use in APART}
@@ -386,6 +388,7 @@ def change_standing(
 def openings(reader: Reader, actor: Actor, project: str) -> wire.Page[wire.GoldOpening]:
     """The openings of the marks in force, with which anybody who has the entries can check them."""
     row = project_row(reader, actor, project, "gold.read")
+    open_to(reader, actor, row)
     rows = reader.tuples("gold_marks", organization=row["organization"], project=project)
     return wire.Page(items=[_opening(*r) for r in rows])
 

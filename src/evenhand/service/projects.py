@@ -14,7 +14,7 @@ from evenhand.core.policy import Actor, allows, require
 from evenhand.core.project import Document, Field, Question, When, check_document
 from evenhand.service import postings, rules
 from evenhand.service.ids import new_id
-from evenhand.service.view import counts, decode_document, encode_json, form_of, project_row, when
+from evenhand.service.view import counts, decode_document, encode_json, form_of, hidden, project_row, when
 from evenhand.store import Reader, Transaction
 
 QUESTION_KEYS = {"name", "id", "type", "title", "help", "required", "when", "config"}
@@ -316,6 +316,7 @@ def progress(reader: Reader, actor: Actor, project: str) -> wire.Progress:
             last_at=when(r["last_ms"]) if r["last_ms"] else None,
         )
         for r in reader.all("tallies", **keys)
+        if not hidden(reader, actor, row)
     ]
     days = [(when(day * 86_400_000)[:10], count) for day, count in reader.tuples("days", **keys)]
     return wire.Progress(

@@ -21,7 +21,16 @@ from evenhand.core.quality import QuestionQuality, Sheet, Work
 from evenhand.core.release import Agreed
 from evenhand.lane import Lane
 from evenhand.service import pay
-from evenhand.service.view import decode_json, encode_json, form_of, project_row, suggestion_of, task_id, when
+from evenhand.service.view import (
+    decode_json,
+    encode_json,
+    form_of,
+    hidden,
+    project_row,
+    suggestion_of,
+    task_id,
+    when,
+)
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import answers_of
 
@@ -59,15 +68,18 @@ def get(reader: Reader, actor: Actor, project: str) -> wire.Quality:
     row = project_row(reader, actor, project, "quality.read")
     found = reader.one("quality", organization=row["organization"], project=project)
     form = form_of(reader, row["organization"], project, row["version"])
+    questions = _questions(reader, row, form, _stored(found["body"])) if found else []
+    hides = bool(hidden(reader, actor, row))
     return wire.Quality(
         state=found["state"] if found else "none",
         read=found["done"] if found else 0,
         total=found["total"] if found else row["annotations"],
         as_of=when(found["as_of_ms"]) if found and found["as_of_ms"] else None,
         error=found["error"] if found else "",
-        questions=_questions(reader, row, form, _stored(found["body"])) if found else [],
-        reviews=_reviews(reader, row),
+        questions=[_nameless(one) for one in questions] if hides else questions,
+        reviews=[one for one in _reviews(reader, row) if one.part == "reviewer" or not hides],
         forecast=_forecast(reader, actor, row),
+        hidden=hides,
     )
 
 
@@ -80,6 +92,11 @@ def agreement_of(reader: Reader, organization: str, project: str) -> tuple[Agree
         for figure in one.figures.agreement
         if figure.value is not None
     )
+
+
+def _nameless(one: wire.QuestionFigures) -> wire.QuestionFigures:
+    """The same without what is said of single annotators."""
+    return msgspec.structs.replace(one, skills=[], integrity=[])
 
 
 def _questions(
@@ -258,6 +275,7 @@ def _own(reader: Reader, row: dict[str, Any]) -> wire.OwnQuality:
         project_name=document.name,
         answers=row["submitted"],
         seconds=row["ms"] / 1000,
+        credited=None if row["credited"] is None else int(row["credited"]) / 1000,
         skills=[
             wire.OwnSkill(
                 question=one.question,

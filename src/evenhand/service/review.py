@@ -238,7 +238,7 @@ def _review(reader: Reader, row: dict[str, Any]) -> wire.Review:
     _, answers, comment, _ = private(row["body"]) if decided else (b"", b"", b"", b"")
     earlier = of_tasks(reader, row["organization"], row["project"], [row["task"]])[row["task"]]
     outcomes = {id_: what for one in earlier if one.review_id == review for id_, what in one.outcomes.items()}
-    named = decided or shows == "all"
+    named = shows == "all" or (decided and row["due"] == "decided")  # sent back, it will be reviewed again
     return wire.Review(
         id=review,
         task_id=task_id(row["project"], row["task"]),

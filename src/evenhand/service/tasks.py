@@ -22,6 +22,8 @@ from evenhand.service.view import (
     decode_json,
     encode_json,
     form_of,
+    hidden,
+    open_to,
     parse_task_id,
     project_row,
     summary,
@@ -56,6 +58,8 @@ def list_(
     `SEARCHED` tasks a page: a page may then be short or empty and still have a `next`.
     """
     row = project_row(reader, actor, project, "task.read")
+    if annotator:
+        open_to(reader, actor, row, "annotator")
     wanted = _filter(status, search, flagged, annotator, external_id)
     start = _number(after)
     rows, last = _matching(reader, row, wanted, start, min(max(limit, 1), 200))
@@ -80,7 +84,9 @@ def list_full(
     wanted = _filter(status, search, None, None, None)
     rows, last = _matching(reader, row, wanted, _number(after), min(max(limit, 1), 200))
     return wire.Page(
-        items=full(reader, row, rows), next=None if last is None else str(last), total=_total(row, wanted)
+        items=full(reader, row, rows, hidden(reader, actor, row)),
+        next=None if last is None else str(last),
+        total=_total(row, wanted),
     )
 
 
@@ -267,11 +273,17 @@ def _task_rows(
 def get(reader: Reader, actor: Actor, task: str) -> wire.Task:
     """One task with its answers, consensus and flags."""
     row, found = _task_rows(reader, actor, task, "task.read")
-    return full(reader, row, [found])[0]
+    return full(reader, row, [found], hidden(reader, actor, row))[0]
 
 
-def full(reader: Reader, row: dict[str, Any], tasks: list[dict[str, Any]]) -> list[wire.Task]:
-    """These tasks of one project, in full; a few queries for all of them."""
+def full(
+    reader: Reader, row: dict[str, Any], tasks: list[dict[str, Any]], hides: str = ""
+) -> list[wire.Task]:
+    """These tasks of one project, in full; a few queries for all of them.
+
+    Args:
+        hides: "names" or "answers": what is left out of tasks of which no review is decided.
+    """
     numbers = [t["n"] for t in tasks]
     keys = {"organization": row["organization"], "project": row["id"], "tasks": numbers}
     annotations: dict[int, list[wire.Annotation]] = defaultdict(list)
@@ -283,10 +295,28 @@ def full(reader: Reader, row: dict[str, Any], tasks: list[dict[str, Any]]) -> li
         reason = msgspec.msgpack.decode(f["body"])[0][0].decode()
         flags[f["task"]].append(wire.Flagged(annotator=f["member"], reason=reason, at=when(f["at_ms"])))
     reviews = review.of_tasks(reader, row["organization"], row["id"], numbers)
-    return [
-        _task(row, t, annotations[t["n"]], conclusions.get(t["n"]), flags[t["n"]], reviews[t["n"]])
+    made = {
+        t["n"]: _task(row, t, annotations[t["n"]], conclusions.get(t["n"]), flags[t["n"]], reviews[t["n"]])
         for t in tasks
-    ]
+    }
+    if hides:
+        states = dict(reader.tuples("due_states", **keys))
+        made = {n: t if states.get(n) == "decided" else _blind(t, hides) for n, t in made.items()}
+    return list(made.values())
+
+
+def _blind(task: wire.Task, hides: str) -> wire.Task:
+    """The same without what would tell who gave its answers, and without them where those are hidden too."""
+    replace = msgspec.structs.replace
+    nobody: dict[str, Any] = {"annotator": "", "name": None, "kind": None, "seconds": None, "receipt": None}
+    if hides == "answers":
+        nobody["answers"] = None
+        task = replace(task, consensus={}, reviews=[])
+    return replace(
+        task,
+        annotations=[replace(one, **nobody) for one in task.annotations],
+        flags=[replace(one, annotator="") for one in task.flags],
+    )
 
 
 def _task(
@@ -351,15 +381,17 @@ STEP = 5_000  # tasks that one action on a filter changes in one commit
 def act(
     tx: Transaction, at: Moment, actor: Actor, project: str, request: wire.TaskAction
 ) -> wire.ActionReport:
-    """Withdraw, restore, prioritise or unflag the tasks named, or a stretch of those that match.
+    """Withdraw, restore, prioritise, unflag or send to review the tasks named, or those that match.
 
-    With a filter it changes at most `STEP` tasks at once, so that nobody waits for it; call it again
-    until it changes none.
+    With a filter it looks at some tasks at once and changes at most `STEP`, so that nobody waits for it; call
+    it again with the `next` that it gives until there is none. A filter sends those tasks to review of which
+    no review was asked yet; a task that is named is reviewed once more.
     """
     row = project_row(tx, actor, project, "task.manage")
-    tasks = _chosen(tx, row, request)
+    tasks, upto = _chosen(tx, row, request)
+    next_ = None if upto is None else str(upto)
     if request.action == "review":
-        return wire.ActionReport(changed=review.ask(tx, at, row, tasks))
+        return wire.ActionReport(changed=review.ask(tx, at, row, tasks), next=next_)
     rows = [r for r in (_change(request, t) for t in tasks) if r is not None]
     events: list[Event] = [
         TasksChanged(
@@ -371,10 +403,13 @@ def act(
         for i in range(0, len(rows), MAX_ROWS)
     ]
     tx.append(events, at)
-    return wire.ActionReport(changed=len(rows))
+    return wire.ActionReport(changed=len(rows), next=next_)
 
 
-def _chosen(tx: Transaction, row: dict[str, Any], request: wire.TaskAction) -> list[dict[str, Any]]:
+def _chosen(
+    tx: Transaction, row: dict[str, Any], request: wire.TaskAction
+) -> tuple[list[dict[str, Any]], int | None]:
+    """(tasks, number of the last task that was looked at, if more follow)."""
     if (request.task_ids is None) == (request.filter is None):
         raise Invalid("action.which", "Name either tasks or a filter.", "task_ids")
     if not -MAX_PRIORITY <= request.priority <= MAX_PRIORITY:
@@ -384,12 +419,13 @@ def _chosen(tx: Transaction, row: dict[str, Any], request: wire.TaskAction) -> l
     if len(request.task_ids) > MOST_NAMED:
         raise Invalid("action.many", f"Name at most {MOST_NAMED} tasks.", "task_ids", "Take a filter.")
     numbers = [n for project, n in map(parse_task_id, request.task_ids) if project == row["id"]]
-    return tx.all(
-        "tasks_named", organization=row["organization"], project=row["id"], tasks=sorted(set(numbers))
-    )
+    keys = {"organization": row["organization"], "project": row["id"]}
+    return tx.all("tasks_named", **keys, tasks=sorted(set(numbers))), None
 
 
-def _filtered(tx: Transaction, row: dict[str, Any], request: wire.TaskAction) -> list[dict[str, Any]]:
+def _filtered(
+    tx: Transaction, row: dict[str, Any], request: wire.TaskAction
+) -> tuple[list[dict[str, Any]], int | None]:
     given = request.filter or {}
     unknown = given.keys() - {"status", "search", "flagged", "annotator", "external_id"}
     if unknown:
@@ -399,11 +435,27 @@ def _filtered(tx: Transaction, row: dict[str, Any], request: wire.TaskAction) ->
         given.get("status"), given.get("search"), flagged, given.get("annotator"), given.get("external_id")
     )
     found: list[dict[str, Any]] = []
-    start: int | None = 0
-    while start is not None and len(found) < STEP:
-        rows, start = _matching(tx, row, wanted, start, STEP)
-        found += [r for r in rows if _change(request, r) is not None]
-    return found[:STEP]
+    upto: int | None = _number(request.after)
+    for _ in range(SEARCHED // STEP):
+        if upto is None or len(found) == STEP:
+            break
+        rows, upto = _matching(tx, row, wanted, upto, STEP)
+        fitting = [r for r in _unasked(tx, row, request, rows) if _change(request, r) is not None]
+        if len(found) + len(fitting) > STEP:
+            upto = fitting[STEP - len(found) - 1]["n"]
+        found += fitting[: STEP - len(found)]
+    return found, upto
+
+
+def _unasked(
+    tx: Transaction, row: dict[str, Any], request: wire.TaskAction, rows: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Of these tasks, those of which no review was asked yet, where that is what is wanted."""
+    if request.action != "review":
+        return rows
+    keys = {"organization": row["organization"], "project": row["id"]}
+    asked_for = {n for n, _ in tx.tuples("due_states", **keys, tasks=[r["n"] for r in rows])}
+    return [r for r in rows if r["n"] not in asked_for]
 
 
 def _change(request: wire.TaskAction, t: dict[str, Any]) -> bytes | None:

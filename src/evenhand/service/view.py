@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from evenhand import labels, wire
-from evenhand.core import gold
-from evenhand.core.errors import Invalid, Missing
+from evenhand.core import gold, review
+from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.intake import shown_data, split
 from evenhand.core.policy import Actor, require
 from evenhand.core.project import Document, Form
@@ -37,6 +37,27 @@ def form_of(reader: Reader, organization: str, project: str, version: int) -> Fo
             _forms.clear()
         _forms[project, version] = form
     return form
+
+
+def hidden(reader: Reader, actor: Actor, row: dict[str, Any]) -> str:
+    """What this project hides from the actor: "", "names" or "answers"; see `core.review.hides`."""
+    form = form_of(reader, row["organization"], row["id"], row["version"])
+    return review.hides(form, actor, row["organization"])
+
+
+def open_to(reader: Reader, actor: Actor, row: dict[str, Any], where: str = "") -> None:
+    """Pass where the project hides nothing from the actor.
+
+    Raises:
+        Refused: what is asked for would tell who gave which answer.
+    """
+    if hidden(reader, actor, row):
+        raise Refused(
+            "review.hidden",
+            "This project hides from reviewers who gave which answer.",
+            where,
+            "Ask a manager of your organization.",
+        )
 
 
 def when(ms: int) -> str:

@@ -109,7 +109,8 @@ export interface Appeal {
   version: number;
   state: AppealState["state"];
   outcome: "fixed" | "returned";
-  text: string;
+  /** null: not for the reader. */
+  text: string | null;
   comment: string;
   data: { [field: string]: Json };
   given: Answers;
@@ -134,7 +135,7 @@ export const listAppeals = (project: string, state: string, after?: string): Pro
   call("GET", `${path`/projects/${project}/appeals`}${query({ state, after, limit: 50 })}`);
 export const decideAppeal = (id: string, decision: "uphold" | "reject", text: string): Promise<Appeal> =>
   call("POST", path`/appeals/${id}/decide`, { decision, text });
-export const listJudgements = (filter: { project?: string; outcome?: string }, after?: string): Promise<Page<Judgement>> =>
+export const listJudgements = (filter: { project?: string; outcome?: string; assignment?: string }, after?: string): Promise<Page<Judgement>> =>
   call("GET", `/judgements${query({ ...filter, after, limit: 50 })}`);
 export const appealJudgement = (assignment: string, text: string): Promise<AppealState> =>
   call("POST", path`/assignments/${assignment}/appeal`, { text });
@@ -245,6 +246,8 @@ export interface Quality {
     days_left: number | null;
     costs: { currency: string; so_far: number; to_come: number }[];
   };
+  /** The project hides from the reader who gave which answer. */
+  hidden: boolean;
 }
 
 export interface OwnQuality {
@@ -252,6 +255,8 @@ export interface OwnQuality {
   project_name: string;
   answers: number;
   seconds: number;
+  /** Seconds that count for pay; null: nothing here is paid. */
+  credited: number | null;
   skills: (Estimated & { question: string; title: string; basis: "model" | "agreement" })[];
   as_of: string | null;
   accepted: number;

@@ -591,10 +591,10 @@ export interface TaskFilter {
 
 export interface Annotation {
   id: string;
-  /** Member id. */
+  /** Member id; "" where the project hides it from the reader until a review is decided. */
   annotator: string;
   name: string | null;
-  kind: "human" | "model";
+  kind: "human" | "model" | null;
   state: AssignmentState;
   answers: Answers | null;
   seconds: number | null;
@@ -625,10 +625,12 @@ export interface Task {
 }
 
 export interface TaskAction {
-  action: "withdraw" | "restore" | "prioritise" | "unflag";
+  action: "withdraw" | "restore" | "prioritise" | "unflag" | "review";
   task_ids?: string[];
   filter?: { [key: string]: string };
   priority?: number;
+  /** With a filter: `next` of the step before. */
+  after?: string;
 }
 
 export interface Export {
@@ -780,7 +782,7 @@ export const listTasks = (
     undefined,
     signal ? { signal } : {},
   );
-export const actOnTasks = (project: string, action: TaskAction): Promise<{ changed: number }> =>
+export const actOnTasks = (project: string, action: TaskAction): Promise<{ changed: number; next: string | null }> =>
   call("POST", path`/projects/${project}/tasks/actions`, action);
 export const getTask = (id: string): Promise<Task> => call("GET", path`/tasks/${id}`);
 export const correctTask = (id: string, data: { [field: string]: Json }): Promise<Task> =>

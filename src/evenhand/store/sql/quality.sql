@@ -48,6 +48,8 @@ WHERE m.organization = :organization AND m.id {in members};
 
 -- name: quality_mine
 SELECT q.organization, q.id AS project, q.version, y.member, y.submitted, y.ms,
+  (SELECT sum(f.ms) FROM effort f WHERE f.organization = y.organization AND f.project = y.project
+    AND f.member = y.member) AS credited,
   coalesce(r.accepted, 0) AS accepted, coalesce(r.fixed, 0) AS fixed, coalesce(r.returned, 0) AS returned,
   coalesce(l.as_of_ms, 0) AS as_of_ms, l.body
 FROM tally y

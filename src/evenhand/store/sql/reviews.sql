@@ -194,7 +194,7 @@ LEFT JOIN appeal x ON x.review = j.review AND x.assignment = j.assignment
 LEFT JOIN opening ox ON ox.seq = x.seq
 LEFT JOIN opening od ON od.seq = x.decided_seq
 WHERE j.person = :person AND (:project = '' OR j.project = :project) AND (:outcome = '' OR j.outcome = :outcome)
-  AND (j.at_ms < :before_ms OR (j.at_ms = :before_ms AND j.assignment < :before_id))
+  AND (:assignment = '' OR j.assignment = :assignment) AND (j.at_ms < :before_ms OR (j.at_ms = :before_ms AND j.assignment < :before_id))
 ORDER BY j.at_ms DESC, j.assignment DESC LIMIT :limit;
 
 -- name: judgement_newest
