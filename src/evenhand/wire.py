@@ -1428,7 +1428,8 @@ class StatementsReport(Wire, frozen=True, kw_only=True):
 class Owner(Wire, frozen=True, kw_only=True):
     """A node of the graph: an entity by name, a person without one."""
 
-    record: str
+    record: str  # its pseudonym in the log
+    source: str  # recordId of its statement, by which it is named as a rival; "" of persons
     kind: Literal["entity", "person"]
     form: str
     name: str

@@ -382,6 +382,7 @@ def _owners(rows: Sequence[Row], graph: ownership.Graph, parties: Sequence[Row])
     found = [
         wire.Owner(
             record=row["record"],
+            source=row["source"] if row["type"] == "entity" else "",
             kind="entity" if row["type"] == "entity" else "person",
             form=decode_json(row["document"])["form"],
             name=_name(row),
@@ -393,7 +394,9 @@ def _owners(rows: Sequence[Row], graph: ownership.Graph, parties: Sequence[Row])
     ]
     unknown = [node for node in sorted(graph.nodes) if node.startswith("unknown:")]
     return found + [
-        wire.Owner(record=u, kind="person", form="unknown", name="an unknown owner", role="", opaque=True)
+        wire.Owner(
+            record=u, source="", kind="person", form="unknown", name="an unknown owner", role="", opaque=True
+        )
         for u in unknown
     ]
 

@@ -20,6 +20,10 @@ const PATTERNS = {
   account: "/account",
   own: "/quality",
   organizations: "/organizations",
+  exchange: "/exchange",
+  pool: "/exchange/pools/:pool",
+  overrides: "/exchange/overrides",
+  ownership: "/ownership",
   log: "/log",
 } as const;
 
