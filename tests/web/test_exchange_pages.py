@@ -270,7 +270,7 @@ def test_an_exchange_from_the_first_page_to_the_first_override(
     client.get_by_label("File").set_input_files(file)
     client.get_by_role("button", name="State it").click()
     expect(client.get_by_role("dialog")).not_to_be_visible()
-    expect(client.get_by_text("1 statements are in the log")).to_be_visible()
+    expect(client.get_by_text("Statements in the log: 1.")).to_be_visible()
     looked_at(client, "ownership")
 
     # Two officers sign what the page shows; one signature is not enough.
