@@ -31,7 +31,7 @@ def look(entries: Sequence[bytes]) -> Audit:
             control, kind = RULES["entry.place"]
             made.findings.add(Finding(control, kind, "entry.place", index, "", f"{wrong}."))
         if entry.by != "node" or keys.concerns(entry):
-            keys.take(index, data, entry, _teller(made, index))
+            keys.take(index, entry, _teller(made, index))
         auditor.take(index, data, entry)
     for check in wrong_signatures(keys.checks):
         _teller(made, check.leaf)(check.rule, "The signature does not hold.")

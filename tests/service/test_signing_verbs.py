@@ -49,7 +49,7 @@ def audited(log: list[bytes]) -> list[str]:
     for index, data in enumerate(log):
         entry = read_entry(data)
         if entry.by != "node" or keys.concerns(entry):
-            keys.take(index, data, entry, lambda rule, why: told.append(rule))
+            keys.take(index, entry, lambda rule, why: told.append(rule))
     return told + [check.rule for check in wrong_signatures(keys.checks)]
 
 

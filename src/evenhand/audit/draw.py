@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from nacl import bindings
@@ -46,7 +47,7 @@ def holds(public: bytes, message: bytes, proof: bytes) -> bool:
     if len(public) != 32 or len(proof) != 80 or int.from_bytes(proof[48:], "little") >= _ORDER:
         return False
     try:
-        if not bindings.crypto_core_ed25519_is_valid_point(public):
+        if not _is_key(public):
             return False
         gamma, c, s = proof[:32], proof[32:48] + bytes(16), proof[48:]
         base = _to_curve(public, message)
@@ -56,6 +57,12 @@ def holds(public: bytes, message: bytes, proof: bytes) -> bool:
     except (CryptoError, ValueError, TypeError):
         return False
     return told[:16] == proof[32:48]
+
+
+@lru_cache(maxsize=64)
+def _is_key(public: bytes) -> bool:
+    """Whether it is a point of the large subgroup: asked once of each key of a log."""
+    return bool(bindings.crypto_core_ed25519_is_valid_point(public))
 
 
 def _to_curve(public: bytes, message: bytes) -> bytes:

@@ -57,6 +57,12 @@ class AuditedEntry(NamedTuple):
     by: str  # "node" or "key:" and an id
     statement: str  # what the actor signed
     signature: str  # base64url; "" by node
+    flat: str = "{}"  # the public fields as JSON, where none is a container
+    nested: dict[str, Any] | None = None  # else as they were parsed
+
+    def b(self) -> dict[str, Any]:
+        """The public fields with their values."""
+        return dict(json.loads(self.flat)) if self.nested is None else self.nested
 
 
 def read_entry(data: bytes) -> AuditedEntry:
@@ -78,17 +84,20 @@ def read_entry(data: bytes) -> AuditedEntry:
     if bool(statement) != (by != "node") or bool(signature) != (by != "node"):
         raise Unacceptable("statement and signature belong to entries by a key, and to all of them")
     number = _natural(n)
+    parsed = None if nested is None else _nested(nested)
     return AuditedEntry(
         kind,
         stream,
         number,
         _natural(at),
-        tuple(_ascending(_keys(flat), "public fields") if nested is None else _nested(nested)),
+        tuple(_ascending(_keys(flat), "public fields") if parsed is None else parsed),
         dict(_ascending(_commitments(c), "commitments")) if c else {},
         _read_causes(causes, stream, number) if causes else [],
         by,
         _string(statement) if statement else "",
         signature,
+        flat or "",
+        parsed,
     )
 
 
@@ -235,7 +244,7 @@ class Places:
 
     def check(self, entry: AuditedEntry) -> Iterable[str]:
         """Take the next entry of the log; gives what is wrong about its place, time and causes."""
-        _, stream, n, at, _, _, causes, _, _, _ = entry
+        _, stream, n, at, _, _, causes, *_ = entry
         streams = self._streams
         expected, last = streams.get(stream) or (self._begin(stream, n), 0)
         wrong = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -63,9 +62,9 @@ class Keys:
         """Whether an entry by the node has to do with keys: most have not."""
         return entry.kind in STATED and (entry.kind != "submitted" or entry.stream in self._live)
 
-    def take(self, index: int, data: bytes, entry: AuditedEntry, tell: Tell) -> None:
+    def take(self, index: int, entry: AuditedEntry, tell: Tell) -> None:
         """The next entry that is by a key, or that `concerns` keys; its fields are those of its kind."""
-        b: dict[str, Any] = json.loads(data)["b"]
+        b = entry.b()
         try:
             if entry.by == "node":
                 self._unsigned(entry, b, tell)

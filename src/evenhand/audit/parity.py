@@ -12,6 +12,7 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 TOLERANCE = 0.02  # differences below this, in [-1, 1], are nobody's concern: published
 ALPHA = 0.01  # how often an honest log may be accused at all, over all clients
@@ -33,17 +34,24 @@ class EProcess:
 
     logs: list[float] = field(default_factory=lambda: [0.0] * len(LAMBDAS))
     count: int = 0
+    peak: float = 0.0  # logarithm of the largest K so far; a mean is never above its largest part
 
     def take(self, x: float) -> None:
         """One more observation."""
         self.count += 1
-        gain = (x - TOLERANCE) / (1 + TOLERANCE)
-        self.logs = [log + math.log1p(rate * gain) for log, rate in zip(self.logs, LAMBDAS, strict=True)]
+        self.logs = [log + step for log, step in zip(self.logs, _steps(x), strict=True)]
 
     @property
     def value(self) -> float:
         """K: the mean over the rates of betting."""
         return sum(math.exp(min(log, _LARGEST)) for log in self.logs) / len(self.logs)
+
+
+@lru_cache(maxsize=4096)  # bands, skips and lapses take few values
+def _steps(x: float) -> tuple[float, ...]:
+    """What one observation adds to the logarithm of each bet."""
+    gain = (x - TOLERANCE) / (1 + TOLERANCE)
+    return tuple(math.log1p(rate * gain) for rate in LAMBDAS)
 
 
 @dataclass
@@ -77,10 +85,13 @@ class Parity:
     def _bet(self, client: str, metric: str, x: float, leaf: int) -> None:
         for side in (1, -1):
             key = (client, metric, side)
-            bet = self.bets.setdefault(key, EProcess())
+            bet = self.bets.get(key)
+            if bet is None:
+                bet = self.bets[key] = EProcess()
             bet.take(side * x)
-            if bet.value > self.peaks.get(key, (1.0, 0))[0]:
-                self.peaks[key] = (bet.value, leaf)
+            if max(bet.logs) > bet.peak and (value := bet.value) > self.peaks.get(key, (1.0, 0))[0]:
+                self.peaks[key] = (value, leaf)
+                bet.peak = math.log(value)
 
     def alarms(self, pools: int = 1) -> Iterable[tuple[str, str, int, float, int]]:
         """(client, metric, side, e-value, leaf) whose peak is above what the budget allows.

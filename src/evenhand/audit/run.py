@@ -313,7 +313,7 @@ class Auditor:
         handle = _HANDLERS.get(entry.kind)
         if handle is not None:
             try:
-                handle(self, index, entry, json.loads(data)["b"])
+                handle(self, index, entry, entry.b())
             except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
                 reason = f"A field is not of its type: {type(error).__name__} {error}."
                 self._add("EN-31", PROVEN, "entry.types", index, _place(entry), reason)

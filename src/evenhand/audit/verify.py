@@ -257,13 +257,13 @@ class _Walk:
         else:
             if self.observe is not None:
                 self.observe(index, data, entry)
-            self._check_actor(index, data, entry)
+            self._check_actor(index, entry)
         if index == 0:
             self.places.continues = names_previous(data)
         for wrong in self.places.check(entry):
             report.add("entry.place", index, f"{wrong}.")
 
-    def _check_actor(self, index: int, data: bytes, entry: AuditedEntry) -> None:
+    def _check_actor(self, index: int, entry: AuditedEntry) -> None:
         """Count whose word it is; of an actor, that its key may say so, and later that it did."""
         if entry.by == "node":
             self.report.unsigned += 1
@@ -272,7 +272,7 @@ class _Walk:
         else:
             self.report.signed += 1
         place = f"{entry.stream} {entry.n}"
-        self.keys.take(index, data, entry, lambda rule, why: self.report.add(rule, index, why, place))
+        self.keys.take(index, entry, lambda rule, why: self.report.add(rule, index, why, place))
         for check in self.keys.checks:
             self.crew.take(wrong_signatures, check, self._tell_wrong)
         self.keys.checks.clear()
