@@ -1,7 +1,7 @@
 """Every parser of what strangers send, fed with inputs that evolve towards lines not reached before.
 
 A small coverage-guided fuzzer: an input that reaches a new pair of lines joins the pool from which the next
-are made, by cutting, repeating, exchanging and filling in pieces that mean something to one of the formats. The
+are made, by cutting, repeating, exchanging and filling in pieces that mean something to some format. The
 number of inputs is fixed and the dice are seeded, so that a failure can be seen again.
 """
 
