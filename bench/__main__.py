@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -26,7 +26,7 @@ import httpx
 from bench.client import Connection, Times, Turn, bare, drive, label
 from bench.node import KEY, Running, ceiling, fresh_database, node, project, records
 from bench.postgres import running_server
-from evenhand import Client, __version__
+from evenhand import Client, __version__, wire
 
 PEOPLE = 50
 SERVERS: dict[str, str] = {}  # store -> server of what is measured, "" for SQLite; filled by `main`
@@ -154,39 +154,53 @@ def scale_section(rounds: int, seconds: float) -> None:
 
 
 def bulk_section(rounds: int, seconds: float) -> None:
-    """A million texts in, listed and out again."""
-    count = 1_000_000
-    heading("1,000,000 tasks", "store", "what", "value", "server memory growth MiB")
+    """A million texts in, listed, answered, and out again."""
+    count = int(os.environ.get("EVENHAND_BENCH_TASKS", "1000000"))
+    heading(f"{count:,} tasks", "store", "what", "value", "server CPU µs each", "server memory growth MiB")
     for name, server in stores():
         with fresh_database(server) as url, node(url) as running, Client(running.url, KEY) as client:
             made = project(client, 0, overlap=1)
-            grown = _growth(running)
-            start = time.perf_counter()
-            client.import_tasks(made, records(count))
-            say(
-                f"| {name} | import, tasks/s | {count / (time.perf_counter() - start):,.0f} | {grown():.0f} |"
-            )
+            with _timed(name, "import, tasks/s", running, count):
+                client.import_tasks(
+                    made, ({**row, "external_id": f"{n}"} for n, row in enumerate(records(count)))
+                )
             _wait_for_index(running.url, made)
             _lists(name, running.url, made)
-            _answer_all(running, client, made)
+            with _timed(name, "annotations from elsewhere/s", running, count):
+                _answer_all(client, made, count)
             for format_ in ("jsonl", "parquet"):
-                grown = _growth(running)
-                start = time.perf_counter()
                 out = Path(tempfile.mkdtemp(prefix="evenhand-bench-"))
-                client.export(made, format=format_, out=str(out / "export"))
-                rate = count / (time.perf_counter() - start)
-                say(f"| {name} | export {format_}, tasks/s | {rate:,.0f} | {grown():.0f} |")
+                with _timed(name, f"export {format_}, tasks/s", running, count):
+                    client.export(made, format=format_, out=str(out / "export"))
                 shutil.rmtree(out)
 
 
-def _growth(running: Running) -> Callable[[], float]:
-    before = running.memory()
-    return lambda: (running.memory() - before) / 2**20
+@contextmanager
+def _timed(store: str, what: str, running: Running, count: int) -> Iterator[None]:
+    """One line of the table about what is done within."""
+    cpu, memory, start = running.cpu(), running.memory(), time.perf_counter()
+    yield
+    rate = count / (time.perf_counter() - start)
+    each, grown = (running.cpu() - cpu) / count * 1e6, (running.memory() - memory) / 2**20
+    say(f"| {store} | {what} | {rate:,.0f} | {each:.1f} | {grown:.0f} |")
 
 
-def _answer_all(running: Running, client: Client, made: str) -> None:
-    """Some seconds of labelling, so that there is something to export."""
-    asyncio.run(_measure(running, _annotators(client), label, 5))
+def _answer_all(client: Client, made: str, count: int) -> None:
+    """One annotation for each task, as a move from another tool brings them."""
+    for first in range(0, count, 1000):
+        batch = [
+            wire.BroughtAnnotation(
+                line=n + 1,
+                external_id=str(n),
+                annotator=f"bench {n % 50}",
+                answers={"spam": "ham" if n % 3 else "spam"},
+                seconds=2.5,
+                submitted_at="2026-01-01T00:00:00Z",
+            )
+            for n in range(first, min(first + 1000, count))
+        ]
+        report = client.bring_annotations(made, batch)
+        assert report.accepted == len(batch), report
 
 
 def _wait_for_index(url: str, made: str) -> None:
@@ -218,7 +232,7 @@ def _lists(name: str, url: str, made: str) -> None:
             start = time.perf_counter()
             httpx.get(f"{url}/api/v1/projects/{made}/tasks", params=query, headers=signed).raise_for_status()
             times.append((time.perf_counter() - start) * 1000)
-        say(f"| {name} | {what}, p95 ms | {sorted(times)[18]:.0f} | |")
+        say(f"| {name} | {what}, p95 ms | {sorted(times)[18]:.0f} | | |")
 
 
 def start_section(rounds: int, seconds: float) -> None:
