@@ -134,10 +134,12 @@ class Survey:
         self._rows = 0
         self._seen: dict[str, _Seen] = {}
 
-    def add(self, data: bytes | msgspec.Raw) -> None:
-        """Takes the data of one more row: a JSON object."""
+    def add(self, data: bytes | msgspec.Raw, apart: frozenset[str] = frozenset()) -> None:
+        """Takes the data of one more row: a JSON object, whose keys in `apart` are no data."""
         self._rows += 1
         for name, value in _decode(data).items():
+            if name in apart:
+                continue
             seen = self._seen.get(name) or self._seen.setdefault(name, _Seen())
             seen.count += 1
             if type(value) is str:

@@ -16,7 +16,7 @@ from evenhand.core.errors import EvenhandError, Missing, Refused
 from evenhand.core.events import Moment, Released
 from evenhand.core.intake import split
 from evenhand.core.policy import Actor
-from evenhand.core.project import Document, Form
+from evenhand.core.project import RESERVED, Document, Form
 from evenhand.core.release import (
     About,
     Loss,
@@ -274,9 +274,8 @@ def _schema(reader: Reader, row: dict[str, Any], form: Form) -> ReleaseSchema:
     """What the rows look like: one pass over the data, so that columns are known before the first row."""
     survey = Survey()
     for chunk in _chunks(reader, row["organization"], row["project"]):
-        for _, record, mapping, _ in chunk:
-            data, _ = split(record, mapping)
-            survey.add(_encode(data))
+        for _, _, record, mapping, _ in chunk:
+            survey.add(_encode(split(record, mapping)[0]) if len(mapping) > 2 else record, RESERVED)
     questions = tuple(ReleasedQuestion(id=q, label=label) for q, label in form.labels.items())
     keys = {"organization": row["organization"], "project": row["project"]}
     reviewed = bool(reader.tuples("review_counts", **keys))
@@ -300,7 +299,7 @@ def _about(reader: Reader, keys: dict[str, str], document: Document) -> About:
 
 
 def _chunks(reader: Reader, organization: str, project: str) -> Iterator[list[tuple[Any, ...]]]:
-    """(number, record, mapping, external id) of all tasks that are not withdrawn, in chunks."""
+    """(number, round, record, mapping, external id) of all tasks that are not withdrawn, in chunks."""
     after = 0
     while True:
         rows = reader.tuples(
@@ -327,6 +326,7 @@ def rows(
     keys = {"organization": organization, "project": project}
     also = "surplus" if surplus else "submitted"
     reviewed = bool(reader.tuples("review_counts", **keys))
+    kinds = dict(reader.tuples("release_members", organization=organization))
     for chunk in _chunks(reader, organization, project):
         stretch = {**keys, "first": chunk[0][0], "last": chunk[-1][0]}
         changed = (
@@ -336,12 +336,14 @@ def rows(
         )
         annotations: dict[int, list[ReleasedAnnotation]] = defaultdict(list)
         ids: dict[int, list[str]] = defaultdict(list)
+        rounds = {n: round_ for n, round_, _, _, _ in chunk}
         for row in reader.tuples("release_annotations", **stretch, also=also):
-            annotations[row[0]].append(_annotation(row))
-            ids[row[0]].append(row[9])
+            if rounds.get(row[0]) == row[1]:
+                annotations[row[0]].append(_annotation(row, kinds[row[2]]))
+                ids[row[0]].append(row[9])
         reviews = _reviews(reader, stretch, ids) if reviewed else {}
         conclusions = dict(reader.tuples("release_consensus", **stretch))
-        for n, record, mapping, external_id in chunk:
+        for n, _, record, mapping, external_id in chunk:
             if changed is None or n in changed:
                 task = _task(
                     project, n, record, mapping, external_id, conclusions.get(n), annotations.get(n, [])
@@ -386,8 +388,8 @@ def _task(
     )
 
 
-def _annotation(row: tuple[Any, ...]) -> ReleasedAnnotation:
-    _, member, kind, ms, closed_ms, stream, n, entry, body, _, state = row
+def _annotation(row: tuple[Any, ...], kind: str) -> ReleasedAnnotation:
+    _, _, member, ms, closed_ms, stream, n, entry, body, _, state = row
     leaf = msgspec.to_builtins(merkle.leaf_hash(entry))
     return ReleasedAnnotation(
         annotator=member,

@@ -20,7 +20,7 @@ UPDATE export SET state = :state, written = :written, upto_seq = :upto, files = 
 SELECT id FROM export WHERE state = 'running' ORDER BY created_ms;
 
 -- name: release_tasks
-SELECT t.n, p.record, p.mapping, p.external_id FROM task t
+SELECT t.n, t.round, p.record, p.mapping, p.external_id FROM task t
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
 WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.n <= :upto
   AND t.status <> 'withdrawn' ORDER BY t.n;
@@ -29,14 +29,16 @@ WHERE t.organization = :organization AND t.project = :project AND t.n > :after A
 SELECT 1 FROM task WHERE organization = :organization AND project = :project AND n > :after LIMIT 1;
 
 -- name: release_annotations
-SELECT a.task, a.member, m.kind, a.ms, a.closed_ms, e.stream, e.n, e.entry, o.body, a.id, a.state FROM assignment a
-JOIN task t ON t.organization = a.organization AND t.project = a.project AND t.n = a.task AND t.round = a.round
-JOIN member m ON m.organization = a.organization AND m.id = a.member
+-- Of every round of their tasks: whoever reads knows which one is in force.
+SELECT a.task, a.round, a.member, a.ms, a.closed_ms, e.stream, e.n, e.entry, o.body, a.id, a.state FROM assignment a
 JOIN event e ON e.seq = a.seq
 JOIN opening o ON o.seq = a.seq
 WHERE a.organization = :organization AND a.project = :project AND a.task >= :first AND a.task <= :last
   AND a.state IN ('submitted', :also) AND a.state <> 'lapsed'
 ORDER BY a.task, a.closed_ms, a.id;
+
+-- name: release_members
+SELECT id, kind FROM member WHERE organization = :organization;
 
 -- name: release_surplus
 SELECT count(*) FROM assignment a
