@@ -17,8 +17,9 @@ from starlette.testclient import TestClient
 
 from evenhand import cli
 from evenhand.audit.forks import prove_fork, verify_fork
-from evenhand.audit.notes import Unacceptable
+from evenhand.audit.notes import TreeHead, Unacceptable
 from evenhand.audit.sources import FolderSource
+from evenhand.audit.trust import cosignatures, read_policy
 from evenhand.config import Config
 from evenhand.core import merkle
 from evenhand.core.checkpoint import (
@@ -105,6 +106,28 @@ def test_the_scripted_conversation(tmp_path: Path) -> None:
         assert seen.times == {"witness.example": NOW} and len(seen.signers) == 2
         assert client.get(f"/{'0' * 64}/checkpoint").status_code == 404
         assert client.get("/..%2Fkey/checkpoint").status_code == 404
+
+
+def test_a_witness_may_sign_with_ml_dsa_too_and_the_auditor_counts_both(tmp_path: Path) -> None:
+    witness = Witness.open(tmp_path, "w.example", [LOG.verify_key], seed=lambda: b"\3" * 32, ml_dsa=True)
+    answer = witness.add_checkpoint(body(0, (), note(3)), NOW)
+    assert answer.status == 200 and answer.body.count("— w.example ") == 2
+    assert len(witness.keys[1].verify_key.public) == 1312
+    cosigned = witness.latest_note(sha256(LOG.name.encode()).hexdigest())
+    assert cosigned is not None
+    keys = [key.verify_key for key in witness.keys]
+    assert len(open_note(cosigned, [LOG.verify_key, *keys]).signers) == 3
+    policy = (
+        f"witness classic {keys[0]}\nwitness quantum {keys[1]}\ngroup both all classic quantum\nquorum both\n"
+    )
+    quorum = read_policy(policy)
+    head = TreeHead(LOG.name, 3, merkle.root(leaves(3)))
+    found = cosignatures(cosigned, head, quorum)
+    assert found == {"classic": NOW, "quantum": NOW} and quorum.met(set(found))
+    with pytest.raises(Unacceptable):
+        cosignatures(cosigned, TreeHead(LOG.name, 3, bytes(32)), quorum)
+    assert witness.add_checkpoint(body(3, consistency(3, 5), note(5)), NOW + 1).status == 200
+    witness.close()
 
 
 def test_what_was_cosigned_outlives_the_process(tmp_path: Path) -> None:

@@ -1851,9 +1851,12 @@ def receipts_watch(
 @click.option(
     "--policy", type=click.Path(dir_okay=False), help="File in tlog-policy syntax, whose logs are known."
 )
+@click.option("--ml-dsa", "ml_dsa", is_flag=True, help="Cosign with ML-DSA-44 as well as with Ed25519.")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=7380, show_default=True)
-def witness(folder: str, name: str, logs: tuple[str, ...], policy: str | None, host: str, port: int) -> None:
+def witness(
+    folder: str, name: str, logs: tuple[str, ...], policy: str | None, ml_dsa: bool, host: str, port: int
+) -> None:
     """Cosign checkpoints of other nodes' logs, never two that contradict each other (C2SP tlog-witness)."""
     from evenhand.core.checkpoint import parse_vkey
     from evenhand.core.trust import parse_policy
@@ -1862,9 +1865,10 @@ def witness(folder: str, name: str, logs: tuple[str, ...], policy: str | None, h
     known = [parse_vkey(vkey) for vkey in logs]
     if policy is not None:
         known += [log.key for log in parse_policy(text_of(Path(policy))).logs]
-    opened = Witness.open(Path(folder), name, known)
+    opened = Witness.open(Path(folder), name, known, ml_dsa=ml_dsa)
+    vkeys = "\n".join(str(key.verify_key) for key in opened.keys)
     try:
-        serve(opened, host, port, lambda url: click.echo(f"{opened.key.verify_key}\n{url}"))
+        serve(opened, host, port, lambda url: click.echo(f"{vkeys}\n{url}"))
     finally:
         opened.close()
 

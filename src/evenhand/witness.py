@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING
 
 from evenhand.core.checkpoint import (
     COSIGNATURE,
+    MLDSA44,
     Checkpoint,
     SigningKey,
     VerifyKey,
@@ -40,10 +41,11 @@ class Witness:
     """The one process that holds a witness's key. Use `Witness.open`."""
 
     def __init__(
-        self, folder: Path, key: SigningKey, logs: Sequence[VerifyKey], lock: IO[bytes], disk: Disk
+        self, folder: Path, keys: list[SigningKey], logs: Sequence[VerifyKey], lock: IO[bytes], disk: Disk
     ) -> None:
         """Use `Witness.open`."""
-        self.key = key
+        self.key = keys[0]
+        self.keys = keys  # Ed25519, and ML-DSA-44 where it signs with both
         self._folder = folder
         self._logs = {log.name: log for log in logs}
         self._lock = lock
@@ -59,6 +61,7 @@ class Witness:
         *,
         disk: Disk | None = None,
         seed: Callable[[], bytes] = lambda: secrets.token_bytes(32),
+        ml_dsa: bool = False,
     ) -> Witness:
         """Open a witness's folder; draw its key where there is none.
 
@@ -68,6 +71,7 @@ class Witness:
             logs: keys of the logs that it knows; any number, one for each origin.
             disk: what reads and writes files.
             seed: gives 32 secret random bytes for a new key.
+            ml_dsa: sign with ML-DSA-44 as well, by a key that follows from the same secret.
 
         Raises:
             Unavailable: another process runs on this folder.
@@ -78,7 +82,10 @@ class Witness:
         folder.mkdir(parents=True, exist_ok=True)
         lock = _take_lock(folder / "lock")
         try:
-            return cls(folder, _open_key(folder, name, disk, seed), logs, lock, disk)
+            keys = [_open_key(folder, name, disk, seed)]
+            if ml_dsa:
+                keys.append(SigningKey(name, keys[0].derived(b"ml-dsa-44"), MLDSA44))
+            return cls(folder, keys, logs, lock, disk)
         except BaseException:
             lock.close()
             raise
@@ -107,10 +114,10 @@ class Witness:
             judgement = judge(submission, log, self._latest(checkpoint.origin))
             if judgement.status != 200:
                 return judgement
-            line = cosign(checkpoint.text, self.key, seconds)
-            note = merge(submission.note, [line], [self.key.verify_key])
+            lines = [cosign(checkpoint.text, key, seconds) for key in self.keys]
+            note = merge(submission.note, lines, [key.verify_key for key in self.keys])
             self._disk.write({self._path(checkpoint.origin): note})
-        return Judgement(200, line)
+        return Judgement(200, "".join(lines))
 
     def latest_note(self, origin_hash: str) -> bytes | None:
         """The checkpoint cosigned last, by the hex SHA-256 of its origin; None when there is none."""

@@ -15,7 +15,7 @@ from hashlib import sha256
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
 from evenhand.core import merkle
 from evenhand.core.errors import Invalid
@@ -77,8 +77,8 @@ class SigningKey:
     def __init__(self, name: str, seed: bytes, kind: int = ED25519) -> None:
         """Args:
         name: what it signs under: the log's origin, or the witness's name.
-        seed: 32 secret random bytes (RFC 8032).
-        kind: ED25519 for a log, COSIGNATURE for a witness.
+        seed: 32 secret random bytes (RFC 8032; FIPS 204 calls them xi).
+        kind: ED25519 for a log, COSIGNATURE or MLDSA44 for a witness.
 
         Raises:
             Invalid: a name that no signature line could carry.
@@ -86,7 +86,11 @@ class SigningKey:
         if _NAME.fullmatch(name) is None:
             raise Invalid("key.name", f"{name!r} cannot name a key: no spaces, no plus, 1 to 255 characters.")
         self._seed = seed
-        self._private = Ed25519PrivateKey.from_private_bytes(seed)
+        self._private: Ed25519PrivateKey | MLDSA44PrivateKey
+        if kind == MLDSA44:
+            self._private = MLDSA44PrivateKey.from_seed_bytes(seed)
+        else:
+            self._private = Ed25519PrivateKey.from_private_bytes(seed)
         self.verify_key = VerifyKey(name, kind, self._private.public_key().public_bytes_raw())
 
     @property
@@ -95,7 +99,7 @@ class SigningKey:
         return self.verify_key.name
 
     def sign(self, text: bytes) -> bytes:
-        """64 bytes, the same for the same text (RFC 8032)."""
+        """64 bytes, the same for the same text (RFC 8032); of ML-DSA-44 2,420, and others each time."""
         return self._private.sign(text)
 
     def derived(self, purpose: bytes) -> bytes:
@@ -240,7 +244,7 @@ def _check_signature(key: VerifyKey, blob: bytes, text: bytes) -> int:
     time = 0 if key.kind == ED25519 else int.from_bytes(blob[:8], "big")
     signature = blob if key.kind == ED25519 else blob[8:]
     if key.kind == MLDSA44:
-        holds = _verifies_mldsa(key.public, signature, _mldsa_message(key.name, time, text.decode()))
+        holds = _verifies_mldsa(key.public, signature, cosigned_message(key.name, time, text.decode()))
     else:
         message = text if key.kind == ED25519 else cosignature_text(time, text)
         holds = verifies(key.public, signature, message)
@@ -259,7 +263,7 @@ def cosignature_text(time: int, text: bytes) -> bytes:
     return f"cosignature/v1\ntime {time}\n".encode() + text
 
 
-def _mldsa_message(name: str, time: int, text: str) -> bytes:
+def cosigned_message(name: str, time: int, text: str) -> bytes:
     """What a witness signs with ML-DSA-44: a `cosigned_message` (``tlog-cosignature``)."""
     checkpoint = parse_checkpoint(text)
     witness, origin = name.encode(), checkpoint.origin.encode()

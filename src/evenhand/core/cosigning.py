@@ -11,10 +11,12 @@ import msgspec
 
 from evenhand.core import merkle
 from evenhand.core.checkpoint import (
+    MLDSA44,
     Checkpoint,
     SigningKey,
     VerifyKey,
     cosignature_text,
+    cosigned_message,
     open_checkpoint,
     open_note,
     parse_checkpoint,
@@ -124,10 +126,14 @@ def cosign(text: str, key: SigningKey, seconds: int) -> str:
 
     Args:
         text: of the checkpoint.
-        key: of a witness, of type COSIGNATURE.
+        key: of a witness, of type COSIGNATURE or MLDSA44.
         seconds: since 1970-01-01 UTC, not 0.
     """
-    signature = key.sign(cosignature_text(seconds, text.encode()))
+    if key.verify_key.kind == MLDSA44:
+        message = cosigned_message(key.name, seconds, text)
+    else:
+        message = cosignature_text(seconds, text.encode())
+    signature = key.sign(message)
     blob = key.verify_key.id + seconds.to_bytes(8, "big") + signature
     return f"— {key.name} {b64encode(blob).decode()}\n"
 
