@@ -17,12 +17,16 @@ from evenhand.core.release import ReleasedAnnotation, ReleasedAnswer, ReleasedTa
 from evenhand.formats import WriteOptions, brush
 from evenhand.formats.conformance import schema_of
 
-FIELDS = {"text": "text", "image": "image", "a": "text", "b": "text", "c": "text"}
+FIELDS = {"text": "text", "sound": "audio", "image": "image", "a": "text", "b": "text", "c": "text"}
 QUESTIONS = [
     question("mood", "choice", choices=["good & well", "bad"]),
     question("topics", "multi_choice", choices=["news", "sport"]),
     question("ner", "span", FIELDS, field="text", labels=["PER", "LOC"]),
     question("box", "box", FIELDS, field="image", labels=["cat"], rotation=True),
+    question("outline", "polygon", FIELDS, field="image", labels=["roof"]),
+    question("eye", "keypoint", FIELDS, field="image", labels=["left"]),
+    question("area", "mask", FIELDS, field="image", labels=["road"]),
+    question("talk", "time_span", FIELDS, field="sound", labels=["speech"]),
     question("age", "number", min=0),
     question("why", "text"),
     question("better", "pairwise", FIELDS, a="a", b="b", scale=2),
@@ -36,6 +40,10 @@ ANSWERS: dict[str, Any] = {
         {"x": 10, "y": 20, "width": 30, "height": 40, "label": "cat"},
         {"x": 50, "y": 30, "width": 20, "height": 10, "label": "cat", "rotation": 30},
     ],
+    "outline": [{"points": [[0, 0], [123, 0], [50, 77]], "label": "roof"}],
+    "eye": [{"x": 61.5, "y": 38.5, "label": "left"}],
+    "area": [{"label": "road", "width": 123, "height": 77, "runs": [5, 10, 9456]}],
+    "talk": [{"start": 0.5, "end": 2.25, "label": "speech"}],
     "age": 3.5,
     "why": "Because.",
     "better": {"preference": 1},
@@ -44,12 +52,16 @@ ANSWERS: dict[str, Any] = {
 DATA = {
     "text": "🙂 Ana lives in Köln",
     "image": "https://example.org/1.png",
+    "sound": "https://example.org/1.wav",
     "image_width": 123,
     "image_height": 77,
     "a": "A",
     "b": "B",
     "c": "C",
 }
+
+
+OFF = ("rank", "box", "outline", "eye")  # compared for themselves: items have other names, percents round
 
 
 def raw(value: Any) -> msgspec.Raw:
@@ -100,15 +112,23 @@ def test_our_own_importer_reads_it_back(exported: Path) -> None:
         "multi_choice",
         "span",
         "box",
+        "polygon",
+        "keypoint",
+        "mask",
+        "time_span",
         "number",
         "text",
         "pairwise",
         "ranking",
     ]
     assert kept.pop("rank") == [["rank_items_3"], ["rank_items_1"], ["rank_items_2"]]
+    (outline,), (eye,) = kept.pop("outline"), kept.pop("eye")
+    points = [value for point in outline["points"] for value in point]
+    assert points == pytest.approx([0, 0, 123, 0, 50, 77])
+    assert (eye["x"], eye["y"]) == pytest.approx((61.5, 38.5))
     boxes = [{k: round(v, 6) if k != "label" else v for k, v in box.items()} for box in kept.pop("box")]
     assert boxes == ANSWERS["box"]
-    assert kept == {name: value for name, value in ANSWERS.items() if name not in ("rank", "box")}
+    assert kept == {name: value for name, value in ANSWERS.items() if name not in OFF}
     assert (given.seconds, given.submitted_at) == (2.5, "2026-01-02T03:04:05.000Z")
     assert first.record["metadata"] == {"page": 1, "external_id": "x", "task_id": "prj-1"}
     assert first.record["predictions"][0]["score"] == 0.5

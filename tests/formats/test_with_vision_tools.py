@@ -107,3 +107,77 @@ def test_datumaro_has_items_with_annotations(tmp_path: Path) -> None:
     assert [a["bbox"] for a in first["annotations"]] == [[10, 20, 30, 40], [100, 40, 40, 20]]
     names = [label["name"] for label in made["categories"]["label"]["labels"]]
     assert names == ["cat", "dog", "yes", "no"]
+
+
+SHAPES = [
+    question("outline", "polygon", FIELDS, field="image", labels=["roof"]),
+    question("area", "mask", FIELDS, field="image", labels=["road", "sky"]),
+    question("body", "keypoint", FIELDS, field="image", labels=["nose", "eye"]),
+]
+SMALL = {"blob": "cd" * 32, "type": "image/png", "width": 4, "height": 3}
+RING = [[0, 0], [4, 0], [4, 3]]
+ROAD = {"label": "road", "width": 4, "height": 3, "runs": [0, 2, 2, 2, 6]}  # a square at the top left
+SKY = {"label": "sky", "width": 4, "height": 3, "runs": [11, 1]}
+SHAPED: Rows = [
+    (
+        {"image": SMALL},
+        {
+            "outline": [{"points": RING, "label": "roof"}],
+            "area": [ROAD, SKY],
+            "body": [{"x": 1, "y": 2, "label": "eye", "visible": False}, {"x": 3, "y": 0, "label": "nose"}],
+        },
+    )
+]
+
+
+def test_pycocotools_reads_polygons_masks_and_points(tmp_path: Path) -> None:
+    export("coco", SHAPES, SHAPED, tmp_path)
+    truth = coco(tmp_path)
+    names = {c["id"]: c["name"] for c in truth.dataset["categories"]}
+    found = {names[a["category_id"]]: a for a in truth.dataset["annotations"]}
+    assert sorted(found) == ["body", "road", "roof", "sky"]
+    assert (found["roof"]["segmentation"], found["roof"]["area"]) == ([[0, 0, 4, 0, 4, 3]], 6)
+    assert truth.annToMask(found["road"]).tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0]]
+    assert (found["road"]["bbox"], found["road"]["area"]) == ([0, 0, 2, 2], 4)
+    assert (found["sky"]["bbox"], truth.annToMask(found["sky"])[2].tolist()) == ([3, 2, 1, 1], [0, 0, 0, 1])
+    assert (found["body"]["keypoints"], found["body"]["num_keypoints"]) == ([3, 0, 2, 1, 2, 1], 2)
+    (category,) = truth.loadCats(found["body"]["category_id"])
+    assert category["keypoints"] == ["nose", "eye"]
+
+
+def test_pillow_reads_indexed_masks(tmp_path: Path) -> None:
+    import numpy as np
+    from PIL import Image
+
+    export("masks", SHAPES, SHAPED, tmp_path)
+    unpacked(tmp_path, "masks.tar")
+    with Image.open(tmp_path / "masks" / f"{SMALL['blob']}.png") as image:
+        assert (image.mode, image.size) == ("P", (4, 3))
+        assert np.asarray(image).tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 2]]
+        assert image.getpalette()[3:6] == [128, 0, 0]
+    assert (tmp_path / "classes.txt").read_text() == "background\nroad\nsky\n"
+
+
+def test_polygons_in_yolo_are_their_corners(tmp_path: Path) -> None:
+    export("yolo", SHAPES, SHAPED, tmp_path)
+    unpacked(tmp_path, "yolo.tar")
+    line = (tmp_path / "labels" / "train" / f"{SMALL['blob']}.txt").read_text()
+    assert line == "0 0.000000 0.000000 1.000000 0.000000 1.000000 1.000000\n"
+
+
+def test_datumaro_packs_masks_as_pycocotools_does(tmp_path: Path) -> None:
+    from pycocotools import mask
+
+    export("datumaro", SHAPES, SHAPED, tmp_path)
+    annotations = json.loads((tmp_path / "default.json").read_text())["items"][0]["annotations"]
+    packed = [a["rle"] for a in annotations if a["type"] == "mask"]
+    assert [mask.decode(one).tolist()[0] for one in packed] == [[1, 1, 0, 0], [0, 0, 0, 0]]
+    assert [mask.area(one) for one in packed] == [4, 1]
+    assert [a["type"] for a in annotations] == ["polygon", "mask", "mask", "points", "points"]
+
+
+def test_two_tasks_with_one_image_keep_a_file_each(tmp_path: Path) -> None:
+    export("voc", [BOXES], [ROWS[0], ROWS[0]], tmp_path)
+    with tarfile.open(tmp_path / "voc.tar") as archive:
+        names = archive.getnames()
+    assert names == [f"Annotations/{STORED['blob']}.xml", f"Annotations/{STORED['blob']}-2.xml"]
