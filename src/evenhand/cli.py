@@ -909,7 +909,7 @@ def _import_from(
             door = Door(settings.outbound_hosts)
             files, options = peer.fetch(door, sources[0], token or "", Path(folder), options)
         else:
-            files = [existing(Path(source)) for source in sources]
+            files = [Path(s) if Path(s).is_dir() else existing(Path(s)) for s in sources]
         brought = peer.read(files, options)
         if brought.lost:
             click.echo(f"What does not fit here:\n{moving.losses(brought.lost)}", err=True)

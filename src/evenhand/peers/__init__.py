@@ -217,6 +217,75 @@ def _not_json(path: Path, content: bytes) -> Invalid:
     return Invalid("peer.json", "This is not JSON.", str(path), "Export it again.")
 
 
+class Seen:
+    """Names in the order in which they first came up: the labels that a source uses."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, None] = {}
+
+    def add(self, name: object) -> str:
+        """Notes a name; gives it as text."""
+        text = str(name)
+        self._names.setdefault(text, None)
+        return text
+
+    def all(self) -> list[str]:
+        return list(self._names)
+
+
+def question(name: str, type: str, title: str = "", required: bool = False, **config: Any) -> dict[str, Any]:
+    """A question of a draft."""
+    head = {"id": name, "name": name, "title": title or name, "type": type, "required": required}
+    return head | {"config": config}
+
+
+def draft(
+    name: str,
+    fields: Mapping[str, str],
+    questions: Sequence[dict[str, Any]],
+    options: Options,
+    overlap: int = 1,
+) -> dict[str, Any]:
+    """A project, as `create_project` takes it.
+
+    Args:
+        fields: key of the record -> type of the field.
+        overlap: when `options` name none.
+
+    Raises:
+        Invalid: there is nothing to ask.
+    """
+    if not questions:
+        raise Invalid("peer.questions", "Nothing in the source has a counterpart here.", "", "")
+    return {
+        "name": options.name or name,
+        "fields": [{"name": key, "type": kind} for key, kind in fields.items()],
+        "questions": list(questions),
+        "overlap": max(1, min(options.overlap or overlap, 100)),
+        "instructions": options.instructions,
+    }
+
+
+UNFIT = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+"""What reading a task raises that does not have the tool's form."""
+
+
+def guarded(
+    source: Iterator[tuple[int, dict[str, Any] | Fault]],
+    make: Callable[[int, dict[str, Any]], Item],
+    title: str,
+) -> Iterator[Item | Fault]:
+    """Items out of objects; an object that does not have the tool's form becomes a fault."""
+    for line, value in source:
+        if isinstance(value, Fault):
+            yield value
+            continue
+        try:
+            yield make(line, value)
+        except UNFIT as error:
+            yield Fault(line=line, reason=f"This does not have the form of {title}: {error!r}.")
+
+
 def one_file(files: Sequence[Path], peer: Peer) -> Path:
     """The only file.
 

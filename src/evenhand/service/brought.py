@@ -101,7 +101,7 @@ class _Bringing:
             reason = "This annotator has other answers to this task here."
             raise Invalid("brought.twice", reason, "annotator", "Keep one of them.")
         view = BroughtView(
-            assignment=new_ordered_id("asg", self._at.ms),
+            assignment=new_ordered_id("asg", self._at.ms + len(self._events)),  # in the order of the source
             number=n,
             version=self._row["version"],
             person=person,

@@ -1,0 +1,168 @@
+"""doccano: its JSON Lines exports (doccano.github.io/doccano), with and without relations.
+
+What a file holds is told by its lines: `[start, end, label]` are spans, names are choices, and texts
+that hardly ever come twice are texts that somebody wrote. Offsets are code points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+
+from evenhand.core.errors import Invalid
+from evenhand.peers import (
+    Brought,
+    Fault,
+    Given,
+    Item,
+    Losses,
+    Options,
+    Peer,
+    Seen,
+    count,
+    draft,
+    guarded,
+    named_by_content,
+    objects,
+    question,
+)
+
+OWN = {"id", "text", "label", "labels", "entities", "relations", "Comments", "cats", "annotations"}
+EVERYBODY = {"all", "unknown", "admin_all", "project"}  # names of files that do not name a person
+
+
+class Doccano(Peer):
+    """Reads one file, or one for each person."""
+
+    name: ClassVar[str] = "doccano"
+    title: ClassVar[str] = "doccano"
+    takes: ClassVar[str] = (
+        "all.jsonl, or NAME.jsonl of each person; --config label_config.json for its labels."
+    )
+
+    def read(self, files: Sequence[Path], options: Options) -> Brought:
+        losses, kinds = Losses(), _Kinds()
+        if options.config is not None:
+            kinds.configured = _config(options.config)
+        for file in files:
+            for _, row in objects(file, lines=True):
+                if not isinstance(row, Fault):
+                    kinds.look(row)
+        questions = kinds.questions()
+        made = draft(files[0].stem, {"text": "text"}, questions, options, overlap=1)
+        counts = count(_items(files, kinds, losses))
+        return Brought(
+            draft=made, lost=losses.all(), items=lambda: _items(files, kinds, Losses()), counts=counts
+        )
+
+
+def _config(path: Path) -> list[str]:
+    try:
+        return [str(label["text"]) for label in msgspec.json.decode(path.read_bytes())]
+    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        reason = f"This is no list of labels: {error}."
+        raise Invalid("peer.config", reason, str(path), "Export the labels again.") from error
+
+
+class _Kinds:
+    """What the labels of a file are."""
+
+    def __init__(self) -> None:
+        self.configured: list[str] = []
+        self.spans, self.names = Seen(), Seen()
+        self._several = False
+        self._rows = self._given = 0
+
+    def look(self, row: Mapping[str, Any]) -> None:
+        for label in _labels(row):
+            if isinstance(label, list) and len(label) == 3:
+                self.spans.add(label[2])
+            elif isinstance(label, str):
+                self.names.add(label)
+                self._given += 1
+        for entity in row.get("entities") or []:
+            if isinstance(entity, dict) and "label" in entity:
+                self.spans.add(entity["label"])
+        self._rows += 1
+        self._several = self._several or sum(isinstance(label, str) for label in _labels(row)) > 1
+
+    @property
+    def written(self) -> bool:
+        """Whether the names are texts that somebody wrote: most come up once, and none is configured."""
+        names = self.names.all()
+        return bool(names) and not self.configured and len(names) > 20 and len(names) > self._given / 2
+
+    @property
+    def picked(self) -> str:
+        """The type of the question about names."""
+        return "text" if self.written else "multi_choice" if self._several else "choice"
+
+    def questions(self) -> list[dict[str, Any]]:
+        found = []
+        if self.spans.all():
+            labels = list(dict.fromkeys([*self.configured, *self.spans.all()]))
+            found.append(question("spans", "span", "Spans", field="text", labels=labels, overlap=True))
+        if self.names.all():
+            choices = list(dict.fromkeys([*self.configured, *self.names.all()]))
+            config: dict[str, Any] = {} if self.written else {"choices": choices}
+            found.append(question("label", self.picked, "Label", **config))
+        return found
+
+
+def _labels(row: Mapping[str, Any]) -> list[Any]:
+    labels = row.get("label", row.get("labels")) or []
+    return labels if isinstance(labels, list) else [labels]
+
+
+def _items(files: Sequence[Path], kinds: _Kinds, losses: Losses) -> Iterator[Item | Fault]:
+    for file in files:
+
+        def make(line: int, row: dict[str, Any], person: str = file.stem) -> Item:
+            return _item(line, row, person, kinds, losses)
+
+        yield from guarded(objects(file, lines=True), make, "doccano")
+
+
+def _item(line: int, row: dict[str, Any], person: str, kinds: _Kinds, losses: Losses) -> Item:
+    text = row["text"]
+    if not isinstance(text, str):
+        raise ValueError("text is no text")
+    metadata = {key: value for key, value in row.items() if key not in OWN}
+    record: dict[str, Any] = {"text": text}
+    record["external_id"] = str(row["id"]) if "id" in row else named_by_content([text, metadata])
+    record |= {"metadata": metadata} if metadata else {}
+    if row.get("relations"):
+        losses.note("relations", "There are no relations between spans here.", len(row["relations"]))
+    if row.get("Comments"):
+        losses.note("Comments", "Comments are not brought.", len(row["Comments"]))
+    answers = _answers(row, kinds, losses)
+    if not answers:
+        return Item(line=line, record=record)
+    losses.note("annotations", "doccano does not say when they were made; the time of the import stands.")
+    given = Given(annotator=f"doccano/{person}", name=_person(person), answers=answers, submitted_at=None)
+    return Item(line=line, record=record, annotations=(given,))
+
+
+def _person(stem: str) -> str:
+    return "doccano" if stem in EVERYBODY else stem
+
+
+def _answers(row: Mapping[str, Any], kinds: _Kinds, losses: Losses) -> dict[str, Any]:
+    marks = [label for label in _labels(row) if isinstance(label, list)]
+    spans = [{"start": int(s), "end": int(e), "label": str(name)} for s, e, name in marks]
+    spans += [
+        {"start": int(e["start_offset"]), "end": int(e["end_offset"]), "label": str(e["label"])}
+        for e in row.get("entities") or []
+    ]
+    names = [label for label in _labels(row) if isinstance(label, str)]
+    answers: dict[str, Any] = {"spans": spans} if spans else {}
+    if names and kinds.picked == "multi_choice":
+        answers["label"] = names
+    elif names:
+        if len(names) > 1:
+            losses.note("label", "Of several texts only the first is brought.")
+        answers["label"] = names[0]
+    return answers
