@@ -888,7 +888,7 @@ def import_(sources: tuple[str, ...], machine: bool, **given: Any) -> int:
 
 
 def _import_from(
-    name: str,
+    tool: str,
     sources: tuple[str, ...],
     machine: bool,
     config_file: Path | None,
@@ -901,7 +901,7 @@ def _import_from(
     from evenhand import moving, peers
     from evenhand.outbound import Door
 
-    peer = peers.find(name)
+    peer = peers.find(tool)
     settings = config.read()
     with tempfile.TemporaryDirectory(prefix="evenhand-") as folder:
         options = peers.Options(config=existing(config_file) if config_file else None, **kept)

@@ -45,6 +45,9 @@ def doccano(folder: Path) -> Source:
     return "doccano", [ana, lines(folder / "ben.jsonl", row)], {}
 
 
+ORDER = [{"value": item, "rank": rank} for item, rank in (("r2", 1), ("r1", 2), ("r3", 2))]
+
+
 def argilla(folder: Path) -> Source:
     options = [{"value": "a", "text": "Good"}, {"value": "b", "text": "Bad"}]
     kinds = {
@@ -79,9 +82,7 @@ def argilla(folder: Path) -> Source:
             "mood": [{"value": "a", "user_id": "u-1"}, {"value": "b", "user_id": "u-2"}],
             "topics": [{"value": ["a", "b"], "user_id": "u-1"}],
             "stars": [{"value": 4, "user_id": "u-1"}],
-            "order": [
-                {"value": [{"value": r, "rank": n} for r, n in (("r2", 1), ("r1", 2), ("r3", 2))], "user_id": "u-1"}
-            ],
+            "order": [{"value": ORDER, "user_id": "u-1"}],
             "ner": [{"value": [{"start": 6, "end": 9, "label": "a"}], "user_id": "u-1"}],
             "why": [{"value": "Because.", "user_id": "u-1"}],
         },
@@ -203,7 +204,10 @@ def scale(folder: Path) -> Source:
             ],
         },
         "response": {
-            "annotations": {"fine": {"type": "category", "field_id": "fine", "response": [[True]]}, "why": "So."}
+            "annotations": {
+                "fine": {"type": "category", "field_id": "fine", "response": [[True]]},
+                "why": "So.",
+            }
         },
     }  # fmt: skip
     waiting = {
