@@ -327,7 +327,17 @@ def front_section(rounds: int, seconds: float) -> None:
         say(f"| {name} | {theirs:,.0f} | {own_rate:,.0f} | {ratio:.2f} | {cpu:.2f} | {own_cpu:.2f} |")
 
 
+def decision_section(rounds: int, seconds: float) -> None:
+    """What one window of a shared pool costs the core."""
+    from bench import decision
+
+    heading("Deciding for a thousand clients", "window", "ms")
+    for name, ms in decision.measure().items():
+        say(f"| {name} | {ms:.3f} |")
+
+
 SECTIONS = {
+    "decision": decision_section,
     "front": front_section,
     "label": label_section,
     "two": two_section,

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from evenhand.core.events import MAX_ROWS, Moment, Offered, Place
-from evenhand.core.fair_queue import UNIT, FairQueue, Flow
+from evenhand.core.fair_queue import UNIT, FairQueue
 
 CHARGE = UNIT  # what an assignment adds to its project's tag
 
@@ -94,8 +94,8 @@ class _Round:
     def __init__(self, view: OfferView) -> None:
         self.backlogs = view.backlogs
         self.places = {backlog.project: i for i, backlog in enumerate(view.backlogs)}
-        self.flows = [Flow(backlog.project, backlog.tag, 1, str) for backlog in view.backlogs]
-        self.queue = FairQueue(self.flows, view.virtual)
+        tags = {backlog.project: backlog.tag for backlog in view.backlogs}
+        self.queue = FairQueue(tags, view.virtual, lambda project: 1, str)
         self.free = [[c.free for c in backlog.candidates] for backlog in view.backlogs]
         self.first = [0] * len(view.backlogs)  # candidates before this one are used up
         self.taken: set[tuple[int, str, int]] = set()  # (backlog, person, task) given in this round
@@ -112,7 +112,7 @@ class _Round:
             return self._task(i, waiting.person) if waiting.project in (None, project) else None
 
         served = self.queue.serve(fits, charge=1)
-        return (self.places[served[0].id], served[1]) if served else None
+        return (self.places[served[0]], served[1]) if served else None
 
     def _task(self, i: int, person: str) -> Candidate | None:
         """The first free task, or gold in its place: only where an ordinary one was there to be given."""
@@ -197,10 +197,9 @@ def _window(
     settled: tuple[tuple[str, Place], ...],
     last: bool,
 ) -> Offered:
+    tags = state.queue.changed
     changed = (
-        [(b, flow.tag) for b, flow in zip(view.backlogs, state.flows, strict=True) if flow.tag != b.tag]
-        if last
-        else []
+        [(b, tags[b.project]) for b in view.backlogs if tags.get(b.project, b.tag) != b.tag] if last else []
     )
     return Offered(
         stream=view.pool,

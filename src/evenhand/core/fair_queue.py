@@ -8,7 +8,7 @@ Integers only, or replays differ: a tag counts charge times `UNIT` over weight, 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 UNIT = 720_720  # divisible by every weight up to 16, so that tags stay integers
@@ -16,57 +16,82 @@ UNIT = 720_720  # divisible by every weight up to 16, so that tags stay integers
 T = TypeVar("T")
 
 
-class Flow:
-    """What the queue knows of one flow. Ties between equal tags are worked out only where there are any."""
-
-    __slots__ = ("_tie", "id", "tag", "tie", "weight")
-
-    def __init__(self, id_: str, tag: int, weight: int, tie: Callable[[str], int | str]) -> None:
-        self.id = id_
-        self.tag = tag
-        self.weight = weight  # a positive divisor of UNIT
-        self.tie = tie
-        self._tie: tuple[int | str, str] | None = None
-
-    def __lt__(self, other: Flow) -> bool:
-        return self.tag < other.tag if self.tag != other.tag else self.rank() < other.rank()
-
-    def rank(self) -> tuple[int | str, str]:
-        """Order among flows with the same tag."""
-        if self._tie is None:
-            self._tie = (self.tie(self.id), self.id)
-        return self._tie
-
-
 class FairQueue:
-    """The backlogged flows of one pool while a window is decided."""
+    """The backlogged flows of one pool while a window is decided.
 
-    def __init__(self, flows: Iterable[Flow], virtual: int) -> None:
-        self.virtual = virtual  # the largest tag at a selection so far
-        self._heap = list(flows)
+    Most flows are never looked at in a window, so nothing is made for each: there is a heap of tags, and only
+    where several flows have the same one are their ties worked out.
+    """
+
+    def __init__(
+        self,
+        tags: Mapping[str, int],
+        virtual: int,
+        weight: Callable[[str], int],
+        tie: Callable[[str], int | str],
+    ) -> None:
+        """Args:
+        tags: flow -> its tag.
+        virtual: the largest tag at a selection so far.
+        weight: of a flow: a positive divisor of `UNIT`.
+        tie: order among flows with the same tag; the flow's name decides what is left.
+        """
+        self.virtual = virtual
+        self.changed: dict[str, int] = {}  # flow -> its tag, of those that were charged
+        self._weight = weight
+        self._tie = tie
+        self._flows: dict[int, list[str]] = {}  # tag -> flows
+        for flow, tag in tags.items():
+            if tag in self._flows:
+                self._flows[tag].append(flow)
+            else:
+                self._flows[tag] = [flow]
+        self._heap = list(self._flows)
         heapq.heapify(self._heap)
 
-    def serve(self, fits: Callable[[str], T | None], charge: int) -> tuple[Flow, T, int] | None:
+    def serve(self, fits: Callable[[str], T | None], charge: int) -> tuple[str, T, int] | None:
         """Charge the flow with the smallest tag for which `fits` finds something.
 
         Returns:
             The flow, what was found, and the flow's tag when it was chosen; None when nothing fits.
         """
-        passed: list[Flow] = []
+        passed: list[int] = []
         try:
             while self._heap:
-                flow = heapq.heappop(self._heap)
-                passed.append(flow)
-                found = fits(flow.id)
-                if found is not None:
-                    tag = flow.tag
-                    self.virtual = max(self.virtual, tag)
-                    flow.tag += cost(charge, flow.weight)
-                    return flow, found, tag
+                tag = heapq.heappop(self._heap)
+                passed.append(tag)
+                for flow in self._ranked(tag):
+                    found = fits(flow)
+                    if found is not None:
+                        self._charge(flow, tag, charge)
+                        return flow, found, tag
             return None
         finally:
-            for flow in passed:
-                heapq.heappush(self._heap, flow)
+            for tag in passed:
+                if self._flows[tag]:
+                    heapq.heappush(self._heap, tag)
+                else:
+                    del self._flows[tag]
+
+    def _ranked(self, tag: int) -> list[str]:
+        """The flows with this tag in their order."""
+        flows = self._flows[tag]
+        if len(flows) > 1:
+            flows.sort(key=lambda flow: (self._tie(flow), flow))
+        return flows
+
+    def _charge(self, flow: str, tag: int, charge: int) -> None:
+        self.virtual = max(self.virtual, tag)
+        now = tag + cost(charge, self._weight(flow))
+        self.changed[flow] = now
+        if now == tag:
+            return
+        self._flows[tag].remove(flow)
+        if now in self._flows:
+            self._flows[now].append(flow)
+        else:
+            self._flows[now] = [flow]
+            heapq.heappush(self._heap, now)
 
 
 def cost(charge: int, weight: int) -> int:

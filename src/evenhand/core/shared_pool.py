@@ -18,7 +18,7 @@ from evenhand.core import canonical
 from evenhand.core.allocation import Candidate, Given, slot_of
 from evenhand.core.errors import Invalid
 from evenhand.core.events import Moment, Place, Recalled, WindowDecided
-from evenhand.core.fair_queue import UNIT, FairQueue, Flow, cost, lifted, settled
+from evenhand.core.fair_queue import UNIT, FairQueue, cost, lifted, settled
 
 SEATS = 64  # annotators in one window, so that its entry stays below 65,535 bytes
 NAMED = 250  # settlements, lapses or changes in one window
@@ -147,6 +147,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, int]  # client -> tag, of all
     backlog: tuple[str, ...]  # clients, ascending
     returned: tuple[str, ...]  # of these, who was not backlogged before
+    touched: frozenset[str]  # whose tag may differ from the one before: settled for, or returned
     candidates: bytes  # digest
     alpha: bytes  # what is drawn for; empty: nothing is drawn
 
@@ -154,7 +155,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 def open_window(view: WindowView) -> Opening:
     """Settle what came back, lift who returns, and close the set of candidates."""
     tags = {client.id: client.tag for client in view.clients}
-    for client, amount in _settlements(view):
+    changes = _settlements(view)
+    for client, amount in changes:
         tags[client] = tags.get(client, 0) + amount
     backlog = sorted(client.id for client in view.clients if client.open)
     before = {client.id for client in view.clients if client.backlogged}
@@ -163,7 +165,14 @@ def open_window(view: WindowView) -> Opening:
         tags[client] = lifted(tags[client], view.virtual)
     candidates = _candidates(view, backlog, tags)
     alpha = _alpha(view, candidates) if backlog and view.seats else b""
-    return Opening(tags=tags, backlog=tuple(backlog), returned=returned, candidates=candidates, alpha=alpha)
+    return Opening(
+        tags=tags,
+        backlog=tuple(backlog),
+        returned=returned,
+        touched=frozenset((*returned, *(client for client, _ in changes))),
+        candidates=candidates,
+        alpha=alpha,
+    )
 
 
 def _settlements(view: WindowView) -> list[tuple[str, int]]:
@@ -216,11 +225,9 @@ class _Round:
         self.view = view
         self.at = at
         self.clients = {client.id: client for client in view.clients}
-        self.flows = {
-            client: Flow(client, opening.tags[client], view.terms.weights.get(client, 1), self._tie)
-            for client in opening.backlog
-        }
-        self.queue = FairQueue(self.flows.values(), view.virtual)
+        tags, weights = opening.tags, view.terms.weights
+        waiting = {client: tags[client] for client in opening.backlog}
+        self.queue = FairQueue(waiting, view.virtual, lambda client: weights.get(client, 1), self._tie)
         self.seen = set(view.barred)
         self.left: dict[str, list[Candidate]] = {}  # project -> candidates with their free slots
         self.leases: Counter[tuple[str, str]] = Counter()  # (client, entity) in this window
@@ -240,9 +247,9 @@ class _Round:
         found = self.queue.serve(lambda client: self._fits(seat, client), self.view.terms.charge)
         if found is None or self.wanted:
             return None
-        flow, (stock, candidate), tag = found
-        candidate = self._use_up(seat, flow.id, stock, candidate)
-        organization = self.clients[flow.id].organization
+        client, (stock, candidate), tag = found
+        candidate = self._use_up(seat, client, stock, candidate)
+        organization = self.clients[client].organization
         lease = Given(
             lease=seat.leases[turn],
             waiting=0,
@@ -254,7 +261,7 @@ class _Round:
             until=self.at.ms + stock.lease_ms,
         )
         member = self._member(organization, seat, turn)
-        return Served(seat=seat, lease=lease, client=flow.id, family=stock.family, tag=tag, member=member)
+        return Served(seat=seat, lease=lease, client=client, family=stock.family, tag=tag, member=member)
 
     def _fits(self, seat: Seat, client: str) -> tuple[Stock, Candidate] | None:
         if len(self.wanted) >= LOOK or self._bars(seat, client) or (seat.person, client) in self.passed:
@@ -363,14 +370,12 @@ def _event(
     """The entry; None when it would say nothing."""
     idle = tuple(s.person for s in view.seats if got[s.person] < s.count and (got[s.person] or not s.idle))
     ended = tuple(sorted(c.id for c in view.clients if c.backlogged and not c.open))
-    gone = tuple(client for client in opening.backlog if state.gone(client))
+    gone = tuple(client for client in sorted({one.client for one in served}) if state.gone(client))
     if not (
         served or idle or ended or gone or opening.returned or view.settled or view.lapsed or view.changed
     ):
         return None
-    tags = {**opening.tags, **{flow.id: flow.tag for flow in state.flows.values()}}
-    known = {client.id: client.tag for client in view.clients}
-    changed = [(client, tag) for client, tag in sorted(tags.items()) if tag != known.get(client)]
+    changed = _changed_tags(opening, state)
     return WindowDecided(
         stream=view.pool,
         causes=tuple(sorted({settlement.place for settlement in view.settled})),
@@ -397,6 +402,13 @@ def _event(
         ),
         lent=tuple((*of, *fresh) for of, fresh in state.lent.items()),
     )
+
+
+def _changed_tags(opening: Opening, state: _Round) -> list[tuple[str, int]]:
+    """(client, its tag now) of all whose tag is another one than before the window."""
+    now = {client: opening.tags[client] for client in opening.touched} | state.queue.changed
+    before = {client: state.clients[client].tag for client in now if client in state.clients}
+    return [(client, tag) for client, tag in sorted(now.items()) if tag != before.get(client)]
 
 
 def _backlog(ended: Sequence[str], opening: Opening) -> tuple[dict[str, object], ...]:
