@@ -61,6 +61,30 @@ def look(page: Page, name: str) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
+def send_back_and_correct(browser: Browser, node: Node, project: str, desk: Page, ben: Annotator) -> None:
+    """By keyboard: what the reviewer says reaches the annotator, and no address."""
+    said = "Read the end of it again."
+    desk.keyboard.press("b")
+    desk.get_by_label("What is wrong?").fill(said)
+    desk.keyboard.press("Control+Enter")
+    expect(desk.get_by_text("1 are sent back")).to_be_visible()
+    expect(desk.get_by_text("Sent back.", exact=True)).to_be_visible()  # no names: it comes again
+    page = page_of(browser, node, ben)
+    page.goto("/quality")
+    correct = page.get_by_role("link", name="Correct")
+    assert "Read" not in str(correct.get_attribute("href"))
+    correct.click()
+    expect(page.get_by_text(said)).to_be_visible()
+    assert "/annotate/" in page.url and "Read" not in page.url
+    page.context.close()
+    (judged,) = ben.client.get("/judgements?outcome=returned").json()["items"]
+    again = {"answers": {"spam": "spam"}, "revision": 1}
+    ben.client.post(f"/assignments/{judged['assignment_id']}/submit", json=again).raise_for_status()
+    expect(desk.get_by_text("message 1", exact=True)).to_be_visible()
+    desk.keyboard.press("a")
+    expect(desk.get_by_text("Corrected after it was sent back")).to_be_visible()  # and it comes first
+
+
 def test_review_appeal_and_quality(browser: Browser, node: Node) -> None:
     project = node.project(
         "Reviewed", [CHOICE], [{"text": f"message {n}"} for n in range(6)], overlap=2, review={"which": "all"}
@@ -77,13 +101,14 @@ def test_review_appeal_and_quality(browser: Browser, node: Node) -> None:
     expect(desk.get_by_text("The answers differ")).to_be_visible()
     expect(desk.get_by_text("Ann", exact=True)).to_have_count(0)  # names are hidden until it is decided
     look(desk, "review")
+    send_back_and_correct(browser, node, project, desk, ben)
     desk.keyboard.press("f")
     desk.get_by_role("radio", name="spam").check()
     desk.get_by_label("Comment").fill("It sells something.")
     desk.get_by_role("button", name="Let it stand").click()
-    expect(desk.get_by_text("A was")).to_contain_text("Ann")
-    for n in range(5):
-        expect(desk.get_by_text(f"{n + 1} are decided")).to_be_visible()
+    expect(desk.get_by_text("Fixed. A was")).to_contain_text("Ann")
+    for n in range(4):
+        expect(desk.get_by_text(f"{n + 2} are decided")).to_be_visible()
         expect(desk.get_by_role("button", name="Accept")).to_be_enabled()
         desk.keyboard.press("a")
     expect(desk.get_by_text("Nothing waits for a review")).to_be_visible()
@@ -103,7 +128,7 @@ def test_review_appeal_and_quality(browser: Browser, node: Node) -> None:
     manager.get_by_role("button", name="Appeals").click()
     expect(manager.get_by_text("It sells nothing.")).to_be_visible()
     look(manager, "appeals")
-    manager.get_by_role("button", name="Uphold").click()
+    manager.locator("body").press("u")
     expect(manager.get_by_text("No appeal is open")).to_be_visible()
     task = node.call("GET", f"/tasks/{project}-1")
     assert task["consensus"]["spam"] == {"value": "ham", "confidence": 1.0, "method": "review"}
