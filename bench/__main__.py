@@ -265,6 +265,13 @@ def adaptive_section(rounds: int, seconds: float) -> None:
     adaptive.tables(say)
 
 
+def quality_section(rounds: int, seconds: float) -> None:
+    """The job of quality figures at a million answers."""
+    from bench import quality
+
+    quality.table(say)
+
+
 def integrity_section(rounds: int, seconds: float) -> None:
     """False alarms and power of the tests of work."""
     from bench import integrity
@@ -346,6 +353,7 @@ SECTIONS = {
     "start": start_section,
     "inference": inference_section,
     "adaptive": adaptive_section,
+    "quality": quality_section,
     "integrity": integrity_section,
     "lean": lean_section,
 }

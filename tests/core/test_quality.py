@@ -136,3 +136,5 @@ def test_how_the_work_was_done_is_tested_by_the_kind_of_answer(planted: Sheet):
     numbers = sheet(NUMBER, [(t, a, float(t)) for t in range(12) for a in range(2)])
     assert [one.kind for one in measure(numbers, work(numbers, 0.5)).integrity] == ["fast"]
     assert measure(numbers).integrity == ()
+    twice = sheet(CHOICE, [(t, a, "abc"[t % 3]) for t in range(12) for a in (0, 0, 1)])
+    assert [one.kind for one in measure(twice, work(twice, 9.0)).integrity] == ["fast"]

@@ -157,7 +157,8 @@ def _integrity(
     fast = integrity.fast(sheet.tasks, sheet.annotators, work.seconds, work.length)
     found = [integrity.told_of("fast", fast)]
     if votes is not None and estimate is not None:
-        found += integrity.of_votes(votes, estimate, work.at, work.suggested)
+        if not votes.replaced:  # else the votes are not in step with how they came about
+            found += integrity.of_votes(votes, estimate, work.at, work.suggested)
     elif _is_always(sheet.kind, TextElement):
         texts = [sheet.distinct[i] for i in sheet.values.tolist()]
         odd = integrity.pasted(sheet.tasks, sheet.annotators, texts, work.seconds, work.given)
