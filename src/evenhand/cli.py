@@ -798,6 +798,56 @@ def project_show(project: str, machine: bool) -> None:
     say(machine, found, project_words(found))
 
 
+@project.command("archive")
+@click.argument("project")
+@click.option("--out", type=click.Path(path_type=Path), help="File to make; without it, the project's name.")
+@click.option("--named", is_flag=True, help="With names and e-mail addresses; without it, pseudonyms.")
+@as_json
+def project_archive(project: str, out: Path | None, named: bool, machine: bool) -> None:
+    """Write everything of PROJECT into one signed file, to take elsewhere and to be checked by anyone."""
+    from evenhand.label_file import identifier
+
+    with reach(config.read()) as reached:
+        found = find_project(reached.client, project)
+        target = out or Path(f"{identifier(found.document.name) or found.id}.evenhand.zip")
+        with progress("Archive", "tasks") as tell:
+            made = reached.client.archive(found.id, target, named=named, on_progress=tell)
+    say(machine, {"file": str(made)}, f"{made}\nCheck it anywhere: evenhand project verify {made}")
+
+
+@project.command("verify")
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option(
+    "--vkey", metavar="KEY", help="The log's verification key, from elsewhere: /log/vkey of the node."
+)
+@as_json
+def project_verify(archive: Path, vkey: str | None, machine: bool) -> int:
+    """Check ARCHIVE offline: signature, digests, and that data and labels are what was logged."""
+    from evenhand.audit.archive import as_text, verify
+
+    report = verify(existing(archive), vkey)
+    told = {**vars(report), "counts": dict(report.counts), "kinds": dict(report.kinds), "ok": report.ok}
+    say(machine, told, as_text(report))
+    return 0 if report.ok else 1
+
+
+@project.command("restore")
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option("--name", help="Of the project to make; without it, its name in the archive.")
+@click.option("--into", metavar="PROJECT", help="Go on with the project that a stopped restore has made.")
+@as_json
+def project_restore(archive: Path, name: str | None, into: str | None, machine: bool) -> int:
+    """Make a project out of ARCHIVE: its rules with all versions, data, media, labels and who gave them."""
+    from evenhand import restoring
+
+    existing(archive)
+    with reach(config.read()) as reached, progress(archive.name, "tasks") as tell:
+        known = find_project(reached.client, into).id if into else None
+        restored = restoring.restore(reached.client, archive, name, known, tell)
+    say(machine, restored, restoring.words(restored, SHOWN_REJECTIONS))
+    return 1 if restored.rejected else 0
+
+
 def project_words(project: wire.Project) -> str:
     """A project for a person."""
     document, counts = project.document, project.counts

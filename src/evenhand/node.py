@@ -18,7 +18,7 @@ from evenhand import local
 from evenhand.blobs import Blobs, open_blobs
 from evenhand.config import Config
 from evenhand.core import receipt
-from evenhand.core.checkpoint import SigningKey, open_checkpoint
+from evenhand.core.checkpoint import SigningKey, open_checkpoint, sign_note
 from evenhand.core.errors import EvenhandError, Invalid, Refused, Unavailable
 from evenhand.core.events import Moment
 from evenhand.core.receipt import Promise
@@ -110,6 +110,10 @@ class Node:
     def promise(self, leaf_hashes: list[bytes], at_ms: int) -> list[Promise]:
         """One signature for a whole group of leaves: that they will be in the log in time."""
         return receipt.promise(leaf_hashes, at_ms, self._key) if leaf_hashes else []
+
+    def sign_note(self, text: str) -> bytes:
+        """The node's signature of a text that no checkpoint could be taken for."""
+        return sign_note(text, self._key)
 
     @property
     def draw_key(self) -> bytes:

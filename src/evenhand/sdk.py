@@ -742,6 +742,18 @@ class Client:
         path = f"/projects/{_segment(project_id)}/tasks/full"
         return self._pages(path, wire.Page[wire.Task], status=status, search=search)
 
+    def act_on_tasks(
+        self,
+        project_id: str,
+        action: Literal["withdraw", "restore", "prioritise", "unflag", "review"],
+        task_ids: Iterable[str],
+        priority: int = 0,
+    ) -> int:
+        """Withdraw, restore, put first, unflag or send to review; how many tasks that changed."""
+        wanted = wire.TaskAction(action=action, task_ids=list(task_ids), priority=priority)
+        path = f"/projects/{_segment(project_id)}/tasks/actions"
+        return self._call("POST", path, wanted, wire.ActionReport, again=True).changed
+
     def task(self, task_id: str) -> wire.Task:
         """One task with its data, annotations and consensus."""
         return self._get(f"/tasks/{_segment(task_id)}", wire.Task)
@@ -788,6 +800,37 @@ class Client:
             manifest = self._download(job, Path(scratch) / "new")
             _put_in_place(Path(scratch) / "new", target, Path(scratch) / "old")
         return manifest
+
+    def archive(
+        self,
+        project_id: str,
+        out: str | os.PathLike[str],
+        *,
+        named: bool = False,
+        on_progress: Progress | None = None,
+    ) -> Path:
+        """Write a project's archive: everything of it, signed, in one file that appears whole or not at all.
+
+        Args:
+            project_id: of which project.
+            out: the file to make.
+            named: with the names and e-mail addresses of those who answered; else under their pseudonyms.
+            on_progress: called with the tasks written and how many there are in all.
+
+        Raises:
+            Refused: `out` is there already.
+        """
+        target = Path(out)
+        if target.exists():
+            raise Refused("export.exists", "There is a file of this name.", str(target), "Name another one.")
+        new = wire.NewArchive(people="named" if named else "pseudonymous")
+        job = self._call("POST", f"/projects/{_segment(project_id)}/archive", new, wire.Export)
+        job = self._wait_for_export(job, on_progress or _silent)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
+            self._fetch(job.id, job.files[0], Path(scratch) / "new")
+            (Path(scratch) / "new").replace(target)
+        return target
 
     def _wait_for_export(self, job: wire.Export, tell: Progress) -> wire.Export:
         for pause in _pauses():

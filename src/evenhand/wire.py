@@ -862,6 +862,10 @@ class Pay(Wire, frozen=True, kw_only=True):
 # -- export -------------------------------------------------------------------------------------
 
 
+class NewArchive(Request, frozen=True, kw_only=True):
+    people: Literal["pseudonymous", "named"] = "pseudonymous"  # named: with names and e-mail addresses
+
+
 class NewExport(Request, frozen=True, kw_only=True):
     format: str = "jsonl"
     since: str | None = None  # id of an earlier export: only what is new since then

@@ -23,6 +23,7 @@ DRAFT = {
 }
 BODIES: dict[str, Any] = {
     "PATCH /webhooks/{webhook}": {"paused": False},
+    "POST /projects/{project}/archive": {},
     "POST /webhooks": {"url": "http://hook.test:9/", "kinds": ["project.exported"]},
     "PUT /callback-key": {"value": "a callback key"},
     "POST /session/link": {},

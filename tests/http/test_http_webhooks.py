@@ -211,7 +211,7 @@ def test_webhooks_from_the_command_line(
     hook = made.split()[0]
     assert "whsec_" in made and "whsec_" not in run("list") and hook in run("list")
     fill(site, account, annotator, project)
-    until(lambda: "500" in run("deliveries", hook))
+    until(lambda: "  500  " in run("deliveries", hook))
     [one] = json.loads(run("deliveries", hook, "--json"))
     assert "task.completed" in run("show", one["id"]) and "HTTP 500" in run("show", one["id"])
     listener.status = 200

@@ -123,6 +123,7 @@ PERMISSIONS: dict[str, Rule] = {
     "quality.read": Rule("read", sees_all_answers),
     "review.read": Rule("read", sees_all_answers),
     "export.manage": Rule("read", sees_all_answers),
+    "archive.manage": Rule("manage", manages),
     "gold.read": Rule("read", sees_all_answers),
     "gold.manage": Rule("manage", manages),
     "webhook.read": Rule("read", manages),

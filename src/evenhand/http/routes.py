@@ -303,6 +303,8 @@ TABLE: tuple[Route, ...] = (
     # -- export
     Route("POST", "/projects/{project}/exports", "edge", transfer.start_export, takes=wire.NewExport,
           gives=wire.Export, permission="export.manage"),
+    Route("POST", "/projects/{project}/archive", "edge", transfer.start_archive, takes=wire.NewArchive,
+          gives=wire.Export, permission="archive.manage"),
     Route("GET", "/projects/{project}/exports", "read", exports.list_, gives=wire.Page[wire.Export],
           permission="export.manage"),
     Route("GET", "/exports/{export}", "read", exports.get, gives=wire.Export, permission="export.manage"),

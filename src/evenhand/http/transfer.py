@@ -20,7 +20,7 @@ from evenhand.core.policy import Actor, Membership
 from evenhand.http.call import Call
 from evenhand.http.problems import Turned, decoded
 from evenhand.node import Node
-from evenhand.service import exports, intake, media, pay, quality
+from evenhand.service import archive, exports, intake, media, pay, quality
 from evenhand.service.ledger_port import find_leaf
 
 INERT = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -209,6 +209,22 @@ def _run_export(node: Node, id_: str) -> None:
     node.run_job(exports.run, node.lane, id_, _export_folder(node), node.checkpoint)
 
 
+async def start_archive(call: Call) -> wire.Export:
+    """POST /projects/{project}/archive."""
+    request = decoded(_new_archive, await call.body())
+    export = await call.app.node.lane.write(archive.start, call.signed_in.actor, call.params[0], request)
+    _run_archive(call.app.node, export.id)
+    return export
+
+
+_new_archive = msgspec.json.Decoder(wire.NewArchive).decode
+
+
+def _run_archive(node: Node, id_: str) -> None:
+    parts = archive.Parts(node.blobs, node.public, node.epoch, node.origin, node.sign_note)
+    node.run_job(archive.run, node.lane, id_, _export_folder(node), parts)
+
+
 def _export_folder(node: Node) -> Path:
     return node.config.data / "exports"
 
@@ -329,7 +345,7 @@ def resume(node: Node) -> None:
         readings = quality.running(reader)
     for id_, project in imports:
         _read_file(node, id_, project)
-    for id_ in unfinished:
-        _run_export(node, id_)
+    for id_, settings in unfinished:
+        (_run_archive if exports.format_of(settings) == archive.NAME else _run_export)(node, id_)
     for project in readings:
         node.run_job(quality.run, node.lane, project)

@@ -60,6 +60,11 @@ class Settings(msgspec.Struct, frozen=True):
 _settings = msgspec.json.Decoder(Settings).decode
 
 
+def settings_of(row: dict[str, Any]) -> Settings:
+    """What the export in this row was asked for."""
+    return _settings(row["settings"])
+
+
 def start(tx: Transaction, at: Moment, actor: Actor, project: str, request: wire.NewExport) -> wire.Export:
     """Begin an export; `run` writes it."""
     row = project_row(tx, actor, project, "export.manage")
@@ -127,9 +132,14 @@ def file_path(reader: Reader, actor: Actor, export: str, name: str, folder: Path
     return folder / export / name
 
 
-def running(reader: Reader) -> list[str]:
-    """Exports that a stop has interrupted, to be written again at start."""
-    return [id_ for (id_,) in reader.tuples("running_exports")]
+def running(reader: Reader) -> list[tuple[str, bytes]]:
+    """(id, settings) of exports that a stop has interrupted, to be written again at start."""
+    return reader.tuples("running_exports")
+
+
+def format_of(settings: bytes) -> str:
+    """The format that an export was asked for in."""
+    return _settings(settings).format
 
 
 # ---- the job -----------------------------------------------------------------------------------
@@ -156,7 +166,7 @@ def run(lane: Lane, export: str, folder: Path, checkpoint: Callable[[], str | No
         lane.call(_done, row, manifest, upto)
     except EvenhandError as error:
         shutil.rmtree(work, ignore_errors=True)
-        lane.call(_failed, export, error)
+        lane.call(failed, export, error)
 
 
 def _done(tx: Transaction, at: Moment, row: dict[str, Any], manifest: Manifest, upto: int) -> None:
@@ -177,7 +187,8 @@ def _done(tx: Transaction, at: Moment, row: dict[str, Any], manifest: Manifest, 
     )
 
 
-def _failed(tx: Transaction, at: Moment, export: str, error: EvenhandError) -> None:
+def failed(tx: Transaction, at: Moment, export: str, error: EvenhandError) -> None:
+    """Note why an export came to nothing."""
     problem = wire.Problem(
         type="about:blank",
         title="Export failed",
@@ -214,7 +225,7 @@ def _write(
                 counts["tasks"] += 1
                 counts["annotations"] += len(task.annotations)
                 if counts["tasks"] % 20_000 == 0:
-                    lane.call(_progress, row["id"], counts["tasks"])
+                    lane.call(progress, row["id"], counts["tasks"])
             files = writer.close()
     if surplus:
         counts["surplus"] = surplus
@@ -226,7 +237,8 @@ def _write(
     return manifest, upto
 
 
-def _progress(tx: Transaction, at: Moment, export: str, written: int) -> None:
+def progress(tx: Transaction, at: Moment, export: str, written: int) -> None:
+    """Note how many tasks are written."""
     tx.run("export_progress", id=export, written=written)
 
 

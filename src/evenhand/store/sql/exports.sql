@@ -17,7 +17,7 @@ UPDATE export SET written = :written WHERE id = :id;
 UPDATE export SET state = :state, written = :written, upto_seq = :upto, files = :files, error = :error WHERE id = :id;
 
 -- name: running_exports
-SELECT id FROM export WHERE state = 'running' ORDER BY created_ms;
+SELECT id, settings FROM export WHERE state = 'running' ORDER BY created_ms;
 
 -- name: release_tasks
 SELECT t.n, t.round, p.record, p.mapping, p.external_id FROM task t
@@ -76,3 +76,21 @@ SELECT m.kind, p.name, y.submitted FROM tally y
 JOIN member m ON m.organization = y.organization AND m.id = y.member
 LEFT JOIN person p ON p.id = m.person
 WHERE y.organization = :organization AND y.project = :project AND y.submitted > 0 ORDER BY m.kind, p.name;
+
+-- name: archive_tasks
+-- All tasks, withdrawn ones too.
+SELECT t.n, t.status, t.round, t.priority, p.record, p.mapping, p.external_id, c.value FROM task t
+JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
+LEFT JOIN consensus c ON c.organization = t.organization AND c.project = t.project AND c.task = t.n
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.n <= :upto ORDER BY t.n;
+
+-- name: archive_annotations
+-- Of all rounds, those outside the overlap too.
+SELECT a.task, a.round, a.member, m.kind, a.state, a.version, a.revision, a.ms, a.closed_ms, e.stream, e.n, o.body
+FROM assignment a
+JOIN member m ON m.organization = a.organization AND m.id = a.member
+JOIN event e ON e.seq = a.seq
+JOIN opening o ON o.seq = a.seq
+WHERE a.organization = :organization AND a.project = :project AND a.task > :after AND a.task <= :upto
+  AND a.state IN ('submitted', 'surplus') AND a.state <> 'lapsed'
+ORDER BY a.task, a.closed_ms, a.id;

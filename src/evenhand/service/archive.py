@@ -1,0 +1,411 @@
+"""A project's archive: everything of it in one signed file, to take elsewhere and to be checked by anyone.
+
+A ZIP of JSON lines, a line for each task, annotation, person, version and event, with the media beside
+them. Events come as the ledger has them, with what their commitments hide and the path to a signed
+checkpoint; so data and labels are not this node's word but what it committed to at the time.
+docs/spec/archive.md says every field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+
+import msgspec
+
+from evenhand import __version__, wire
+from evenhand.blobs import Blobs
+from evenhand.core import merkle
+from evenhand.core.checkpoint import open_checkpoint
+from evenhand.core.errors import EvenhandError, Unavailable
+from evenhand.core.events import Moment, Released, TasksImported
+from evenhand.core.intake import split
+from evenhand.core.policy import Actor
+from evenhand.lane import Lane
+from evenhand.ledger import PublicLog
+from evenhand.service import exports
+from evenhand.service.ids import new_id
+from evenhand.service.view import decode_json, encode_json, project_row, task_id, when
+from evenhand.store import Reader, Transaction
+from evenhand.store.codec import Placed, answers_of, decode
+
+NAME = "archive"  # among the formats of exports; no format has this name
+FILE = "archive.zip"
+LAYOUT = "evenhand/archive/v1"
+WINDOW = 5_000  # seqs read at once
+PATIENCE = 30.0  # seconds until all that is committed must be in the log
+SECRET = frozenset({("project-created", "seed")})  # still in use: it hides which tasks are gold
+MEDIA = "media/"
+
+_encode = msgspec.json.Encoder().encode
+
+README = """# Archive of an Evenhand project
+
+`manifest.json` says what is here, with the digest of each file; `manifest.sig` is the node's signature
+of it. `evenhand project verify FILE` checks all of it offline, `evenhand project restore FILE` brings it
+into another node. Every field: docs/spec/archive.md of Evenhand.
+"""
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What of the node an archive needs."""
+
+    blobs: Blobs
+    log: PublicLog
+    epoch: int  # of the log, whose predecessors lie beside it
+    origin: str
+    sign: Callable[[str], bytes]  # text -> signed note
+
+
+def start(tx: Transaction, at: Moment, actor: Actor, project: str, request: wire.NewArchive) -> wire.Export:
+    """Begin an archive; `run` writes it. It is listed and fetched like an export."""
+    row = project_row(tx, actor, project, "archive.manage")
+    settings = exports.Settings(format=NAME, surplus=True, options={"people": request.people})
+    id_ = new_id("exp")
+    tx.run(
+        "put_export",
+        organization=row["organization"],
+        project=project,
+        id=id_,
+        settings=encode_json(settings),
+        total=row["tasks"],
+        at=at.ms,
+    )
+    return exports.get(tx, actor, id_)
+
+
+def run(lane: Lane, export: str, folder: Path, parts: Parts) -> None:
+    """Write an archive into ``folder/<export>``: whole, or not at all and with the reason."""
+    with lane.store.read() as reader:
+        row = reader.one("export", id=export)
+    if row is None or row["state"] != "running":
+        return
+    target, work = folder / export, folder / f"{export}.part"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        with lane.store.read() as reader:
+            upto: int = reader.tuples("max_seq")[0][0]
+            _wait(lane, parts, upto)
+            people = exports.settings_of(row).options["people"]
+            manifest = _Archive(lane, reader, parts, row, people).write(work / FILE, upto)
+        shutil.rmtree(target, ignore_errors=True)
+        work.rename(target)
+        lane.call(_done, row, manifest)
+    except EvenhandError as error:
+        shutil.rmtree(work, ignore_errors=True)
+        lane.call(exports.failed, export, error)
+
+
+def _done(tx: Transaction, at: Moment, row: dict[str, Any], manifest: dict[str, Any]) -> None:
+    count = manifest["counts"]["tasks"]
+    event = Released(
+        stream=row["project"], owner=row["organization"], count=count, manifest=_encode(manifest)
+    )
+    tx.append([event], at)
+    files = encode_json([FILE])
+    tx.run("finish_export", id=row["id"], state="done", written=count, upto=0, files=files, error=None)
+
+
+def _wait(lane: Lane, parts: Parts, upto: int) -> None:
+    """Until all events up to here are under a checkpoint: without it they could not be proved."""
+    limit = time.monotonic() + PATIENCE
+    while True:
+        with lane.store.read() as reader:
+            rows = reader.tuples("batch_of_seq", seq=upto)
+        size = open_checkpoint(parts.log.checkpoint_note(), parts.log.vkey()).size
+        if rows and rows[0][0] + rows[0][2] <= size:
+            return
+        if time.monotonic() > limit:
+            raise Unavailable("archive.log", "The log does not get ahead.", "", "Try again later.")
+        time.sleep(0.1)
+
+
+class _File:
+    """One file in the archive while it is written, with its digest."""
+
+    def __init__(self, archive: ZipFile, name: str, files: list[dict[str, Any]], packed: bool = True) -> None:
+        self._entry: dict[str, Any] = {"name": name, "bytes": 0, "sha256": ""}
+        self._digest = hashlib.sha256()
+        files.append(self._entry)
+        kind = ZIP_DEFLATED if packed else ZIP_STORED
+        archive.compression, archive.compresslevel = kind, 6
+        self._target = archive.open(name, "w", force_zip64=True)
+
+    def __enter__(self) -> _File:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._target.close()
+        self._entry["sha256"] = self._digest.hexdigest()
+
+    def write(self, data: bytes) -> None:
+        self._digest.update(data)
+        self._entry["bytes"] += len(data)
+        self._target.write(data)
+
+    def line(self, value: Any) -> None:
+        self.write(_encode(value) + b"\n")
+
+
+class _Archive:
+    """One archive while it is written. Memory does not grow with the number of tasks, but for the names
+    of media and of who answered."""
+
+    def __init__(self, lane: Lane, reader: Reader, parts: Parts, row: dict[str, Any], people: str) -> None:
+        self._lane, self._reader, self._parts, self._row = lane, reader, parts, row
+        self._people = people
+        self._keys = {"organization": row["organization"], "project": row["project"]}
+        self._files: list[dict[str, Any]] = []
+        self._media: dict[str, None] = {}  # digests, in the order of their tasks
+        self._members: dict[str, str] = {}  # who answered -> kind
+        self._logs: dict[int, _Log] = {}
+        self._counts = dict.fromkeys(("tasks", "annotations", "people", "versions", "events", "media"), 0)
+
+    def write(self, path: Path, upto: int) -> dict[str, Any]:
+        """All of it; gives the manifest."""
+        with ZipFile(path, "w", allowZip64=True) as archive:
+            self._write_all(archive, "README.md", [README.encode()])
+            for name, lines in (
+                ("versions.jsonl", self._versions()),
+                ("tasks.jsonl", self._tasks()),
+                ("annotations.jsonl", self._annotations()),
+                ("people.jsonl", self._persons()),
+                ("history.jsonl", self._history(upto)),
+            ):
+                self._write_all(archive, name, (_encode(line) + b"\n" for line in lines))
+            for digest in self._media:
+                self._write_medium(archive, digest)
+            manifest = self._manifest()
+            data = json.dumps(manifest, indent=1, ensure_ascii=False).encode() + b"\n"
+            archive.writestr("manifest.json", data)
+            archive.writestr("manifest.sig", self._parts.sign(signed_text(self._parts.origin, data)))
+        return manifest
+
+    def _write_all(self, archive: ZipFile, name: str, pieces: Iterable[bytes]) -> None:
+        with _File(archive, name, self._files) as file:
+            for piece in pieces:
+                file.write(piece)
+
+    def _write_medium(self, archive: ZipFile, digest: str) -> None:
+        owner = self._row["organization"]
+        size = self._parts.blobs.size(owner, digest)
+        with _File(archive, MEDIA + digest, self._files, packed=False) as file:
+            for piece in self._parts.blobs.read(owner, digest, 0, size):
+                file.write(piece)
+        self._counts["media"] += 1
+
+    def _manifest(self) -> dict[str, Any]:
+        project = self._reader.one("project", project=self._row["project"])
+        assert project is not None, "an export follows its project"
+        return {
+            "layout": LAYOUT,
+            "origin": self._parts.origin,
+            "software": f"evenhand {__version__}",
+            "written_at": when(time.time_ns() // 1_000_000),
+            "project": self._row["project"],
+            "state": project["state"],
+            "version": project["version"],
+            "people": self._people,
+            "counts": self._counts,
+            "logs": [log.told() for _, log in sorted(self._logs.items())],
+            "files": self._files,
+        }
+
+    def _versions(self) -> Iterator[dict[str, Any]]:
+        for row in reversed(self._reader.all("versions", **self._keys)):
+            self._counts["versions"] += 1
+            yield {
+                "version": row["version"],
+                "created_at": when(row["created_ms"]),
+                "document": msgspec.Raw(row["document"]),
+            }
+
+    def _chunks(self, query: str) -> Iterator[tuple[Any, ...]]:
+        after, more = 0, True
+        while more:
+            stretch = {"after": after, "upto": after + exports.CHUNK}
+            yield from self._reader.tuples(query, **self._keys, **stretch)
+            after += exports.CHUNK
+            more = bool(self._reader.tuples("release_more", **self._keys, after=after))
+
+    def _tasks(self) -> Iterator[dict[str, Any]]:
+        for n, status, round_, priority, record, mapping, external_id, consensus in self._chunks(
+            "archive_tasks"
+        ):
+            self._counts["tasks"] += 1
+            if self._counts["tasks"] % 20_000 == 0:
+                self._lane.call(exports.progress, self._row["id"], self._counts["tasks"])
+            self._note_media(record, mapping)
+            yield {
+                "n": n,
+                "task_id": task_id(self._row["project"], n),
+                "external_id": external_id,
+                "status": status,
+                "round": round_,
+                "priority": priority,
+                "record": decode_json(record) if b"\n" in record else msgspec.Raw(record),
+                "mapping": msgspec.Raw(mapping or b"{}"),
+                "consensus": msgspec.Raw(consensus) if consensus else None,
+            }
+
+    def _note_media(self, record: bytes, mapping: bytes) -> None:
+        if b'"blob"' not in record:
+            return
+        data, _ = split(record, mapping)
+        for raw in data.values():
+            value = decode_json(raw)
+            digest = value.get("blob") if isinstance(value, dict) else None
+            if isinstance(digest, str) and self._reader.one(
+                "blob", organization=self._row["organization"], sha256=digest
+            ):
+                self._media[digest] = None
+
+    def _annotations(self) -> Iterator[dict[str, Any]]:
+        for row in self._chunks("archive_annotations"):
+            n, round_, member, kind, state, version, revision, ms, closed_ms, stream, place, body = row
+            self._counts["annotations"] += 1
+            self._members[member] = kind
+            yield {
+                "n": n,
+                "round": round_,
+                "annotator": member,
+                "state": state,
+                "version": version,
+                "revision": revision,
+                "answers": msgspec.Raw(answers_of(body)),
+                "seconds": ms / 1000 if ms >= 0 else None,
+                "submitted_at": when(closed_ms),
+                "place": [stream, place],
+            }
+
+    def _persons(self) -> Iterator[dict[str, Any]]:
+        for member, kind in sorted(self._members.items()):
+            self._counts["people"] += 1
+            told: dict[str, Any] = {"annotator": member, "kind": kind}
+            row = self._reader.one("member_by_id", id=member) if self._people == "named" else None
+            if row is not None:
+                told |= {"name": row["name"], "email": row["email"]}
+            yield told
+
+    def _history(self, upto: int) -> Iterator[dict[str, Any]]:
+        """Every event about the project, in the order of commits."""
+        owner = self._row["organization"]
+        with self._lane.store.read() as newest:  # leaves that were given since the snapshot
+            yield from self._events(owner, upto, _Leaves(newest))
+
+    def _events(self, owner: str, upto: int, leaves: _Leaves) -> Iterator[dict[str, Any]]:
+        for start in range(0, upto, WINDOW):
+            rows = self._reader.all(
+                "watched_events", organization=owner, after=start, upto=min(start + WINDOW, upto)
+            )
+            for row in rows:
+                placed = decode(row["seq"], row["entry"], row["body"], row["owner"])
+                if self._row["project"] in (placed.event.stream, getattr(placed.event, "project", None)):
+                    self._counts["events"] += 1
+                    yield self._event(placed, *leaves.find(row["seq"]))
+
+    def _event(self, placed: Placed, epoch: int, leaf: int | None) -> dict[str, Any]:
+        event = placed.event
+        log = self._logs.get(epoch)
+        if log is None:
+            log = self._logs[epoch] = _Log(self._parts, epoch)
+        told: dict[str, Any] = {
+            "log": epoch,
+            "entry": _b64(placed.entry),
+            "open": {
+                field: [_b64(salt), _b64(getattr(event, field))]
+                for field, salt in zip(event.PRIVATE, placed.salts, strict=False)
+                if (event.KIND, field) not in SECRET
+            },
+        }
+        if event.BULK:
+            told["rows"] = [[_b64(salt), _b64(row)] for salt, row in self._rows(placed)]
+        if leaf is not None and leaf < log.size:
+            told |= {"leaf": leaf, "proof": [_b64(part) for part in log.proof(leaf)]}
+        return told
+
+    def _rows(self, placed: Placed) -> Iterable[tuple[bytes, bytes]]:
+        event = placed.event
+        if isinstance(event, TasksImported):
+            count = decode_count(placed.entry)
+            return self._reader.tuples(
+                "import_records", **self._keys, first=event.first, last=event.first + count - 1
+            )
+        rows: tuple[bytes, ...] = event.rows  # type: ignore[attr-defined]  # BULK has rows
+        return zip(placed.salts[len(event.PRIVATE) :], rows, strict=True)
+
+
+class _Leaves:
+    """Where the logs have events, asked for in the order of commits."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._last = -1  # seq of the batch in hand
+        self._before = 0  # seq at or below which nothing is in it
+        self._epoch = 1
+        self._next = 0  # leaf of the first event behind `_after`
+        self._after = 0
+
+    def find(self, seq: int) -> tuple[int, int | None]:
+        """(epoch, leaf) of an event; no leaf when a restore came before it was logged."""
+        if seq > self._last:
+            self._take(seq)
+        if not self._before < seq <= self._last:
+            return self._epoch, None
+        between: int = self._reader.tuples("events_before_in_batch", after=self._after, seq=seq)[0][0]
+        leaf = self._next + between
+        self._next, self._after = leaf + 1, seq
+        return self._epoch, leaf
+
+    def _take(self, seq: int) -> None:
+        epochs = self._reader.tuples("epoch_of_seq", seq=seq)
+        self._epoch = epochs[0][0] if epochs else 1
+        rows = self._reader.tuples("batch_of_seq", seq=seq)
+        first, last, _, before = rows[0] if rows else (0, -1, 0, 0)
+        self._last, self._before, self._next, self._after = last, before, first, before
+
+
+class _Log:
+    """One ledger of the node, at one checkpoint."""
+
+    def __init__(self, parts: Parts, epoch: int) -> None:
+        self._log = parts.log if epoch == parts.epoch else parts.log.previous(epoch)
+        self._epoch = epoch
+        self._note = self._log.checkpoint_note()
+        self._head = open_checkpoint(self._note, self._log.vkey())
+        self.size = self._head.size
+        self._read = merkle.hash_reader(self.size, self._log.read_tile)
+
+    def proof(self, index: int) -> list[bytes]:
+        return merkle.inclusion_proof(index, self.size, self._read)
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "log": self._epoch,
+            "origin": self._head.origin,
+            "vkey": str(self._log.vkey()),
+            "checkpoint": self._note.decode(),
+        }
+
+
+def signed_text(origin: str, manifest: bytes) -> str:
+    """What the node signs of an archive. No checkpoint reads like it: its second line is no number."""
+    return f"{LAYOUT}\n{origin}\n{_b64(hashlib.sha256(manifest).digest())}\n"
+
+
+def decode_count(entry: bytes) -> int:
+    """How many rows a bulk entry has."""
+    count: int = json.loads(entry)["b"]["count"]
+    return count
+
+
+def _b64(data: bytes) -> str:
+    return b64encode(data).decode()
