@@ -83,6 +83,8 @@ def test_two_officers_recall_suspend_and_readmit_and_all_of_it_is_counted(world)
     override(world, signed(world, "readmit", person.person, 3, "ben", "ann"))
     assert holder(world, "opco")
     assert world.audit().overrides == 3
+    claimed = {"number": 1, "origin": ORIGIN, "after_seq": 0, "checkpoint": ""}  # as a node does at its start
+    world.lane.call(lambda tx, at: tx.run("put_epoch", **claimed))
     told = world.read(exchange.list_overrides, world.clients["acme"])
     assert [one.act for one in told.items] == ["readmit", "suspend", "recall"]
     assert (told.origin, told.officers) == (ORIGIN, ["ann", "ben"])
