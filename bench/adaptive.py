@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +16,6 @@ from evenhand.core.inference import Votes, infer, posterior_of
 SETS = ("bluebird", "rte", "web", "weather_amt", "weather_cf", "face", "adult", "zencrowd")
 """Those of at least five labels a task."""
 TOLERANCES = (0.0025, 0.005, 0.0075, 0.01, 0.015)
-LEASTS = (2, 3)
 ORDERS = 20
 WANTED = 0.005  # loss that the choice on the other sets is held to
 
@@ -71,7 +69,7 @@ def mean(name: str, rule: Rule, orders: int) -> tuple[float, float, float]:
 
 def chosen(sets: list[str], orders: int) -> Rule:
     """The rule that saves most of those that lose at most `WANTED` in the mean on these sets."""
-    rules = [Rule(least=least, tolerance=t) for least, t in itertools.product(LEASTS, TOLERANCES)]
+    rules = [Rule(tolerance=tolerance) for tolerance in TOLERANCES]
 
     def worth(rule: Rule) -> tuple[bool, float]:
         found = [mean(name, rule, orders) for name in sets]
@@ -84,19 +82,18 @@ def chosen(sets: list[str], orders: int) -> Rule:
 def tables(say: Callable[[str], None], orders: int = ORDERS) -> None:
     """Every tolerance on every set; then each set with the rule chosen on the others."""
     say(f"\n## Adaptive overlap: labels saved / points of accuracy lost, {orders} orders\n")
-    say(f"| least, tolerance | {' | '.join(SETS)} | mean | worst set |\n|{' --- |' * (len(SETS) + 3)}")
-    for least, tolerance in itertools.product(LEASTS, TOLERANCES):
-        rule = Rule(least=least, tolerance=tolerance)
-        say(f"| {least}, {tolerance:g} | {_row([mean(name, rule, orders) for name in SETS])}")
+    say(f"| tolerance | {' | '.join(SETS)} | mean | worst set |\n|{' --- |' * (len(SETS) + 3)}")
+    for tolerance in TOLERANCES:
+        say(f"| {tolerance:g} | {_row([mean(name, Rule(tolerance=tolerance), orders) for name in SETS])}")
     say("\n## Each set with the rule chosen without it\n")
-    say("| set | least, tolerance | saved | points lost | in the worst order |\n|" + " --- |" * 5)
+    say("| set | tolerance | saved | points lost | in the worst order |\n|" + " --- |" * 5)
     rows = []
     for name in SETS:
         rule = chosen([other for other in SETS if other != name], orders)
         saved, loss, worst = mean(name, rule, orders)
         rows.append((saved, loss))
         found = f"{saved:.0%} | {100 * loss:.1f} | {100 * worst:.1f}"
-        say(f"| {name} | {rule.least}, {rule.tolerance:g} | {found} |")
+        say(f"| {name} | {rule.tolerance:g} | {found} |")
     saved, loss = np.mean(rows, axis=0)
     say(f"| mean | | {saved:.0%} | {100 * loss:.2f} | worst set {100 * max(lost for _, lost in rows):.1f} |")
 

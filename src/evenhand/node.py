@@ -29,6 +29,7 @@ from evenhand.ledger import Ledger, LocalDisk, PublicLog, Sequencer, read_key
 from evenhand.outbound import Door
 from evenhand.selfaudit import NAME, SelfAudit
 from evenhand.service import accounts, exchange, postings, rules
+from evenhand.service.adaptive import Adapter
 from evenhand.service.ledger_port import LedgerPort
 from evenhand.service.search import Indexer
 from evenhand.store import Store, Transaction, open_store
@@ -73,7 +74,11 @@ class Node:
         self._key = self.ledger.key if self.ledger else _key_of_leader(_ledger_folder(config))
         self.lane = Lane(store, self)
         # Long work in small verbs, a slice each by turns: (time is over) -> something is left to do.
-        self._chores = (Indexer(self.lane).turn, partial(rules.follow_all, self.lane))
+        self._chores = (
+            Indexer(self.lane).turn,
+            partial(rules.follow_all, self.lane),
+            Adapter(self.lane, self.run_job).turn,
+        )
 
     @classmethod
     def open(cls, config: Config) -> Node:

@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from evenhand.core.project import (
+    AdaptivePolicy,
     Document,
     GoldPolicy,
     Order,
@@ -252,6 +253,7 @@ class ProjectDraft(Request, frozen=True, kw_only=True):
     qualification: QualificationPolicy | None = None
     review: ReviewPolicy | None = None
     pay: PayPolicy | None = None
+    adaptive: AdaptivePolicy | None = None  # `overlap` is the most then
     organization_id: str | None = None  # None: the caller's only one
 
 
@@ -273,6 +275,7 @@ class ProjectChange(Request, frozen=True, kw_only=True):
     qualification: QualificationPolicy | msgspec.UnsetType | None = msgspec.UNSET
     review: ReviewPolicy | msgspec.UnsetType | None = msgspec.UNSET
     pay: PayPolicy | msgspec.UnsetType | None = msgspec.UNSET
+    adaptive: AdaptivePolicy | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Counts(Wire, frozen=True, kw_only=True):
@@ -1179,6 +1182,20 @@ class Forecast(Wire, frozen=True, kw_only=True):
     costs: list[Spent]  # of those who may see pay
 
 
+class Adapting(Wire, frozen=True, kw_only=True):
+    """How far adaptive overlap has got, by the question that asks for most."""
+
+    state: Literal["pilots", "asking", "spent"]  # pilots lack answers; under way; the budget is given out
+    pilots: int  # tasks that get all answers at once
+    pilots_ready: int
+    tolerance: float  # share of right answers that may be lost, 0 to 1
+    loss: float | None  # what stopping as the rule says cost on the pilots; None: not known yet
+    per_task: float | None  # answers that a task is expected to get in the end
+    saved: float | None  # share of the answers of a fixed overlap that will not be asked for
+    budget: int  # answers; 0: no limit
+    as_of: str | None
+
+
 class Quality(Wire, frozen=True, kw_only=True):
     state: Literal["none", "running", "done", "failed"]
     read: int  # answers read so far while it runs
@@ -1189,6 +1206,7 @@ class Quality(Wire, frozen=True, kw_only=True):
     reviews: list[ReviewRates]
     forecast: Forecast
     hidden: bool  # the project hides from the caller who gave which answer: no annotator is listed
+    adaptive: Adapting | None  # None: the overlap is fixed
 
 
 class OwnSkill(Estimated, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ import pytest
 from evenhand import labels
 from evenhand.core.errors import Invalid
 from evenhand.core.project import (
+    AdaptivePolicy,
     Document,
     Field,
     GoldPolicy,
@@ -68,6 +69,16 @@ BAD = [
         changed(questions=(msgspec.structs.replace(CHOICE, when=When(question="q", is_="a")),)),
         "questions[0].when.question",
     ),
+    (changed(overlap=2, adaptive=AdaptivePolicy()), "overlap"),
+    (changed(overlap=5, adaptive=AdaptivePolicy(least=6)), "adaptive.least"),
+    (
+        changed(
+            overlap=5,
+            adaptive=AdaptivePolicy(),
+            questions=(Question(id="r", title="R", type="text/1", config={}),),
+        ),
+        "adaptive",
+    ),
 ]
 
 
@@ -76,6 +87,12 @@ def test_what_cannot_be_says_where(document, where):
     with pytest.raises(Invalid) as caught:
         check_document(document, TYPES)
     assert caught.value.where == where
+
+
+def test_an_overlap_that_adapts_begins_with_the_least():
+    adapting = changed(overlap=5, adaptive=AdaptivePolicy(least=3))
+    assert check_document(adapting, TYPES).document.first_overlap == 3
+    assert GOOD.first_overlap == GOOD.overlap == 1
 
 
 def test_conditions():

@@ -16,6 +16,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -63,6 +64,7 @@ class Plan:
     threshold: float  # expected gain in the probability of being right
     target: float
     loss: float = 0.0  # accuracy that stopping there cost on the pilots, 0 to 1
+    per_task: float = 0.0  # labels at which pilots stop there, in the mean
     pilots: int = 0  # that it rests on
 
     def gains(self, posterior: Floats, answered: Ints | Places, most: Ints | Places) -> Floats:
@@ -113,6 +115,26 @@ class Plan:
         return drift, np.maximum(square.T - drift**2, TINY)
 
 
+class Weighed(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of weighing all answers to one question; the plan's numbers, or None while there is none."""
+
+    question: str
+    method: str
+    dependence: float | None = None
+    threshold: float | None = None
+    loss: float | None = None
+    per_task: float | None = None
+    pilots: int = 0  # that have all their answers
+
+
+class Basis(msgspec.Struct, frozen=True, kw_only=True):
+    """Which answers were weighed, and what came of it: whoever holds the openings can do it again."""
+
+    version: int  # of the project's rules
+    upto: tuple[tuple[str, int], ...]  # (stream, n): of each annotator the last answer that was weighed
+    questions: tuple[Weighed, ...]
+
+
 def plan(votes: Votes, most: Ints | Places, pilot: Mask, rule: Rule) -> Plan | None:
     """The plan after these votes; None while too few pilots have all their labels.
 
@@ -142,34 +164,36 @@ def plan(votes: Votes, most: Ints | Places, pilot: Mask, rule: Rule) -> Plan | N
     cut = answered.copy()
     cut[ready] = np.minimum(rule.least, cut[ready])
     seen = infer(first_votes(votes, np.arange(votes.tasks), cut)).model
-    threshold, loss = _threshold(votes, ready, most[ready], whole, blended(seen, dependence), rule)
+    found = _threshold(votes, ready, most[ready], whole, blended(seen, dependence), rule)
     return Plan(
         model=whole.model,
         dependence=dependence,
-        threshold=threshold,
+        threshold=found[0],
         target=rule.target,
-        loss=loss,
+        loss=found[1],
+        per_task=found[2],
         pilots=len(ready),
     )
 
 
 def _threshold(
     votes: Votes, tasks: Places, most: Ints | Places, whole: Plan, seen: Model, rule: Rule
-) -> tuple[float, float]:
-    """(threshold, mean loss of the pilots where each stops at it)."""
+) -> tuple[float, float, float]:
+    """(threshold, mean loss of the pilots where each stops at it, mean number of labels there)."""
     final = posterior_of(first_votes(votes, tasks, most), whole.model)
     rows, best, count = np.arange(len(tasks)), final.max(axis=1), len(THRESHOLDS)
     loss, going = np.zeros((len(tasks), count)), np.ones((len(tasks), count), bool)
+    stops = np.repeat(np.asarray(most, float)[:, None], count, axis=1)
     for labels in range(rule.least, int(most.max())):
         given = np.minimum(labels, most)
         posterior = posterior_of(first_votes(votes, tasks, given), seen)
         lost = best - final[rows, posterior.argmax(axis=1)]
         stopping = going & (whole.gains(posterior, given, most)[:, None] <= THRESHOLDS)
-        loss = np.where(stopping, lost[:, None], loss)
+        loss, stops = np.where(stopping, lost[:, None], loss), np.where(stopping, given[:, None], stops)
         going &= ~stopping
     dear = np.flatnonzero(loss.mean(axis=0) > rule.tolerance)
     at = min(int(dear.max()) + 1, count - 1) if len(dear) else 0
-    return float(THRESHOLDS[at]), float(loss[:, at].mean())
+    return float(THRESHOLDS[at]), float(loss[:, at].mean()), float(stops[:, at].mean())
 
 
 def first_votes(votes: Votes, tasks: Places, most: Ints | Places) -> Votes:

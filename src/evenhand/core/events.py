@@ -326,6 +326,24 @@ class Concluded(Event, frozen=True, kw_only=True):
     rows: tuple[bytes, ...]  # JSON [number, {question: {"value", "confidence", "method"}}]
 
 
+class Fitted(Event, frozen=True, kw_only=True):
+    """All answers of a project were weighed together; what came of it names this. Stream: the project."""
+
+    KIND = "fitted"
+    PRIVATE = ("basis",)
+
+    basis: bytes  # JSON of core.adaptive.Basis: which answers, by which method, and the rule that came of it
+
+
+class MoreAsked(Event, frozen=True, kw_only=True):
+    """Tasks get further answers, because the rules say that it is worth it. Stream: the project."""
+
+    KIND = "more-asked"
+    BULK = True
+
+    rows: tuple[bytes, ...]  # JSON [number, overlap, status before]
+
+
 class Released(Event, frozen=True, kw_only=True):
     """Labels left the node. Stream: the project."""
 
@@ -884,6 +902,8 @@ ALL: dict[str, type[Event]] = {
         Skipped,
         Flagged,
         Concluded,
+        Fitted,
+        MoreAsked,
         Released,
         GoldMarked,
         GoldScored,

@@ -247,3 +247,14 @@ class LabelType(ABC, Generic[V]):
         spread = [sum(self.distance(a, b) for b in values) for a in values]
         best = values[min(range(len(values)), key=spread.__getitem__)]
         return Combined(value=best, confidence=self.support(best, values), method="medoid")
+
+
+def is_class(kind: LabelType[Any]) -> bool:
+    """Whether every answer of this type is one class out of a list."""
+    return is_always(kind, ClassElement)
+
+
+def is_always(kind: LabelType[Any], element: type) -> bool:
+    """Whether every answer of this type is one element of this kind."""
+    made = [kind.elements(value) for _, value in kind.examples()]
+    return all(len(parts) == 1 and isinstance(parts[0], element) for parts in made)

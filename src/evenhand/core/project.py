@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from evenhand.core.errors import Invalid
-from evenhand.core.label import LabelType
+from evenhand.core.label import LabelType, is_class
 
 FieldType = Literal["text", "markdown", "chat", "image", "audio", "html"]
 Order = Literal["imported", "random", "priority"]
@@ -92,6 +92,15 @@ class PayPolicy(Policy, frozen=True, kw_only=True):
     most_seconds: int = 900  # credited for one answer at most: active time is as the page tells it
 
 
+class AdaptivePolicy(Policy, frozen=True, kw_only=True):
+    """Tasks get further answers only while it is worth it (`core.adaptive`); the overlap is the most."""
+
+    least: int = 2  # answers of every task
+    tolerance: int = 5  # per mille of right answers that may be lost against asking for all of them
+    target: int = 100  # percent; a task whose answer is right with this probability is asked no further
+    budget: int = 0  # answers in all; 0: no limit. Tasks that gain most come first
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version of a project's rules, as stored, hashed and shown."""
 
@@ -109,6 +118,12 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     qualification: QualificationPolicy | None = None
     review: ReviewPolicy | None = None
     pay: PayPolicy | None = None
+    adaptive: AdaptivePolicy | None = None
+
+    @property
+    def first_overlap(self) -> int:
+        """How many answers a task gets before anybody asks for more."""
+        return self.overlap if self.adaptive is None else self.adaptive.least
 
 
 def condition_holds(when: When | None, answers: Mapping[str, Any]) -> bool:
@@ -209,6 +224,17 @@ def _check_policies(document: Document) -> None:
         _check_ranges("review", document.review, percent=(1, 100))
     if document.pay is not None:
         _check_pay(document.pay)
+    if document.adaptive is not None:
+        most = document.overlap
+        _check_ranges(
+            "adaptive", document.adaptive, least=(2, max(most, 2)), tolerance=(1, 200), target=(50, 100),
+            budget=(0, 10**12),
+        )  # fmt: skip
+        if most < 3:
+            reason = f"With {most} answers at most there is nothing to adapt."
+            raise Invalid(
+                "project.adaptive", reason, "overlap", "Allow at least 3, or keep the overlap fixed."
+            )
 
 
 def _check_pay(policy: PayPolicy) -> None:
@@ -260,4 +286,15 @@ def _bind(document: Document, types: Mapping[str, type[LabelType[Any]]]) -> Form
         except Invalid as error:
             where = f"questions[{i}].{error.where}" if error.where else f"questions[{i}]"
             raise Invalid(error.rule, error.reason, where, error.remedy) from error
-    return Form(document, types)
+    return _with_classes(Form(document, types))
+
+
+def _with_classes(form: Form) -> Form:
+    if form.document.adaptive is not None and not any(is_class(label) for label in form.labels.values()):
+        raise Invalid(
+            "project.adaptive",
+            "How sure an answer is can be told of questions with classes only, and there is none.",
+            "adaptive",
+            "Ask a question of one choice, or keep the overlap fixed.",
+        )
+    return form

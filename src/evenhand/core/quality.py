@@ -20,7 +20,7 @@ from evenhand.core import integrity
 from evenhand.core.agreement import Figure, Resampling, of_question
 from evenhand.core.inference import Estimate, Votes, infer
 from evenhand.core.integrity import Tested
-from evenhand.core.label import ClassElement, LabelType, TextElement
+from evenhand.core.label import LabelType, TextElement, is_always, is_class
 from evenhand.core.lean import Leaning, lean
 
 Ints = NDArray[np.int64]
@@ -107,16 +107,6 @@ def share(part: int, whole: int) -> tuple[float, float, float]:
     return p, max(centre - reach, 0.0), min(centre + reach, 1.0)
 
 
-def is_class(kind: LabelType[Any]) -> bool:
-    """Whether every answer of this type is one class out of a list."""
-    return _is_always(kind, ClassElement)
-
-
-def _is_always(kind: LabelType[Any], element: type) -> bool:
-    made = [kind.elements(value) for _, value in kind.examples()]
-    return all(len(parts) == 1 and isinstance(parts[0], element) for parts in made)
-
-
 DRAWS = Resampling(draws=200)
 
 
@@ -159,7 +149,7 @@ def _integrity(
     if votes is not None and estimate is not None:
         if not votes.replaced:  # else the votes are not in step with how they came about
             found += integrity.of_votes(votes, estimate, work.at, work.suggested)
-    elif _is_always(sheet.kind, TextElement):
+    elif is_always(sheet.kind, TextElement):
         texts = [sheet.distinct[i] for i in sheet.values.tolist()]
         odd = integrity.pasted(sheet.tasks, sheet.annotators, texts, work.seconds, work.given)
         for kind in ("typed", "repeated"):

@@ -12,7 +12,7 @@ from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import Event, Moment, ProjectCreated, ProjectStateChanged, ProjectVersioned
 from evenhand.core.policy import Actor, allows, require
 from evenhand.core.project import Document, Field, Question, When, check_document
-from evenhand.service import postings, rules
+from evenhand.service import adaptive, postings, rules
 from evenhand.service.ids import new_id
 from evenhand.service.view import counts, decode_document, encode_json, form_of, hidden, project_row, when
 from evenhand.store import Reader, Transaction
@@ -43,6 +43,7 @@ def document_of(draft: wire.ProjectDraft) -> Document:
         qualification=draft.qualification,
         review=draft.review,
         pay=draft.pay,
+        adaptive=draft.adaptive,
     )
     check_document(document, labels.all_types())
     return document
@@ -130,6 +131,7 @@ def create(tx: Transaction, at: Moment, actor: Actor, draft: wire.ProjectDraft) 
         ProjectVersioned(stream=project, owner=organization, version=1, document=encode_json(document)),
     ]
     tx.append(events, at)
+    adaptive.watch(tx, organization, project, document)
     return get(tx, actor, project)
 
 
@@ -202,6 +204,7 @@ def change(
         placed = tx.append([event], at)
         postings.post(tx, at, row["organization"], project, placed[0].place)
         rules.follow(tx, at, row["organization"], project)
+        adaptive.watch(tx, row["organization"], project, document)
     return get(tx, actor, project)
 
 
@@ -228,7 +231,7 @@ def _merged(before: Document, request: wire.ProjectChange) -> wire.ProjectDraft:
     return wire.ProjectDraft(**{**draft, **changed, **_policies(before, request)})
 
 
-POLICIES = ("gold", "qualification", "review", "pay")
+POLICIES = ("gold", "qualification", "review", "pay", "adaptive")
 
 
 def _policies(before: Document, request: wire.ProjectChange) -> dict[str, Any]:

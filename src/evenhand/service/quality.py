@@ -15,12 +15,13 @@ from evenhand.core import quality as core
 from evenhand.core.errors import EvenhandError
 from evenhand.core.events import Moment
 from evenhand.core.intake import shown_data
+from evenhand.core.label import is_class
 from evenhand.core.policy import Actor, allows
 from evenhand.core.project import Form
 from evenhand.core.quality import QuestionQuality, Sheet, Work
 from evenhand.core.release import Agreed
 from evenhand.lane import Lane
-from evenhand.service import pay
+from evenhand.service import adaptive, pay
 from evenhand.service.view import (
     decode_json,
     encode_json,
@@ -70,6 +71,7 @@ def get(reader: Reader, actor: Actor, project: str) -> wire.Quality:
     form = form_of(reader, row["organization"], project, row["version"])
     questions = _questions(reader, row, form, _stored(found["body"])) if found else []
     hides = bool(hidden(reader, actor, row))
+    adapting = adaptive.state(reader, row, form.document)
     return wire.Quality(
         state=found["state"] if found else "none",
         read=found["done"] if found else 0,
@@ -78,7 +80,8 @@ def get(reader: Reader, actor: Actor, project: str) -> wire.Quality:
         error=found["error"] if found else "",
         questions=[_nameless(one) for one in questions] if hides else questions,
         reviews=[one for one in _reviews(reader, row) if one.part == "reviewer" or not hides],
-        forecast=_forecast(reader, actor, row),
+        forecast=_forecast(reader, actor, row, adapting),
+        adaptive=adapting,
         hidden=hides,
     )
 
@@ -227,10 +230,14 @@ def _share(part: int, whole: int) -> wire.Estimated:
     return wire.Estimated(value=value, low=low, high=high, labels=whole)
 
 
-def _forecast(reader: Reader, actor: Actor, row: dict[str, Any]) -> wire.Forecast:
+def _forecast(
+    reader: Reader, actor: Actor, row: dict[str, Any], adapting: wire.Adapting | None
+) -> wire.Forecast:
     keys = {"organization": row["organization"], "project": row["id"]}
     answers = row["annotations"]
-    left = max(row["tasks"] * row["overlap"] - answers, 0)
+    per_task = row["overlap"] if adapting is None or adapting.per_task is None else adapting.per_task
+    most = adapting.budget if adapting is not None and adapting.budget else row["tasks"] * row["overlap"]
+    left = max(min(round(row["tasks"] * per_task), most) - answers, 0)
     seconds = sum(r["ms"] for r in reader.all("tallies", **keys)) / 1000
     days = [count for _, count in reader.tuples("days", **keys)][:RECENT]
     per_day = sum(days) / len(days) if days else 0.0
@@ -353,7 +360,7 @@ class _Column:
 
     def __init__(self, label: Any, answers: int) -> None:
         self.label = label
-        self.every = 1 if core.is_class(label) else -(-answers // MOST_VALUES) or 1
+        self.every = 1 if is_class(label) else -(-answers // MOST_VALUES) or 1
         self.rows, self.tasks, self.values = array("i"), array("i"), array("i")
         self.codes: dict[Any, int] = {}
         self.suggested: dict[int, Any] = {}  # task -> key of what was preselected

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from evenhand import wire
 from evenhand.core.events import Moment, RulesFollowed
 from evenhand.lane import Lane
+from evenhand.service.view import form_of
 from evenhand.service.work import conclude
 from evenhand.store import Reader, Transaction
 
@@ -27,7 +28,8 @@ def follow(tx: Transaction, at: Moment, organization: str, project: str) -> bool
     if row is None:
         return False
     first, last = row["upto"] + 1, min(row["upto"] + STEP, row["last"])
-    done = [n for (n,) in tx.tuples("nearly_done", **keys, first=first, last=last)]
+    overlap = form_of(tx, organization, project, row["version"]).document.first_overlap
+    done = [n for (n,) in tx.tuples("nearly_done", **keys, first=first, last=last, overlap=overlap)]
     event = RulesFollowed(stream=project, owner=organization, version=row["version"], first=first, last=last)
     tx.append([event], at)
     if done:

@@ -118,7 +118,7 @@ def told_task_id(reader: Reader, project: str, n: int, document: Document) -> st
     """A task's id as annotators are told it: veiled where the project has gold."""
     if document.gold is None:
         return task_id(project, n)
-    return f"{project}-{gold.veiled(_seed(reader, project), n)}"
+    return f"{project}-{gold.veiled(seed_of(reader, project), n)}"
 
 
 def parse_told_id(reader: Reader, told: str) -> tuple[str, int]:
@@ -127,7 +127,7 @@ def parse_told_id(reader: Reader, told: str) -> tuple[str, int]:
     if len(veil) != VEIL or not set(veil) <= set("0123456789abcdef"):
         return parse_task_id(told)
     try:
-        number = gold.unveiled(_seed(reader, project), veil)
+        number = gold.unveiled(seed_of(reader, project), veil)
     except Missing:
         number = 0  # of no task
     return project, min(number, 1 << 60)
@@ -136,7 +136,7 @@ def parse_told_id(reader: Reader, told: str) -> tuple[str, int]:
 _seeds: dict[str, bytes] = {}
 
 
-def _seed(reader: Reader, project: str) -> bytes:
+def seed_of(reader: Reader, project: str) -> bytes:
     """The project's secret bytes, which never change."""
     if project not in _seeds:
         row = reader.one("project_seed", project=project)

@@ -19,7 +19,7 @@ from evenhand.core.project import Document, Form
 from evenhand.core.receipt import Opening, Receipt
 from evenhand.core.submission import SubmissionView, TaskView
 from evenhand.lane import group
-from evenhand.service import gold, review, signing, windows
+from evenhand.service import adaptive, gold, review, signing, windows
 from evenhand.service.ids import new_ordered_id
 from evenhand.service.view import (
     decode_json,
@@ -193,14 +193,31 @@ def _replayed(tx: Transaction, at: Moment, seq: int, view: SubmissionView) -> wi
 def _conclude(tx: Transaction, at: Moment, taken: Sequence[tuple[Submitted, SubmissionView]]) -> None:
     """Where a task has all its answers now, or one of them changed, say what they come to."""
     projects: dict[tuple[str, str], dict[int, bytes | None]] = defaultdict(dict)
+    adapting: dict[tuple[str, str], dict[int, int]] = defaultdict(dict)  # task -> overlap so far
     for event, view in taken:
         corrects = event.revision > 1 and not event.surplus and view.task.status == "done"
         if event.completes or corrects or gold.concludes(event, view):
             alone = view.task.overlap == 1 and not corrects and view.form.document.gold is None
             projects[event.owner, event.project][event.task] = event.stored if alone else None
+            if event.completes and view.form.document.adaptive is not None:
+                adapting[event.owner, event.project][event.task] = view.task.overlap
     for (organization, project), tasks in sorted(projects.items()):
+        if (organization, project) in adapting:
+            for n in _ask_further(tx, at, organization, project, adapting[organization, project]):
+                del tasks[n]
         corrected = [e.task for e, _ in taken if e.project == project and e.revision > 1 and e.task in tasks]
-        conclude(tx, at, organization, project, tasks, corrected)
+        if tasks:
+            conclude(tx, at, organization, project, tasks, corrected)
+
+
+def _ask_further(
+    tx: Transaction, at: Moment, organization: str, project: str, tasks: dict[int, int]
+) -> set[int]:
+    """Those of the tasks that get one more answer, by the rules in force."""
+    row = tx.one("project", project=project)
+    assert row is not None, "a submission follows its project"
+    form = form_of(tx, organization, project, row["version"])
+    return adaptive.ask_further(tx, at, organization, project, form, tasks)
 
 
 def conclude(

@@ -104,8 +104,12 @@ def _follow_rules(db: Connection, keys: dict[str, str], version: int, document: 
     before = db.one("document", **keys, version=version - 1)
     assert before is not None, "versions follow each other"
     old = _document(before["document"])
-    if (old.overlap, old.order) != (document.overlap, document.order):
+    if _asks(old) != _asks(document):
         db.run("fold_following", **keys, version=version)
+
+
+def _asks(document: Document) -> tuple[int, int, str]:
+    return document.first_overlap, document.overlap, document.order
 
 
 def _rules_followed(db: Connection, placed: list[Placed]) -> None:
@@ -117,7 +121,7 @@ def _rules_followed(db: Connection, placed: list[Placed]) -> None:
         assert row is not None, "rules follow their version"
         document = _document(row["document"])
         before = db.tuples("done_between", **stretch)[0][0]
-        db.run("fold_overlap", **stretch, overlap=document.overlap)
+        db.run("fold_overlap", **stretch, overlap=document.first_overlap)
         after = db.tuples("done_between", **stretch)[0][0]
         db.run("fold_counts", project=event.stream, withdrawn=0, done=after - before, flagged=0)
         _rank_again(db, stretch, document)
@@ -167,7 +171,8 @@ def _imported(db: Connection, placed: list[Placed]) -> None:
         event = cast(ev.TasksImported, p.event)
         project = db.one("project_order", project=event.stream)
         assert project is not None, "an import follows its project"
-        order, overlap, seed = _document(project["document"]).order, project["overlap"], project["seed"]
+        document, seed = _document(project["document"]), project["seed"]
+        order, overlap = document.order, document.first_overlap
         numbers = range(event.first, event.first + len(event.rows))
         priorities = event.priorities or (0,) * len(event.rows)
         keys = (event.owner, event.stream)
@@ -523,6 +528,18 @@ def _concluded(db: Connection, placed: list[Placed]) -> None:
     db.many("fold_consensus", list(rows.values()))
 
 
+def _more_asked(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.MoreAsked, p.event)
+        keys = {"organization": event.owner, "project": event.stream}
+        rows = [_json(row) for row in event.rows]
+        db.many(
+            "fold_more_asked", [{**keys, "n": n, "overlap": overlap, "ms": p.ms} for n, overlap, _ in rows]
+        )
+        reopened = sum(was == "done" for _, _, was in rows)
+        db.run("fold_counts", project=event.stream, withdrawn=0, done=-reopened, flagged=0)
+
+
 def _gold(db: Connection, placed: list[Placed]) -> None:
     for p in placed:
         event = cast(ev.GoldMarked, p.event)
@@ -674,6 +691,8 @@ FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
     ev.Skipped: _skipped,
     ev.Flagged: _flagged,
     ev.Concluded: _concluded,
+    ev.Fitted: _nothing,
+    ev.MoreAsked: _more_asked,
     ev.Released: _nothing,
     ev.GoldMarked: _gold,
     ev.GoldScored: _scored,

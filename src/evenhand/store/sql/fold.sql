@@ -193,5 +193,9 @@ SELECT {r organization}, {r project}, {r task}, {r value}
 {rows organization text, project text, task bigint, value bytea}
 WHERE true ON CONFLICT (organization, project, task) DO UPDATE SET value = excluded.value;
 
+-- name: fold_more_asked!
+UPDATE task SET overlap = :overlap, status = 'open', free = {max}(:overlap - answered - leased, 0), changed_ms = :ms
+WHERE organization = :organization AND project = :project AND n = :n;
+
 -- name: fold_reorder!
 UPDATE task SET rank = :rank WHERE organization = :organization AND project = :project AND n = :n;

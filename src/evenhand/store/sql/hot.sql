@@ -84,7 +84,7 @@ INSERT INTO draft (assignment, answers, at_ms) VALUES (:assignment, :answers, :a
 ON CONFLICT (assignment) DO UPDATE SET answers = excluded.answers, at_ms = excluded.at_ms;
 
 -- name: project_order
-SELECT q.seed, q.overlap, v.document FROM project q
+SELECT q.seed, v.document FROM project q
 JOIN project_version v ON v.organization = q.organization AND v.project = q.id AND v.version = q.version
 WHERE q.id = :project;
 

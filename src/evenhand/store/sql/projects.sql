@@ -19,9 +19,9 @@ SELECT upto, last FROM following WHERE organization = :organization AND project 
 
 -- name: nearly_done
 -- Open tasks of a stretch that have as many answers as the overlap in force asks for.
-SELECT t.n FROM task t JOIN project p ON p.organization = t.organization AND p.id = t.project
+SELECT t.n FROM task t
 WHERE t.organization = :organization AND t.project = :project AND t.n >= :first AND t.n <= :last
-  AND t.status = 'open' AND t.answered > 0 AND t.answered >= p.overlap ORDER BY t.n;
+  AND t.status = 'open' AND t.answered > 0 AND t.answered >= :overlap ORDER BY t.n;
 
 -- name: versions
 SELECT version, document, created_ms FROM project_version

@@ -1,0 +1,501 @@
+"""Adaptive overlap in a node: all answers of a project are weighed by a job, one task at each answer.
+
+The job reads one snapshot, and writes in small verbs what came of it: the event `Fitted` with the places up
+to which answers were weighed, then, each with that event as its cause, `MoreAsked` for tasks that are worth
+a further answer and `Concluded` for those whose consensus is another one now. A task that changed since
+the snapshot is left to the next time.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from evenhand import wire
+from evenhand.core import adaptive as core
+from evenhand.core import review
+from evenhand.core.adaptive import Basis, Plan, Rule, Weighed
+from evenhand.core.events import MAX_ROWS, Concluded, Fitted, Moment, MoreAsked, Place
+from evenhand.core.inference import Estimate, Model, Votes, infer, posterior_of
+from evenhand.core.label import is_class
+from evenhand.core.project import Document, Form
+from evenhand.lane import Lane
+from evenhand.service.view import decode_json, encode_json, form_of, seed_of, when
+from evenhand.store import Reader, Transaction
+from evenhand.store.codec import answers_of
+
+CHUNK = 10_000  # tasks read at once
+LEAST_NEW = 20  # answers before all are weighed again, and at least
+SHARE_NEW = 0.1  # of those that were weighed the last time
+MOST_CELLS = 4_000_000  # of an annotators' table that is kept: of a larger one only the job decides
+MOVED = 0.01  # a consensus whose probability moved by less is not said again
+KEPT = 64  # plans in a process's memory
+
+Keys = dict[str, str]
+
+
+# ---- when --------------------------------------------------------------------------------------
+
+
+class Adapter:
+    """Begins the job wherever enough has come; one process of the node runs it, turn by turn."""
+
+    def __init__(self, lane: Lane, start: Callable[..., None]) -> None:
+        self._lane = lane
+        self._start = start  # (verb, *args), beside everything else
+        self._seen: dict[str, int] = {}  # project -> its next task a turn ago: an import is waited for
+        self._running: set[str] = set()
+
+    def turn(self, over: Callable[[], bool]) -> bool:
+        """Begin what is due; never anything left, for jobs run beside."""
+        with self._lane.store.read() as reader:
+            rows = reader.all("all_adaptive")
+        seen, self._seen = self._seen, {row["project"]: row["next_task"] for row in rows}
+        for row in rows:
+            project = row["project"]
+            if project not in self._running and seen.get(project) == row["next_task"] and is_due(row):
+                self._running.add(project)
+                self._start(self._weigh, project)
+        return False
+
+    def _weigh(self, project: str) -> None:
+        try:
+            weigh(self._lane, project)
+        finally:
+            self._running.discard(project)
+
+
+def is_due(row: dict[str, Any]) -> bool:
+    """Whether rules or tasks changed, or enough answers came, or some did and nothing is left to give out."""
+    new = abs(row["annotations"] - row["weighed"])
+    enough = new >= max(LEAST_NEW, SHARE_NEW * row["weighed"])
+    return bool(row["next_task"] > 1 and (row["changed"] or enough or (new and row["idle"])))
+
+
+def watch(tx: Transaction, organization: str, project: str, document: Document) -> None:
+    """From now on the job looks after this project, or no longer."""
+    query = "forget_adaptive" if document.adaptive is None else "watch_adaptive"
+    tx.run(query, organization=organization, project=project)
+
+
+# ---- the job -----------------------------------------------------------------------------------
+
+
+class _Question:
+    """The answers to one question with classes, while they are read."""
+
+    def __init__(self, label: Any) -> None:
+        self.label = label
+        self.tasks, self.members, self.values = array("i"), array("i"), array("i")
+        self.codes: dict[bytes, int] = {}  # JSON of a class -> its number
+
+    def add(self, n: int, member: int, value: Any) -> None:
+        self.tasks.append(n - 1)
+        self.members.append(member)
+        self.values.append(self.codes.setdefault(encode_json(value), len(self.codes)))
+
+    def votes(self, last: int, members: int) -> Votes:
+        columns = (np.frombuffer(column, np.int32) for column in (self.tasks, self.members, self.values))
+        return Votes.of(*columns, tasks=last, annotators=members, classes=max(len(self.codes), 2))
+
+
+class _Read:
+    """All that is read of one project in one snapshot."""
+
+    def __init__(self, reader: Reader, row: dict[str, Any]) -> None:
+        self.row, self.last = row, row["next_task"] - 1
+        self.form = form_of(reader, row["organization"], row["id"], row["version"])
+        labels = self.form.labels.items()
+        self.questions = {name: _Question(label) for name, label in labels if is_class(label)}
+        self.members: dict[str, int] = {}
+        self.upto: dict[str, int] = {}
+        keys = {"organization": row["organization"], "project": row["id"]}
+        self.keys = keys
+        self.seed = seed_of(reader, row["id"])
+        for n, member, stream, place, body in _pieces(reader, "weighed_answers", keys, self.last):
+            self._add(n, member, stream, place, decode_json(answers_of(body)))
+        # Of more than all who answer here nobody can be asked; once others come, pilots wait for them.
+        self.reach = min(self.form.document.overlap, len(self.members))
+        self.tasks = {task[0]: task[1:] for task in _pieces(reader, "weighed_tasks", keys, self.last)}
+
+    def _add(self, n: int, member: str, stream: str, place: int, answers: dict[str, Any]) -> None:
+        who = self.members.setdefault(member, len(self.members))
+        self.upto[stream] = max(self.upto.get(stream, 0), place)
+        for name, value in answers.items():
+            if name in self.questions:
+                self.questions[name].add(n, who, value)
+
+    def column(self, at: int) -> np.ndarray:
+        """[tasks] a count of each task: 1 answered, 2 overlap; 0 of those that are not asked about."""
+        found = np.zeros(self.last, np.int64)
+        for n, task in self.tasks.items():
+            found[n - 1] = task[at]
+        return found
+
+
+def _pieces(reader: Reader, query: str, keys: Keys, last: int) -> Iterator[tuple[Any, ...]]:
+    for first in range(1, last + 1, CHUNK):
+        yield from reader.tuples(query, **keys, first=first, last=first + CHUNK - 1)
+
+
+def weigh(lane: Lane, project: str) -> None:
+    """Weigh all answers of a project, and write what came of it."""
+    with lane.store.read() as reader:
+        row = reader.one("project", project=project)
+        if (
+            row is None
+            or form_of(reader, row["organization"], project, row["version"]).document.adaptive is None
+        ):
+            return
+        read = _Read(reader, row)
+    found = {name: _weighed(read, question) for name, question in read.questions.items() if question.tasks}
+    wanted, spent = _wanted(read, found)
+    outcomes = _outcomes(read, found, {n for n, _, _ in wanted})
+    cause = lane.call(_begin, read, found, spent)
+    for piece in range(0, len(wanted), MAX_ROWS):
+        lane.call(_ask, read, cause, wanted[piece : piece + MAX_ROWS])
+    for piece in range(0, len(outcomes), MAX_ROWS):
+        lane.call(_conclude, read, cause, outcomes[piece : piece + MAX_ROWS])
+
+
+class _Found(msgspec.Struct, frozen=True):
+    estimate: Estimate
+    plan: Plan | None
+    votes: Votes
+    ready: int  # pilots that have all their answers
+
+
+def _weighed(read: _Read, question: _Question) -> _Found:
+    votes = question.votes(read.last, len(read.members))
+    document = read.form.document
+    most, pilot = np.full(read.last, read.reach), _pilots(read)
+    ready = int((pilot & (np.diff(votes.first) >= most)).sum())
+    enough = read.reach > _rule(document).least  # else stopping could cost nothing
+    plan = core.plan(votes, most, pilot, _rule(document)) if enough else None
+    return _Found(infer(votes), plan, votes, ready if enough else 0)
+
+
+def _pilots(read: _Read) -> np.ndarray:
+    """[tasks] pilots, of the tasks that are asked about."""
+    asked = np.zeros(read.last, bool)
+    asked[[n - 1 for n in read.tasks]] = True
+    return core.pilots(read.seed, read.last) & asked
+
+
+def _rule(document: Document) -> Rule:
+    policy = document.adaptive
+    assert policy is not None, "only projects with the policy are weighed"
+    return Rule(least=policy.least, tolerance=policy.tolerance / 1000, target=policy.target / 100)
+
+
+def _wanted(read: _Read, found: dict[str, _Found]) -> tuple[list[tuple[int, int, str]], bool]:
+    """([(number, overlap, status before)] of tasks that get more, by what they gain; budget is spent)."""
+    policy, most = read.form.document.adaptive, read.form.document.overlap
+    assert policy is not None, "only projects with the policy are weighed"
+    answered, overlap = read.column(1), read.column(2)
+    gain = np.zeros(read.last)
+    for one in found.values():
+        if one.plan is not None:
+            posterior = posterior_of(one.votes, one.plan.model)
+            gains = one.plan.gains(posterior, answered, np.full(read.last, read.reach))
+            gain = np.maximum(gain, np.where(gains > one.plan.threshold, gains, 0.0))
+    goal = np.where(gain > 0, np.minimum(answered + 1, most), 0)
+    goal[_pilots(read)] = most
+    able = np.array(
+        [n for n, task in read.tasks.items() if task[4] is None and goal[n - 1] > overlap[n - 1]], int
+    )
+    first = able[
+        np.argsort(-np.where(goal[able - 1] == most, 1.0 + gain[able - 1], gain[able - 1]), kind="stable")
+    ]
+    return _affordable(read, first, goal, overlap, answered, policy.budget)
+
+
+def _affordable(
+    read: _Read, tasks: np.ndarray, goal: np.ndarray, overlap: np.ndarray, answered: np.ndarray, budget: int
+) -> tuple[list[tuple[int, int, str]], bool]:
+    cost = goal[tasks - 1] - overlap[tasks - 1]
+    if budget:
+        left = budget - int(np.maximum(overlap, answered).sum())
+        kept = np.cumsum(cost) <= left
+        spent = not bool(kept.all())
+        tasks = tasks[kept]
+    else:
+        spent = False
+    return [(int(n), int(goal[n - 1]), read.tasks[int(n)][0]) for n in tasks], spent
+
+
+def _outcomes(read: _Read, found: dict[str, _Found], reopened: set[int]) -> list[tuple[int, dict[str, Any]]]:
+    """The consensus of done tasks where it is another one than before; what a review said stands."""
+    changed = []
+    classes = {
+        name: [decode_json(key) for key in question.codes] for name, question in read.questions.items()
+    }
+    for n, (status, _, _, _, due, value) in read.tasks.items():
+        if status != "done" or n in reopened or due == "decided" or value is None:
+            continue
+        before = decode_json(value)
+        after = {**before, **_said(found, classes, n)}
+        if any(_differs(before.get(name), one) for name, one in after.items()):
+            changed.append((n, after))
+    return changed
+
+
+def _said(found: dict[str, _Found], classes: dict[str, list[Any]], n: int) -> dict[str, Any]:
+    return {
+        name: {
+            "value": classes[name][one.estimate.label[n - 1]],
+            "confidence": round(float(one.estimate.posterior[n - 1].max()), 6),
+            "method": one.estimate.method,
+        }
+        for name, one in found.items()
+        if one.estimate.label[n - 1] >= 0
+    }
+
+
+def _differs(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
+    if before is None or before["method"] == review.METHOD:
+        return before is None
+    told = (before["value"], before["method"]) != (after["value"], after["method"])
+    return bool(told or abs(before["confidence"] - after["confidence"]) >= MOVED)
+
+
+# ---- the verbs ---------------------------------------------------------------------------------
+
+
+def _begin(tx: Transaction, at: Moment, read: _Read, found: dict[str, _Found], spent: bool) -> Place:
+    """Say what was weighed, and keep the plan; gives the place that the consequences name."""
+    basis = Basis(
+        version=read.row["version"],
+        upto=tuple(sorted(read.upto.items())),
+        questions=tuple(_noted(name, one) for name, one in found.items()),
+    )
+    event = Fitted(stream=read.row["id"], owner=read.row["organization"], basis=msgspec.json.encode(basis))
+    placed = tx.append([event], at)[0]
+    tx.run(
+        "put_adaptive",
+        **read.keys,
+        version=read.row["version"],
+        tasks=read.last,
+        annotations=read.row["annotations"],
+        spent=int(spent),
+        pilots=int(_pilots(read).sum()),
+        place=placed.n,
+        at=at.ms,
+        body=_stored(read, found, basis),
+    )
+    return placed.place
+
+
+def _noted(name: str, one: _Found) -> Weighed:
+    plan, method = one.plan, one.estimate.method
+    if plan is None:
+        return Weighed(question=name, method=method, pilots=one.ready)
+    return Weighed(
+        question=name,
+        method=method,
+        dependence=plan.dependence,
+        threshold=plan.threshold,
+        loss=plan.loss,
+        per_task=plan.per_task,
+        pilots=plan.pilots,
+    )
+
+
+def _unchanged(tx: Transaction, read: _Read, tasks: Sequence[int]) -> set[int]:
+    """Of these tasks, those that are as they were in the snapshot."""
+    rows = tx.tuples("weighed_still", **read.keys, tasks=list(tasks))
+    return {n for n, *now in rows if tuple(now) == tuple(read.tasks[n][:4])}
+
+
+def _ask(tx: Transaction, at: Moment, read: _Read, cause: Place, wanted: list[tuple[int, int, str]]) -> None:
+    still = _unchanged(tx, read, [n for n, _, _ in wanted])
+    _more(tx, at, read.keys, cause, [one for one in wanted if one[0] in still])
+
+
+def _more(tx: Transaction, at: Moment, keys: Keys, cause: Place, rows: list[tuple[int, int, str]]) -> None:
+    if rows:
+        event = MoreAsked(
+            stream=keys["project"],
+            owner=keys["organization"],
+            causes=(cause,),
+            rows=tuple(encode_json(list(one)) for one in rows),
+        )
+        tx.append([event], at)
+
+
+def _conclude(
+    tx: Transaction, at: Moment, read: _Read, cause: Place, outcomes: list[tuple[int, dict[str, Any]]]
+) -> None:
+    still = _unchanged(tx, read, [n for n, _ in outcomes])
+    rows = tuple(encode_json([n, outcome]) for n, outcome in outcomes if n in still)
+    if rows:
+        event = Concluded(
+            stream=read.keys["project"], owner=read.keys["organization"], causes=(cause,), rows=rows
+        )
+        tx.append([event], at)
+
+
+# ---- one task at an answer ---------------------------------------------------------------------
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan as it is stored."""
+
+    classes: list[bytes]  # JSON of each
+    shape: tuple[int, int]  # annotators, classes
+    arrays: dict[str, bytes]  # 64-bit floats of `core.inference.Model`
+    numbers: dict[str, float]
+    narrow: bool
+    dependence: float
+    threshold: float
+    target: float
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest weighing: what it was based on, and the plans of its questions that have one."""
+
+    basis: Basis
+    members: list[str]
+    plans: dict[str, Kept]
+
+
+ARRAYS = ("prior", "confusion", "newcomer", "weight")
+NUMBERS = ("newcomer_weight", "blend", "doubt", "floor")
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(Stored).decode
+
+
+def _stored(read: _Read, found: dict[str, _Found], basis: Basis) -> bytes:
+    fit = {
+        name: one for name, one in found.items() if one.plan and one.plan.model.confusion.size <= MOST_CELLS
+    }
+    plans = {name: _kept(one.plan, read.questions[name]) for name, one in fit.items() if one.plan}
+    return _pack(Stored(basis=basis, members=list(read.members), plans=plans))
+
+
+def _kept(plan: Plan, question: _Question) -> Kept:
+    model = plan.model
+    return Kept(
+        classes=list(question.codes),
+        shape=(len(model.confusion), len(model.prior)),
+        arrays={name: np.ascontiguousarray(getattr(model, name), np.float64).tobytes() for name in ARRAYS},
+        numbers={name: float(getattr(model, name)) for name in NUMBERS},
+        narrow=model.narrow,
+        dependence=plan.dependence,
+        threshold=plan.threshold,
+        target=plan.target,
+    )
+
+
+class _Plans:
+    """The plans of one project, ready to decide by."""
+
+    def __init__(self, stored: Stored, place: Place) -> None:
+        self.place = place
+        self.members = {member: i for i, member in enumerate(stored.members)}
+        self.plans = {name: _plan(kept) for name, kept in stored.plans.items()}
+        self.codes = {name: {key: i for i, key in enumerate(k.classes)} for name, k in stored.plans.items()}
+
+    def wants(self, given: Sequence[tuple[str, dict[str, Any]]], most: int) -> bool:
+        """Whether a task with these answers, (member, answers) each, is to get one more."""
+        return any(self._wants(name, given, most) for name in self.plans)
+
+    def _wants(self, name: str, given: Sequence[tuple[str, dict[str, Any]]], most: int) -> bool:
+        plan = self.plans[name]
+        running = plan.model.start()
+        for member, answers in given:
+            if name in answers:
+                code = self.codes[name].get(encode_json(answers[name]))
+                if code is None:
+                    return True  # a class that nobody had given when all was weighed
+                running = running.after(self.members.get(member), code)
+        return plan.wants(running, most)
+
+
+def _plan(kept: Kept) -> Plan:
+    annotators, classes = kept.shape
+    shapes = {"confusion": (annotators, classes, classes), "newcomer": (classes, classes)}
+    arrays = {
+        name: np.frombuffer(body, np.float64).reshape(shapes.get(name, (-1,)))
+        for name, body in kept.arrays.items()
+    }
+    model = Model(**arrays, **kept.numbers, narrow=kept.narrow)  # type: ignore[arg-type]  # by their names
+    return Plan(model=model, dependence=kept.dependence, threshold=kept.threshold, target=kept.target)
+
+
+_plans: OrderedDict[str, tuple[int, _Plans]] = OrderedDict()  # project -> (number of the weighing, its plans)
+
+
+def _plans_of(tx: Transaction, keys: Keys) -> _Plans | None:
+    head = tx.one("adaptive_number", **keys)
+    if head is None or not head["number"] or head["spent"]:
+        return None
+    held = _plans.get(keys["project"])
+    if held is None or held[0] != head["number"]:
+        row = tx.one("adaptive", **keys)
+        assert row is not None, "its number was just read"
+        held = head["number"], _Plans(_unpack(row["body"]), Place(keys["project"], row["place"]))
+        _plans[keys["project"]] = held
+    _plans.move_to_end(keys["project"])
+    while len(_plans) > KEPT:
+        _plans.popitem(last=False)
+    return held[1]
+
+
+def ask_further(
+    tx: Transaction, at: Moment, organization: str, project: str, form: Form, tasks: dict[int, int]
+) -> set[int]:
+    """Of tasks that have just got all answers they were to get, those that get one more; it is recorded.
+
+    With a budget only the job spends it, where it gains most.
+
+    Args:
+        tasks: number -> overlap so far.
+    """
+    document = form.document
+    keys = {"organization": organization, "project": project}
+    able = {n: overlap for n, overlap in tasks.items() if overlap < document.overlap}
+    if document.adaptive is None or document.adaptive.budget or not able:
+        return set()
+    plans = _plans_of(tx, keys)
+    if plans is None:
+        return set()
+    given: dict[int, list[tuple[str, dict[str, Any]]]] = {n: [] for n in able}
+    for n, member, body in tx.tuples("task_votes", **keys, tasks=list(able)):
+        given[n].append((member, decode_json(answers_of(body))))
+    wanted = [n for n in sorted(able) if plans.wants(given[n], document.overlap)]
+    _more(tx, at, keys, plans.place, [(n, able[n] + 1, "done") for n in wanted])
+    return set(wanted)
+
+
+# ---- reading -----------------------------------------------------------------------------------
+
+
+def state(reader: Reader, row: dict[str, Any], document: Document) -> wire.Adapting | None:
+    """How far it has got, for the manager; None where the overlap is fixed."""
+    policy = document.adaptive
+    if policy is None:
+        return None
+    found = reader.one("adaptive", organization=row["organization"], project=row["id"])
+    number = found["number"] if found else 0
+    questions = _unpack(found["body"]).basis.questions if found and number else ()
+    planned = [one for one in questions if one.per_task is not None]
+    per_task = max((one.per_task for one in planned if one.per_task is not None), default=None)
+    share = found["pilots"] / max(row["tasks"], 1) if found else 0.0
+    expected = None if per_task is None else share * document.overlap + (1 - share) * per_task
+    return wire.Adapting(
+        state="pilots" if expected is None else "spent" if found and found["spent"] else "asking",
+        pilots=found["pilots"] if found else 0,
+        pilots_ready=min((one.pilots for one in questions), default=0),
+        tolerance=policy.tolerance / 1000,
+        loss=max((one.loss for one in planned if one.loss is not None), default=None),
+        per_task=expected,
+        saved=None if expected is None else max(1 - expected / document.overlap, 0.0),
+        budget=policy.budget,
+        as_of=when(found["as_of_ms"]) if found and number else None,
+    )

@@ -1,0 +1,192 @@
+"""Adaptive overlap in a node: pilots first, then what is worth it; what is said of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+import pytest
+from world import World
+
+from evenhand import wire
+from evenhand.core import adaptive as core
+from evenhand.core.adaptive import Basis
+from evenhand.core.errors import Invalid
+from evenhand.core.events import Concluded, Fitted, MoreAsked
+from evenhand.core.policy import Actor, Membership
+from evenhand.core.project import ReviewPolicy
+from evenhand.doctor import examine
+from evenhand.service import adaptive, projects, quality, review, tasks
+from evenhand.store.codec import decode
+from evenhand.store.conformance import ORIGIN
+
+TASKS = 60
+POLICY = wire.AdaptivePolicy(least=2, tolerance=20)
+CHOICE = {"name": "spam", "type": "choice", "choices": ["ham", "spam"]}
+
+
+@pytest.fixture(autouse=True)
+def few_pilots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same ones each time: the draw itself is tested in tests/core/test_adaptive.py."""
+    monkeypatch.setattr(core, "PILOT_LEAST", 6)
+    monkeypatch.setattr(core, "pilots", lambda seed, count: np.arange(count) % 5 == 0)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    opened = World("sqlite://", people=9)
+    yield opened
+    opened.close()
+
+
+def truth(n: int) -> str:
+    return "spam" if n % 3 == 0 else "ham"
+
+
+def answer(dice: random.Random, n: int, skill: float = 0.75) -> str:
+    right = truth(n)
+    return right if dice.random() < skill else {"ham": "spam", "spam": "ham"}[right]
+
+
+def work_all(world: World, project: str, dice: random.Random, most: int = 10_000) -> int:
+    """Everybody answers what there is; how many answers that were."""
+    given = 0
+    for actor in world.people[1:]:
+        while given < most and (got := world.next(actor, project_id=project, count=3).assignments):
+            for one in got:
+                n = int(one.task_id.rpartition("-")[2])
+                world.ms += 1  # answers of one millisecond come in no order
+                world.submit(actor, one.id, {"spam": answer(dice, n)})
+                given += 1
+    return given
+
+
+def events(world: World, project: str) -> list:
+    with world.reading() as reader:
+        rows = reader.all("events_after", seq=0, limit=100_000)
+        found = [decode(r["seq"], r["entry"], r["body"], r["organization"]) for r in rows]
+    return [p for p in found if p.event.stream == project]
+
+
+def overlaps(world: World, project: str) -> list[int]:
+    found, after = [], None
+    while True:
+        page = world.read(tasks.list_, world.owner, project, after=after)
+        found += [row.overlap for row in page.items]
+        if not (after := page.next):
+            return found
+
+
+def test_pilots_get_all_answers_and_others_what_is_worth_it(store_url: str):
+    world = World(store_url, people=9)
+    project = world.project(tasks=TASKS, overlap=5, adaptive=POLICY).id
+    dice = random.Random(1)
+    assert set(overlaps(world, project)) == {2}
+    adaptive.weigh(world.lane, project)
+    assert sorted(overlaps(world, project)) == [2] * (TASKS - 12) + [5] * 12
+    for _ in range(12):
+        if not work_all(world, project, dice):
+            break
+        adaptive.weigh(world.lane, project)
+    counts = world.counts(project)
+    assert counts.done == TASKS and 2 * TASKS + 3 * 12 <= counts.annotations < 4.5 * TASKS
+    seen = overlaps(world, project)
+    assert len(set(seen)) > 2, "doubtful tasks got more"
+    full = {
+        t.task_id: t.consensus["spam"]
+        for t in world.read(tasks.list_full, world.owner, project, limit=100).items
+    }
+    assert {one.method for one in full.values()} == {"robust"}
+    assert sum(one.value == truth(int(id_.rpartition("-")[2])) for id_, one in full.items()) >= 0.7 * TASKS
+    said = world.read(quality.get, world.owner, project)
+    assert said.adaptive is not None and said.adaptive.state == "asking"
+    assert said.adaptive.pilots == said.adaptive.pilots_ready == 12
+    assert said.adaptive.loss is not None and said.adaptive.loss <= 0.02
+    assert said.adaptive.saved is not None and 0 < said.adaptive.saved < 0.6
+    assert examine(world.store, ORIGIN).healthy
+
+
+def test_what_follows_names_the_weighing_and_the_weighing_its_answers(world: World):
+    project = world.project(tasks=20, overlap=3, adaptive=POLICY).id
+    for actor in world.people[1:3]:
+        for _ in range(20):
+            world.submit(actor, world.next(actor).assignments[0].id, {"spam": "ham"})
+    adaptive.weigh(world.lane, project)
+    found = events(world, project)
+    fitted = next(p for p in found if isinstance(p.event, Fitted))
+    basis = msgspec.json.decode(fitted.event.basis, type=Basis)
+    streams = {actor.person for actor in world.people[1:3]}
+    assert streams == {stream for stream, _ in basis.upto}
+    assert basis.questions[0].method == "robust" and basis.questions[0].pilots == 0
+    caused = [p.event for p in found if isinstance(p.event, MoreAsked | Concluded) and p.event.causes]
+    assert caused and all(event.causes == (fitted.place,) for event in caused)
+
+
+def test_an_answer_alone_asks_for_more_where_it_is_worth_it(world: World):
+    project = world.project(tasks=TASKS, overlap=5, adaptive=wire.AdaptivePolicy(tolerance=1)).id
+    dice = random.Random(3)
+    adaptive.weigh(world.lane, project)
+    work_all(world, project, dice)
+    adaptive.weigh(world.lane, project)
+    world.bring_in(project, [{"text": "late", "external_id": "late"}])
+    late = f"{project}-{TASKS + 1}"
+    answers = iter(["ham", "spam"])
+    for actor in world.people[1:]:
+        for one in world.next(actor, project_id=project, count=20).assignments:
+            if one.task_id == late and (given := next(answers, None)):
+                world.submit(actor, one.id, {"spam": given})
+    assert overlaps(world, project)[-1] == 3, "two who contradict each other are worth a third"
+    assert examine(world.store, ORIGIN).healthy
+
+
+def test_a_budget_is_kept(world: World):
+    policy = wire.AdaptivePolicy(least=2, tolerance=1, budget=2 * TASKS + 20)
+    project = world.project(tasks=TASKS, overlap=5, adaptive=policy).id
+    dice = random.Random(4)
+    for _ in range(6):
+        adaptive.weigh(world.lane, project)
+        work_all(world, project, dice)
+    assert world.counts(project).annotations <= policy.budget
+    assert sum(overlaps(world, project)) <= policy.budget
+    state = world.read(quality.get, world.owner, project)
+    assert state.forecast.answers_left <= policy.budget - state.forecast.answers
+
+
+def test_what_a_review_said_stands_and_its_task_is_asked_no_further(world: World):
+    project = world.project(tasks=30, overlap=4, adaptive=POLICY, review=ReviewPolicy(which="all")).id
+    for actor in world.people[1:3]:
+        for _ in range(30):
+            world.submit(actor, world.next(actor).assignments[0].id, {"spam": "ham"})
+    mine = Membership(organization="org-a", member="mem-8", role="reviewer")
+    boss = Actor(person="ann-8", name="P8", memberships=(mine,))
+    held = world.call(review.next_, boss, project).review
+    assert held is not None
+    world.call(review.decide, boss, held.id, wire.ReviewDecision(decision="fix", answers={"spam": "spam"}))
+    adaptive.weigh(world.lane, project)
+    said = world.read(tasks.get, world.owner, held.task_id).consensus["spam"]
+    assert (said.value, said.method) == ("spam", "review")
+    assert set(overlaps(world, project)) == {2}, "all wait for a reviewer"
+
+
+def test_the_rule_goes_with_classes_and_is_switched_off_again(world: World):
+    with pytest.raises(Invalid, match="classes only"):
+        world.project(questions=[{"name": "why", "type": "text"}], overlap=5, adaptive=POLICY)
+    with pytest.raises(Invalid, match="nothing to adapt"):
+        world.project(overlap=2, adaptive=POLICY)
+    project = world.project(tasks=5, overlap=3, adaptive=POLICY).id
+    world.call(projects.change, world.owner, project, wire.ProjectChange(version=1, adaptive=None))
+    assert overlaps(world, project) == [3] * 5
+    assert world.read(quality.get, world.owner, project).adaptive is None
+    adaptive.weigh(world.lane, project)
+    assert overlaps(world, project) == [3] * 5
+
+
+def test_when_all_is_weighed_again():
+    row = {"next_task": 9, "changed": False, "weighed": 100, "annotations": 110, "idle": False}
+    assert not adaptive.is_due(row)
+    assert adaptive.is_due({**row, "annotations": 120})
+    assert adaptive.is_due({**row, "idle": True})
+    assert adaptive.is_due({**row, "changed": True})
+    assert not adaptive.is_due({**row, "changed": True, "next_task": 1})
