@@ -420,7 +420,7 @@ class Annotation(Wire, frozen=True, kw_only=True):
     id: str
     annotator: str  # member id; "" where the project hides it from the caller until a review is decided
     name: str | None  # where the caller may know it
-    kind: Literal["human", "model"] | None  # None: hidden, as `seconds` and `receipt`
+    kind: Literal["human", "model"] | None  # None: hidden, as `seconds`, `submitted_at`, `receipt`
     state: AssignmentState
     answers: dict[str, Any] | None
     seconds: float | None

@@ -130,6 +130,7 @@ def test_previous_answers_follow_the_order_of_work() -> None:
     at = np.array([9, 1, 5, 7])  # of the votes by (task, annotator): (0, 0), (0, 1), (1, 0), (2, 0)
     assert previous_of(votes, at).tolist() == [0, -1, -1, 1]
     assert previous_of(votes, np.array([9, 1, -1, 7])).tolist() == [0, -1, -1, -1]
+    assert previous_of(votes, np.array([5, 1, 5, 5])).tolist() == [-1, -1, -1, -1]
 
 
 def test_too_fast_to_have_read() -> None:

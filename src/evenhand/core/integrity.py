@@ -356,12 +356,14 @@ def _chance(others: _Others, vote: Ints, pointed: Ints) -> Floats:
 def previous_of(votes: Votes, at: Ints) -> Ints:
     """(votes,) what each vote's annotator gave just before; -1 for its first.
 
-    `at`: (votes,) its order, -1 where that is not known: such a vote neither has nor is one before.
+    `at`: (votes,) its order, -1 where that is not known: such a vote neither has nor is one before. Of two at
+    the same place neither is before the other.
     """
     known = np.flatnonzero(at >= 0)
     order = known[np.lexsort((at[known], votes.annotator[known]))]
     before = np.full(len(votes), -1, np.int64)
     same = votes.annotator[order][1:] == votes.annotator[order][:-1]
+    same &= at[order][1:] > at[order][:-1]
     before[order[1:][same]] = votes.label[order[:-1][same]]
     return before
 

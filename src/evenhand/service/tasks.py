@@ -308,7 +308,8 @@ def full(
 def _blind(task: wire.Task, hides: str) -> wire.Task:
     """The same without what would tell who gave its answers, and without them where those are hidden too."""
     replace = msgspec.structs.replace
-    nobody: dict[str, Any] = {"annotator": "", "name": None, "kind": None, "seconds": None, "receipt": None}
+    nobody: dict[str, Any] = {"annotator": ""}
+    nobody |= dict.fromkeys(("name", "kind", "seconds", "submitted_at", "receipt"))
     if hides == "answers":
         nobody["answers"] = None
         task = replace(task, consensus={}, reviews=[])

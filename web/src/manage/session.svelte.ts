@@ -1,5 +1,5 @@
 /** Who is signed in, and for which organization they work now. */
-import { getSession, type Membership, type Session, SignedOut } from "../lib/api";
+import { getSession, type Membership, type Project, type Session, SignedOut } from "../lib/api";
 
 const ORGANIZATION_KEY = "evenhand.organization";
 
@@ -63,5 +63,8 @@ export function chooseOrganization(id: string): void {
 export const manages = (role: string | undefined): boolean => role === "owner" || role === "manager";
 /** Judges answers there. */
 export const reviews = (role: string | undefined): boolean => manages(role) || role === "reviewer";
+/** Is a reviewer from whom the project hides who gave which answer. */
+export const isBlind = ({ role, document: { review } }: Pick<Project, "role" | "document">): boolean =>
+  role === "reviewer" && Boolean(review) && review?.shows !== "all";
 /** Sees tasks and answers there. */
 export const oversees = (role: string | undefined): boolean => role !== undefined && role !== "annotator";
