@@ -9,6 +9,7 @@ import pytest
 from exchange_world import ExchangeWorld
 
 from evenhand import wire
+from evenhand.core import shared_pool
 from evenhand.core.errors import Missing
 from evenhand.core.project import GoldPolicy, QualificationPolicy
 from evenhand.doctor import examine
@@ -156,3 +157,26 @@ def test_a_project_that_leaves_its_pool_is_told_of_and_gets_nothing(world):
     assert world.entries(world.pool)[-1]["b"]["state"] == "closed"
     assert take(world, world.staff["indie"][0]) is None
     assert proven(world) == []
+
+
+def test_a_window_that_would_say_too_much_is_split_and_nobody_loses_by_it(world, monkeypatch):
+    """An entry has a limit, and whoever has had everything is named for each client that has more."""
+    people = [*world.staff["opco"], *world.staff["indie"]]
+    for name in world.clients:
+        world.client_project(name, 1, overlap=6)
+    for _ in world.clients:
+        for person in people[:5]:
+            take(world, person)
+    monkeypatch.setattr(shared_pool, "PASSED", 3)
+    before = len(world.entries(world.pool))
+    given = world.ask(*people)
+    assert [bool(one.assignments) for one in given] == [False] * 5 + [True]
+    said = [e["b"] for e in world.entries(world.pool)[before:] if e["t"] == "window"]
+    assert len(said) > 1 and max(len(b["passed"]) for b in said) <= 3
+    monkeypatch.setattr(shared_pool, "PASSED", 2)
+    assert world.ask(people[0])[0].assignments == []
+    assert people[0].person not in {
+        one["who"] for one in world.entries(world.pool)[-1]["b"].get("waiting", [])
+    }
+    assert proven(world) == []
+    healthy(world)

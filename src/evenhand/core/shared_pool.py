@@ -21,6 +21,7 @@ from evenhand.core.events import Moment, Place, Recalled, WindowDecided
 from evenhand.core.fair_queue import UNIT, FairQueue, cost, lifted, settled
 
 SEATS = 64  # annotators in one window, so that its entry stays below 65,535 bytes
+PASSED = 250  # of `passed` in one window
 NAMED = 250  # settlements, lapses or changes in one window
 MAX_PRICE = 10_000  # so that tags stay below 2^53 for more than a thousand million tasks
 

@@ -35,9 +35,24 @@ def decide(tx: Transaction, at: Moment, pool: str, wanted: Mapping[str, int]) ->
     given: list[tuple[str, Given]] = []
     persons = sorted(wanted)
     for start in range(0, len(persons), shared_pool.SEATS):
-        part = {person: wanted[person] for person in persons[start : start + shared_pool.SEATS]}
-        given += _window(tx, at, _view(tx, pool, part))
+        given += _part(tx, at, pool, {p: wanted[p] for p in persons[start : start + shared_pool.SEATS]})
     return given
+
+
+def _part(tx: Transaction, at: Moment, pool: str, wanted: Mapping[str, int]) -> list[tuple[str, Given]]:
+    """One window; or one for each half where its entry would be too long, because many have had much.
+
+    Somebody for whom even their own window would be, gets nothing and is not named as waiting.
+    """
+    view = _view(tx, pool, wanted)
+    decided = _decided(tx, at, view)
+    if decided.event is None or len(decided.event.passed) <= shared_pool.PASSED:
+        return _take(tx, at, decided)
+    persons = sorted(wanted)
+    if len(persons) == 1:
+        return _window(tx, at, _view(tx, pool, {}))
+    halves = persons[: len(persons) // 2], persons[len(persons) // 2 :]
+    return [one for half in halves for one in _part(tx, at, pool, {p: wanted[p] for p in half})]
 
 
 def pools_of(reader: Reader, persons: Sequence[str]) -> dict[str, list[str]]:
@@ -68,6 +83,10 @@ def _lease(row: Sequence[Any]) -> Lease:
 
 
 def _window(tx: Transaction, at: Moment, view: WindowView) -> list[tuple[str, Given]]:
+    return _take(tx, at, _decided(tx, at, view))
+
+
+def _decided(tx: Transaction, at: Moment, view: WindowView) -> shared_pool.Window:
     opening = shared_pool.open_window(view)
     proof, chance = b"", b""
     if opening.alpha:
@@ -79,6 +98,10 @@ def _window(tx: Transaction, at: Moment, view: WindowView) -> list[tuple[str, Gi
     while isinstance(decided, Shortage):  # each time one pair more is known, and there are finitely many
         view = _looked_up(tx, view, decided.wanted)
         decided = shared_pool.decide(view, opening, proof, drawn)
+    return decided
+
+
+def _take(tx: Transaction, at: Moment, decided: shared_pool.Window) -> list[tuple[str, Given]]:
     if decided.event is not None:
         tx.append([decided.event], at)
         _name(tx, at, decided.event.lent)
