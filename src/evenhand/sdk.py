@@ -446,6 +446,61 @@ class Client:
         """Send a message once more, under the same id."""
         return self._call("POST", f"/deliveries/{_segment(delivery_id)}/replay", None, wire.Delivery)
 
+    # -- models of your own -----------------------------------------------------------------------
+
+    def connect_backend(
+        self,
+        project_id: str,
+        url: str,
+        title: str = "",
+        *,
+        counts: bool = True,
+        interactive: bool = False,
+        training: bool = False,
+        access_token: str = "",
+    ) -> wire.Backend:
+        """Let a model that speaks Label Studio's ML protocol suggest answers in a project.
+
+        Args:
+            project_id: the project.
+            url: where it answers, without ``/predict``. The node refuses private addresses that its
+                operator has not named.
+            title: what it is called; its host when empty.
+            counts: its predictions are annotations of a model annotator too.
+            interactive: annotators may ask it in the middle of a task.
+            training: it is told of every annotation.
+            access_token: an API key for it, to read data with; none is sent without it.
+
+        Raises:
+            Refused: the address is private; or `counts`, and each task gets one answer only.
+            Unavailable: it does not answer as a backend does.
+        """
+        new = wire.NewBackend(
+            url=url,
+            title=title,
+            counts=counts,
+            interactive=interactive,
+            training=training,
+            access_token=access_token,
+        )
+        return self._call("POST", f"/projects/{_segment(project_id)}/backends", new, wire.Backend)
+
+    def backends(self, project_id: str) -> Iterator[wire.Backend]:
+        """The backends of a project, oldest first."""
+        return self._pages(f"/projects/{_segment(project_id)}/backends", wire.Page[wire.Backend])
+
+    def predict(self, backend_id: str) -> wire.Backend:
+        """Begin to ask a backend about every open task that its model has not said anything of."""
+        return self._call("POST", f"/backends/{_segment(backend_id)}/predict", None, wire.Backend, again=True)
+
+    def train_backend(self, backend_id: str) -> None:
+        """Tell a backend that it may train now."""
+        self._send("POST", f"/backends/{_segment(backend_id)}/train")
+
+    def disconnect_backend(self, backend_id: str) -> None:
+        """Ask a backend nothing more, and show no more of what it said."""
+        self._send("DELETE", f"/backends/{_segment(backend_id)}")
+
     # -- annotating -----------------------------------------------------------------------------
 
     def next_assignment(

@@ -581,6 +581,7 @@ class Form(Wire, frozen=True, kw_only=True):
     document: Document
     widgets: dict[str, str]  # label type id -> address of the ES module
     changed: str | None  # when the version changed last
+    asks: bool = False  # a model can be asked in the middle of a task
 
 
 class Submission(Request, frozen=True, kw_only=True):
@@ -1504,6 +1505,42 @@ class NewWebhook(Request, frozen=True, kw_only=True):
     kinds: list[str] = []  # empty: all
     project_id: str | None = None  # None: all projects of the organization
     organization_id: str | None = None  # None: the caller's only one
+
+
+class NewBackend(Request, frozen=True, kw_only=True):
+    """A model that speaks Label Studio's protocol for ML backends."""
+
+    url: str  # where it answers, without /predict
+    title: str = ""  # its host when empty
+    counts: bool = True  # its predictions are annotations of a model annotator too
+    interactive: bool = False  # annotators may ask it in the middle of a task
+    training: bool = False  # it is told of every annotation
+    access_token: str = ""  # an API key for it, to read data with
+
+
+class Backend(Wire, frozen=True, kw_only=True):
+    id: str
+    project_id: str
+    url: str
+    title: str
+    version: str  # of its model, as it said last
+    counts: bool
+    interactive: bool
+    training: bool
+    state: Literal["ready", "predicting", "failed"]
+    reason: str  # why it failed, or why it is asked again later
+    total: int  # tasks that it was asked about in the last job
+    predicted: int  # of these, how many it said something of
+    created_at: str
+
+
+class AskBackend(Request, frozen=True, kw_only=True):
+    answers: dict[str, Any] = {}  # question id -> answer so far
+
+
+class BackendSays(Wire, frozen=True, kw_only=True):
+    title: str  # of the backend
+    answers: dict[str, Any]  # question id -> answer; empty when it has none
 
 
 class Webhook(Wire, frozen=True, kw_only=True):

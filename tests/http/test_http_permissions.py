@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -14,6 +15,8 @@ from evenhand.http.routes import TABLE, Route
 from evenhand.outbound import Door
 from evenhand.service import webhooks
 from evenhand.signer import Signer
+
+from .ml_backend import Model, serve
 
 ROLES = ("owner", "manager", "reviewer", "annotator", "auditor")
 DRAFT = {
@@ -52,6 +55,8 @@ BODIES: dict[str, Any] = {
     "POST /reviews/{review}/decide": {"decision": "skip"},
     "POST /appeals/{appeal}/decide": {"decision": "uphold"},
     "POST /assignments/{assignment}/appeal": {"text": "It was right."},
+    "POST /assignments/{assignment}/ask": {},
+    "POST /projects/{project}/backends": {"url": "", "counts": False, "interactive": True},
 }
 BODIES |= {
     "POST /shared-pools": {"language": "en", "terms": {"prices": {"text": 1}}},
@@ -162,6 +167,21 @@ def fresh_message(site: Any, side: Any) -> dict[str, str]:
     return {"webhook": hook, "delivery": newest}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def backend_url() -> Iterator[None]:
+    """A model that answers, for the routes that ask one."""
+    with serve(Model()) as url:
+        BODIES["POST /projects/{project}/backends"]["url"] = url
+        yield
+
+
+def fresh_backend(site: Any, side: Any) -> str:
+    """A backend of the project, that annotators may ask."""
+    site.app.node.door = Door(("127.0.0.1", "hook.test"), resolve=lambda host, port: ["127.0.0.1"])
+    body = BODIES["POST /projects/{project}/backends"]
+    return str(site.ok(side.keys["owner"], "POST", f"/projects/{side.project}/backends", json=body)["id"])
+
+
 def fresh_appeal(site: Any, side: Any) -> str:
     """An open appeal of the annotator's."""
     assignment, _ = judged_assignment(site, side, "annotator")
@@ -212,6 +232,8 @@ def values(site: Any, route: Route, side: Any, role: str) -> dict[str, str]:
         )
     elif "key" in route.names:
         known["key"] = site.ok(side.keys[role], "POST", "/keys", json={"name": "k"})["id"]
+    if "backend" in route.path or route.path.endswith("/ask"):
+        known["backend"] = fresh_backend(site, side)
     if "webhook" in route.names or "delivery" in route.names:
         known |= fresh_message(site, side)
     if route.path == "/members/{member}/erase":

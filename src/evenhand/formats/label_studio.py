@@ -99,9 +99,9 @@ confidence as score; `external_id` and metadata stand in `meta`. Orders of items
 
 class _Writer(Writer):
     def __init__(self, schema: ReleaseSchema, questions: tuple[ReleasedQuestion, ...], folder: Path) -> None:
-        self._asked = {question.id: _Asked(question, schema) for question in questions}
+        self._asked = {question.id: Asked(question, schema) for question in questions}
         self._config = Output(folder / "config.xml")
-        self._config.write(_config(schema, list(self._asked.values())).encode())
+        self._config.write(config_of(schema, list(self._asked.values())).encode())
         self._tasks = Output(folder / "tasks.json")
         self._tasks.write(b"[")
         self._count = 0
@@ -164,7 +164,7 @@ class _Writer(Writer):
         self._config.drop()
 
 
-class _Asked:
+class Asked:
     """A question as a control of the configuration."""
 
     def __init__(self, question: ReleasedQuestion, schema: ReleaseSchema) -> None:
@@ -291,9 +291,13 @@ def about_corner(box: BoxElement) -> tuple[float, float]:
 # -- the configuration ---------------------------------------------------------------------------------
 
 
-def _config(schema: ReleaseSchema, asked: list[_Asked]) -> str:
-    """The labeling configuration: what is shown, then what is asked."""
-    shown = {one.field: MARKS[kind][0] for one in asked for kind in one.elements & MARKS.keys()}
+def config_of(schema: ReleaseSchema, asked: list[Asked], tags: Mapping[str, str] = {}) -> str:
+    """The labeling configuration: what is shown, then what is asked.
+
+    Args:
+        tags: field -> tag that shows it, where that is known.
+    """
+    shown = dict(tags) | {one.field: MARKS[kind][0] for one in asked for kind in one.elements & MARKS.keys()}
     for one in asked:
         for item in one.items if len(one.items) == 2 else ():
             shown.setdefault(item, "Text")
@@ -310,7 +314,7 @@ def _config(schema: ReleaseSchema, asked: list[_Asked]) -> str:
     return "\n".join(["<View>", *objects, *controls, "</View>"]) + "\n"
 
 
-def _control(asked: _Asked) -> Iterator[str]:
+def _control(asked: Asked) -> Iterator[str]:
     name, to = quoteattr(asked.id), quoteattr(_object(asked.field))
     kind = next(iter(asked.elements & MARKS.keys()), None)
     if kind is not None:

@@ -15,6 +15,7 @@ from evenhand.config import OidcProvider
 from evenhand.core.errors import EvenhandError, Invalid, Missing
 from evenhand.http import auth, openapi, people, problems, scale, static, transfer
 from evenhand.http.auth import SAFE, Callers, Edge
+from evenhand.http.backends import Predictor
 from evenhand.http.call import Call, Gone, Receive, Reply, Scope
 from evenhand.http.courier import Courier
 from evenhand.http.limits import Buckets
@@ -458,3 +459,6 @@ def resume(app: App) -> None:
     courier = Courier(app.node)
     app.node.beside.append(courier.stop)
     app.node.on_lead(courier.start)
+    predictor = Predictor(app.node)
+    app.node.beside.append(predictor.stop)
+    app.node.on_lead(predictor.start)

@@ -19,7 +19,7 @@ from evenhand.http.problems import decoded
 from evenhand.http.scale import shapes
 from evenhand.lane import now_ms
 from evenhand.node import Node, log
-from evenhand.service import webhooks
+from evenhand.service import backends, webhooks
 from evenhand.service.scale import Account, projects, tasks
 from evenhand.service.webhooks import BATCH_CALLBACK, CALLBACK, SECRET, Due, Tried
 from evenhand.store import Reader
@@ -74,7 +74,7 @@ class Courier:
         with self._node.store.read() as reader:
             behind, due = webhooks.behind(reader), webhooks.due(reader, now_ms())
         if behind:
-            self._node.lane.call(webhooks.gather)
+            self._node.lane.call(webhooks.gather, backends.annotated)
         if due:
             self._node.lane.call(webhooks.tried, self._send_all(due))
 
@@ -96,6 +96,8 @@ class Courier:
 
     def _message(self, due: Due) -> tuple[dict[str, str], bytes]:
         plain = {"content-type": "application/json"}
+        if due.kind in (backends.EVENT, backends.TRAIN):
+            return plain, due.body
         if not due.webhook:
             with self._node.store.read() as reader:
                 return {**plain, "scale-callback-auth": due.secret}, callback(reader, due)

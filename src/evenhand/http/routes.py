@@ -10,11 +10,13 @@ from typing import Any, Literal, get_type_hints
 import msgspec
 
 from evenhand import wire
+from evenhand.http import backends as backends_edge
 from evenhand.http import catalogue, courier, evidence, people, transfer
 from evenhand.http.call import Call
 from evenhand.service import (
     accounts,
     appeals,
+    backends,
     brought,
     erasure,
     exchange,
@@ -361,6 +363,16 @@ TABLE: tuple[Route, ...] = (
     # -- messages to other programs
     Route("GET", "/webhooks", "read", webhooks.list_, gives=wire.Page[wire.Webhook],
           permission="webhook.read"),
+    Route("POST", "/projects/{project}/backends", "edge", backends_edge.connect, takes=wire.NewBackend,
+          gives=wire.Backend, permission="project.manage"),
+    Route("GET", "/projects/{project}/backends", "read", backends.list_, gives=wire.Page[wire.Backend],
+          permission="project.read"),
+    Route("POST", "/backends/{backend}/predict", "write", backends.predict, gives=wire.Backend,
+          permission="project.manage"),
+    Route("POST", "/backends/{backend}/train", "write", backends.train, permission="project.manage"),
+    Route("DELETE", "/backends/{backend}", "write", backends.disconnect, permission="project.manage"),
+    Route("POST", "/assignments/{assignment}/ask", "edge", backends_edge.ask, takes=wire.AskBackend,
+          gives=wire.BackendSays, permission="task.label", bytes=MEDIUM),
     Route("POST", "/webhooks", "edge", courier.create, takes=wire.NewWebhook, gives=wire.CreatedWebhook,
           permission="webhook.manage"),
     Route("PATCH", "/webhooks/{webhook}", "write", webhooks.change, takes=wire.WebhookChange,

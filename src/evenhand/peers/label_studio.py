@@ -571,7 +571,7 @@ def _sizes(given: list[dict[str, Json]], config: Config) -> dict[str, Json]:
 def _prediction(
     raw: dict[str, Json], data: dict[str, Json], config: Config, losses: Losses
 ) -> dict[str, Json]:
-    prediction = {"answers": _answers(raw.get("result") or [], data, config, losses)}
+    prediction = {"answers": answers_of(raw.get("result") or [], data, config, losses)}
     return prediction | {
         ours: raw[theirs]
         for ours, theirs in (("model", "model_version"), ("score", "score"))
@@ -614,7 +614,7 @@ def _given(raw: dict[str, Json], data: dict[str, Json], config: Config, losses: 
         annotator=f"label-studio/{person.get('email') or person.get('id')}",
         name=name or f"Label Studio {person.get('email') or person.get('id')}",
         email=person.get("email"),
-        answers=_answers(raw.get("result") or [], data, config, losses),
+        answers=answers_of(raw.get("result") or [], data, config, losses),
         submitted_at=at,
         seconds=seconds,
     )
@@ -623,7 +623,7 @@ def _given(raw: dict[str, Json], data: dict[str, Json], config: Config, losses: 
 # -- answers ------------------------------------------------------------------------------------------
 
 
-def _answers(
+def answers_of(
     result: list[dict[str, Json]], data: dict[str, Json], config: Config, losses: Losses
 ) -> dict[str, Json]:
     """The answers that these results make. Each control that was asked for regions has a list."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from evenhand.core.project import Form
 from evenhand.core.submission import TaskView
 from evenhand.service import accounts
 from evenhand.service.ids import new_ordered_id
-from evenhand.service.view import decode_json, form_of, project_row
+from evenhand.service.view import decode_json, form_of, project_row, when
 from evenhand.service.work import conclude
 from evenhand.store import Transaction
 from evenhand.store.codec import answers_of
@@ -49,6 +49,42 @@ def bring(
     return _Bringing(tx, at, row, form, members).take(given)
 
 
+def bring_predicted(
+    tx: Transaction,
+    at: Moment,
+    project: str,
+    key: str,
+    name: str,
+    answers: Mapping[int, dict[str, Any]],
+) -> wire.BroughtReport:
+    """Take what a model said of some tasks, as annotations of a model annotator.
+
+    What does not answer every required question, or other than it did before, is left out.
+
+    Args:
+        key: of the model, with what it comes from before it.
+        name: of the model.
+        answers: number of the task -> answers.
+    """
+    row = tx.one("project", project=project)
+    assert row is not None, "the caller has it"
+    given = [
+        wire.BroughtAnnotation(
+            line=n,
+            external_id=str(n),
+            annotator=key,
+            name=name,
+            kind="model",
+            answers=one,
+            submitted_at=when(at.ms),
+        )
+        for n, one in answers.items()
+    ]
+    form = form_of(tx, row["organization"], project, row["version"])
+    members = _members(tx, at, row["organization"], given)
+    return _Bringing(tx, at, row, form, members).take_by_number(given)
+
+
 class _Bringing:
     """One call, while its annotations are decided one after the other."""
 
@@ -64,15 +100,25 @@ class _Bringing:
 
     def take(self, given: Sequence[wire.BroughtAnnotation]) -> wire.BroughtReport:
         externals = sorted({one.external_id for one in given})
-        for name, n, round_, *counts, record, mapping in self._tx.tuples(
-            "brought_tasks", **self._keys, externals=externals
-        ):
+        self._load(self._tx.tuples("brought_tasks", **self._keys, externals=externals))
+        return self._all(given)
+
+    def take_by_number(self, given: Sequence[wire.BroughtAnnotation]) -> wire.BroughtReport:
+        """The same where `external_id` holds the number of the task."""
+        numbers = sorted({int(one.external_id) for one in given})
+        self._load(self._tx.tuples("brought_tasks_by_number", **self._keys, tasks=numbers))
+        return self._all(given)
+
+    def _load(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        for name, n, round_, *counts, record, mapping in rows:
             status, free, leased, answered, overlap = counts
             view = TaskView(
                 status=status, free=free, leased=leased, answered=answered, overlap=overlap, round=round_
             )
-            self._views[name] = (n, view, record, mapping)
+            self._views[str(name)] = (n, view, record, mapping)
             self._done |= {n} if status == "done" else set()
+
+    def _all(self, given: Sequence[wire.BroughtAnnotation]) -> wire.BroughtReport:
         present, rejected = 0, []
         for one in given:
             try:

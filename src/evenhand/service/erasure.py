@@ -68,6 +68,7 @@ def erase_task(
     count += _erase_payloads(tx, keys, n, origins)
     _forget_words(tx, keys, n, found["record"])
     tx.run("delete_known", **keys, task=n)
+    tx.run("delete_suggestions_of_task", **keys, task=n)
     ids = [id_ for (id_,) in tx.tuples("task_assignment_ids", **keys, task=n)]
     tx.run("delete_draft", ids=ids)
     event = Erased(

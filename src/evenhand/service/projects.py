@@ -299,8 +299,10 @@ def form(reader: Reader, actor: Actor, project: str, version: int) -> wire.Form:
     if found is None:
         raise Missing("not-found", f"The project has no version {version}.", "version")
     document = form_of(reader, row["organization"], project, version).document
+    asks = reader.one("asked_backend", organization=row["organization"], project=project) is not None
+    changed = when(found["created_ms"])
     return wire.Form(
-        project_id=project, version=version, document=document, widgets={}, changed=when(found["created_ms"])
+        project_id=project, version=version, document=document, widgets={}, changed=changed, asks=asks
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -434,17 +435,20 @@ class _Read:
         """Read tasks and answers, a piece after the other."""
         for first in range(1, self.last, CHUNK):
             piece = {"first": first, "last": first + CHUNK - 1}
+            said: dict[int, list[dict[str, Any]]] = defaultdict(list)
+            for n, answers, score in self._reader.tuples("suggestions_between", **self.keys, **piece):
+                said[n].append({"answers": decode_json(answers), "score": score})
             for n, record, mapping in self._reader.tuples("quality_records", **self.keys, **piece):
-                self._task(n, record, mapping)
+                self._task(n, record, mapping, said[n])
             for answer in self._reader.tuples("quality_answers", **self.keys, **piece):
                 self._answer(*answer)
                 if len(self.at) % TELL == 0:
                     tell(len(self.at))
         self._employ()
 
-    def _task(self, n: int, record: bytes, mapping: bytes) -> None:
+    def _task(self, n: int, record: bytes, mapping: bytes, said: list[dict[str, Any]]) -> None:
         self.lengths[n] = min(len(self._text(record, mapping)), MOST_TEXT)
-        for question, value in (suggestion_of(record, mapping, self.form) or {}).items():
+        for question, value in (suggestion_of(record, mapping, self.form, said) or {}).items():
             self.columns[question].suggested[n] = _key(value)
 
     def _answer(self, n: int, member: str, at: int, revision: int, ms: int, body: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -161,13 +161,19 @@ def summary(data: dict[str, msgspec.Raw], document: Document) -> str:
     return " ".join(text[:400].split())[:160]
 
 
-def suggestion_of(record: bytes, mapping: bytes, form: Form) -> dict[str, Any] | None:
-    """The answers of the best prediction that fit their questions; None when there are none."""
-    if not form.document.suggestions or b'"predictions"' not in record:
+def suggestion_of(
+    record: bytes, mapping: bytes, form: Form, said: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any] | None:
+    """The answers of the best prediction that fit their questions; None when there are none.
+
+    Args:
+        said: what backends said of the task, as predictions.
+    """
+    if not form.document.suggestions or (b'"predictions"' not in record and not said):
         return None
     _, reserved = split(record, mapping)
     predictions = decode_json(reserved["predictions"]) if "predictions" in reserved else []
-    usable = [p for p in predictions if isinstance(p, dict) and isinstance(p.get("answers"), dict)]
+    usable = [p for p in [*said, *predictions] if isinstance(p, dict) and isinstance(p.get("answers"), dict)]
     best = max(
         usable, key=lambda p: p["score"] if isinstance(p.get("score"), int | float) else 0, default=None
     )

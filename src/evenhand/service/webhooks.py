@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -231,8 +232,15 @@ def behind(reader: Reader) -> bool:
     return bool(reader.tuples("watches"))
 
 
-def gather(tx: Transaction, at: Moment) -> None:
-    """Make messages of the next events, once each: the place that was read to moves in the same commit."""
+Heard = Callable[[Transaction, Moment, str, ev.Submitted], None]
+
+
+def gather(tx: Transaction, at: Moment, heard: Heard | None = None) -> None:
+    """Make messages of the next events, once each: the place that was read to moves in the same commit.
+
+    Args:
+        heard: is told of every submission too, with the organization whose task it answers.
+    """
     tx.run("delete_deliveries", before=at.ms - KEPT_MS)
     for organization, seq, newest in tx.tuples("watches"):
         upto = min(newest, seq + WINDOW)
@@ -241,6 +249,8 @@ def gather(tx: Transaction, at: Moment) -> None:
             header = decode_entry(row["entry"])
             if header.kind in NAMES:
                 placed = decode(row["seq"], row["entry"], row["body"], row["owner"])
+                if heard is not None and isinstance(placed.event, ev.Submitted):
+                    heard(tx, at, organization, placed.event)
                 _tell(tx, at, organization, hooks, placed, header.public)
         tx.run("set_watch", organization=organization, seq=upto)
 

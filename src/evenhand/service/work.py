@@ -628,12 +628,14 @@ def _unseen(tx: Transaction, backlog: Backlog, w: Waiting, others: int) -> list[
 def _hand_over(tx: Transaction, given: list[tuple[_Ask, Given]], drafts: dict[str, Any]) -> None:
     """Fetch the data of these assignments and give them to their callers."""
     records = _records(tx, [g for _, g in given])
+    said = _said(tx, [g for _, g in given])
     places = _places(tx, [g.lease for _, g in given])
     for ask, g in given:
         record, mapping = records[g.project, g.task, g.round]
         form = form_of(tx, g.organization, g.project, g.version)
         draft = drafts.get(g.lease)
-        ask.given.append(_assignment(tx, g, record, mapping, form, draft, places[g.lease]))
+        more = said.get((g.project, g.task, g.round), [])
+        ask.given.append(_assignment(tx, g, record, mapping, form, draft, places[g.lease], more))
 
 
 def _places(reader: Reader, ids: Sequence[str]) -> dict[str, tuple[str, int]]:
@@ -666,6 +668,7 @@ def _assignment(
     form: Form,
     draft: Any,
     place: tuple[str, int],
+    said: Sequence[dict[str, Any]],
 ) -> wire.Assignment:
     data = shown_data(record, mapping, form.shown)
     return wire.Assignment(
@@ -675,10 +678,25 @@ def _assignment(
         version=g.version,
         data=data,
         expires_at=when(g.until),
-        suggestion=suggestion_of(record, mapping, form),
+        suggestion=suggestion_of(record, mapping, form, said),
         draft=draft,
         place=place,
     )
+
+
+def _said(reader: Reader, given: list[Given]) -> dict[tuple[str, int, int], list[dict[str, Any]]]:
+    """What backends said of these tasks, as predictions: (project, task, round) -> predictions."""
+    by_project: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for g in given:
+        if form_of(reader, g.organization, g.project, g.version).document.suggestions:
+            by_project[g.organization, g.project].append(g.task)
+    said: dict[tuple[str, int, int], list[dict[str, Any]]] = defaultdict(list)
+    for (organization, project), tasks in by_project.items():
+        for task, round_, answers, score in reader.tuples(
+            "suggestions", organization=organization, project=project, tasks=tasks
+        ):
+            said[project, task, round_].append({"answers": decode_json(answers), "score": score})
+    return said
 
 
 # ---- the rest ----------------------------------------------------------------------------------
@@ -756,7 +774,8 @@ def get(reader: Reader, actor: Actor, assignment: str) -> wire.Assignment:
         version=row["version"],
         until=row["expires_ms"],
     )
-    return _assignment(reader, given, view.record, view.mapping, view.form, draft, view.window)
+    said = _said(reader, [given]).get((given.project, given.task, given.round), [])
+    return _assignment(reader, given, view.record, view.mapping, view.form, draft, view.window, said)
 
 
 def list_work(reader: Reader, actor: Actor) -> wire.Page[wire.WorkProject]:
