@@ -24,6 +24,7 @@ from pathlib import Path
 import httpx
 
 from bench.client import Connection, Times, Turn, bare, drive, label
+from bench.exports import export_rows
 from bench.node import KEY, Running, ceiling, fresh_database, node, project, records
 from bench.postgres import running_server
 from evenhand import Client, __version__, wire
@@ -343,6 +344,15 @@ def decision_section(rounds: int, seconds: float) -> None:
         say(f"| {name} | {ms:.3f} |")
 
 
+def exports_section(rounds: int, seconds: float) -> None:
+    """Formats for training, against the libraries that own them."""
+    heading("exports", "format", "library", "tasks", "ours, s", "theirs, s", "ratio")
+    for name, library, count, ours, theirs in export_rows(
+        os.environ.get("EVENHAND_BENCH_FORMATS", "").split()
+    ):
+        say(f"| {name} | {library} | {count:,} | {ours:.2f} | {theirs:.2f} | {theirs / ours:.2f} |")
+
+
 SECTIONS = {
     "decision": decision_section,
     "front": front_section,
@@ -356,6 +366,7 @@ SECTIONS = {
     "quality": quality_section,
     "integrity": integrity_section,
     "lean": lean_section,
+    "exports": exports_section,
 }
 
 

@@ -61,6 +61,8 @@ def value_of(value: Json, kind: Feature, numbered: bool) -> Json:
     """A value as this type holds it: with all keys of a struct, classes by name or by number."""
     if value is None:
         return None
+    if kind.kind == "value":
+        return float(value) if kind.dtype == "float64" else value
     match kind.kind:
         case "class":
             if value not in kind.names:
@@ -72,7 +74,7 @@ def value_of(value: Json, kind: Feature, numbered: bool) -> Json:
             return {name: value_of(value.get(name), inner, numbered) for name, inner in kind.inner}
         case "json":
             return _encode(value).decode()
-    return float(value) if kind.dtype == "float64" else value
+    raise AssertionError("every kind is above")
 
 
 class Column(NamedTuple):

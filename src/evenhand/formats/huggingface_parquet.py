@@ -50,21 +50,26 @@ class _ParquetWriter(Writer):
         self._schema = pa.schema(fields, metadata=metadata)
         self._output = Output(path)
         self._writer = pq.ParquetWriter(self._output, self._schema, compression="zstd")
-        self._rows: list[dict[str, Json]] = []
-        self._held = 0
+        self._columns: dict[str, list[Json]] = {column.name: [] for column in layout}
+        self._count = self._held = 0
 
     def add(self, task: ReleasedTask) -> None:
-        self._rows.append(row_of(task, self._layout, numbered=True))
+        for name, value in row_of(task, self._layout, numbered=True).items():
+            self._columns[name].append(value)
+        self._count += 1
         self._held += len(task.data)
-        if len(self._rows) == GROUP_ROWS or self._held > GROUP_BYTES:
+        if self._count == GROUP_ROWS or self._held > GROUP_BYTES:
             self._flush()
 
     def _flush(self) -> None:
         import pyarrow as pa
 
-        if self._rows:
-            self._writer.write_table(pa.Table.from_pylist(self._rows, self._schema))
-        self._rows, self._held = [], 0
+        if self._count:
+            arrays = [pa.array(self._columns[field.name], field.type) for field in self._schema]
+            self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+        for values in self._columns.values():
+            values.clear()
+        self._count = self._held = 0
 
     def close(self) -> tuple[ReleasedFile, ...]:
         self._flush()

@@ -41,7 +41,7 @@ from evenhand.core.release import (
 from evenhand.formats import WriteOptions, Writer
 from evenhand.formats.brush import encode as brush
 from evenhand.formats.output import Output
-from evenhand.formats.outward import Outward, classes_of, data_of, field_of, is_single, medium
+from evenhand.formats.outward import Medium, Outward, classes_of, data_of, field_of, is_single, medium
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -186,10 +186,13 @@ class Asked:
         common = {"from_name": self.id, "to_name": _object(self.field), "origin": "manual"}
         kind = next(iter(self.elements & MARKS.keys()), None)
         if kind is not None:
-            return [common | one for element in elements for one in self._mark(kind, element, data)]
+            picture = medium(data, self.field) if MARKS[kind][0] == "Image" else None
+            return [common | one for e in elements for one in self._mark(kind, e, data, picture)]
         return [common | one for one in self._whole(elements)]
 
-    def _mark(self, kind: str, element: Element, data: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
+    def _mark(
+        self, kind: str, element: Element, data: Mapping[str, Json], picture: Medium | None
+    ) -> Iterator[dict[str, Json]]:
         _, _, type_ = MARKS[kind]
         labels = {type_: [element.label]}  # type: ignore[attr-defined]  # every mark has one
         if isinstance(element, SpanElement):
@@ -200,7 +203,6 @@ class Asked:
             span = {"start": element.start, "end": element.end, "channel": 0}
             yield {"type": type_, "value": span | labels}
         else:
-            picture = medium(data, element.field)  # type: ignore[attr-defined]  # as above
             wide, high = (picture.width, picture.height) if picture is not None else (0, 0)
             if isinstance(element, MaskElement):
                 wide, high = element.width, element.height
