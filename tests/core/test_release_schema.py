@@ -138,3 +138,15 @@ def test_the_readme_of_a_whole_export_says_so() -> None:
     assert "Nothing: every value is there." in text
     assert "no ledger checkpoint" in text
     assert "Only what is new" not in text
+
+
+def test_the_classes_of_a_question_are_the_first_texts_that_its_schema_lists() -> None:
+    def classes(type_: str, **config: object) -> tuple[str, ...]:
+        kind = next(kind for kind in all_types().values() if kind.name == type_)
+        return ReleasedQuestion("q", kind.configure(config, {"text": "text"})).classes
+
+    assert classes("choice", choices=["a", "b"]) == ("a", "b")
+    assert classes("multi_choice", choices=["a", {"name": "c", "children": ["d"]}]) == ("a", "c", "d")
+    assert classes("span", field="text", labels=["PER"]) == ("PER",)
+    assert classes("number") == ()
+    assert classes("text") == ()

@@ -72,6 +72,17 @@ class ReleasedColumn(msgspec.Struct, frozen=True, kw_only=True):
     breaks: bool = False  # some value is a text that holds a tab or a line break
 
 
+def _enumerated(schema: Json) -> list[str]:
+    """The first list of texts that this JSON Schema allows a value to be one of."""
+    if not isinstance(schema, dict):
+        return []
+    enum = schema.get("enum")
+    if enum and all(isinstance(value, str) for value in enum):
+        return list(enum)
+    inner = [*schema.get("properties", {}).values(), schema.get("items")]
+    return next((found for found in map(_enumerated, inner) if found), [])
+
+
 @dataclass(frozen=True)
 class ReleasedQuestion:
     """One question of a release. Writers of geometry and spans get their elements through `label`."""
@@ -83,6 +94,11 @@ class ReleasedQuestion:
     def schema(self) -> dict[str, Json]:
         """JSON Schema of the answers."""
         return self.label.schema()
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Ids of the classes or labels that its answers are made of, in the order of the configuration."""
+        return tuple(_enumerated(self.schema))
 
     @cached_property
     def elements(self) -> frozenset[str]:

@@ -152,19 +152,28 @@ class Format(ABC):
         if lost:
             raise Refused(
                 "format.loss",
-                f"{self.title} cannot carry everything of this release. {_sentence(lost)}",
+                f"{self.title} cannot carry everything of this release:\n{_listed(lost)}",
                 self.name,
                 "Take another format, or accept the loss.",
             )
         return self.open_writer(schema, folder, options)
 
 
-def _sentence(lost: tuple[Loss, ...]) -> str:
-    """The first three losses, and how many more there are."""
-    said = "; ".join(
-        f"{loss.part}{f' {loss.where!r}' if loss.where else ''}: {loss.reason}" for loss in lost[:3]
+def _listed(lost: tuple[Loss, ...]) -> str:
+    """All losses, a line for each reason, with the places where it holds."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for loss in lost:
+        places.setdefault((loss.part, loss.reason), []).append(loss.where)
+    return "\n".join(
+        f"- {part}{_names([name for name in names if name])}: {reason}"
+        for (part, reason), names in places.items()
     )
-    return f"{said} (and {len(lost) - 3} more)" if len(lost) > 3 else said
+
+
+def _names(names: list[str]) -> str:
+    """The first five, and how many more there are."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f" {', '.join(map(repr, names[:5]))}{more}" if names else ""
 
 
 @cache

@@ -25,7 +25,6 @@ from evenhand.formats.outward import (
     Medium,
     Outward,
     answers,
-    classes_of,
     data_of,
     field_of,
     medium,
@@ -70,7 +69,7 @@ class _CocoWriter(Writer):
     def __init__(self, questions: tuple[ReleasedQuestion, ...], folder: Path) -> None:
         self._questions = questions
         self._fields = {question.id: field_of(question) for question in questions}
-        self._points = {q.id: classes_of(q) for q in questions if q.elements == {"keypoint"}}
+        self._points = {q.id: q.classes for q in questions if q.elements == {"keypoint"}}
         self._categories = Categories(tuple(q for q in questions if q.id not in self._points))
         self._images = self._annotations = 0
         self._output = Output(folder / "annotations.json")

@@ -110,6 +110,7 @@ class _DatumaroWriter(Lines):
     def close(self) -> tuple[ReleasedFile, ...]:
         labels = [{"name": name, "parent": "", "attributes": []} for name in self._categories.names]
         categories = {"label": {"label_group": [], "labels": labels, "attributes": []}}
+        self.flush()
         self.output.write(b'],"categories":' + _encode(categories) + b"}\n")
         return super().close()
 

@@ -106,8 +106,8 @@ def columns(schema: ReleaseSchema) -> tuple[Column, ...]:
     return tuple(found)
 
 
-def row_of(task: ReleasedTask, layout: tuple[Column, ...], numbered: bool) -> dict[str, Json]:
-    """The task as a row."""
+def row_of(task: ReleasedTask, layout: tuple[Column, ...], numbered: bool, known: Known) -> dict[str, Json]:
+    """The task as a row. `known` is kept by the writer, and empty at first."""
     data = data_of(task.data)
     row: dict[str, Json] = {}
     for name, kind, of, key, label in layout:
@@ -121,8 +121,24 @@ def row_of(task: ReleasedTask, layout: tuple[Column, ...], numbered: bool) -> di
         elif label is None:
             row[name] = answer.confidence
         else:
-            row[name] = value_of(_readable(answer.value, label), kind, numbered)
+            row[name] = _answer(answer.value, label, kind, numbered, known)
     return row
+
+
+Known = dict[tuple[int, bytes], Json]
+"""Answers that were read before: there are few different ones where a class is picked."""
+MOST_KNOWN = 10_000
+
+
+def _answer(value: msgspec.Raw, label: LabelType[Any], kind: Feature, numbered: bool, known: Known) -> Json:
+    if kind.kind != "class":
+        return value_of(_readable(value, label), kind, numbered)
+    key = (id(label), bytes(value))
+    if key not in known:
+        if len(known) > MOST_KNOWN:
+            known.clear()
+        known[key] = value_of(_readable(value, label), kind, numbered)
+    return known[key]
 
 
 def _readable(value: msgspec.Raw, label: LabelType[Any]) -> Any:
@@ -212,6 +228,7 @@ class _JsonlWriter(Lines):
     def __init__(self, path: Path, layout: tuple[Column, ...]) -> None:
         super().__init__(path)
         self._layout = layout
+        self._known: Known = {}
 
     def piece(self, task: ReleasedTask) -> bytes:
-        return _encode(row_of(task, self._layout, numbered=False)) + b"\n"
+        return _encode(row_of(task, self._layout, False, self._known)) + b"\n"

@@ -41,7 +41,7 @@ from evenhand.core.release import (
 from evenhand.formats import WriteOptions, Writer
 from evenhand.formats.brush import encode as brush
 from evenhand.formats.output import Output
-from evenhand.formats.outward import Medium, Outward, classes_of, data_of, field_of, is_single, medium
+from evenhand.formats.outward import Medium, Outward, data_of, field_of, is_single, medium
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -171,7 +171,7 @@ class Asked:
         self.id = question.id
         self._label = question.label
         self.elements = question.elements
-        self.classes = classes_of(question)
+        self.classes = question.classes
         self.single = is_single(question)
         self.schema = question.schema
         self.field = field_of(question) or (schema.columns[0].name if schema.columns else "text")
@@ -242,7 +242,7 @@ def _ranked(question: ReleasedQuestion) -> tuple[str, ...]:
         for element in question.label.elements(answer):
             if isinstance(element, OrderElement):
                 found = [item for rank in element.ranks for item in rank]
-                listed = [item for item in classes_of(question) if item in found]
+                listed = [item for item in question.classes if item in found]
                 return tuple(listed if len(listed) == len(found) else sorted(found))
     return ()
 

@@ -146,21 +146,6 @@ _json = msgspec.json.Decoder().decode
 data_of = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def classes_of(question: ReleasedQuestion) -> tuple[str, ...]:
-    """Ids of the classes or labels that its answers are made of, in the order of the configuration."""
-    return tuple(_classes(question.schema))
-
-
-def _classes(schema: Json) -> list[str]:
-    if not isinstance(schema, Mapping):
-        return []
-    enum = schema.get("enum")
-    if enum and all(isinstance(value, str) for value in enum):
-        return list(enum)
-    inner = [*schema.get("properties", {}).values(), schema.get("items")]
-    return next((found for found in map(_classes, inner) if found), [])
-
-
 def is_single(question: ReleasedQuestion) -> bool:
     """Whether an answer is one class, and not a list of them."""
     return question.elements == {"class"} and "enum" in question.schema
@@ -173,7 +158,7 @@ class Categories:
         self.names: list[str] = []
         self.index: dict[tuple[str, str], int] = {}  # (question, class) -> position, from 0
         for question in questions:
-            for label in classes_of(question):
+            for label in question.classes:
                 name = label if label not in self.names else f"{question.id}: {label}"
                 self.index[question.id, label] = len(self.names)
                 self.names.append(name)
@@ -253,11 +238,16 @@ def field_of(question: ReleasedQuestion) -> str:
 # -- files -------------------------------------------------------------------------------------------
 
 
+PIECES = 1 << 18  # bytes that wait to be written together
+
+
 class Lines(Writer):
     """One file, a piece of bytes for each task."""
 
     def __init__(self, path: Path) -> None:
         self.output = Output(path)
+        self._pieces: list[bytes] = []
+        self._held = 0
 
     @abstractmethod
     def piece(self, task: ReleasedTask) -> bytes:
@@ -265,10 +255,19 @@ class Lines(Writer):
 
     def add(self, task: ReleasedTask) -> None:
         piece = self.piece(task)
-        if piece:
-            self.output.write(piece)
+        self._pieces.append(piece)
+        self._held += len(piece)
+        if self._held > PIECES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what waits: a call for each piece would cost as much as the piece."""
+        self.output.write(b"".join(self._pieces))
+        self._pieces.clear()
+        self._held = 0
 
     def close(self) -> tuple[ReleasedFile, ...]:
+        self.flush()
         return (self.output.keep(),)
 
     def abort(self) -> None:

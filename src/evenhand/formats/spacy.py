@@ -12,7 +12,7 @@ from evenhand.core.label import ClassElement, SpanElement
 from evenhand.core.release import Loss, ReleasedFile, ReleasedQuestion, ReleasedTask, ReleaseSchema
 from evenhand.formats import WriteOptions, Writer
 from evenhand.formats.output import Output
-from evenhand.formats.outward import Outward, answers, classes_of, data_of, field_of
+from evenhand.formats.outward import Outward, answers, data_of, field_of
 from evenhand.formats.tokens import apart, tokens
 
 DOCS = 5_000  # in one file; spaCy reads a folder of them
@@ -113,7 +113,7 @@ class _SpacyWriter(Writer):
         """Each class with 1 or 0; of several questions with the question's name before it."""
         picked = {element.value for element in elements if isinstance(element, ClassElement)}
         several = sum(q.elements == {"class"} for q in self._questions.values()) > 1
-        names = classes_of(self._questions[question])
+        names = self._questions[question].classes
         return {f"{question}/{n}" if several else n: float(n in picked) for n in names}
 
     def _flush(self) -> None:

@@ -43,7 +43,9 @@ def tokens(text: str, spans: Sequence[SpanElement], scheme: str = "iob2") -> lis
     """
     marked = apart(spans)
     cuts = {cut for span in marked for cut in (span.start, span.end)}
-    stretches = [piece for match in _TOKEN.finditer(text) for piece in _cut(*match.span(), cuts)]
+    stretches = [match.span() for match in _TOKEN.finditer(text)]
+    if cuts - {edge for stretch in stretches for edge in stretch}:
+        stretches = [piece for start, end in stretches for piece in _cut(start, end, cuts)]
     tags = ["O"] * len(stretches)
     at = 0
     for span in marked:
@@ -59,12 +61,15 @@ def tokens(text: str, spans: Sequence[SpanElement], scheme: str = "iob2") -> lis
 
 
 def _cut(start: int, end: int, cuts: set[int]) -> Iterator[tuple[int, int]]:
-    inside = [cut for cut in range(start + 1, end) if cut in cuts] if cuts else []
+    inside = [cut for cut in range(start + 1, end) if cut in cuts]
     yield from zip([start, *inside], [*inside, end], strict=True)
 
 
 def sentences(text: str, found: list[Token]) -> Iterator[list[Token]]:
     """The tokens, line by line: a line break ends a sentence, unless a span goes across it."""
+    if found and _BREAK.search(text) is None:
+        yield found
+        return
     line: list[Token] = []
     for token in found:
         within = token.tag[:2] in ("I-", "E-")

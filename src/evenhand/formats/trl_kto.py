@@ -9,7 +9,7 @@ from evenhand.core.label import ClassElement, Json
 from evenhand.core.release import ReleasedQuestion, ReleasedTask, ReleaseSchema
 from evenhand.formats import WriteOptions
 from evenhand.formats.conversation import COMPLETIONS, Conversational, Keys, is_talk, key_for, said
-from evenhand.formats.outward import answers, classes_of, is_single
+from evenhand.formats.outward import answers, is_single
 
 
 class TrlKto(Conversational):
@@ -31,7 +31,7 @@ Options: `question=ID`, `prompt=KEY` and `completion=KEY` of the data.
 """
 
     def carried(self, schema: ReleaseSchema) -> tuple[ReleasedQuestion, ...]:
-        return tuple(q for q in super().carried(schema) if is_single(q) and len(classes_of(q)) == 2)
+        return tuple(q for q in super().carried(schema) if is_single(q) and len(q.classes) == 2)
 
     def uses(self, schema: ReleaseSchema, options: WriteOptions) -> Iterator[str]:
         yield from super().uses(schema, options)
@@ -51,5 +51,5 @@ Options: `question=ID`, `prompt=KEY` and `completion=KEY` of the data.
                     yield {
                         "prompt": prompt,
                         "completion": completion if is_talk(completion) else said(completion, prompt),
-                        "label": element.value == classes_of(question)[0],
+                        "label": element.value == question.classes[0],
                     }

@@ -643,6 +643,8 @@ export const de: { [key in keyof typeof en]: string } = {
   export: "Export",
   "export.new": "Neuer Export",
   "export.format": "Format",
+  "export.tables": "Tabellen, mit jeder Antwort",
+  "export.training": "Zum Trainieren und für andere Werkzeuge",
   "export.since": "Was",
   "export.since.hint": "Nur Aufgaben mit neuen oder berichtigten Antworten seitdem.",
   "export.since.item": "Neu seit {when} ({format})",

@@ -641,6 +641,8 @@ export const en = {
   export: "Export",
   "export.new": "New export",
   "export.format": "Format",
+  "export.tables": "Tables, with every answer",
+  "export.training": "For training and other tools",
   "export.since": "What",
   "export.since.hint": "Only tasks with new or corrected answers since then.",
   "export.since.item": "New since {when} ({format})",
