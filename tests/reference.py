@@ -1,13 +1,15 @@
-"""The page docs/spec/errors.md, made from the sources: `make docs` writes it, a test compares it."""
+"""Pages made from the sources, errors.md and schemas.json: `make docs` writes them, tests compare them."""
 
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "spec" / "errors.md"
+SCHEMAS = ROOT / "docs" / "spec" / "schemas.json"
 KINDS = {
     "Invalid": ("400", "What was sent cannot be read. Correct it and send it again."),
     "Refused": ("403, 409", "It can be read, and a rule forbids it now. Sending it again will not help."),
@@ -80,5 +82,13 @@ def page() -> str:
     return "".join(parts)
 
 
+def schemas() -> str:
+    """JSON Schemas of every kind of entry."""
+    from evenhand.audit import grammar
+
+    return json.dumps(grammar.schemas(), indent=1, sort_keys=True) + "\n"
+
+
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    SCHEMAS.write_text(schemas(), encoding="utf-8")

@@ -88,6 +88,7 @@ def test_no_command_is_on_the_page_that_does_not_exist() -> None:
 
 def test_the_page_of_errors_is_what_the_sources_say() -> None:
     assert page("spec/errors.md") == reference().page(), "run `make docs`"
+    assert page("spec/schemas.json") == reference().schemas(), "run `make docs`"
 
 
 def test_a_rule_has_one_kind_of_error() -> None:

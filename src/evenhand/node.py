@@ -30,7 +30,7 @@ from evenhand.outbound import Door
 from evenhand.selfaudit import NAME, SelfAudit
 from evenhand.service import accounts, exchange, postings, rules
 from evenhand.service.adaptive import Adapter
-from evenhand.service.ledger_port import LedgerPort
+from evenhand.service.ledger_port import LedgerPort, declare_grammar
 from evenhand.service.search import Indexer
 from evenhand.store import Store, Transaction, open_store
 
@@ -203,6 +203,7 @@ class Node:
         self.epoch = self.lane.call(_claim, self.origin)
         self.lane.call(accounts.bootstrap, self.config.admin_key)
         self.lane.call(accounts.install_local_key, local.key(self.config.data))
+        self.lane.call(declare_grammar)
         self.lane.call(exchange.keep_draw_key)
         self.lane.call(postings.post_all)
         self._start_sequencer()

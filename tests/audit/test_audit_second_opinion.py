@@ -8,19 +8,21 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evenhand.audit import entries as audit_entries
+from evenhand.audit import grammar
 from evenhand.audit import notes as audit_notes
 from evenhand.audit.grammar import KINDS, check_kind
 from evenhand.audit.notes import Unacceptable
 from evenhand.audit.receipts import climb, verify_receipt
 from evenhand.core import canonical, checkpoint, merkle
 from evenhand.core.errors import Invalid
-from evenhand.core.events import ALL
+from evenhand.core.events import ALL, SCHEMAS
 
 ROOT = Path(__file__).parents[2]
 VECTORS = json.loads((ROOT / "tests" / "vectors" / "ledger.json").read_text())
@@ -164,6 +166,46 @@ def test_the_page_s_table_is_the_audit_s_and_the_events() -> None:
         for kind, event in ALL.items()
     }
     assert table == KINDS == events
+
+
+def test_schemas_and_patterns_say_the_same_and_the_node_names_them() -> None:
+    published = json.loads((ROOT / "docs" / "spec" / "schemas.json").read_text())
+    assert published == grammar.schemas() and published.keys() == ALL.keys()
+    assert grammar.digest() == SCHEMAS
+    for kind, schema in published.items():
+        jsonschema_rs.Draft202012Validator(schema["b"])  # is one
+        assert schema["b"]["additionalProperties"] is False, kind
+
+
+NEAR = st.one_of(
+    st.sampled_from(["active", "left", "x", "", "a b", "A" * 43, "A" * 86, "en", "é", 0, 1, 2, -1, True]),
+    st.lists(st.sampled_from(["x", "", 1, ["x", 1], {"key": "x"}]), max_size=3),
+)
+
+
+@given(st.sampled_from(sorted(ALL)), st.data())
+def test_a_value_fits_the_pattern_when_it_fits_the_schema(kind: str, data: st.DataObject) -> None:
+    """Values of the right and of the wrong types, by an independent validator and by the auditor."""
+    schema = grammar.schemas()[kind]["b"]
+    made = {name: data.draw(_values(part) | NEAR) for name, part in schema["properties"].items()}
+    text = json.dumps(made, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    fits = jsonschema_rs.Draft202012Validator(schema).is_valid(made)
+    assert (grammar._pattern(kind)(text) is not None) == fits, text
+
+
+def _values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Values of a schema of ours."""
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    if schema["type"] == "integer":
+        return st.integers(schema["minimum"], schema["maximum"])
+    if schema["type"] == "string":
+        return st.from_regex(schema["pattern"]) if "pattern" in schema else st.text(max_size=5)
+    if schema["type"] == "array":
+        if parts := schema.get("prefixItems"):
+            return st.tuples(*map(_values, parts)).map(list)
+        return st.lists(_values(schema["items"]), max_size=2)
+    return st.fixed_dictionaries({name: _values(part) for name, part in schema["properties"].items()})
 
 
 @pytest.mark.parametrize("change", [{"t": "favour"}, {"b": {"state": "x", "priority": 1}}, {"b": {}}])

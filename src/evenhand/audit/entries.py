@@ -57,12 +57,12 @@ class AuditedEntry(NamedTuple):
     by: str  # "node" or "key:" and an id
     statement: str  # what the actor signed
     signature: str  # base64url; "" by node
-    flat: str = "{}"  # the public fields as JSON, where none is a container
-    nested: dict[str, Any] | None = None  # else as they were parsed
+    text: str = "{}"  # the public fields as JSON, in canonical form
+    nested: dict[str, Any] | None = None  # the same parsed, where one of them is a container
 
     def b(self) -> dict[str, Any]:
         """The public fields with their values."""
-        return dict(json.loads(self.flat)) if self.nested is None else self.nested
+        return dict(json.loads(self.text)) if self.nested is None else self.nested
 
 
 def read_entry(data: bytes) -> AuditedEntry:
@@ -96,7 +96,7 @@ def read_entry(data: bytes) -> AuditedEntry:
         by,
         _string(statement) if statement else "",
         signature,
-        flat or "",
+        flat if nested is None else nested,
         parsed,
     )
 

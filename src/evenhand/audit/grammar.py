@@ -1,100 +1,229 @@
-"""Every kind of entry and exactly the fields it has: the table of ``docs/spec/ledger.md``."""
+"""Every kind of entry, exactly its fields, and their types: ``docs/spec/ledger.md``, sections 8 and 10."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
 from evenhand.audit.entries import AuditedEntry
 from evenhand.audit.notes import Unacceptable
+from evenhand.audit.schemas import (
+    COUNT,
+    DIGEST,
+    DIGEST_OR_NOTHING,
+    FLAG,
+    ID,
+    ID_OR_NOTHING,
+    INTEGER,
+    LANGUAGE,
+    PLACE,
+    PROOF_OR_NOTHING,
+    SIGNATURE,
+    TEXT,
+    Type,
+    array,
+    one_of,
+    record,
+)
 
-KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    # kind: (public fields, committed fields), each in ascending order
-    "admitted": (("on", "posting", "who"), ("evidence",)),
-    "appeal-decided": (("slot",), ("decision", "text")),
-    "appealed": (("slot",), ("text",)),
-    "availability": (("on", "who"), ()),
-    "brought": (("slot",), ("answers", "given")),
-    "client-joined": (("band", "client", "exposure", "state"), ("organization",)),
-    "client-registered": (("client", "record"), ("identity", "organization")),
-    "concluded": (("count",), ("rows",)),
-    "conflict": (("blocked", "client", "entity", "grade", "rival", "rule"), ("path",)),
-    "enrolled": (("band", "entity", "languages", "qualifications", "state", "who"), ("evidence",)),
-    "entity-registered": (("entity", "record", "role"), ("organization",)),
-    "erased": (("basis", "count", "subject"), ()),
-    "fitted": ((), ("basis",)),
-    "flagged": (("slot",), ("reason",)),
-    "gold-marked": (("count", "use"), ("rows",)),
-    "gold-scored": (("answered", "right"), ("member", "tasks")),
-    "key-added": (("key", "proof", "public"), ()),
-    "key-revoked": (("key",), ()),
-    "member-added": (("actor", "role"), ("member", "person")),
-    "member-changed": (("role", "state"), ("member",)),
-    "more-asked": (("count",), ("rows",)),
-    "node-opened": (("previous", "software"), ()),
-    "offered": (("count", "lapsed", "leases", "settled"), ("rows",)),
-    "organization-created": (("organization",), ("name",)),
-    "overridden": (("act", "at", "reason", "signatures", "subject"), ()),
+TYPES: dict[str, tuple[dict[str, Type], tuple[str, ...]]] = {
+    # kind: (public fields with their types, committed fields), each in ascending order
+    "admitted": ({"on": FLAG, "posting": ID, "who": array(ID)}, ("evidence",)),
+    "appeal-decided": ({"slot": ID}, ("decision", "text")),
+    "appealed": ({"slot": ID}, ("text",)),
+    "availability": ({"on": FLAG, "who": ID}, ()),
+    "brought": ({"slot": ID}, ("answers", "given")),
+    "client-joined": (
+        {"band": COUNT, "client": ID, "exposure": COUNT, "state": one_of("active", "left")},
+        ("organization",),
+    ),
+    "client-registered": ({"client": ID, "record": ID_OR_NOTHING}, ("identity", "organization")),
+    "concluded": ({"count": COUNT}, ("rows",)),
+    "conflict": (
+        {"blocked": FLAG, "client": ID, "entity": ID, "grade": COUNT, "rival": FLAG, "rule": ID},
+        ("path",),
+    ),
+    "enrolled": (
+        {
+            "band": COUNT,
+            "entity": ID,
+            "languages": array(LANGUAGE),
+            "qualifications": array(ID),
+            "state": one_of("active", "ended"),
+            "who": ID,
+        },
+        ("evidence",),
+    ),
+    "entity-registered": (
+        {"entity": ID, "record": ID_OR_NOTHING, "role": one_of("operator", "provider", "client")},
+        ("organization",),
+    ),
+    "erased": (
+        {
+            "basis": one_of("request", "retention", "contract"),
+            "count": COUNT,
+            "subject": one_of("task", "member"),
+        },
+        (),
+    ),
+    "fitted": ({}, ("basis",)),
+    "flagged": ({"slot": ID}, ("reason",)),
+    "gold-marked": ({"count": COUNT, "use": one_of("gold", "qualification", "none")}, ("rows",)),
+    "gold-scored": ({"answered": COUNT, "right": COUNT}, ("member", "tasks")),
+    "grammar": ({"schemas": DIGEST}, ()),
+    "key-added": ({"key": ID, "proof": SIGNATURE, "public": DIGEST}, ()),
+    "key-revoked": ({"key": ID}, ()),
+    "member-added": ({"actor": one_of("human", "model"), "role": ID}, ("member", "person")),
+    "member-changed": ({"role": ID, "state": one_of("active", "suspended", "removed")}, ("member",)),
+    "more-asked": ({"count": COUNT}, ("rows",)),
+    "node-opened": ({"previous": DIGEST_OR_NOTHING, "software": ID}, ()),
+    "offered": (
+        {
+            "count": COUNT,
+            "lapsed": array(ID),
+            "leases": array(record(slot=ID, until=COUNT, who=ID)),
+            "settled": array(PLACE),
+        },
+        ("rows",),
+    ),
+    "organization-created": ({"organization": ID}, ("name",)),
+    "overridden": (
+        {
+            "act": one_of("recall", "suspend", "readmit"),
+            "at": COUNT,
+            "reason": one_of("safety", "legal", "error", "abuse"),
+            "signatures": array(record(key=ID, sg=SIGNATURE)),
+            "subject": ID,
+        },
+        (),
+    ),
     "ownership-stated": (
-        (
-            "components",
-            "effective",
-            "form",
-            "identifiers",
-            "interests",
-            "party",
-            "record",
-            "status",
-            "subject",
-            "type",
-        ),
+        {
+            "components": array(ID),
+            "effective": INTEGER,
+            "form": ID_OR_NOTHING,
+            "identifiers": array(TEXT),
+            "interests": array(record(end=COUNT, indirect=FLAG, least=COUNT, most=COUNT, type=ID)),
+            "party": ID_OR_NOTHING,
+            "record": ID,
+            "status": one_of("new", "updated", "closed"),
+            "subject": ID_OR_NOTHING,
+            "type": one_of("entity", "person", "relationship"),
+        },
         ("statement",),
     ),
-    "pay-stated": (("count", "number"), ("rows",)),
-    "policy": (("drand", "effective_from", "engine", "late", "officers", "skew", "thresholds", "vrf"), ()),
-    "pool-opened": ((), ("organization",)),
-    "pool-policy": (("cap", "charge", "draw", "effective_from", "independent", "prices", "weights"), ()),
-    "pool-shared": (("band", "language", "qualification"), ()),
-    "posted": (("client", "family", "posting", "state", "test"), ("project",)),
-    "project-created": (("pool",), ("organization", "seed")),
-    "project-pooled": (("family", "pool"), ()),
-    "project-state-changed": (("state",), ()),
-    "project-versioned": (("version",), ("document",)),
-    "recalled": (("reason", "slots"), ()),
-    "released": (("count",), ("manifest",)),
-    "renewed": (("slot", "until"), ()),
-    "review-asked": (("count",), ("rows",)),
-    "review-opened": (("lapsed", "slot", "until", "who"), ("task",)),
-    "reviewed": (("ms", "slot"), ("answers", "comment", "decision", "judged")),
-    "rivals-named": (("client",), ("rivals",)),
-    "rules-followed": (("first", "last", "version"), ()),
-    "skipped": (("slot",), ("reason",)),
-    "standing-changed": (("rule", "state"), ("member", "reason")),
-    "submitted": (("ms", "revision", "slot", "surplus"), ("answers",)),
-    "task-corrected": ((), ("record", "task")),
-    "tasks-changed": (("action", "count"), ("rows",)),
-    "tasks-imported": (("count", "first"), ("rows",)),
-    "test-answered": ((), ("answers", "task")),
-    "test-began": ((), ("tasks",)),
-    "test-ended": (("answered", "passed", "right"), ("member",)),
-    "waived": (("client", "entity", "state"), ()),
+    "pay-stated": ({"count": COUNT, "number": COUNT}, ("rows",)),
+    "policy": (
+        {
+            "drand": DIGEST_OR_NOTHING,
+            "effective_from": COUNT,
+            "engine": ID,
+            "late": COUNT,
+            "officers": array(record(key=ID, public=DIGEST)),
+            "skew": COUNT,
+            "thresholds": record(blocked=COUNT, common=COUNT, control=COUNT, disclosed=COUNT, waiver=COUNT),
+            "vrf": DIGEST,
+        },
+        (),
+    ),
+    "pool-opened": ({}, ("organization",)),
+    "pool-policy": (
+        {
+            "cap": COUNT,
+            "charge": COUNT,
+            "draw": one_of("vrf", "vrf-drand"),
+            "effective_from": COUNT,
+            "independent": FLAG,
+            "prices": array(record(family=ID, price=COUNT)),
+            "weights": array(record(client=ID, weight=COUNT)),
+        },
+        (),
+    ),
+    "pool-shared": ({"band": COUNT, "language": LANGUAGE, "qualification": ID_OR_NOTHING}, ()),
+    "posted": (
+        {
+            "client": ID_OR_NOTHING,
+            "family": ID_OR_NOTHING,
+            "posting": ID,
+            "state": ID,
+            "test": COUNT,
+        },
+        ("project",),
+    ),
+    "project-created": ({"pool": ID}, ("organization", "seed")),
+    "project-pooled": ({"family": ID_OR_NOTHING, "pool": ID}, ()),
+    "project-state-changed": ({"state": one_of("active", "paused", "archived", "deleted")}, ()),
+    "project-versioned": ({"version": COUNT}, ("document",)),
+    "recalled": ({"reason": ID, "slots": array(ID)}, ()),
+    "released": ({"count": COUNT}, ("manifest",)),
+    "renewed": ({"slot": ID, "until": COUNT}, ()),
+    "review-asked": ({"count": COUNT}, ("rows",)),
+    "review-opened": ({"lapsed": array(ID), "slot": ID, "until": COUNT, "who": ID}, ("task",)),
+    "reviewed": ({"ms": INTEGER, "slot": ID}, ("answers", "comment", "decision", "judged")),
+    "rivals-named": ({"client": ID}, ("rivals",)),
+    "rules-followed": ({"first": COUNT, "last": COUNT, "version": COUNT}, ()),
+    "skipped": ({"slot": ID}, ("reason",)),
+    "standing-changed": ({"rule": ID, "state": one_of("suspended", "active")}, ("member", "reason")),
+    "submitted": ({"ms": INTEGER, "revision": COUNT, "slot": ID, "surplus": FLAG}, ("answers",)),
+    "task-corrected": ({}, ("record", "task")),
+    "tasks-changed": (
+        {"action": one_of("withdraw", "restore", "prioritise", "unflag", "order"), "count": COUNT},
+        ("rows",),
+    ),
+    "tasks-imported": ({"count": COUNT, "first": COUNT}, ("rows",)),
+    "test-answered": ({}, ("answers", "task")),
+    "test-began": ({}, ("tasks",)),
+    "test-ended": ({"answered": COUNT, "passed": FLAG, "right": COUNT}, ("member",)),
+    "waived": ({"client": ID, "entity": ID, "state": one_of("given", "withdrawn")}, ()),
     "window": (
-        (
-            "backlog",
-            "candidates",
-            "changed",
-            "count",
-            "gone",
-            "idle",
-            "lapsed",
-            "leases",
-            "passed",
-            "proof",
-            "settled",
-            "tags",
-            "virtual",
-            "waiting",
-        ),
+        {
+            "backlog": array(record(client=ID, on=FLAG, tag=INTEGER)),
+            "candidates": DIGEST_OR_NOTHING,
+            "changed": array(ID),
+            "count": COUNT,
+            "gone": array(ID),
+            "idle": array(ID),
+            "lapsed": array(ID),
+            "leases": array(record(client=ID, family=ID, slot=ID, until=COUNT, v=INTEGER, who=ID)),
+            "passed": array(record(client=ID, who=ID, why=ID)),
+            "proof": PROOF_OR_NOTHING,
+            "settled": array(PLACE),
+            "tags": array(record(client=ID, tag=INTEGER)),
+            "virtual": INTEGER,
+            "waiting": array(record(count=COUNT, who=ID)),
+        },
         ("rows",),
     ),
 }
+
+KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    kind: (tuple(public), committed) for kind, (public, committed) in TYPES.items()
+}
+"""Kind -> names of its public and of its committed fields."""
+
+
+def schemas() -> dict[str, Any]:
+    """JSON Schemas of all kinds: of `b`, and the names in `c`. ``docs/spec/schemas.json`` is this."""
+    return {
+        kind: {"b": record(**public).schema, "c": list(committed)}
+        for kind, (public, committed) in sorted(TYPES.items())
+    }
+
+
+def digest() -> str:
+    """What a node says in its `grammar` entry: SHA-256 of the RFC 8785 form of `schemas`, base64url."""
+    canonical = json.dumps(schemas(), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()
+
+
+@cache
+def _pattern(kind: str) -> Callable[[str], object]:
+    return re.compile(record(**TYPES[kind][0]).pattern).fullmatch
 
 
 def check_kind(entry: AuditedEntry) -> None:
@@ -109,3 +238,5 @@ def check_kind(entry: AuditedEntry) -> None:
     public, committed = fields
     if entry.public != public or tuple(entry.committed) != committed:
         raise Unacceptable(f"the fields are not those of {entry.kind}")
+    if _pattern(entry.kind)(entry.text) is None:
+        raise Unacceptable(f"a public field of {entry.kind} is not of its type")

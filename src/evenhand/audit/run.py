@@ -25,6 +25,7 @@ from evenhand.audit import draw
 from evenhand.audit.crew import Crew
 from evenhand.audit.entries import AuditedEntry, unb64url
 from evenhand.audit.findings import ALARM, GAP, PROVEN, Finding, Findings
+from evenhand.audit.grammar import digest
 from evenhand.audit.notes import LogKey, TreeHead, Unacceptable, read_checkpoint, read_key
 from evenhand.audit.ownership import Graph, Thresholds
 from evenhand.audit.parity import CONTROL, METRICS, Parity
@@ -494,6 +495,11 @@ class Auditor:
         self._texts.add(text)
         self._pool(entry.stream).override(b)
 
+    def _grammar(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        if b["schemas"] != digest():
+            reason = f"Entries follow schemas {b['schemas']} from here on, which this auditor does not know."
+            self._add("EN-31", GAP, "grammar.unknown", index, _place(entry), reason)
+
     def _recall(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
         self._pool(entry.stream).recall(b, self._teller(index, entry))
 
@@ -664,6 +670,7 @@ _HANDLERS: dict[str, Callable[[Auditor, int, AuditedEntry, dict[str, Any]], None
     "overridden": Auditor._override,
     "recalled": Auditor._recall,
     "renewed": Auditor._renew,
+    "grammar": Auditor._grammar,
     "erased": lambda self, index, entry, b: self.made.erasures.update(
         {f"{b['subject']}, {b['basis']}": b["count"]}
     ),

@@ -543,6 +543,19 @@ class PayStated(Event, frozen=True, kw_only=True):
     rows: tuple[bytes, ...]  # JSON [member, provider, currency, tasks, ms, minor units]
 
 
+SCHEMAS = "gIQbgq6c_6aNX3XlC0RciaFN5Hc2QAN6hKSXAhxE3Dk"
+"""Digest of ``docs/spec/schemas.json``, as a `grammar` entry says it. A test computes it."""
+
+
+class GrammarSet(Event, frozen=True, kw_only=True):
+    """From here on entries follow these schemas. Stream: `node`."""
+
+    KIND = "grammar"
+    PUBLIC = ("schemas",)
+
+    schemas: str  # SHA-256 of the RFC 8785 form of docs/spec/schemas.json, base64url
+
+
 class Erased(Event, frozen=True, kw_only=True):
     """Values and salts were destroyed. Stream: the project, or the organization."""
 
@@ -917,6 +930,7 @@ ALL: dict[str, type[Event]] = {
         Appealed,
         AppealDecided,
         PayStated,
+        GrammarSet,
         Erased,
         KeyAdded,
         KeyRevoked,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from evenhand.core.errors import Broken, Unavailable
-from evenhand.core.events import Moment
+from evenhand.core.events import SCHEMAS, GrammarSet, Moment
 from evenhand.lane import Lane
 from evenhand.store import Reader, Store, Transaction
 
@@ -90,6 +90,15 @@ class LedgerPort:
 def put_batch(tx: Transaction, at: Moment, first_leaf: int, last_seq: int, count: int) -> None:
     """The verb behind `record_batch`."""
     tx.run("put_batch", first_leaf=first_leaf, last_seq=last_seq, count=count)
+
+
+def declare_grammar(tx: Transaction, at: Moment) -> None:
+    """Say by which schemas entries are written, once in each log and again when they have changed."""
+    said = f"{tx.node.origin} {SCHEMAS}"
+    before = tx.one("setting", name="grammar")
+    if before is None or before["value"] != said:
+        tx.append([GrammarSet(stream="node", schemas=SCHEMAS)], at)
+        tx.run("put_setting", name="grammar", value=said)
 
 
 class Leaf(msgspec.Struct, frozen=True):

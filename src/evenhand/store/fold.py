@@ -706,6 +706,7 @@ FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
     ev.Appealed: fold_review.appealed,
     ev.AppealDecided: fold_review.appeal_decided,
     ev.PayStated: _stated,
+    ev.GrammarSet: _nothing,
     ev.Erased: _erased,
     ev.KeyAdded: _key_added,
     ev.KeyRevoked: _key_revoked,
