@@ -38,9 +38,9 @@ def config(request: pytest.FixtureRequest, tmp_path: Path) -> Config:
 def test_a_first_start_is_made_once(config: Config) -> None:
     with Node.open(config) as node:
         origin = node.origin
-        _wait_for(lambda: node.ledger is not None and node.ledger.size == 4)
+        _wait_for(lambda: node.ledger is not None and node.ledger.size == 5)
     with Node.open(config) as node:
-        assert node.origin == origin and node.ledger is not None and node.ledger.size == 4
+        assert node.origin == origin and node.ledger is not None and node.ledger.size == 5
         assert node.health() == ""
 
 
