@@ -6,7 +6,7 @@ points with the end excluded. A page of a list has `items` and `next`, the `afte
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -344,7 +344,7 @@ class NewImport(Request, frozen=True, kw_only=True):
     format: str | None = None  # None: by suffix; rows sent one by one need none
     mapping: dict[str, str] = {}  # key of the source -> key of the record
     options: dict[str, Any] = {}  # encoding, delimiter, columns, header, ...
-    bytes: int | None = None  # size of the file, for progress
+    bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None  # size of the file, for progress
     fetch_media: bool = False  # of a file: web addresses in fields of media are fetched and stored
 
 

@@ -77,9 +77,12 @@ class Bound:
             return params
         try:
             pairs = zip(params, self.route.path_types, strict=True)
-            return tuple(msgspec.convert(value, kind, strict=False) for value, kind in pairs)
+            found = tuple(msgspec.convert(value, kind, strict=False) for value, kind in pairs)
         except msgspec.ValidationError as error:
             raise Missing("not-found", "There is no such thing, or you may not see it.") from error
+        if any(isinstance(value, int) and not 0 <= value <= problems.MOST for value in found):
+            raise Missing("not-found", "There is no such thing, or you may not see it.")
+        return found
 
     def query(self, text: bytes) -> dict[str, Any]:
         """The query, checked.
@@ -95,6 +98,9 @@ class Bound:
         except (msgspec.ValidationError, UnicodeError) as error:
             raise problems.unreadable(error, "query") from error
         values = {name: getattr(read, name) for name in self.names}
+        for name, value in values.items():
+            if isinstance(value, int) and not 0 <= value <= problems.MOST:
+                raise Invalid("query.number", f"{name} is a number from 0 to 2^53 - 1.", name, "Correct it.")
         limit = values.get("limit", 1)
         if not 1 <= limit <= 200:
             raise Invalid("page.limit", "A page has 1 to 200 items.", "limit", "Ask for fewer, and page on.")
@@ -103,9 +109,15 @@ class Bound:
 
 def _pairs(text: bytes) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
+        pairs = parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
     except ValueError as error:
         raise Invalid("query", "The query cannot be read.", "query", "Percent-encode UTF-8.") from error
+    for name, value in pairs:
+        if "\0" in name or "\0" in value:
+            raise Invalid(
+                "query", "The query holds a NUL character.", name.replace("\0", ""), "Leave it out."
+            )
+    return pairs
 
 
 class Tree:
@@ -174,6 +186,8 @@ class App:
         path: str = call.scope["path"]
         if path not in PROBES:
             self.edge.check_host(call.host)
+        if "\0" in path:  # PostgreSQL could not even look for it
+            raise Missing("not-found", "There is no such address.", "", "See /api/openapi.json.")
         if path.startswith("/api/v1/"):
             await self._api(call, path[7:], send)
         elif path.startswith(("/v1/", "/v2/")):

@@ -6,12 +6,13 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from evenhand import wire
 from evenhand.core.errors import EvenhandError, Invalid, Missing, Refused, Unavailable
+from evenhand.core.record import check
 
 T = TypeVar("T")
 
@@ -97,12 +98,47 @@ def decoded(decode: Callable[[bytes], T], body: bytes) -> T:
     Raises:
         Invalid: it is not JSON, or does not fit the type.
     """
+    if b"\\u0000" in body:
+        _diagnose(body)
     try:
-        return decode(body or b"{}")
+        value = decode(body or b"{}")
     except (msgspec.DecodeError, UnicodeError) as error:
+        if not isinstance(error, msgspec.ValidationError) or "out of range" in str(error):
+            _diagnose(body, error)
         raise unreadable(error) from error
     except RecursionError as error:
         raise Invalid("body.deep", "The body is nested too deeply.", "", "Flatten it.") from error
+    if _LONG.search(body):
+        _check_numbers(value, "")
+    return value
+
+
+MOST = 2**53 - 1
+"""The largest number that is meant as one: every reader of JSON keeps it exact, both databases hold it."""
+_LONG = re.compile(rb"[0-9]{16}")
+
+
+def _diagnose(body: bytes, error: Exception | None = None) -> None:
+    """Say what is wrong with a body, and where, if a closer look finds it; for texts, as for records.
+
+    Raises:
+        Invalid: it is found.
+    """
+    fault = check(body)
+    if fault is not None:
+        raise Invalid("body.json", fault.reason, fault.path, "Correct it and send it again.") from error
+
+
+def _check_numbers(value: Any, path: str) -> None:
+    """No number that this interface means as one is beyond `MOST`; data may hold larger ones."""
+    if isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            _check_numbers(getattr(value, name), f"{path}.{name}" if path else name)
+    elif isinstance(value, list | tuple):
+        for i, part in enumerate(value):
+            _check_numbers(part, f"{path}[{i}]")
+    elif isinstance(value, int) and not -MOST <= value <= MOST:
+        raise Invalid("body.number", "This number is beyond 2^53 - 1.", path, "Send a smaller one.")
 
 
 _AT_PATH = re.compile(r"^(?P<reason>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)

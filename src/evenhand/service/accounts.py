@@ -32,7 +32,7 @@ from evenhand.core.events import (
 from evenhand.core.policy import SCOPES, Actor, Membership, require
 from evenhand.lane import now_ms
 from evenhand.service.ids import new_id
-from evenhand.service.view import when
+from evenhand.service.view import is_number, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.driver import Row
 
@@ -937,7 +937,7 @@ def _cursor(after: str | None) -> tuple[int, str]:
     if after is None:
         return -1, ""
     ms, _, id_ = after.partition(".")
-    if not ms.isascii() or not ms.isdigit() or len(ms) > 15:
+    if not is_number(ms):
         raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
     return int(ms), id_
 

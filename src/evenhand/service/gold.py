@@ -25,6 +25,7 @@ from evenhand.service.view import (
     decode_json,
     form_of,
     hidden,
+    is_number,
     open_to,
     parse_task_id,
     project_row,
@@ -265,7 +266,7 @@ def list_(
     row = project_row(reader, actor, project, "gold.read")
     if use not in (None, "", *APART):
         raise Invalid("gold.use", f"There is no use {use!r}.", "use", "gold or qualification.")
-    if after and not after.isdigit():
+    if after and not is_number(after):
         raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
     keys = {"organization": row["organization"], "project": project}
     limit = min(max(limit, 1), 200)

@@ -18,7 +18,7 @@ from evenhand.core.policy import Actor, require
 from evenhand.core.project import Form
 from evenhand.core.review import Due, Finished, Judged, QueueView, ReviewView, Word
 from evenhand.service.ids import new_id
-from evenhand.service.view import decode_json, form_of, project_row, summary, task_id, when
+from evenhand.service.view import decode_json, form_of, is_number, project_row, summary, task_id, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import answers_of
 
@@ -400,7 +400,7 @@ def page_key(after: str | None, start: int) -> tuple[int, str]:
     if after is None:
         return start, ""
     ms, _, id_ = after.partition(".")
-    if not ms.isdigit():
+    if not is_number(ms):
         raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
     return int(ms), id_
 

@@ -23,6 +23,7 @@ from evenhand.service.view import (
     encode_json,
     form_of,
     hidden,
+    is_number,
     open_to,
     parse_task_id,
     project_row,
@@ -111,7 +112,7 @@ def _filter(
 
 
 def _number(after: str | None) -> int:
-    if after and not after.isdigit():
+    if after and not is_number(after):
         raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
     return int(after or 0)
 

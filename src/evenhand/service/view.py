@@ -94,6 +94,11 @@ def _works_on(reader: Reader, actor: Actor, row: dict[str, Any]) -> bool:
     return any(reader.one(query, **keys) is not None for query in ("lent_project", "tested_project"))
 
 
+def is_number(text: str) -> bool:
+    """Whether this is a natural number in ASCII that both databases can hold."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
 def parse_task_id(task_id: str) -> tuple[str, int]:
     """(project, number) of a public task id.
 
@@ -101,7 +106,7 @@ def parse_task_id(task_id: str) -> tuple[str, int]:
         Missing: it is no task id.
     """
     project, _, number = task_id.rpartition("-")
-    if not project or not number.isascii() or not number.isdigit() or len(number) > 15:
+    if not project or not is_number(number):
         raise Missing("not-found", "There is no such task, or you may not see it.", task_id)
     return project, int(number)
 

@@ -20,7 +20,7 @@ from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import Event, Moment
 from evenhand.core.policy import Actor, allows, require
 from evenhand.service.ids import new_id
-from evenhand.service.view import decode_json, encode_json, project_row, task_id, when
+from evenhand.service.view import decode_json, encode_json, is_number, project_row, task_id, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import Placed, decode
 
@@ -146,8 +146,8 @@ def deliveries(
 ) -> wire.Page[wire.Delivery]:
     """What was sent or waits, newest first, callbacks of Scale's API included; or of one webhook."""
     home = organization_of(actor, "webhook.read", organization)
-    ms, _, id_ = (after or f"{1 << 62}.").partition(".")
-    if not ms.isdigit():
+    ms, _, id_ = (after or f"{10**15}.").partition(".")
+    if not is_number(ms):
         raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
     given = {"state": state or "", "before_ms": int(ms), "before_id": id_, "limit": limit}
     if webhook is None:

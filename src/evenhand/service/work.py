@@ -25,6 +25,7 @@ from evenhand.service.view import (
     decode_json,
     encode_json,
     form_of,
+    is_number,
     suggestion_of,
     summary,
     told_task_id,
@@ -834,7 +835,7 @@ def _history_key(after: str | None) -> tuple[int, str]:
     if after is None:
         return 1 << 62, ""
     ms, _, id_ = after.partition(".")
-    if not ms.isdigit():
+    if not is_number(ms):
         raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
     return int(ms), id_
 
