@@ -541,6 +541,6 @@ def test_a_file_of_each_format_goes_in(node: Client, tmp_path: Path) -> None:
     assert report.accepted == 2
     assert [row for row, _, _ in report.rejected] == [2]
     assert [task.data["text"] for task in node.tasks(project.id)] == ["one", "two", "three", "four"]
-    (tmp_path / "c.csv").write_bytes(b"PK\x03\x04" + bytes(100))
+    (tmp_path / "c.csv").write_bytes(b"\x1f\x8b" + bytes(100))
     with pytest.raises(Invalid, match="Unpack"):
         node.import_tasks(project.id, tmp_path / "c.csv")
