@@ -18,6 +18,7 @@ from evenhand.core.errors import Invalid
 from evenhand.core.events import Moment, Place
 from evenhand.core.fair_queue import UNIT
 from evenhand.core.shared_pool import (
+    LOOK,
     Client,
     Lease,
     Seat,
@@ -28,6 +29,7 @@ from evenhand.core.shared_pool import (
     WindowView,
     check_terms,
     decide,
+    nearest,
     open_window,
     override_text,
     recalled,
@@ -511,3 +513,22 @@ def test_gold_comes_in_place_of_an_ordinary_task_and_takes_no_slot_of_it():
 def test_what_officers_sign_is_the_text_of_the_page():
     text = override_text("log.example", "pool-p", "suspend", "ann-1", "abuse", 1700000000000)
     assert text == b"evenhand/override/v1\nlog.example\npool-p\nsuspend ann-1\nabuse\n1700000000000\n"
+
+
+def test_what_a_window_looks_at_first_is_what_it_serves_first():
+    for seed in range(30):
+        chance = Random(seed)
+        pool = Pool(chance, clients=chance.randint(1, 30), annotators=3)
+        pool.tags = {client: chance.randrange(3) for client in pool.tags}
+        view = msgspec.structs.replace(
+            pool.view(()), clients=tuple(client(id_, tag=tag) for id_, tag in pool.tags.items())
+        )
+        opening = open_window(view)
+
+        def rank(c, opening=opening):
+            return opening.tags[c], hashlib.sha256(bytes(64) + c.encode()).digest()[:8], c
+
+        ranked = sorted(opening.backlog, key=rank)
+        found = nearest(opening, bytes(64))
+        assert set(ranked[:1]) <= set(found) == set(ranked[: len(found)]) and len(found) <= LOOK
+    assert nearest(open_window(quiet(())), bytes(64)) == []

@@ -9,8 +9,10 @@ the policy, who is barred from the verdicts, ties and the order of annotators fr
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -216,6 +218,22 @@ def _alpha(view: WindowView, candidates: bytes) -> bytes:
     return hashlib.sha256(b"evenhand/rand/v1\x00" + text).digest()
 
 
+@lru_cache(maxsize=4096)
+def _tie(chance: bytes, client: str) -> int:
+    """Order among clients with the same tag in one window. A window may be decided in several goes."""
+    return int.from_bytes(hashlib.sha256(chance + client.encode()).digest()[:8])
+
+
+def nearest(opening: Opening, chance: bytes) -> list[str]:
+    """The clients that are served first if nothing bars them: whose tasks a window looks at."""
+    tags = opening.tags
+    last = max(heapq.nsmallest(LOOK, (tags[client] for client in opening.backlog)), default=0)
+    near = [client for client in opening.backlog if tags[client] <= last]
+    if len(near) > LOOK:
+        near = heapq.nsmallest(LOOK, near, key=lambda client: (tags[client], _tie(chance, client), client))
+    return near
+
+
 LOOK = 8  # clients looked up at once for somebody whose work there is not known yet
 
 
@@ -241,7 +259,7 @@ class _Round:
         self.wanted: list[tuple[str, str]] = []
 
     def _tie(self, client: str) -> int:
-        return int.from_bytes(hashlib.sha256(self.at.chance + client.encode()).digest()[:8])
+        return _tie(self.at.chance, client)
 
     def serve(self, seat: Seat, turn: int) -> Served | None:
         """One lease for this annotator; None when there is nothing, or something has to be looked up."""

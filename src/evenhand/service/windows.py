@@ -92,7 +92,7 @@ def _decided(tx: Transaction, at: Moment, view: WindowView) -> shared_pool.Windo
     if opening.alpha:
         proof = tx.node.draw(opening.alpha)
         chance = vrf.output(proof)
-        view = _stocked(tx, view, _nearest(view, opening))
+        view = _stocked(tx, view, shared_pool.nearest(opening, chance))
     drawn = Moment(ms=at.ms, chance=chance)
     decided = shared_pool.decide(view, opening, proof, drawn)
     while isinstance(decided, Shortage):  # each time one pair more is known, and there are finitely many
@@ -106,12 +106,6 @@ def _take(tx: Transaction, at: Moment, decided: shared_pool.Window) -> list[tupl
         tx.append([decided.event], at)
         _name(tx, at, decided.event.lent)
     return [(one.seat.person, one.lease) for one in decided.served]
-
-
-def _nearest(view: WindowView, opening: shared_pool.Opening) -> list[str]:
-    """Clients that will be served first, as far as tags tell."""
-    first = sorted(opening.backlog, key=lambda client: (opening.tags[client], client))
-    return first[: shared_pool.LOOK]
 
 
 def _name(tx: Transaction, at: Moment, lent: Sequence[tuple[str, str, str, str]]) -> None:
@@ -195,19 +189,25 @@ def _clients(
         leases[client][entity] = count
     return tuple(
         Client(
-            id=row["client"],
-            organization=row["organization"],
-            tag=row["tag"],
-            backlogged=bool(row["backlogged"]),
-            open=bool(row["open"]) and row["state"] == "active",
-            band=row["band"],
-            exposure=row["exposure"],
-            blocked=frozenset(blocked.get(row["client"], ())),
-            closed=closed.get(row["client"], frozenset()),
-            leases=leases.get(row["client"], {}),
+            id=client,
+            organization=organization,
+            tag=tag,
+            backlogged=bool(backlogged),
+            open=bool(has_free) and state == "active",
+            band=band,
+            exposure=exposure,
+            blocked=frozenset(blocked[client]) if client in blocked else _NOBODY,
+            leases=leases.get(client, _NOTHING),
+            closed=closed.get(client, _NOBODY),
         )
-        for row in tx.all("pool_clients", pool=pool)
+        for client, organization, tag, backlogged, band, exposure, state, has_free in tx.tuples(
+            "pool_clients", pool=pool
+        )
     )
+
+
+_NOBODY: frozenset[str] = frozenset()
+_NOTHING: dict[str, int] = {}
 
 
 def _seats(tx: Transaction, pool: Mapping[str, Any], wanted: Mapping[str, int]) -> tuple[Seat, ...]:
@@ -245,7 +245,7 @@ def _seat(row: Mapping[str, Any], count: int) -> Seat:
 
 def _stocked(tx: Transaction, view: WindowView, clients: Sequence[str]) -> WindowView:
     """The view with the first free tasks of these clients."""
-    organizations = {client.id: client.organization for client in view.clients}
+    organizations = {client.id: client.organization for client in view.clients if client.id in clients}
     demand = sum(seat.count for seat in view.seats)
     stocks = dict(view.stocks)
     barred = set(view.barred)
