@@ -117,6 +117,9 @@ def test_many_answers_without_classes_are_sampled_and_said_so(world: World, monk
 def test_what_cannot_be_measured_is_told(world: World, monkeypatch: pytest.MonkeyPatch):
     from evenhand.core.errors import Invalid
 
+    def divide(*given):
+        raise ZeroDivisionError
+
     def fails(*given):
         raise Invalid("inference.too-many", "Too many classes.", "label", "Group them.")
 
@@ -124,6 +127,11 @@ def test_what_cannot_be_measured_is_told(world: World, monkeypatch: pytest.Monke
     monkeypatch.setattr(quality.core, "measure", fails)
     found = compute(world, project)
     assert found.state == "failed" and "Too many classes." in found.error
+    monkeypatch.setattr(quality.core, "measure", divide)
+    with pytest.raises(ZeroDivisionError):
+        compute(world, project)
+    found = world.read(quality.get, world.owner, project)
+    assert found.state == "failed" and "log says what" in found.error
 
 
 def test_what_was_preselected_and_what_was_read_are_known(world: World):

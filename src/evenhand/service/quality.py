@@ -337,6 +337,10 @@ def run(lane: Lane, project: str) -> None:
         except EvenhandError as error:
             lane.call(_failed, keys, str(error))
             return
+        except Exception:
+            # Else the page would wait for ever; the node's log has the error.
+            lane.call(_failed, keys, "Something went wrong that nobody expected. The node's log says what.")
+            raise
     lane.call(_finished, keys, at, body)
 
 
