@@ -28,7 +28,7 @@ sure: web
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/core --cov=evenhand.core --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
+	$(BIN)/python -m pytest -q -n auto tests/core --cov=evenhand.core --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 	$(WEB) check
 
 bench: web

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import multiprocessing
 import os
 import platform
 import shutil
@@ -25,7 +26,7 @@ import httpx
 
 from bench.client import Connection, Times, Turn, bare, drive, label
 from bench.exports import export_rows
-from bench.node import KEY, Running, ceiling, fresh_database, node, project, records
+from bench.node import KEY, Running, ceiling, fresh_database, import_on, node, project, records
 from bench.postgres import running_server
 from evenhand import Client, __version__, wire
 
@@ -109,6 +110,39 @@ def label_section(rounds: int, seconds: float) -> None:
             for part in ("next", "submit")
         ]
         cells += [f"{cpu:.2f}", str(max(-beyond[0], 0)), str(beyond[1])]
+        say(f"| {' | '.join(cells)} |")
+
+
+def beside_section(rounds: int, seconds: float) -> None:
+    """The same 50 annotators while somebody imports without end into another project."""
+    heading("50 annotators, an import beside them", "store", "submissions/s alone", "with the import",
+            "next p99 ms", "submit p99 ms", "imported/s", "lost", "surplus")  # fmt: skip
+    for name, server in stores():
+        with fresh_database(server) as url, node(url) as running, Client(running.url, KEY) as client:
+            made, other = project(client, 60_000), project(client, 0)
+            keys = _annotators(client)
+            alone = asyncio.run(_measure(running, keys, label, seconds))
+            importer = multiprocessing.get_context("spawn").Process(
+                target=import_on, args=(running.url, KEY, other), daemon=True
+            )
+            importer.start()
+            while not client.project(other).counts.tasks:
+                assert importer.is_alive(), "the import has failed"
+                time.sleep(0.1)
+            before = client.project(other).counts.tasks
+            times = asyncio.run(_measure(running, keys, label, seconds))
+            importer.terminate()
+            importer.join()
+            imported = (client.project(other).counts.tasks - before) / times.elapsed
+            counts = [client.project(one).counts for one in (made, other)]
+        lost = len(alone.submit) + len(times.submit) - sum(one.annotations for one in counts)
+        cells = [name, f"{alone.rate:,.0f}", f"{times.rate:,.0f}", f"{times.percentile('next', 0.99):.0f}"]
+        cells += [
+            f"{times.percentile('submit', 0.99):.0f}",
+            f"{imported:,.0f}",
+            str(lost),
+            str(counts.surplus),
+        ]
         say(f"| {' | '.join(cells)} |")
 
 
@@ -357,6 +391,7 @@ SECTIONS = {
     "decision": decision_section,
     "front": front_section,
     "label": label_section,
+    "beside": beside_section,
     "two": two_section,
     "scale": scale_section,
     "bulk": bulk_section,

@@ -150,3 +150,9 @@ def records(count: int) -> Iterator[dict[str, str]]:
         {"text": f"message {n}: the quick brown fox jumps over the lazy dog, again and again"}
         for n in range(count)
     )
+
+
+def import_on(url: str, key: str, made: str) -> None:
+    """Import until the process that runs this is ended."""
+    with Client(url, key) as client:
+        client.import_tasks(made, ({"text": f"another {n}, of about as many words"} for n in range(10**9)))

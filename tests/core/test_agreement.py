@@ -296,7 +296,7 @@ EXPECTED = {
     "choice": {"alpha", "agreement", "percent", "fleiss kappa", "gwet AC1", "cohen kappa"},
     "multi_choice": {"alpha", "agreement"},
     "span": {"alpha", "agreement", "character F1"},
-    "box": {"alpha", "agreement"},
+    **dict.fromkeys(["box", "polygon", "keypoint", "mask", "time_span"], {"alpha", "agreement"}),
     "ranking": {"alpha", "agreement", "kendall tau", "kendall W"},
     "pairwise": {"alpha", "agreement", "kendall tau", "kendall W"},
     "text": {"alpha", "agreement", "word error rate", "character error rate"},

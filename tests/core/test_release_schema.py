@@ -32,6 +32,12 @@ def survey(*rows: dict[str, Any]) -> dict[str, ReleasedColumn]:
     return {column.name: column for column in found.columns()}
 
 
+def test_keys_apart_are_no_data() -> None:
+    found = Survey()
+    found.add(b'{"external_id":"7","text":"a"}', frozenset({"external_id"}))
+    assert [column.name for column in found.columns()] == ["text"]
+
+
 @pytest.mark.parametrize(
     ("values", "schema"),
     [
