@@ -21,6 +21,7 @@ import {
   SignedOut,
   type Submitted,
 } from "../lib/api";
+import { askModel } from "../lib/api.models";
 import { dropTask, keepFile, keepTask, keptTasks } from "../lib/kept";
 import { ownMedium } from "../lib/media";
 import { loadWidget } from "../labels/load";
@@ -304,6 +305,14 @@ export class Desk {
 
   accept(question: string): void {
     this.#edit((work) => work.accept(question, Date.now()));
+  }
+
+  /** Ask the model what it says, with the answers so far; whether it said anything new. */
+  async ask(): Promise<boolean> {
+    const work = this.current;
+    if (!work) return false;
+    const said = await askModel(work.assignment.id, work.counting);
+    return work === this.current && work.tell(said.answers);
   }
 
   putAside(question: string): void {

@@ -36,6 +36,7 @@ export const de: Texts = {
   "desk.skip": "Überspringen",
   "desk.flag": "Melden",
   "desk.undo": "Rückgängig",
+  "desk.ask": "Modell fragen",
   "desk.instructions": "Anleitung",
   "desk.history": "Meine Antworten",
   "desk.more": "Mehr",
@@ -228,6 +229,9 @@ export const de: Texts = {
   "sign-in.offline": "Der Server antwortet nicht. Versuchen Sie es gleich noch einmal.",
 
   "told.submitted": "Abgegeben. Nächste Aufgabe.",
+  "told.asked": "Das Modell schlägt eine Antwort vor.",
+  "told.asked.nothing": "Das Modell hat nichts hinzuzufügen.",
+  "told.asked.failed": "Das Modell antwortet gerade nicht.",
   "told.corrected": "Korrektur abgegeben.",
   "told.skipped": "Übersprungen. Nächste Aufgabe.",
   "told.flagged": "Gemeldet.",

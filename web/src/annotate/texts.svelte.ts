@@ -38,6 +38,7 @@ const en = {
   "desk.skip": "Skip",
   "desk.flag": "Flag",
   "desk.undo": "Undo",
+  "desk.ask": "Ask the model",
   "desk.instructions": "Instructions",
   "desk.history": "My answers",
   "desk.more": "More",
@@ -229,6 +230,9 @@ const en = {
 
   // Told in passing
   "told.submitted": "Submitted. Next task.",
+  "told.asked": "The model suggests an answer.",
+  "told.asked.nothing": "The model has nothing to add.",
+  "told.asked.failed": "The model does not answer now.",
   "told.corrected": "Correction handed in.",
   "told.skipped": "Skipped. Next task.",
   "told.flagged": "Flagged for the manager.",

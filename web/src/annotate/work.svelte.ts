@@ -39,6 +39,8 @@ export class Work {
 
   #edits: Edits;
   #noted: Answers = $state.raw({});
+  /** What a model said when it was asked in the middle of the task. */
+  #told: Answers = $state.raw({});
   #clock: ActiveTime | undefined;
   #seconds: number;
 
@@ -110,7 +112,13 @@ export class Work {
   suggestion(question: string): Json | undefined {
     const aside = this.#noted[ASIDE + question] === true;
     const pending = this.#noted[question] === undefined && !aside;
-    return pending ? (this.assignment.suggestion?.[question] ?? undefined) : undefined;
+    return pending ? (this.#told[question] ?? this.assignment.suggestion?.[question] ?? undefined) : undefined;
+  }
+
+  /** Suggests what a model said just now, where there is no answer yet; whether that is anything. */
+  tell(answers: Answers): boolean {
+    this.#told = answers;
+    return this.asked.some(({ id }) => answers[id] !== undefined && this.suggestion(id) !== undefined);
   }
 
   change(question: string, value: Json | undefined, now: number, typed = false): void {

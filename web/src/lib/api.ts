@@ -105,6 +105,8 @@ export interface Form {
   /** Label type id -> address of its widget's ES module. */
   widgets: { [type: string]: string };
   changed: string | null;
+  /** A model can be asked in the middle of a task. */
+  asks?: boolean;
 }
 
 export interface Assignment {

@@ -14,6 +14,7 @@ const PATTERNS = {
   qualification: "/qualification/:project",
   review: "/projects/:project/review",
   quality: "/projects/:project/quality",
+  models: "/projects/:project/models",
   export: "/projects/:project/export",
   people: "/people",
   webhooks: "/webhooks",
