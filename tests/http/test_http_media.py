@@ -142,13 +142,15 @@ def project(quick: Any) -> str:
     return str(made["id"])
 
 
-def task_with(quick: Any, project: str, data: bytes, declared: str) -> tuple[str, dict[str, Any]]:
+def task_with(
+    quick: Any, project: str, data: bytes, declared: str, **more: Any
+) -> tuple[str, dict[str, Any]]:
     """(address of the medium, the blob) of a fresh task that shows these bytes."""
     blob = quick.ok(
         quick.operator, "POST", f"/projects/{project}/blobs", content=data, headers={"Content-Type": declared}
     )
     client = quick.client(quick.operator)
-    client.import_tasks(project, [{"picture": blob, "external_id": f"{blob['blob']}{len(data)}"}])
+    client.import_tasks(project, [{"picture": blob, "external_id": f"{blob['blob']}{len(data)}", **more}])
     last = list(client.tasks(project))[-1].task_id
     return f"/tasks/{last}/media/picture", blob
 
@@ -292,6 +294,32 @@ def test_only_who_was_given_the_task_sees_its_medium(quick: Any, project: str) -
         worker.skip(work.id)
     assert quick.call(made["api_key"], "GET", address).content == png(7, 7)
     assert quick.call(quick.operator, "GET", address.replace("picture", "nothing")).status_code == 404
+
+
+def test_the_picture_of_a_test_is_seen_when_its_turn_has_come(quick: Any) -> None:
+    draft = {
+        "name": "Pictures",
+        "fields": [{"name": "picture", "type": "image"}],
+        "questions": [{"name": "spam", "type": "choice", "choices": ["ham", "spam"]}],
+        "qualification": {"tasks": 2, "pass_mark": 100, "tries": 1},
+    }
+    project = quick.ok(quick.operator, "POST", "/projects", json=draft)["id"]
+    for side in (5, 6):
+        address, _ = task_with(
+            quick, project, png(side, side), "image/png", gold_answers="ham", gold_feedback="So."
+        )
+    key = quick.ok(quick.operator, "POST", "/members", json={"name": "A"})["api_key"]
+    assert quick.call(key, "GET", address).status_code == 404
+    path = f"/projects/{project}/qualification"
+    state = quick.ok(key, "POST", path)
+    first = state["next"]["task_id"]
+    assert quick.call(key, "GET", f"/tasks/{first}/media/picture").status_code == 200
+    others = [n for n in (1, 2) if f"{project}-{n}" != first]
+    assert [quick.call(key, "GET", f"/tasks/{project}-{n}/media/picture").status_code for n in others] == [
+        404
+    ]
+    quick.ok(key, "POST", f"{path}/answer", json={"task_id": first, "answers": {"spam": "ham"}})
+    assert quick.call(key, "GET", f"/tasks/{project}-{others[0]}/media/picture").status_code == 200
 
 
 def test_a_medium_of_another_organization_cannot_be_named(quick: Any, project: str) -> None:

@@ -66,6 +66,12 @@ def answer(
     )
 
 
+def shown(reader: Reader, actor: Actor, row: dict[str, Any], n: int) -> bool:
+    """Whether a try of the caller's own has come to this task of a project."""
+    view = _candidacy(reader, actor, row)
+    return any(n in test.tasks[: test.answered + 1] for test in view.tests)
+
+
 def _row(reader: Reader, actor: Actor, project: str) -> dict[str, Any]:
     """The project's row, for its own people and for those whom a shared pool lends."""
     row = reader.one("project", project=project)
