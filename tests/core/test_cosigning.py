@@ -156,6 +156,13 @@ def test_an_ml_dsa_cosignature_is_verified() -> None:
     assert strange != line
 
 
+def test_a_witness_cosigns_with_ml_dsa() -> None:
+    key = SigningKey("pq.example", b"\5" * 32, MLDSA44)
+    assert key.verify_key == pq_line("pq.example", MLDSA44PrivateKey.from_seed_bytes(b"\5" * 32), at(3), 7)[0]
+    note = sign_note(at(3).text, LOG) + cosign(at(3).text, key, 1_700_000_000).encode()
+    assert open_note(note, [LOG.verify_key, key.verify_key]).times == {"pq.example": 1_700_000_000}
+
+
 def test_a_name_that_ml_dsa_cannot_carry() -> None:
     key = SigningKey("é" * 130, b"\1" * 32)
     private = MLDSA44PrivateKey.from_seed_bytes(b"\5" * 32)
