@@ -76,6 +76,8 @@ def test_a_task_is_erased_and_every_proof_holds(world):
     assert refused(world, erasure.erase_task, world.owner, task, wire.Erasure()) == "task.erased"
     assert world.read(tasks.get, world.owner, task).data == {}
     assert world.read(tasks.get, world.owner, f"{project.id}-1").data == {"text": "message 0"}
+    back = wire.TaskAction(action="restore", task_ids=[task])
+    assert world.call(tasks.act, world.owner, project.id, back).changed == 0, "nobody could answer it"
     with pytest.raises(EvenhandError) as late:
         world.submit(other, mine.id, {"t": "more"}, revision=1)
     assert late.value.rule == "task.erased"

@@ -10,7 +10,7 @@ import msgspec
 
 from evenhand import wire
 from evenhand.core import merkle
-from evenhand.core.canonical import decode_entry
+from evenhand.core.canonical import NO_RECORD, decode_entry
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import MAX_ROWS, Event, Moment, TaskCorrected, TasksChanged
 from evenhand.core.intake import MAX_PRIORITY, split
@@ -391,6 +391,8 @@ def act(
     """
     row = project_row(tx, actor, project, "task.manage")
     tasks, upto = _chosen(tx, row, request)
+    if request.action == "restore":
+        tasks = _not_erased(tx, row, tasks)
     next_ = None if upto is None else str(upto)
     if request.action == "review":
         return wire.ActionReport(changed=review.ask(tx, at, row, tasks), next=next_)
@@ -406,6 +408,13 @@ def act(
     ]
     tx.append(events, at)
     return wire.ActionReport(changed=len(rows), next=next_)
+
+
+def _not_erased(tx: Transaction, row: dict[str, Any], tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those with data: nobody can answer the others."""
+    keys = {"organization": row["organization"], "project": row["id"], "record": NO_RECORD}
+    gone = {n for (n,) in tx.tuples("erased_among", **keys, tasks=[t["n"] for t in tasks])}
+    return [t for t in tasks if t["n"] not in gone]
 
 
 def _chosen(

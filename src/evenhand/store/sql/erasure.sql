@@ -26,6 +26,12 @@ SELECT id FROM assignment WHERE organization = :organization AND project = :proj
 SELECT round, salt, record FROM payload WHERE organization = :organization AND project = :project AND task = :task
 ORDER BY round;
 
+-- name: erased_among
+-- Those of these tasks whose data were erased and have not come anew.
+SELECT t.n FROM task t
+JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
+WHERE t.organization = :organization AND t.project = :project AND t.n {in tasks} AND p.record = :record;
+
 -- name: put_no_payload!
 UPDATE payload SET salt = :salt, record = :record, external_id = NULL
 WHERE organization = :organization AND project = :project AND task = :task AND round = :round;
