@@ -137,6 +137,18 @@ def test_pseudonymous_unless_named(quick: Any, tmp_path: Path) -> None:
 Files = dict[str, bytes]
 
 
+def test_what_was_erased_is_not_in_it_and_all_else_still_holds(quick: Any, tmp_path: Path) -> None:
+    project, _ = labelled(quick, "Forgotten")
+    client = quick.client(quick.operator)
+    client.erase_task(f"{project}-1")
+    archive = tmp_path / "p.zip"
+    client.archive(project, archive)
+    report = verify(archive)
+    assert report.ok, report.findings
+    with zipfile.ZipFile(archive) as files:
+        assert not any("Grüße 0".encode() in files.read(name) for name in files.namelist())
+
+
 def lines(files: Files, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in files[name].splitlines()]
 

@@ -211,14 +211,15 @@ class _Archive:
         if entry.kind == "tasks-imported":
             self._records |= {public["first"] + i: _digest(row) for i, row in enumerate(rows)}
         elif entry.kind == "task-corrected":
-            self._records[int(opened["task"])] = _digest(opened["record"])
+            self._records[int(opened["task"])] = _digest(opened.get("record", _NO_RECORD))
         elif entry.kind in ("submitted", "brought"):
-            answers = _digest(opened["answers"])
+            answers = _digest(opened.get("answers", b"{}"))
             self._answers[entry.stream, entry.n] = answers, entry.by != "node"
         elif entry.kind == "project-versioned":
             self._documents[public["version"]] = _digest(opened["document"])
         elif entry.kind == "concluded":
-            self._concluded |= {n: _value_digest(value) for n, value in map(json.loads, rows)}
+            left = [row for row in rows if not _is_erased(row)]
+            self._concluded |= {n: _value_digest(value) for n, value in map(json.loads, left)}
 
     # -- data and labels
 
@@ -305,10 +306,20 @@ def _rows(entry: AuditedEntry, public: dict[str, Any], origin: str, given: Any) 
         return []
     pairs = [(strict_base64(salt), strict_base64(row)) for salt, row in given or []]
     context = f"{origin}|{entry.kind}"
-    leaves = [_salted(b"evenhand/row/v1\0", context, salt, row) for salt, row in pairs]
+    leaves = [
+        salt if _is_erased(row) else _salted(b"evenhand/row/v1\0", context, salt, row) for salt, row in pairs
+    ]
     if len(pairs) != public["count"] or _root(leaves) != unb64url(entry.committed["rows"]):
         raise Unacceptable("the entry does not commit to these rows")
     return [row for _, row in pairs]
+
+
+_NO_RECORD = b"{ }"
+
+
+def _is_erased(row: bytes) -> bool:
+    """Whether a row was erased: its leaf stands in the place of its salt (ledger.md, section 4)."""
+    return row[:1] == b"\0" or row == _NO_RECORD
 
 
 def _salted(domain: bytes, context: str, salt: bytes, value: bytes) -> bytes:

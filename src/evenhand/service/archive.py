@@ -323,7 +323,7 @@ class _Archive:
             "open": {
                 field: [_b64(salt), _b64(getattr(event, field))]
                 for field, salt in zip(event.PRIVATE, placed.salts, strict=False)
-                if (event.KIND, field) not in SECRET
+                if (event.KIND, field) not in SECRET and salt  # without one it was erased
             },
         }
         if event.BULK:
