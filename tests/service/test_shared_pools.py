@@ -180,3 +180,19 @@ def test_a_window_that_would_say_too_much_is_split_and_nobody_loses_by_it(world,
     }
     assert proven(world) == []
     healthy(world)
+
+
+def test_what_was_pooled_before_postings_were_told_is_told_at_the_next_start(world, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr(postings, "post", lambda *args: None)
+        project = world.client_project("acme", 2, qualification=TEST)
+    person = world.staff["indie"][0]
+    assert take(world, person) is not None, "as an earlier node did"
+    world.call(postings.post_all)
+    told = world.entries(world.pool)[-1]
+    assert (told["t"], told["b"]["test"], told["b"]["state"]) == ("posted", 1, "open")
+    assert take(world, person) is None and project not in str(told["b"])
+    world.call(postings.post_all)
+    assert [e["t"] for e in world.entries(world.pool)].count("posted") == 1
+    assert proven(world) == []
+    healthy(world)
