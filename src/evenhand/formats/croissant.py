@@ -15,7 +15,7 @@ import msgspec
 from evenhand.core.label import Json
 from evenhand.core.release import About, Loss, ReleasedFile, ReleasedQuestion, ReleasedTask, ReleaseSchema
 from evenhand.formats import WriteOptions, Writer
-from evenhand.formats.huggingface import Column, Feature, Known, columns, row_of
+from evenhand.formats.huggingface import Column, Feature, Rows, columns
 from evenhand.formats.output import Output
 from evenhand.formats.outward import Lines, Outward
 
@@ -66,15 +66,15 @@ class _CroissantWriter(Lines):
     def __init__(self, schema: ReleaseSchema, folder: Path) -> None:
         super().__init__(folder / FILE)
         self._folder = folder
-        self._known: Known = {}
         self._about = schema.about or About(name="Evenhand export")
         self._layout = tuple(
             column if column.kind.kind in ("value", "class") else column._replace(kind=TEXT)
             for column in columns(schema)
         )
+        self._rows = Rows(self._layout, numbered=False)
 
     def piece(self, task: ReleasedTask) -> bytes:
-        return _encode(row_of(task, self._layout, False, self._known)) + b"\n"
+        return _encode(self._rows.of(task)) + b"\n"
 
     def close(self) -> tuple[ReleasedFile, ...]:
         description = Output(self._folder / "croissant.json")

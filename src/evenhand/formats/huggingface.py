@@ -6,7 +6,7 @@ structs whose label is one; what has no type of its own is JSON text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -57,24 +57,30 @@ def whole(kind: Feature) -> bool:
     return kind.kind != "json" and all(whole(inner) for _, inner in kind.inner)
 
 
-def value_of(value: Json, kind: Feature, numbered: bool) -> Json:
-    """A value as this type holds it: with all keys of a struct, classes by name or by number."""
-    if value is None:
-        return None
-    if kind.kind == "value":
-        return float(value) if kind.dtype == "float64" else value
+Convert = Callable[[Json], Json]
+
+
+def converter(kind: Feature, numbered: bool) -> Convert:
+    """Makes what this type holds of a value: all keys of a struct, classes by name or by number.
+
+    It is put together once for a column, since a question of each value what it is takes longer than
+    the rest. A class that a later version took off the list becomes null.
+    """
+    inner = [(name, converter(one, numbered)) for name, one in kind.inner]
+    classes = {name: i if numbered else name for i, name in enumerate(kind.names)}
     match kind.kind:
         case "class":
-            if value not in kind.names:
-                return None  # a later version took it off the list
-            return kind.names.index(value) if numbered else value
+            return classes.get
         case "list":
-            return [value_of(one, kind.inner[0][1], numbered) for one in value]
+            each = inner[0][1]
+            return lambda value: None if value is None else [each(one) for one in value]
         case "struct":
-            return {name: value_of(value.get(name), inner, numbered) for name, inner in kind.inner}
+            return lambda value: None if value is None else {n: one(value.get(n)) for n, one in inner}
         case "json":
-            return _encode(value).decode()
-    raise AssertionError("every kind is above")
+            return lambda value: None if value is None else _encode(value).decode()
+    if kind.dtype == "float64":
+        return lambda value: None if value is None else float(value)
+    return lambda value: value
 
 
 class Column(NamedTuple):
@@ -106,39 +112,45 @@ def columns(schema: ReleaseSchema) -> tuple[Column, ...]:
     return tuple(found)
 
 
-def row_of(task: ReleasedTask, layout: tuple[Column, ...], numbered: bool, known: Known) -> dict[str, Json]:
-    """The task as a row. `known` is kept by the writer, and empty at first."""
-    data = data_of(task.data)
-    row: dict[str, Json] = {}
-    for name, kind, of, key, label in layout:
-        answer = task.consensus.get(key) if of in ("consensus", "confidence") else None
-        if of == "data":
-            row[name] = value_of(data.get(key), kind, numbered)
-        elif of == "own":
-            row[name] = bytes(task.metadata).decode() if key == "metadata" else getattr(task, key)
-        elif answer is None:
-            row[name] = None
-        elif label is None:
-            row[name] = answer.confidence
-        else:
-            row[name] = _answer(answer.value, label, kind, numbered, known)
-    return row
+class Rows:
+    """Makes rows of tasks."""
+
+    def __init__(self, layout: tuple[Column, ...], numbered: bool) -> None:
+        self._columns = [(column, converter(column.kind, numbered)) for column in layout]
+        self._known: dict[
+            tuple[str, bytes], Json
+        ] = {}  # answers that were read before, where classes are picked
+
+    def of(self, task: ReleasedTask) -> dict[str, Json]:
+        """The task as a row."""
+        data = data_of(task.data)
+        row: dict[str, Json] = {}
+        for (name, kind, of, key, label), convert in self._columns:
+            if of == "data":
+                row[name] = convert(data.get(key))
+            elif of == "own":
+                row[name] = bytes(task.metadata).decode() if key == "metadata" else getattr(task, key)
+            elif key not in task.consensus:
+                row[name] = None
+            elif label is None:
+                row[name] = task.consensus[key].confidence
+            elif kind.kind == "class":
+                row[name] = self._class(key, bytes(task.consensus[key].value), label, convert)
+            else:
+                row[name] = convert(_readable(task.consensus[key].value, label))
+        return row
+
+    def _class(self, question: str, value: bytes, label: LabelType[Any], convert: Convert) -> Json:
+        """A class; there are few different ones, so that each is read once."""
+        known = self._known
+        if (question, value) not in known:
+            if len(known) > MOST_KNOWN:
+                known.clear()
+            known[question, value] = convert(_readable(msgspec.Raw(value), label))
+        return known[question, value]
 
 
-Known = dict[tuple[int, bytes], Json]
-"""Answers that were read before: there are few different ones where a class is picked."""
 MOST_KNOWN = 10_000
-
-
-def _answer(value: msgspec.Raw, label: LabelType[Any], kind: Feature, numbered: bool, known: Known) -> Json:
-    if kind.kind != "class":
-        return value_of(_readable(value, label), kind, numbered)
-    key = (id(label), bytes(value))
-    if key not in known:
-        if len(known) > MOST_KNOWN:
-            known.clear()
-        known[key] = value_of(_readable(value, label), kind, numbered)
-    return known[key]
 
 
 def _readable(value: msgspec.Raw, label: LabelType[Any]) -> Any:
@@ -227,8 +239,7 @@ class HuggingFace(Outward):
 class _JsonlWriter(Lines):
     def __init__(self, path: Path, layout: tuple[Column, ...]) -> None:
         super().__init__(path)
-        self._layout = layout
-        self._known: Known = {}
+        self._rows = Rows(layout, numbered=False)
 
     def piece(self, task: ReleasedTask) -> bytes:
-        return _encode(row_of(task, self._layout, False, self._known)) + b"\n"
+        return _encode(self._rows.of(task)) + b"\n"

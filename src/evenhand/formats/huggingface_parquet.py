@@ -10,7 +10,7 @@ import msgspec
 from evenhand.core.label import Json
 from evenhand.core.release import ReleasedFile, ReleasedQuestion, ReleasedTask, ReleaseSchema
 from evenhand.formats import WriteOptions, Writer
-from evenhand.formats.huggingface import GUIDE, Column, Feature, HuggingFace, Known, columns, row_of
+from evenhand.formats.huggingface import GUIDE, Column, Feature, HuggingFace, Rows, columns
 from evenhand.formats.output import Output
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ class _ParquetWriter(Writer):
         features = {column.name: _feature(column.kind) for column in layout}
         metadata = {"huggingface": msgspec.json.encode({"info": {"features": features}})}
         fields = [pa.field(column.name, _arrow(column.kind)) for column in layout]
-        self._layout = layout
-        self._known: Known = {}
+        self._rows = Rows(layout, numbered=True)
         self._schema = pa.schema(fields, metadata=metadata)
         self._output = Output(path)
         self._writer = pq.ParquetWriter(self._output, self._schema, compression="zstd")
@@ -55,7 +54,7 @@ class _ParquetWriter(Writer):
         self._count = self._held = 0
 
     def add(self, task: ReleasedTask) -> None:
-        for name, value in row_of(task, self._layout, True, self._known).items():
+        for name, value in self._rows.of(task).items():
             self._columns[name].append(value)
         self._count += 1
         self._held += len(task.data)
