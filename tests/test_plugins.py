@@ -15,8 +15,8 @@ from evenhand.labels import all_types
 
 ROOT = Path(evenhand.__file__).parent
 
-COMPOSITION_ROOTS = {"http/scale.py", "demo.py"}
-"""Where types are put together on purpose: a front that speaks another platform's words, and the demo."""
+COMPOSITION_ROOTS = {"http/scale.py", "demo.py", "peers/label_studio_ml.py"}
+"""Where types are put together on purpose: what speaks another platform's words, and the demo."""
 
 PLUGINS = {
     point.value.partition(":")[0]

@@ -156,3 +156,9 @@ def test_the_classes_of_a_question_are_the_first_texts_that_its_schema_lists() -
     assert classes("span", field="text", labels=["PER"]) == ("PER",)
     assert classes("number") == ()
     assert classes("text") == ()
+
+
+def test_keys_that_are_no_data_make_no_columns() -> None:
+    survey = Survey()
+    survey.add(b'{"text": "a", "metadata": {}}', frozenset({"metadata"}))
+    assert [column.name for column in survey.columns()] == ["text"]
