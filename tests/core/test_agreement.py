@@ -304,7 +304,6 @@ EXPECTED = {
     "ranking": {"alpha", "agreement", "kendall tau", "kendall W"},
     "pairwise": {"alpha", "agreement", "kendall tau", "kendall W"},
     "text": {"alpha", "agreement", "word error rate", "character error rate"},
-    **{name: {"alpha", "agreement"} for name in ("polygon", "keypoint", "mask", "time_span")},
 }
 NUMBERS = {"alpha", "agreement", "alpha (ordinal)", "alpha (interval)", "percent", "gwet AC2 (ordinal)"}
 NUMBERS |= {"cohen kappa (linear)", "icc (one-way)", "icc (agreement)", "icc (consistency)"}
