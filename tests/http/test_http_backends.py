@@ -168,6 +168,48 @@ def test_the_annotator_asks_with_what_is_answered_so_far(site: Site, model: Mode
     assert context[0]["value"] == {"start": 6, "end": 9, "text": "Zoë", "labels": ["person"]}
 
 
+def test_tasks_with_known_answers_are_suggested_too_and_do_not_tell(quick: Site, model: Model) -> None:
+    """Or annotators would know them by the suggestion that is missing."""
+    before, quick.app.node.door = quick.app.node.door, Door(("127.0.0.1",))
+    gold = {"per_mille": 400, "block": 8, "floor": 50, "evidence": 4}
+    project = made(quick, ["one", "two"], questions=QUESTIONS[:1], overlap=1, order="random", gold=gold)
+    started = quick.ok(quick.operator, "POST", f"/projects/{project}/imports", json={"name": "gold"})
+    row = b'{"text": "three!", "gold_answers": {"spam": "ham"}}'
+    quick.ok(quick.operator, "POST", f"/imports/{started['id']}/rows?line=1", content=row)
+    quick.ok(quick.operator, "POST", f"/imports/{started['id']}/finish")
+    with serve(model) as url:
+        done = predict(quick, project, connect(quick, project, url, counts=False))
+    quick.app.node.door = before
+    assert (done["total"], done["predicted"]) == (3, 3)
+    sent = [task["data"] for body in model.of("/predict") for task in body["tasks"]]
+    assert sent == [{"text": "one"}, {"text": "two"}, {"text": "three!"}], "what is known is not sent"
+
+
+def test_images_go_out_as_addresses_that_the_key_opens(quick: Site, model: Model) -> None:
+    before, quick.app.node.door = quick.app.node.door, Door(("127.0.0.1",))
+    boxes = {"name": "things", "type": "box", "field": "photo", "labels": ["thing"]}
+    draft = {"name": "P", "fields": [{"name": "photo", "type": "image"}], "questions": [boxes]}
+    project = quick.ok(quick.operator, "POST", "/projects", json=draft)["id"]
+    gif = b"GIF89a" + (200).to_bytes(2, "little") + (100).to_bytes(2, "little")
+    sent = {"content": gif, "headers": {"Content-Type": "image/gif"}}
+    blob = quick.ok(quick.operator, "POST", f"/projects/{project}/blobs", **sent)
+    started = quick.ok(quick.operator, "POST", f"/projects/{project}/imports", json={"name": "rows"})
+    record = {"photo": {"blob": blob["blob"], "width": 200, "height": 100}}
+    rows = f"/imports/{started['id']}/rows?line=1"
+    quick.ok(quick.operator, "POST", rows, content=json.dumps(record).encode())
+    quick.ok(quick.operator, "POST", f"/imports/{started['id']}/finish")
+    one = given(quick, project)
+    with serve(model) as url:
+        connect(quick, project, url, counts=False, interactive=True, access_token="a key")
+        said = quick.ok(quick.operator, "POST", f"/assignments/{one['id']}/ask", json={})
+    quick.app.node.door = before
+    assert said["answers"] == {"things": [{"x": 20, "y": 20, "width": 100, "height": 30, "label": "thing"}]}
+    assert model.of("/setup")[0]["access_token"] == "a key"
+    address = model.of("/predict")[0]["tasks"][0]["data"]["photo"]
+    key = {"Authorization": f"Bearer {quick.operator}"}
+    assert httpx.get(address, headers=key).content == gif
+
+
 def test_training_is_told_of_annotations(site: Site, model: Model, backend: str) -> None:
     project = made(site, ["hello Zoë"], overlap=1)
     connected = connect(site, project, backend, counts=False, training=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -48,16 +48,15 @@ async def ask(call: Call) -> wire.BackendSays:
 
 
 def _answer(node: Node, question: Question, base: str) -> Predicted:
-    tasks = [_task(question.project, question.task, base)]
+    tasks = [_task(question.task_id, question.data, base)]
     backend = Backend(node.door, question.url)
     results, version = backend.predict(question.name, question.translation.config, tasks, question.context)
-    return question.translation.predicted(results[0], question.task.data, version)
+    return question.translation.predicted(results[0], question.data, version)
 
 
-def _task(project: str, task: Task, base: str) -> dict[str, Any]:
+def _task(id_: str, data: Mapping[str, Any], base: str) -> dict[str, Any]:
     """A task as backends read it; media as addresses that an API key opens."""
-    id_ = task_id(project, task.n)
-    return {"id": id_, "data": data_for(task.data, lambda name: f"{base}/api/v1/tasks/{id_}/media/{name}")}
+    return {"id": id_, "data": data_for(data, lambda name: f"{base}/api/v1/tasks/{id_}/media/{name}")}
 
 
 class Predictor:
@@ -105,14 +104,15 @@ class Predictor:
         self._node.lane.call(backends.predicted, turn, version, found)
 
     def _ask(self, turn: Turn) -> tuple[str, Sequence[Predicted]]:
-        row, told, base = turn.backend, turn.translation, self._node.config.public_url or ""
+        row, told, config = turn.backend, turn.translation, self._node.config
+        base = config.public_url or f"http://{config.host}:{config.port}"
         backend = Backend(self._node.door, row["url"])
         version = row["version"]
         if turn.is_first:
             return backend.check(turn.name, told.config, base, row["token"]), []
         if not turn.tasks:
             return version, []
-        tasks = [_task(row["project"], task, base) for task in turn.tasks]
+        tasks = [_task(task_id(row["project"], task.n), task.data, base) for task in turn.tasks]
         results, _ = backend.predict(turn.name, told.config, tasks)
         return version, _read(told, results, turn.tasks, version)
 

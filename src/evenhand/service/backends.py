@@ -267,8 +267,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     name: str  # of the project there
     translation: Translation
-    task: Task
-    project: str
+    task_id: str  # as the annotator is told it
+    data: dict[str, Any]  # as annotators see it
     context: list[dict[str, Any]]  # the answers so far, as results
     title: str  # of the backend
 
@@ -292,8 +292,8 @@ def ask(reader: Reader, actor: Actor, assignment: str, asked: wire.AskBackend) -
         title=row["title"],
         name=name_of(project),
         translation=told,
-        task=Task(n=0, round=0, data=given.data),
-        project=given.project_id,
+        task_id=given.task_id,
+        data=given.data,
         context=told.results(asked.answers, given.data),
     )
 

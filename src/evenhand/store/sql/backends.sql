@@ -34,12 +34,14 @@ WHERE organization = :organization AND project = :project AND id = :id AND state
 SELECT * FROM backend WHERE state = 'predicting' AND next_ms <= :now ORDER BY next_ms LIMIT 8;
 
 -- name: tasks_to_predict
--- Open tasks behind a place, of which this version of the model has not said anything yet.
+-- Open tasks behind a place, of which this version of the model has not said anything yet; those with known
+-- answers among them, or annotators would know them by the suggestion that is missing.
 SELECT t.n, t.round, p.record, p.mapping FROM task t
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
 LEFT JOIN suggestion s ON s.organization = t.organization AND s.project = t.project AND s.task = t.n
   AND s.round = t.round AND s.backend = :backend AND s.version = :version
-WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status = 'open' AND s.task IS NULL
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status IN ('open', 'gold')
+  AND s.task IS NULL
 ORDER BY t.n LIMIT :limit;
 
 -- name: put_suggestion!
