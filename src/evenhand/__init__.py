@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evenhand.aggregation import Aggregated as Aggregated
     from evenhand.aggregation import aggregate as aggregate
+    from evenhand.agreeing import agreement as agreement
     from evenhand.sdk import Client as Client
 
 __version__ = "0.1.0"
-__all__ = ["Aggregated", "Client", "__version__", "aggregate"]
+__all__ = ["Aggregated", "Client", "__version__", "aggregate", "agreement"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,6 +20,10 @@ def __getattr__(name: str) -> Any:
         from evenhand import aggregation
 
         return getattr(aggregation, name)
+    if name == "agreement":
+        from evenhand import agreeing
+
+        return agreeing.agreement
     if name == "Client":
         from evenhand.sdk import Client
 

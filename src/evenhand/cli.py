@@ -1056,6 +1056,19 @@ def aggregate(
     say(machine, found, aggregation.words(found))
 
 
+@commands.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--scale", default="nominal", show_default=True, help="nominal, ordinal, interval or ratio.")
+@as_json
+def agreement(file: Path, scale: str, machine: bool) -> None:
+    """How far the annotators agree, beyond chance: FILE has the columns task, worker and label."""
+    from evenhand import agreeing
+
+    with progress("Reading", "labels") as tell:
+        found = agreeing.of_file(file, scale, tell)  # type: ignore[arg-type]  # it is checked there
+    say(machine, found, agreeing.words(found))
+
+
 # -- people -------------------------------------------------------------------------------------
 
 

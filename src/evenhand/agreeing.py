@@ -1,0 +1,119 @@
+"""From a table of labels to how far annotators agree: `evenhand.agreement`, and the command of that name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from evenhand.core.agreement import SCALES, Answered, Figure, Resampling, Scale, by_scale
+from evenhand.core.errors import Invalid
+from evenhand.vote_table import Progress, VoteTable, from_columns, from_file, from_table
+
+HOW = Resampling()
+
+
+class Agreement(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the annotators of a table agree."""
+
+    scale: Scale
+    labels: int  # that counted
+    tasks: int
+    annotators: int
+    classes: int
+    figures: tuple[Figure, ...]  # Krippendorff's alpha first; each with its interval, or why it has no value
+    notes: tuple[str, ...]  # what was dropped or replaced, and why
+
+
+def agreement(
+    table: Any = None,
+    *,
+    task: Any = None,
+    worker: Any = None,
+    label: Any = None,
+    scale: Scale = "nominal",
+    how: Resampling = HOW,
+) -> Agreement:
+    """The coefficients of agreement that fit a scale, with bootstrap intervals over tasks.
+
+    Of several labels of one annotator for one task the last counts; rows in which something is missing
+    are dropped. Both are said in `notes`. `core.agreement` has the formulas and their sources.
+
+    Args:
+        table: columns task, worker (or annotator) and label: a mapping of lists or arrays, or a table of
+            pandas, polars or pyarrow; or a path to a CSV, TSV or Parquet file.
+        task, worker, label: the three columns by themselves, instead of a table. Ids of any type.
+        scale: "nominal" (labels are names), "ordinal", "interval" or "ratio" (labels are numbers).
+        how: seed, number of draws and level of the intervals.
+
+    Raises:
+        Invalid: the input cannot be read, or labels of that scale are no numbers. Missing: no such file.
+        Refused: it would not fit into memory.
+    """
+    if table is None:
+        if task is None or worker is None or label is None:
+            reason = "Neither a table nor all of task, worker and label are given."
+            raise Invalid("votes.missing", reason, "", "Give a table, or three columns.")
+        return agreed(from_columns(task, worker, label), scale, how)
+    found = from_file(Path(table)) if isinstance(table, str | os.PathLike) else from_table(table)
+    return agreed(found, scale, how)
+
+
+def of_file(file: Path, scale: Scale, on_progress: Progress | None = None) -> Agreement:
+    """The command `agreement`.
+
+    Raises:
+        Missing, Invalid, Refused: as `agreement`.
+    """
+    return agreed(from_file(file, on_progress), scale, HOW)
+
+
+def agreed(found: VoteTable, scale: Scale, how: Resampling) -> Agreement:
+    """How far a table of votes agrees."""
+    if scale not in SCALES:
+        remedy = f"Use one of: {', '.join(SCALES)}."
+        raise Invalid("agreement.scale", f"There is no scale {scale!r}.", "scale", remedy)
+    votes = found.votes
+    values = votes.label if scale == "nominal" else _numbers(found, scale)[votes.label]
+    answers = Answered(votes.task.astype(np.int64), votes.annotator, values)
+    again = f"{votes.replaced} earlier labels of an annotator for the same task: the last one counts."
+    return Agreement(
+        scale=scale,
+        labels=len(votes),
+        tasks=votes.tasks,
+        annotators=votes.annotators,
+        classes=len(found.classes),
+        figures=by_scale(answers, scale, how),
+        notes=(*found.notes, *([again] if votes.replaced else [])),
+    )
+
+
+def _numbers(found: VoteTable, scale: Scale) -> Any:
+    try:
+        return np.array([float(one) for one in found.classes.tolist()])
+    except (TypeError, ValueError) as error:
+        raise Invalid(
+            "agreement.numbers",
+            f"On the {scale} scale labels are numbers, and one is not: {error}.",
+            "label",
+            "Write them as numbers in their order, or use the scale nominal.",
+        ) from error
+
+
+def words(found: Agreement) -> str:
+    """What the command says to a person: one line a coefficient."""
+    sizes = f"{found.labels:,} labels of {found.annotators:,} annotators for {found.tasks:,} tasks"
+    lines = [f"{sizes}, {found.classes:,} classes, scale {found.scale}.", ""]
+    wide = max(len(figure.name) for figure in found.figures)
+    lines += [f"  {figure.name:<{wide}}  {_said(figure)}" for figure in found.figures]
+    return "\n".join([*lines, *(["", *found.notes] if found.notes else [])])
+
+
+def _said(figure: Figure) -> str:
+    if figure.value is None:
+        return f"undefined because {figure.undefined}"
+    interval = "" if figure.low is None else f"  ({figure.level:.0%}: {figure.low:.3f} to {figure.high:.3f})"
+    return f"{figure.value:6.3f}{interval}  {figure.labels:,} labels of {figure.tasks:,} tasks"
