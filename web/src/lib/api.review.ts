@@ -246,6 +246,18 @@ export interface Quality {
     days_left: number | null;
     costs: { currency: string; so_far: number; to_come: number }[];
   };
+  /** null: the overlap is fixed. */
+  adaptive: {
+    state: "pilots" | "asking" | "spent";
+    pilots: number;
+    pilots_ready: number;
+    tolerance: number;
+    loss: number | null;
+    per_task: number | null;
+    saved: number | null;
+    budget: number;
+    as_of: string | null;
+  } | null;
   /** The project hides from the reader who gave which answer. */
   hidden: boolean;
 }

@@ -3,7 +3,7 @@
  * `evenhand/wire.py`. Times are RFC 3339 in UTC; ids are opaque strings.
  */
 import { forgetAll, forgetOthers } from "./kept";
-import type { GoldPolicy, PayPolicy, QualificationPolicy } from "./gold";
+import type { AdaptivePolicy, GoldPolicy, PayPolicy, QualificationPolicy } from "./gold";
 import type { Field, Json, Question } from "../widget";
 import type { EarlierReview, ReviewPolicy } from "./api.review";
 
@@ -95,6 +95,7 @@ export interface Document {
   qualification?: QualificationPolicy;
   pay?: PayPolicy;
   review?: ReviewPolicy | null;
+  adaptive?: AdaptivePolicy;
 }
 
 /** What an annotator's page needs of one version of a project. */
@@ -446,6 +447,7 @@ export interface ProjectDraft {
   qualification: QualificationPolicy | null;
   pay: PayPolicy | null;
   review: ReviewPolicy | null;
+  adaptive: AdaptivePolicy | null;
 }
 
 /** JSON Schema of a label type's configuration, as far as forms are drawn from it. */

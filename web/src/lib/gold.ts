@@ -11,6 +11,13 @@ export interface GoldPolicy {
   evidence: number;
 }
 
+export interface AdaptivePolicy {
+  least: number;
+  tolerance: number;
+  target: number;
+  budget: number;
+}
+
 export interface QualificationPolicy {
   tasks: number;
   pass_mark: number;

@@ -1,6 +1,6 @@
 /** A project's rules while somebody edits them. */
 import type { Document, ProjectDraft, QuestionDraft, StoredQuestion, When } from "../../lib/api";
-import type { GoldPolicy, PayPolicy, QualificationPolicy } from "../../lib/gold";
+import type { AdaptivePolicy, GoldPolicy, PayPolicy, QualificationPolicy } from "../../lib/gold";
 import type { ReviewPolicy } from "../../lib/api.review";
 import type { FieldType, Json } from "../../widget";
 
@@ -41,6 +41,7 @@ export interface Draft {
   qualification: QualificationPolicy | null;
   pay: PayPolicy | null;
   review: ReviewPolicy | null;
+  adaptive: AdaptivePolicy | null;
 }
 
 /** What a policy begins with when it is switched on (core/project.py). */
@@ -48,7 +49,8 @@ export const POLICIES = {
   gold: { per_mille: 100, reuse: 0, block: 10, tolerance: 0, floor: 0, evidence: 10 },
   qualification: { tasks: 10, pass_mark: 80, tries: 2, tolerance: 0 },
   pay: { currency: "EUR", per: "hour", amount: 0, most_seconds: 900 },
-} as const satisfies { gold: GoldPolicy; qualification: QualificationPolicy; pay: PayPolicy };
+  adaptive: { least: 2, tolerance: 5, target: 100, budget: 0 },
+} as const satisfies { gold: GoldPolicy; qualification: QualificationPolicy; pay: PayPolicy; adaptive: AdaptivePolicy };
 
 /** What holds where a document leaves a key out (core/project.py). */
 export const DEFAULTS = {
@@ -63,6 +65,7 @@ export const DEFAULTS = {
   qualification: null,
   pay: null,
   review: null,
+  adaptive: null,
 } as const satisfies Partial<Draft>;
 
 let last = 0;
@@ -119,6 +122,7 @@ export function wireOf(draft: Draft): ProjectDraft {
     qualification: draft.qualification,
     pay: draft.pay,
     review: draft.review,
+    adaptive: draft.adaptive,
   };
 }
 
