@@ -14,6 +14,7 @@ import shutil
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
@@ -382,7 +383,9 @@ class _Log:
         self._note = self._log.checkpoint_note()
         self._head = open_checkpoint(self._note, self._log.vkey())
         self.size = self._head.size
-        self._read = merkle.hash_reader(self.size, self._log.read_tile)
+        # Neighbours share most of their way: without this each proof computes it anew.
+        tiles = lru_cache(64)(self._log.read_tile)
+        self._read = lru_cache(8192)(merkle.hash_reader(self.size, tiles))
 
     def proof(self, index: int) -> list[bytes]:
         return merkle.inclusion_proof(index, self.size, self._read)
