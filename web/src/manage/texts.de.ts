@@ -744,7 +744,7 @@ export const de: { [key in keyof typeof en]: string } = {
   "policy.gold.tolerance.hint": "Wie weit von der bekannten Antwort noch richtig ist, bei Rahmen, Zahlen, Texten.",
   "policy.adaptive": "Angepasste Zahl der Antworten",
   "policy.adaptive.on": "Nicht mehr fragen als nötig",
-  "policy.adaptive.hint": "Antworten je Aufgabe sind dann die höchste Zahl. Ein Zehntel der Aufgaben bekommt alle auf einmal und zeigt, was weniger Fragen kostet; die übrigen bekommen mehr nur, solange es sich lohnt.",
+  "policy.adaptive.hint": "Antworten je Aufgabe sind dann die höchste Zahl. Ein Zehntel der Aufgaben, mindestens 40, bekommt alle auf einmal und zeigt, was weniger Fragen kostet; die übrigen bekommen mehr nur, solange es sich lohnt.",
   "policy.adaptive.least": "Antworten jeder Aufgabe, mindestens",
   "policy.adaptive.least.hint": "Zwei oder mehr.",
   "policy.adaptive.tolerance": "Richtige Antworten, die verloren gehen dürfen, Prozent",

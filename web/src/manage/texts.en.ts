@@ -742,7 +742,7 @@ export const en = {
   "policy.gold.tolerance.hint": "How far from the known answer still is right, for boxes, numbers, texts.",
   "policy.adaptive": "Adaptive overlap",
   "policy.adaptive.on": "Ask no more than is needed",
-  "policy.adaptive.hint": "Answers per task are then the most. A tenth of the tasks gets all at once and shows what asking fewer costs; the others get more only while it is worth it.",
+  "policy.adaptive.hint": "Answers per task are then the most. A tenth of the tasks, at least 40, gets all at once and shows what asking fewer costs; the others get more only while it is worth it.",
   "policy.adaptive.least": "Answers of every task, at least",
   "policy.adaptive.least.hint": "Two or more.",
   "policy.adaptive.tolerance": "Right answers that may be lost, percent",
