@@ -96,9 +96,9 @@ def test_a_loss_that_cannot_be_afforded_stops_nothing() -> None:
     assert easy is not None and easy.threshold == adaptive.THRESHOLDS[0]
 
 
-@pytest.mark.parametrize("name", ["rte", "face"] if FOLDER.is_dir() else ["simulated"])
+@pytest.mark.parametrize("name", ["face"] if FOLDER.is_dir() else ["simulated"])
 def test_labels_are_saved_and_hardly_any_accuracy_is_lost(name: str) -> None:
-    """Two sets, one order each; `python -m bench adaptive` has all, with 20 (docs/inference.md)."""
+    """One set, one order; `python -m bench adaptive` has all, with 20 (docs/inference.md)."""
     found = crowd(name) if name != "simulated" else made()
     whole = score(infer(found.table.votes).posterior, found.gold).accuracy
     seen = replay(found, Rule(), seed=0)
