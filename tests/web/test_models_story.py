@@ -42,6 +42,7 @@ def test_a_model_from_connection_to_answers(browser: Browser, open_node: Node) -
     project = node.project("Modelled", QUESTIONS, [{"text": text} for text in texts], overlap=2)
     boss, ann = join(node, "Mo", "manager"), join(node, "Ann", "annotator")
     desk = page_of(browser, node, boss)
+    desk.emulate_media(reduced_motion="reduce")  # a button that fades back in has less contrast
     desk.goto(f"/projects/{project}/models")
     expect(desk.get_by_role("heading", name="No model yet")).to_be_visible(timeout=SLOW)
     look(desk, "models-empty")
@@ -59,6 +60,7 @@ def test_a_model_from_connection_to_answers(browser: Browser, open_node: Node) -
         look(desk, "models")
 
         page = page_of(browser, node, ann)
+        page.emulate_media(reduced_motion="reduce")
         page.goto(f"/annotate/{project}")
         page.get_by_text("Win now!").first.wait_for()
         expect(page.get_by_text("Suggestion").first).to_be_visible(timeout=SLOW)
