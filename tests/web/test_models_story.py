@@ -52,11 +52,11 @@ def test_a_model_from_connection_to_answers(browser: Browser, open_node: Node) -
         desk.get_by_label("Name", exact=True).fill("Rules")
         expect(desk.get_by_label("Its answers count")).to_be_checked()
         desk.get_by_label("Annotators may ask it").check()
-        look(desk, "models-connect")
         desk.get_by_role("button", name="Connect", exact=True).click()
         expect(desk.get_by_text("version rules-1")).to_be_visible(timeout=SLOW)
         desk.get_by_role("button", name="Ask about open tasks").click()
         expect(desk.get_by_text("said something of 3 of 3 tasks")).to_be_visible(timeout=SLOW)
+        desk.wait_for_timeout(500)
         look(desk, "models")
 
         page = page_of(browser, node, ann)
