@@ -109,7 +109,7 @@ def test_the_image_runs_what_it_says(sandbox: Sandbox, free_port: int) -> None:
     environment = sandbox.environment | {"EVENHAND_HOST": "127.0.0.1", "EVENHAND_PORT": str(free_port)}
     ask = [str(sandbox.root / "opt/evenhand/bin/python"), "-c", "import evenhand; print(evenhand.__file__)"]
     installed = next((sandbox.root / "opt/evenhand/lib").glob("python3*/site-packages"))
-    assert (installed / "evenhand" / "cli.py").is_file()
+    assert (installed / "evenhand" / "cli" / "__init__.py").is_file()
     environment["PYTHONPATH"] = os.pathsep.join([str(installed), environment["PYTHONPATH"]])
     where = subprocess.run(ask, env=environment, cwd=sandbox.root, capture_output=True, text=True).stdout
     assert where.startswith(str(installed)), where
