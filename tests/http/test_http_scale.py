@@ -539,6 +539,42 @@ def test_boxes(scale: ScaleClient, annotator: Client, pictures: str) -> None:
     assert old.status == "pending"
 
 
+def test_polygons_and_points(scale: ScaleClient, annotator: Client, pictures: str) -> None:
+    roof = {
+        "label": "roof",
+        "type": "polygon",
+        "vertices": [{"x": 1, "y": 1}, {"x": 9, "y": 1}, {"x": 5, "y": 9}],
+    }
+    task = scale.create_task(
+        TaskType.ImageAnnotation,
+        attachment=f"{pictures}/a.png",
+        geometries={
+            "polygon": {"objects_to_annotate": ["roof"], "min_vertices": 3},
+            "point": {"objects_to_annotate": ["door"]},
+        },
+        hypothesis={"annotations": [roof, {"label": "door", "type": "point", "x": 4, "y": 5}]},
+    )
+    work = annotator.next_assignment(task.evenhand_task_id.rpartition("-")[0])
+    assert work is not None and work.suggestion == {
+        "polygon": [{"points": [[1, 1], [9, 1], [5, 9]], "label": "roof"}],
+        "point": [{"x": 4, "y": 5, "label": "door"}],
+    }
+    annotator.submit(work.id, work.suggestion)
+    task.refresh()
+    said = {
+        one["type"]: {k: v for k, v in one.items() if k != "uuid"} for one in task.response["annotations"]
+    }
+    assert said == {"polygon": roof, "point": {"label": "door", "type": "point", "x": 4, "y": 5}}
+    for type_, shape in ((TaskType.PolygonAnnotation, "polygon"), (TaskType.PointAnnotation, "point")):
+        old = scale.create_task(type_, attachment=f"{pictures}/a.png", objects_to_annotate=["roof"])
+        assert old.status == "pending" and shape in type_.value
+    with pytest.raises(exceptions.ScaleInvalidRequest, match="max_vertices"):
+        few = {"objects_to_annotate": ["roof"], "max_vertices": 4}
+        scale.create_task(
+            TaskType.ImageAnnotation, attachment=f"{pictures}/a.png", geometries={"polygon": few}
+        )
+
+
 def test_files(scale: ScaleClient, annotator: Client, pictures: str) -> None:
     file = scale.upload_file(
         file=io.BytesIO(png()),

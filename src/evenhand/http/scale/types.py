@@ -553,24 +553,62 @@ def _suggest_box(one: Params) -> dict[str, Any]:
     return found
 
 
-GEOMETRIES: dict[str, Geometry] = {"box": Geometry(_ask_box, _respond_box, _suggest_box)}
+def _ask_polygon(wanted: Params, name: str) -> dict[str, Any]:
+    if _number(wanted.get("min_vertices"), 1, "geometries.polygon.min_vertices") > 3:
+        raise bad(
+            "A least number of vertices beyond 3 cannot be asked for here.",
+            "geometries.polygon.min_vertices",
+            "Leave it out.",
+        )
+    _refuse(wanted, ("max_vertices",), "geometries.polygon.")
+    return {"type": "polygon", "field": name}
+
+
+def _respond_polygon(polygon: Any) -> dict[str, Any]:
+    return {"type": "polygon", "vertices": [{"x": x, "y": y} for x, y in polygon["points"]]}
+
+
+def _suggest_polygon(one: Params) -> dict[str, Any]:
+    vertices = _list(one, "vertices", "hypothesis.")
+    if not all(isinstance(vertex, dict) for vertex in vertices):
+        raise bad("A vertex is an object with x and y.", "hypothesis.vertices", "Send x and y of each.")
+    return {"points": [[vertex.get("x"), vertex.get("y")] for vertex in vertices]}
+
+
+GEOMETRIES: dict[str, Geometry] = {
+    "box": Geometry(_ask_box, _respond_box, _suggest_box),
+    "point": Geometry(
+        lambda wanted, name: {"type": "keypoint", "field": name},
+        lambda point: {"type": "point", "x": point["x"], "y": point["y"]},
+        lambda one: {"x": one.get("x"), "y": one.get("y")},
+    ),
+    "polygon": Geometry(_ask_polygon, _respond_polygon, _suggest_polygon),
+}
 """Scale's geometry -> how it is asked here. Those that are not in it are refused."""
 
 
-def _geometries(params: Params) -> dict[str, Any]:
-    """The geometries of a task; old types have boxes only, with their settings beside the rest."""
-    if "geometries" in params:
-        return _object(params, "geometries")
-    return {"box": {**params, "objects_to_annotate": _list(params, "objects_to_annotate")}}
+def _image(only: str) -> Type:
+    """A type whose annotations have this shape, where the task does not name geometries."""
+
+    def named(params: Params) -> Params:
+        if "geometries" in params or "objects_to_annotate" not in params:
+            return params
+        return {**params, "geometries": {only: dict(params)}}
+
+    return Type(
+        lambda params: _plan_image(named(params)),
+        lambda params, answers: _respond_image(named(params), answers),
+        lambda params, said: _suggest_image(named(params), said),
+    )
 
 
 def _plan_image(params: Params) -> Plan:
     plan = Plan()
-    if "geometries" not in params and "objects_to_annotate" not in params:
+    if "geometries" not in params:
         raise bad("The parameter 'geometries' is missing.", "geometries", "Say what to annotate.")
     _refuse(params, ("annotation_attributes", "links", "padding"))
     name = _attachment({**params, "attachment_type": params.get("attachment_type") or "image"}, plan, "image")
-    for shape, wanted in _geometries(params).items():
+    for shape, wanted in _object(params, "geometries").items():
         if shape not in GEOMETRIES or not isinstance(wanted, dict):
             raise bad(f"The geometry {shape!r} cannot be labelled here yet.", f"geometries.{shape}")
         labels = _leaves(_options(_list(wanted, "objects_to_annotate", f"geometries.{shape}."), shape))
@@ -594,14 +632,14 @@ def _plan_image(params: Params) -> Plan:
 def _respond_image(params: Params, answers: Answers) -> dict[str, Any]:
     found = [
         {"uuid": stable(params, one), "label": one["label"], **GEOMETRIES[shape].respond(one)}
-        for shape in _geometries(params)
+        for shape in params["geometries"]
         for one in answers.get(shape, [])
     ]
     return {"annotations": found}
 
 
 def _suggest_image(params: Params, response: Any) -> dict[str, Any]:
-    found: dict[str, list[Any]] = {shape: [] for shape in _geometries(params)}
+    found: dict[str, list[Any]] = {shape: [] for shape in params["geometries"]}
     for one in _annotations(response):
         shape = one.get("type", "box")
         if shape not in found:
@@ -627,7 +665,7 @@ def _suggest_fields(params: Params, response: Any) -> dict[str, Any]:
 
 
 _TRANSCRIPTION = Type(_plan_transcription, _fields_of, _suggest_fields)
-_IMAGE = Type(_plan_image, _respond_image, _suggest_image)
+_IMAGE = _image("box")
 
 TYPES: dict[str, Type] = {
     "annotation": _IMAGE,
@@ -636,6 +674,8 @@ TYPES: dict[str, Type] = {
     "comparison": Type(_plan_comparison, _choice_of, lambda params, said: {"choice": _given(said, "choice")}),
     "datacollection": _TRANSCRIPTION,
     "transcription": _TRANSCRIPTION,
+    "pointannotation": _image("point"),
+    "polygonannotation": _image("polygon"),
     "namedentityrecognition": Type(_plan_entities, _respond_entities, _suggest_entities),
     "textcollection": Type(_plan_collection, _respond_collection, _suggest_collection),
 }
@@ -665,6 +705,8 @@ MADE_UP: dict[str, Callable[[dict[str, Any], Plan], Any]] = {
     "number": lambda q, plan: 1,
     "span": lambda q, plan: [{"start": 0, "end": 1, "label": q["labels"][0]["id"]}],
     "box": lambda q, plan: [{"x": 10, "y": 10, "width": 20, "height": 20, "label": q["labels"][0]["id"]}],
+    "keypoint": lambda q, plan: [{"x": 10, "y": 10, "label": q["labels"][0]["id"]}],
+    "polygon": lambda q, plan: [{"points": [[10, 10], [30, 10], [20, 30]], "label": q["labels"][0]["id"]}],
 }
 """Our label type -> an answer that nobody gave, for test keys."""
 
