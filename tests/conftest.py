@@ -100,9 +100,12 @@ def browser_type_launch_args() -> dict[str, Any]:
     return {"executable_path": found, "args": ["--no-sandbox", deaf, *quiet]}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(browser_type_launch_args: dict[str, Any]) -> Iterator[Any]:
-    """One Chromium for the session; take `browser.new_context()` in each test and close it."""
+    """One Chromium for a file; take `browser.new_context()` in each test and close it.
+
+    Not for the session: while Playwright runs, so does its event loop, and no test can have its own.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -51,7 +51,7 @@ def set_up(site: Any) -> str:
         "questions": [{"name": "spam", "type": "choice", "choices": list(CHOICES)}],
         "order": "random",
         "overlap": len(CROWD),
-        "gold": {"per_mille": 400, "block": 8, "floor": 50, "evidence": 4},
+        "gold": {"per_mille": 400, "block": 8, "floor": 50, "evidence": 8},
         "pay": {"currency": "EUR", "per": "hour", "amount": 1234, "most_seconds": 60},
     }
     project = str(site.ok(site.operator, "POST", "/projects", json=draft)["id"])

@@ -236,8 +236,9 @@ def look(browser: Browser, node: Node, project: str) -> None:
     ).to_be_visible()
     for scheme in ("light", "dark"):
         for width in (1280, 390):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
             page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_timeout(250)  # a colour that still changes has less contrast
             if PICTURES:
                 page.screenshot(path=Path(PICTURES) / f"work-{scheme}-{width}.png", full_page=True)
             found = Axe().run(page)
