@@ -16,8 +16,22 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
 
+STILL = """Promise.race([
+  new Promise((done) => setTimeout(done, 3000)),
+  new Promise(requestAnimationFrame).then(() => Promise.allSettled(document.getAnimations()
+    .filter((one) => one.effect?.getComputedTiming().iterations !== Infinity).map((one) => one.finished)))
+]).then(() => null)"""
 KEY = "evh_" + "browser-tests-" * 3
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds once all that fades or changes colour has done so: halfway there is less contrast."""
+    page.evaluate(STILL)
+    found = Axe().run(page).response["violations"]
+    return [f"{page.url} {v['id']}: {[n['html'][:160] for n in v['nodes']]}" for v in found]
 
 
 class Annotator(msgspec.Struct, frozen=True):

@@ -10,10 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from .conftest import Annotator, Node
+from .conftest import Annotator, Node, violations
 
 SPAM = {"name": "spam", "type": "choice", "title": "Is it spam?", "choices": ["ham", "spam"]}
 
@@ -580,8 +579,3 @@ def test_axe_finds_nothing(node: Node, seat: Seat, scheme: str, width: int) -> N
     expect(page.get_by_role("heading", name="Sign in to go on")).to_be_visible()
     page.wait_for_timeout(250)
     assert violations(page) == []
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{v['id']}: {[n['html'][:160] for n in v['nodes']]}" for v in found]

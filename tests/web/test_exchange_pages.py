@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -18,7 +17,7 @@ from evenhand import local
 from evenhand.core.canonical import b64url
 from evenhand.sdk import Client
 
-from .conftest import Node
+from .conftest import Node, violations
 
 SPAM = {"name": "spam", "type": "choice", "title": "Is it spam?", "choices": ["ham", "spam"]}
 PICTURES = os.environ.get("EVENHAND_PICTURES_TO")
@@ -121,14 +120,7 @@ def looked_at(page: Page, name: str) -> None:
         page.set_viewport_size({"width": width, "height": height})
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-            page.wait_for_timeout(250)  # colours are on their way
-            found = Axe().run(page).response["violations"]
-            assert found == [], (
-                name,
-                size,
-                theme,
-                [(v["id"], [n["target"] for n in v["nodes"]]) for v in found],
-            )
+            assert violations(page) == [], (name, size, theme)
             if PICTURES:
                 page.screenshot(path=str(Path(PICTURES) / f"{name}-{size}-{theme}.png"), full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, size)

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from .conftest import Annotator, Node
+from .conftest import Annotator, Node, violations
 
 SPAM = {"name": "spam", "type": "choice", "title": "Is it spam?", "choices": ["ham", "spam"]}
 PICTURES = os.environ.get("EVENHAND_PICTURES_TO")
@@ -37,8 +36,7 @@ def visit(browser: Browser, node: Node) -> Iterator[Any]:
 
 
 def clean(page: Page) -> None:
-    found = Axe().run(page).response["violations"]
-    assert found == [], [(v["id"], [n["target"] for n in v["nodes"]]) for v in found]
+    assert violations(page) == []
 
 
 def picture(page: Page, name: str) -> None:

@@ -18,10 +18,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, expect
 
-from .conftest import Annotator, Node
+from .conftest import Annotator, Node, violations
 
 SPAM = {"name": "spam", "type": "choice", "title": "Is it spam?", "choices": ["ham", "spam"]}
 PASSWORD = "correct horse battery"
@@ -928,11 +927,6 @@ def test_webhooks_from_first_to_last(
 
 
 # -- all pages ----------------------------------------------------------------------------------
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{page.url} {v['id']}: {[n['html'][:160] for n in v['nodes']]}" for v in found]
 
 
 def every_page(node: Node) -> list[str]:

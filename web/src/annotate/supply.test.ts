@@ -116,6 +116,33 @@ describe("supply", () => {
     expect(bench.node.asked[0]?.have).toEqual(["x1"]);
   });
 
+  it("asks again at once when another tab asked at the same moment and was quicker", async () => {
+    const bench: Bench = new Bench({
+      claim: async (id) => {
+        if (id.startsWith("a")) return true;
+        bench.elsewhere = [id]; // only now does anybody see that the other tab has it
+        return false;
+      },
+    });
+    bench.node.left = [];
+    bench.node.live = ["x1"];
+    const { next } = bench.node;
+    bench.node.next = async (have, count) => {
+      if (have.includes("x1")) bench.node.left = ["a1"];
+      return next(have, count);
+    };
+    const supply = new Supply({ ...bench.supply["options"], next: bench.node.next });
+    await supply.fill();
+    expect(supply.ready.map((ready) => ready.assignment.id)).toEqual(["a1"]);
+  });
+
+  it("does not ask for ever for what it cannot have", async () => {
+    const bench = new Bench({ claim: async () => false });
+    await bench.supply.fill();
+    expect(bench.node.asked.length).toBeLessThan(10);
+    expect(bench.later.length).toBe(1);
+  });
+
   it("asks other tabs for what they have not begun, when they hold everything", async () => {
     let asked = 0;
     const bench: Bench = new Bench({

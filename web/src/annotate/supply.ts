@@ -47,6 +47,7 @@ export interface SupplyOptions {
 const ASK_AGAIN = 15_000; // ms between two questions while there is nothing
 const RETRY = 3_000; // ms after an unreachable node
 const MARGIN = 5_000; // ms that a lease must still last to be worth showing
+const MISSES = 5; // times in a row after which it waits all the same
 const SHARING = 60_000; // ms during which a tab fetches nothing ahead, after another had nothing to do
 
 export class Supply {
@@ -59,6 +60,8 @@ export class Supply {
   #again = false;
   #closed = false;
   #sharing = 0;
+  /** Times in a row that another tab was quicker. */
+  #missed = 0;
   #forget: () => void = () => undefined;
 
   constructor(private readonly options: SupplyOptions) {}
@@ -95,8 +98,8 @@ export class Supply {
   }
 
   /** Take these, which this device kept, as if the node had just given them. */
-  stock(assignments: Assignment[]): Promise<void> {
-    return this.#accept(assignments);
+  async stock(assignments: Assignment[]): Promise<void> {
+    await this.#accept(assignments);
   }
 
   /** Ask for as many as are lacking. Safe to call at any time. */
@@ -133,8 +136,13 @@ export class Supply {
   async #ask(mine: string[], count: number): Promise<void> {
     const others = await this.options.others();
     const { assignments, waiting } = await this.options.next([...mine, ...others], count);
-    await this.#accept(assignments);
+    const missed = assignments.length > 0 && !(await this.#accept(assignments));
+    this.#missed = missed ? this.#missed + 1 : 0;
     if (this.ready.length > 0) return;
+    if (missed && this.#missed <= MISSES) {
+      this.#again = true; // another tab asked at the same moment and was quicker: now it shows what it has
+      return;
+    }
     if (others.length > 0 && waiting !== "paused" && waiting !== "no-project" && this.lack.why !== "other-tab") {
       return this.#askTabs();
     }
@@ -149,13 +157,19 @@ export class Supply {
     this.#again = true;
   }
 
-  async #accept(assignments: Assignment[]): Promise<void> {
+  /** Get these ready; whether this tab has got any. */
+  async #accept(assignments: Assignment[]): Promise<boolean> {
+    let got = false;
     for (const assignment of assignments) {
       const known = [...this.options.held(), ...this.ready.map((ready) => ready.assignment.id)];
       if (known.includes(assignment.id) || !(await this.options.claim(assignment.id))) continue;
       try {
         const ready = await this.options.prepare(assignment);
-        if (this.#closed) return this.options.release(assignment.id);
+        if (this.#closed) {
+          this.options.release(assignment.id);
+          return got;
+        }
+        got = true;
         this.ready.push(ready);
         this.lack = { why: "loading" };
         this.most = ready.form.document.prefetch ?? 3;
@@ -166,6 +180,7 @@ export class Supply {
         throw error;
       }
     }
+    return got;
   }
 
   #failed(error: unknown): void {
