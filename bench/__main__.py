@@ -141,7 +141,7 @@ def beside_section(rounds: int, seconds: float) -> None:
             f"{times.percentile('submit', 0.99):.0f}",
             f"{imported:,.0f}",
             str(lost),
-            str(counts.surplus),
+            str(sum(one.surplus for one in counts)),
         ]
         say(f"| {' | '.join(cells)} |")
 
