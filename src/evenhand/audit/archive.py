@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import struct
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -34,6 +36,9 @@ MEDIA = "media/"
 LISTED = 1000  # findings that are kept
 SMALL = 64 << 20  # bytes of the manifest at most
 CHUNK = 1 << 20
+DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, NotImplementedError, RuntimeError)
+"""What reading a ZIP file raises: of these, NotImplementedError for what zipfile cannot unpack, and
+RuntimeError for what is encrypted."""
 
 
 @dataclass
@@ -74,14 +79,22 @@ def verify(path: Path, vkey: str | None = None) -> ArchiveReport:
     report = ArchiveReport(key_given=vkey is not None)
     try:
         with zipfile.ZipFile(path) as archive:
+            _check_packing(archive)
             _Archive(archive, report).check(vkey)
     except Unacceptable as error:
         report.add("archive.form", "", f"{error}.")
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except DAMAGED as error:
         report.add("archive.file", "", f"The file cannot be read: {error}.")
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         report.add("archive.form", "", f"The archive is not of the layout of version 1: {error!r}.")
     return report
+
+
+def _check_packing(archive: zipfile.ZipFile) -> None:
+    """Other decompressors than the layout's are not let near the bytes of a stranger."""
+    for info in archive.infolist():
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise Unacceptable(f"{info.filename} is neither stored nor deflated")
 
 
 class _Archive:
