@@ -10,6 +10,7 @@ from evenhand.core.errors import Invalid
 from evenhand.core.label import ClassElement, Element, NumberElement, OrderElement, TextElement
 from evenhand.labels import all_types
 from evenhand.labels.conformance import fields_named
+from evenhand.labels.span import Span
 
 KINDS = list(all_types().values())
 ORDER = OrderElement(ranks=(("answer_a",), ("answer_b",)))
@@ -54,3 +55,12 @@ def test_messages_never_print_a_million_digits() -> None:
         with pytest.raises(Invalid) as refused:
             choice.parse(raw, {})
         assert len(str(refused.value)) < 200
+
+
+def test_a_label_type_takes_the_one_field_that_fits() -> None:
+    """Who has one text need not say which; who has two is asked."""
+    assert Span.configure({"labels": ["PER"]}, {"body": "text", "photo": "image"}).settings.field == "body"
+    for fields in ({"body": "text", "more": "markdown"}, {"photo": "image"}):
+        with pytest.raises(Invalid) as refused:
+            Span.configure({"labels": ["PER"]}, fields)
+        assert refused.value.where == "field"

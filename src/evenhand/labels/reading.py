@@ -110,6 +110,14 @@ def require_field(fields: Mapping[str, str], name: str, kinds: tuple[str, ...], 
         raise Invalid("question.field-type", reason, where, f"Take a field of type {' or '.join(kinds)}.")
 
 
+def with_field(
+    config: Mapping[str, Json], fields: Mapping[str, str], kinds: tuple[str, ...]
+) -> Mapping[str, Json]:
+    """The configuration, with the one field that fits where it names none."""
+    fitting = [name for name, kind in fields.items() if kind in kinds]
+    return {"field": fitting[0], **config} if len(fitting) == 1 else config
+
+
 def first_field(fields: Mapping[str, str], kinds: tuple[str, ...]) -> str:
     """The first field of one of these types.
 

@@ -26,6 +26,7 @@ from evenhand.labels.reading import (
     read_answer,
     read_config,
     require_field,
+    with_field,
 )
 
 Masks = tuple[Masked, ...]
@@ -77,7 +78,7 @@ class Mask(LabelType[Masks]):
 
     @classmethod
     def configure(cls, config: Mapping[str, Json], fields: Mapping[str, str]) -> Self:
-        settings = read_config(Config, config)
+        settings = read_config(Config, with_field(config, fields, ("image",)))
         require_field(fields, settings.field, ("image",), "field")
         return cls(msgspec.structs.replace(settings, labels=complete(settings.labels, "labels")))
 

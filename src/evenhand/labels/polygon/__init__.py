@@ -27,6 +27,7 @@ from evenhand.labels.reading import (
     read_config,
     require_field,
     shortest,
+    with_field,
 )
 
 Polygons = tuple[Outlined, ...]
@@ -75,7 +76,7 @@ class Polygon(LabelType[Polygons]):
 
     @classmethod
     def configure(cls, config: Mapping[str, Json], fields: Mapping[str, str]) -> Self:
-        settings = read_config(Config, config)
+        settings = read_config(Config, with_field(config, fields, ("image",)))
         require_field(fields, settings.field, ("image",), "field")
         return cls(msgspec.structs.replace(settings, labels=complete(settings.labels, "labels")))
 

@@ -26,6 +26,7 @@ from evenhand.labels.reading import (
     read_config,
     require_field,
     shown,
+    with_field,
 )
 
 TEXTS = ("text", "markdown")
@@ -86,7 +87,7 @@ class Span(LabelType[Spans]):
 
     @classmethod
     def configure(cls, config: Mapping[str, Json], fields: Mapping[str, str]) -> Self:
-        settings = read_config(Config, config)
+        settings = read_config(Config, with_field(config, fields, TEXTS))
         require_field(fields, settings.field, TEXTS, "field")
         return cls(msgspec.structs.replace(settings, labels=complete(settings.labels, "labels")))
 

@@ -29,6 +29,7 @@ from evenhand.labels.reading import (
     require_field,
     shortest,
     whole,
+    with_field,
 )
 
 
@@ -97,7 +98,7 @@ class TimeSpan(LabelType[TimeSpans]):
 
     @classmethod
     def configure(cls, config: Mapping[str, Json], fields: Mapping[str, str]) -> Self:
-        settings = read_config(Config, config)
+        settings = read_config(Config, with_field(config, fields, ("audio",)))
         require_field(fields, settings.field, ("audio",), "field")
         return cls(msgspec.structs.replace(settings, labels=complete(settings.labels, "labels")))
 
