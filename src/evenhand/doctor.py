@@ -57,6 +57,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "conflict": ("pool", "client", "entity"),
     "waiver": ("pool", "client", "entity"),
     "signing_key": ("holder", "id"),
+    "signing_policy": ("n",),
+    "said": ("id",),
     "exposure": ("pool", "client", "entity"),
     "shared_lease": ("id",),
     "lent": ("organization", "person"),

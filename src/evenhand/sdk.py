@@ -112,6 +112,13 @@ class Receipt:
         return f"Receipt({stream!r}, {n}, leaf={self.leaf.hex()})"
 
 
+_sorted = msgspec.json.Encoder(order="sorted").encode
+
+
+def _sorted_json(value: Any) -> str:
+    return _sorted(value).decode()
+
+
 class Client:
     """A connection to one node, with one API key.
 
@@ -158,7 +165,7 @@ class Client:
     @property
     def exchange(self) -> Exchange:
         """Shared pools, those who take part in them, and who owns whom."""
-        return Exchange(self._call, self._send_json, self._signed_waiver)
+        return Exchange(self._call, self._send_json, self._signed_for, self._organization)
 
     def __enter__(self) -> Self:
         return self
@@ -554,15 +561,32 @@ class Client:
         self, assignment_id: str, answers: Mapping[str, Any], seconds: float | None, revision: int | None
     ) -> wire.Signed | None:
         """The caller's statement about these answers; None without a key."""
-        if self._signer is None:
-            return None
-        place = self._places.get(assignment_id)
-        if place is None:
-            place = self._get(f"/assignments/{_segment(assignment_id)}", wire.Assignment).place
         public: dict[str, int | str]
         public = {"ms": active_ms(seconds), "revision": (revision or 0) + 1, "slot": slot_of(assignment_id)}
-        value = msgspec.json.encode(dict(answers), order="sorted")
-        return self._signer.say(*self._holder(None), "submitted", place, public, {"answers": value})
+        value = _sorted_json(dict(answers))
+        return self._say("submitted", lambda: self._place(assignment_id), public, {"answers": value})
+
+    def _say(
+        self,
+        kind: str,
+        answers: Callable[[], tuple[str, int]],
+        public: Mapping[str, int | str],
+        private: Mapping[str, str],
+    ) -> wire.Signed | None:
+        """The caller's statement about one act; None without a key.
+
+        Args:
+            answers: finds the place that the act answers.
+        """
+        if self._signer is None:
+            return None
+        values = {field: text.encode() for field, text in private.items()}
+        return self._signer.say(*self._holder(None), kind, answers(), public, values)
+
+    def _place(self, assignment_id: str) -> tuple[str, int]:
+        """Where an assignment's lease stands."""
+        known = self._places.get(assignment_id)
+        return known or self._get(f"/assignments/{_segment(assignment_id)}", wire.Assignment).place
 
     # -- erasure --------------------------------------------------------------------------------
 
@@ -622,23 +646,49 @@ class Client:
         wanted = wire.SigningKeyRevocation(organization_id=organization_id)
         return self._call("POST", f"/signing-keys/{_segment(key_id)}/revoke", wanted, wire.SigningKey)
 
-    def _signed_waiver(
-        self, pool: str, entity: str, state: str, organization_id: str | None
+    def signing_policy(self) -> wire.SigningPolicy:
+        """Which acts must be signed on this node."""
+        return self._get("/signing-policy", wire.SigningPolicy)
+
+    def set_signing_policy(
+        self, kinds: Iterable[str], whose: Literal["holders", "everybody"] = "holders"
+    ) -> wire.SigningPolicy:
+        """Demand that acts of these kinds be signed: by whoever has a key, or by everybody. For an operator.
+
+        Args:
+            kinds: of entries, such as "reviewed"; an empty list demands no more than answers and waivers.
+        """
+        wanted = wire.SigningPolicy(kinds=list(kinds), whose=whose)
+        return self._call("PUT", "/signing-policy", wanted, wire.SigningPolicy)
+
+    def _signed_for(
+        self,
+        organization_id: str | None,
+        kind: str,
+        answers: Callable[[str], tuple[str, int]] | None,
+        public: Callable[[str], Mapping[str, int | str]],
+        private: Mapping[str, bytes] | None = None,
     ) -> wire.Signed | None:
+        """The statement of a client, or of the caller; None where this client has no key in force for it.
+
+        Args:
+            organization_id: as a client of the exchange; None: the caller.
+            answers: from the holder, the place that the act answers; None: that of the key.
+            public: from the holder, what is said.
+        """
         if self._signer is None:
             return None
-        memberships = self.session().memberships
-        organization = organization_id or (memberships[0].organization_id if len(memberships) == 1 else "")
-        keys = self.signing_keys(organization)
-        if not any(key.in_force for key in keys.items):
+        keys = self.signing_keys(organization_id)
+        own = next((k for k in keys.items if k.in_force and k.public == b64url(self._signer.public)), None)
+        if own is None:
             return None
-        conflicts = self._get("/ownership", wire.Ownership).conflicts
-        mine = (pool, keys.holder, entity)
-        n = next((one.n for one in conflicts if (one.pool, one.client, one.entity) == mine), None)
-        if n is None:
-            raise Refused("signing.verdict", "There is no verdict about this pair.", "entity")
-        public = {"client": keys.holder, "entity": entity, "state": state}
-        return self._signer.say(keys.origin, keys.holder, "waived", (pool, n), public)
+        place = answers(keys.holder) if answers is not None else own.place
+        return self._signer.say(keys.origin, keys.holder, kind, place, public(keys.holder), private)
+
+    def _organization(self, organization_id: str | None) -> str:
+        """The organization that is meant where none is named: the caller's only one, else none."""
+        memberships = self.session().memberships
+        return organization_id or (memberships[0].organization_id if len(memberships) == 1 else "")
 
     def _holder(self, organization_id: str | None) -> tuple[str, str]:
         """(origin of the ledger, whose key it is), asked for once."""
@@ -649,11 +699,17 @@ class Client:
 
     def skip(self, assignment_id: str, reason: str = "") -> None:
         """Give an assignment back unanswered. The caller does not get its task again."""
-        self._send_json("POST", f"/assignments/{_segment(assignment_id)}/skip", wire.Skip(reason=reason))
+        self._remark("skip", "skipped", assignment_id, reason)
 
     def flag(self, assignment_id: str, reason: str = "") -> None:
         """Mark the task for the manager. The assignment stays."""
-        self._send_json("POST", f"/assignments/{_segment(assignment_id)}/flag", wire.Skip(reason=reason))
+        self._remark("flag", "flagged", assignment_id, reason)
+
+    def _remark(self, act: str, kind: str, assignment_id: str, reason: str) -> None:
+        public, private = {"slot": slot_of(assignment_id)}, {"reason": reason}
+        signed = self._say(kind, lambda: self._place(assignment_id), public, private)
+        path = f"/assignments/{_segment(assignment_id)}/{act}"
+        self._send_json("POST", path, wire.Skip(reason=reason, signed=signed))
 
     def proof(self, stream: str, n: int, timeout: float = 30.0) -> str:
         """The `tlog-proof` of an entry, waited for.
@@ -760,8 +816,24 @@ class Client:
             revision=revision,
             seconds=seconds,
         )
+        if self._signer is not None:
+            word = msgspec.structs.replace(word, signed=self._signed_review(review_id, word))
         path = f"/reviews/{_segment(review_id)}/decide"
         return self._call("POST", path, word, wire.Review, again=True)
+
+    def _signed_review(self, review_id: str, word: wire.ReviewDecision) -> wire.Signed | None:
+        """The caller's statement about a review: the decision, and the answer that they take to stand."""
+        review = self.review(review_id)
+        seen = {question: answer.value for question, answer in review.consensus.items()}
+        stands = {"accept": seen, "fix": word.answers}.get(word.decision)
+        private = {
+            "answers": _sorted_json(stands) if stands else "",
+            "comment": word.comment,
+            "decision": _sorted_json({"assignments": sorted(word.assignment_ids), "decision": word.decision}),
+        }
+        public: dict[str, int | str]
+        public = {"ms": active_ms(word.seconds), "slot": slot_of(review_id)}
+        return self._say("reviewed", lambda: review.place, public, private)
 
     def judgements(
         self, project_id: str | None = None, outcome: Literal["accepted", "fixed", "returned"] | None = None
@@ -772,7 +844,15 @@ class Client:
     def appeal(self, assignment_id: str, text: str) -> wire.AppealState:
         """Appeal the newest judgement of one of the caller's own answers, once. Somebody else decides."""
         path = f"/assignments/{_segment(assignment_id)}/appeal"
-        return self._call("POST", path, wire.NewAppeal(text=text), wire.AppealState)
+        signed = self._say("appealed", lambda: self._judged(assignment_id), {}, {"text": text})
+        return self._call("POST", path, wire.NewAppeal(text=text, signed=signed), wire.AppealState)
+
+    def _judged(self, assignment_id: str) -> tuple[str, int]:
+        """Where the caller's answer stands that was judged last."""
+        newest = next(self._pages("/judgements", wire.Page[wire.Judgement], assignment=assignment_id), None)
+        if newest is None:
+            raise Refused("appeal.none", "No review has judged this answer.", "assignment")
+        return newest.place
 
     def appeals(
         self, project_id: str, state: Literal["open", "upheld", "rejected"] | None = None
@@ -786,6 +866,11 @@ class Client:
     ) -> wire.Appeal:
         """Say who is right. Upheld, the annotator's answer stands; to reject needs a reason."""
         answer = wire.AppealDecision(decision=decision, text=text)
+        if self._signer is not None:
+            appeal = self._get(f"/appeals/{_segment(appeal_id)}", wire.Appeal)
+            said = {"decision": "upheld" if decision == "uphold" else "rejected", "text": text}
+            signed = self._say("appeal-decided", lambda: appeal.place, {"slot": appeal.slot}, said)
+            answer = msgspec.structs.replace(answer, signed=signed)
         return self._call("POST", f"/appeals/{_segment(appeal_id)}/decide", answer, wire.Appeal)
 
     # -- data out -------------------------------------------------------------------------------

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+import msgspec
+
 from evenhand import wire
-from evenhand.core.errors import Invalid
+from evenhand.core.errors import Invalid, Refused
 
 T = TypeVar("T")
 Call = Callable[..., Any]
@@ -21,15 +23,17 @@ class Exchange:
     Errors are those of `evenhand.core.errors`: `Refused` where the caller's role does not allow it.
     """
 
-    def __init__(self, call: Call, send: Call, sign_waiver: Call) -> None:
+    def __init__(self, call: Call, send: Call, sign: Call, organization: Call) -> None:
         """Args:
         call: `(method, path, body, type of the answer)`, as `Client` makes it.
         send: `(method, path, body)`, where there is no answer.
-        sign_waiver: `(pool, entity, state, organization)`: the client's statement, None where it has no key.
+        sign: `Client._signed_for`: a statement, None where there is no key.
+        organization: gives the one that is meant where none is named.
         """
         self._call = call
         self._send = send
-        self._sign_waiver = sign_waiver
+        self._sign = sign
+        self._organization = organization
 
     def _ask(self, method: str, path: str, body: wire.Request | None, kind: type[T]) -> T:
         told: T = self._call(method, path, body, kind)
@@ -113,7 +117,10 @@ class Exchange:
     def set_available(self, pool: str, available: bool) -> wire.PoolAvailability:
         """The caller takes work in a pool, or takes none."""
         path = f"/availability/{_segment(pool)}"
-        change = wire.AvailabilityChange(available=available)
+        signed = self._sign(
+            None, "availability", lambda who: (pool, 0), lambda who: {"on": int(available), "who": who}
+        )
+        change = wire.AvailabilityChange(available=available, signed=signed)
         return self._ask("PUT", path, change, wire.PoolAvailability)
 
     # -- a client ---------------------------------------------------------------------------------
@@ -152,7 +159,12 @@ class Exchange:
 
     def set_rivals(self, records: Sequence[str], organization: str | None = None) -> wire.Rivals:
         """Name one's rivals, by their recordIds; the log shows a commitment and no name."""
-        wanted = wire.Rivals(organization_id=organization, records=list(records))
+        own = self._organization(organization)
+        pseudonyms = {one.source: one.record for one in self.ownership(organization).owners}
+        named = sorted({pseudonyms.get(source, "") for source in records})
+        value = {"rivals": msgspec.json.encode(named)}
+        signed = self._sign(own, "rivals-named", None, lambda client: {"client": client}, value)
+        wanted = wire.Rivals(organization_id=organization, records=list(records), signed=signed)
         return self._ask("PUT", "/rivals", wanted, wire.Rivals)
 
     def waive(
@@ -160,9 +172,21 @@ class Exchange:
     ) -> wire.Waiver:
         """Let a provider of grade 2 work for one in this pool, or no longer."""
         state: Any = "given" if given else "withdrawn"
-        signed = self._sign_waiver(pool, entity, state, organization)
+        signed = self._sign(
+            self._organization(organization),
+            "waived",
+            lambda client: self._verdict(pool, client, entity),
+            lambda client: {"client": client, "entity": entity, "state": state},
+        )
         wanted = wire.Waiver(organization_id=organization, entity=entity, state=state, signed=signed)
         return self._ask("POST", f"/shared-pools/{_segment(pool)}/waivers", wanted, wire.Waiver)
+
+    def _verdict(self, pool: str, client: str, entity: str) -> tuple[str, int]:
+        """Where the newest verdict about this pair stands, which a waiver answers."""
+        for one in self.ownership().conflicts:
+            if (one.pool, one.client, one.entity) == (pool, client, entity):
+                return pool, one.n
+        raise Refused("signing.verdict", "There is no verdict about this pair.", "entity")
 
     # -- ownership --------------------------------------------------------------------------------
 

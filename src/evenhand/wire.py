@@ -554,6 +554,14 @@ class SigningKeyRevocation(Request, frozen=True, kw_only=True):
     signed: Signed | None = None
 
 
+class SigningPolicy(Request, frozen=True, kw_only=True):
+    """Which acts must be signed. Answers and waivers always are, by whoever has a key."""
+
+    kinds: list[str] = []  # of entries
+    whose: Literal["holders", "everybody"] = "holders"  # whoever has a key; or nobody without one
+    since: str | None = None  # from when an entry without a signature is a finding; set by the node
+
+
 class Assignment(Wire, frozen=True, kw_only=True):
     id: str  # also the idempotency key of `submit`
     task_id: str
@@ -658,6 +666,7 @@ class Receipts(Wire, frozen=True, kw_only=True):
 
 class Skip(Request, frozen=True, kw_only=True):
     reason: str = ""
+    signed: Signed | None = None  # by a key of the caller, as with `Submission`
 
 
 class DraftSave(Request, frozen=True, kw_only=True):
@@ -938,6 +947,7 @@ class Review(Wire, frozen=True, kw_only=True):
     earlier: list[EarlierReview]  # oldest first
     comment: str
     answers: dict[str, Any] | None  # that stand, once it is decided
+    place: tuple[str, int]  # where it was opened: what a signed decision answers
 
 
 class ReviewQueue(Wire, frozen=True, kw_only=True):
@@ -962,6 +972,7 @@ class ReviewDecision(Request, frozen=True, kw_only=True):
     assignment_ids: list[str] = []  # with return: whose answers go back
     revision: int | None = None  # that the reviewer saw; another one in force: 409
     seconds: float | None = None
+    signed: Signed | None = None  # by a key of the caller
 
 
 class ReviewRow(Wire, frozen=True, kw_only=True):
@@ -1004,10 +1015,12 @@ class Judgement(Wire, frozen=True, kw_only=True):
     may_appeal: bool
     appeal: AppealState | None
     decided_at: str
+    place: tuple[str, int]  # of the caller's answer that was judged: what a signed appeal answers
 
 
 class NewAppeal(Request, frozen=True, kw_only=True):
     text: str  # at most 2,000 characters
+    signed: Signed | None = None  # by a key of the caller
 
 
 class Appeal(Wire, frozen=True, kw_only=True):
@@ -1032,11 +1045,14 @@ class Appeal(Wire, frozen=True, kw_only=True):
     appealed_at: str
     decided_at: str | None
     may_decide: bool
+    slot: str  # of the review, and the place where it was opened: what a signed decision says and answers
+    place: tuple[str, int]
 
 
 class AppealDecision(Request, frozen=True, kw_only=True):
     decision: Literal["uphold", "reject"]
     text: str = ""  # needed to reject
+    signed: Signed | None = None  # by a key of the caller
 
 
 # -- quality --------------------------------------------------------------------------------------
@@ -1334,6 +1350,7 @@ class PoolAnnotator(Wire, frozen=True, kw_only=True):
 
 class AvailabilityChange(Request, frozen=True, kw_only=True):
     available: bool
+    signed: Signed | None = None  # by a key of the caller
 
 
 class PoolTest(Wire, frozen=True, kw_only=True):
@@ -1371,6 +1388,7 @@ class PooledProject(Wire, frozen=True, kw_only=True):
 class Rivals(Request, frozen=True, kw_only=True):
     organization_id: str | None = None
     records: list[str] = []  # recordIds
+    signed: Signed | None = None  # by a key of the client
 
 
 class Waiver(Request, frozen=True, kw_only=True):

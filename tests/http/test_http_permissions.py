@@ -79,6 +79,7 @@ BODIES |= {
     "POST /ownership/statements": {"statements": []},
     "POST /ownership/holdings": {"holder": "Some Fund", "economic": 0, "since": "2020-01-01"},
     "PUT /rivals": {},
+    "PUT /signing-policy": {},
     "POST /members/{member}/erase": {},
     "POST /tasks/{task}/erase": {},
 }
@@ -89,6 +90,7 @@ OWN = {
     "/keys/{key}",
     "/signing-keys",
     "/signing-keys/{key}/revoke",
+    "/signing-policy",
     "/label-types",
     "/formats",
     "/work",

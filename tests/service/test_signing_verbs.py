@@ -17,10 +17,11 @@ from evenhand.audit.keys import Keys, wrong_signatures
 from evenhand.core.allocation import slot_of
 from evenhand.core.canonical import b64url
 from evenhand.core.errors import EvenhandError
-from evenhand.core.policy import Actor
+from evenhand.core.policy import Actor, Membership
+from evenhand.core.project import ReviewPolicy
 from evenhand.core.signing import key_id
 from evenhand.doctor import examine
-from evenhand.service import owners, projects, signing, work
+from evenhand.service import appeals, owners, projects, review, signing, tasks, work
 from evenhand.signer import Signer
 from evenhand.store.conformance import ORIGIN
 
@@ -38,6 +39,16 @@ def signed(signer: Signer, actor: Actor, one: wire.Assignment, answers: dict, **
     )
 
 
+def say(signer: Signer, actor: Actor, kind: str, place: tuple[str, int], public: Any = None, **private: Any):
+    values = {field: value if isinstance(value, str) else dumps(value) for field, value in private.items()}
+    encoded = {field: value.encode() for field, value in values.items()}
+    return signer.say(ORIGIN, actor.person, kind, place, public or {}, encoded)
+
+
+def dumps(value: Any) -> str:
+    return msgspec.json.encode(value, order="sorted").decode()
+
+
 def entries(world: World) -> list[bytes]:
     with world.reading() as reader:
         return [row[1] for row in reader.tuples("events_after", seq=0, limit=10_000)]
@@ -53,9 +64,9 @@ def audited(log: list[bytes]) -> list[str]:
     return told + [check.rule for check in wrong_signatures(keys.checks)]
 
 
-def refused(call: Callable[..., Any], *args: Any) -> str:
+def refused(call: Callable[..., Any], *args: Any, **named: Any) -> str:
     with pytest.raises(EvenhandError) as error:
-        call(*args)
+        call(*args, **named)
     return error.value.rule
 
 
@@ -149,6 +160,162 @@ def _cheats(log: list[bytes]) -> dict[tuple[bytes, ...], set[str]]:
         (*log, log[gone[0]]): {"key.validity"},
         (*log[: added[0] + 1], *log[added[0] :]): {"key.validity"},
     }
+
+
+def test_whatever_a_person_does_can_be_signed_and_a_policy_demands_it(world):
+    """Skips, flags, reviews of every sort, appeals and their ends: forged, copied, by a key that is gone."""
+    project = world.project(
+        tasks=6, questions=[PICKS], overlap=1, review=ReviewPolicy(which="all", shows="answers")
+    ).id
+    ann, other = world.people[1:3]
+    boss = msgspec.structs.replace(
+        world.people[3], memberships=(Membership(organization="org-a", member="mem-3", role="reviewer"),)
+    )
+    mine, his, lost = Signer(b"1" * 32), Signer(b"2" * 32), Signer(b"4" * 32)
+    world.call(signing.add, ann, new(mine, ann.person))
+    world.call(signing.add, boss, new(his, boss.person))
+    gone = world.call(signing.add, boss, new(lost, boss.person))
+    world.call(signing.revoke, boss, gone.id, wire.SigningKeyRevocation())
+
+    def remark(
+        verb, kind: str, one: wire.Assignment, reason: str, by: Signer | None = mine, **lie: Any
+    ) -> None:
+        public = {"slot": slot_of(one.id)} | lie
+        signed = by and say(by, ann, kind, one.place, public, reason=reason)
+        world.call(verb, ann, one.id, wire.Skip(reason="Not English", signed=signed))
+
+    one = world.next(ann).assignments[0]
+    remark(work.flag, "flagged", one, "Not English", None)  # no policy: the node's word, as before
+    with pytest.raises(EvenhandError, match="role"):
+        world.call(signing.set_policy, ann, wire.SigningPolicy(kinds=["flagged"]))
+    operator = msgspec.structs.replace(world.owner, operator=True)
+    wanted = wire.SigningPolicy(kinds=["skipped", "flagged", "reviewed", "appealed", "appeal-decided"])
+    assert (
+        refused(world.call, signing.set_policy, operator, wire.SigningPolicy(kinds=["window"]))
+        == "signing.kind"
+    )
+    asked = world.call(signing.set_policy, operator, wanted)
+    assert world.read(signing.get_policy, other) == asked and asked.kinds == sorted(wanted.kinds)
+    assert refused(remark, work.flag, "flagged", one, "Not English", None) == "signing.unsigned"
+    world.ms += 120_000  # the policy is in force
+    assert refused(remark, work.flag, "flagged", one, "Not German") == "signing.value"
+    assert refused(remark, work.flag, "flagged", one, "Not English", slot="0" * 32) == "signing.statement"
+    assert refused(remark, work.flag, "skipped", one, "Not English") == "signing.statement"
+    assert refused(remark, work.flag, "flagged", one, "Not English", his) == "signing.key-unknown"
+    flag = wire.Skip(
+        reason="Not English",
+        signed=say(mine, ann, "flagged", one.place, {"slot": slot_of(one.id)}, reason="Not English"),
+    )
+    before = len(entries(world))
+    for _ in range(3):  # sent again: said once
+        world.call(work.flag, ann, one.id, flag)
+    assert len(entries(world)) == before + 1
+    remark(work.skip, "skipped", one, "Not English")
+
+    for _ in range(4):
+        given = world.next(ann).assignments[0]
+        world.submit(ann, given.id, {"tags": ["a"]}, signed=signed(mine, ann, given, {"tags": ["a"]}))
+
+    def judge(decision: str, by: Signer = his, lie: Any = None, **more: Any) -> wire.Review:
+        found = world.call(review.next_, boss, project).review
+        ids = [a.assignment_id for a in found.annotations] if decision == "return" else []
+        told = wire.ReviewDecision(decision=decision, comment="As I see it", assignment_ids=ids, **more)
+        stands = {"accept": {q: a.value for q, a in found.consensus.items()}}.get(decision, told.answers)
+        private = {
+            "answers": stands or "",
+            "comment": told.comment,
+            "decision": {"assignments": ids, "decision": decision},
+        } | (lie or {})
+        public = {"ms": -1, "slot": slot_of(found.id)}
+        signed_ = say(by, boss, "reviewed", found.place, public, **private)
+        return world.call(review.decide, boss, found.id, msgspec.structs.replace(told, signed=signed_))
+
+    assert refused(judge, "accept", lost) == "signing.key-unknown"
+    assert refused(judge, "accept", his, {"answers": {"tags": ["b"]}}) == "signing.value"
+    fix = {"decision": {"assignments": [], "decision": "fix"}}
+    assert refused(judge, "accept", his, fix) == "signing.value"
+    assert judge("accept").state == "accepted"
+    fixed = judge("fix", answers={"tags": ["c", "b"]})
+    assert (fixed.state, fixed.answers) == ("fixed", {"tags": ["b", "c"]})  # stored in the type's own order
+    assert world.read(tasks.get, world.owner, fixed.task_id).consensus["tags"].value == ["b", "c"]
+    assert judge("return").state == "returned"
+    assert judge("skip").state == "skipped"
+
+    found = [j for j in world.read(appeals.list_mine, ann).items if j.may_appeal]
+    about = next(j for j in found if j.outcome == "fixed")
+    text = wire.NewAppeal(text="A is right")
+    assert refused(world.call, appeals.appeal, ann, about.assignment_id, text) == "signing.unsigned"
+    appealed = say(mine, ann, "appealed", about.place, text="A is right")
+    wrong = wire.NewAppeal(text="B is right", signed=appealed)
+    assert refused(world.call, appeals.appeal, ann, about.assignment_id, wrong) == "signing.value"
+    state = world.call(
+        appeals.appeal, ann, about.assignment_id, msgspec.structs.replace(text, signed=appealed)
+    )
+    ruler = world.people[0]  # has no key: the node's word, as the policy is about holders
+    row = world.read(appeals.get_appeal, ruler, state.id)
+    assert (
+        world.call(
+            appeals.decide_appeal, ruler, state.id, wire.AppealDecision(decision="uphold", text="Yes")
+        ).state
+        == "upheld"
+    )
+    second = next(j for j in found if j.outcome == "returned")
+    again = say(mine, ann, "appealed", second.place, text="Why?")
+    more = world.call(appeals.appeal, ann, second.assignment_id, wire.NewAppeal(text=" Why? ", signed=again))
+    world.call(signing.add, ruler, new(lost, ruler.person))
+    row = world.read(appeals.get_appeal, ruler, more.id)
+    public = {"slot": row.slot}
+    for decision, rule in (("upheld", "signing.value"), ("rejected", "")):
+        signed_ = say(lost, ruler, "appeal-decided", row.place, public, decision=decision, text="No")
+        told = wire.AppealDecision(decision="reject", text="No", signed=signed_)
+        if rule:
+            assert refused(world.call, appeals.decide_appeal, ruler, more.id, told) == rule
+        else:
+            assert world.call(appeals.decide_appeal, ruler, more.id, told).state == "rejected"
+
+    report = examine(world.store, ORIGIN)
+    assert report.healthy, (report.differences, report.faults)
+    log = entries(world)
+    assert audited(log) == []
+    _attack(log, ann.person, boss.person)
+
+    everybody = msgspec.structs.replace(wanted, whose="everybody", kinds=["submitted"])
+    world.call(signing.set_policy, operator, everybody)
+    held = world.next(other).assignments
+    assert refused(world.submit, other, held[0].id, {"tags": ["a"]}) == "signing.unsigned"
+
+
+def _attack(log: list[bytes], ann: str, boss: str) -> None:
+    """Every signed kind: said by the node instead, changed, copied, by a key that is another's or revoked."""
+    told = [msgspec.json.decode(data) for data in log]
+    signed_ = {e["t"]: i for i, e in enumerate(told) if e["by"] != "node" and not e["t"].startswith("key-")}
+    assert set(signed_) == {
+        "appeal-decided", "appealed", "flagged", "reviewed", "skipped", "submitted",
+    }  # fmt: skip
+
+    def instead(i: int, **changed: Any) -> list[bytes]:
+        return [*log[:i], msgspec.json.encode(told[i] | changed, order="sorted"), *log[i + 1 :]]
+
+    keys = {e["s"]: "key:" + e["b"]["key"] for e in told if e["t"] == "key-added"}
+    dead = "key:" + next(e["b"]["key"] for e in told if e["t"] == "key-revoked")
+    for i in signed_.values():
+        own, strange = told[i]["s"], next(k for s, k in keys.items() if s != told[i]["s"])
+        other = dict.fromkeys(told[i]["c"], "A" * 43)
+        assert audited(instead(i, by="node", st="", sg="")) == ["entry.unsigned"], "said by the node"
+        assert audited(instead(i, c=other)) == ["entry.statement"], "forged"
+        assert audited(instead(i, by=strange)) == ["key.validity"], "by another's key"
+        assert (
+            audited(instead(i, sg=told[i]["sg"][::-1].replace("=", "A")[:85] + "A"))[-1] == "entry.signature"
+        )
+        assert "statement.again" in audited([*log, log[i]]), "copied"
+        if own == boss:
+            assert audited(instead(i, by=dead)) == ["key.validity"], "by a key that was revoked"
+    i = next(i for i, e in enumerate(told) if e["t"] == "signing-policy")
+    assert audited(instead(i, b=told[i]["b"] | {"since": told[i]["ts"]})) == ["signing.at-once"]
+    late = told[i]["b"] | {"since": told[-1]["ts"] + 1}
+    unsigned = instead(signed_["flagged"], by="node", st="", sg="")
+    unsigned[i] = msgspec.json.encode(told[i] | {"b": late}, order="sorted")
+    assert audited(unsigned) == [], "not demanded yet: the operator's word, and counted as that"
 
 
 @pytest.fixture

@@ -167,6 +167,10 @@ TYPES: dict[str, tuple[dict[str, Type], tuple[str, ...]]] = {
     "reviewed": ({"ms": INTEGER, "slot": ID}, ("answers", "comment", "decision", "judged")),
     "rivals-named": ({"client": ID}, ("rivals",)),
     "rules-followed": ({"first": COUNT, "last": COUNT, "version": COUNT}, ()),
+    "signing-policy": (
+        {"kinds": array(ID), "since": COUNT, "whose": one_of("holders", "everybody")},
+        (),
+    ),
     "skipped": ({"slot": ID}, ("reason",)),
     "standing-changed": ({"rule": ID, "state": one_of("suspended", "active")}, ("member", "reason")),
     "submitted": ({"ms": INTEGER, "revision": COUNT, "slot": ID, "surplus": FLAG}, ("answers",)),
@@ -219,6 +223,10 @@ def digest() -> str:
     """What a node says in its `grammar` entry: SHA-256 of the RFC 8785 form of `schemas`, base64url."""
     canonical = json.dumps(schemas(), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()
+
+
+EARLIER = frozenset({"gIQbgq6c_6aNX3XlC0RciaFN5Hc2QAN6hKSXAhxE3Dk"})
+"""Digests of earlier schemas whose every kind is among these, with the same fields."""
 
 
 @cache

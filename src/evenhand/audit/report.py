@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +32,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
     told = asdict(audit)
     kept = told.pop("findings")
     told["kinds"] = dict(sorted(audit.kinds.items()))
+    told["spoken_for"] = dict(sorted(audit.spoken_for.items()))
     told["ok"] = audit.ok
     told["summary"] = verdict(audit)
     told["findings"] = kept["kept"]
@@ -82,13 +83,19 @@ def _facts(audit: Audit) -> list[tuple[str, str]]:
         ("period", f"{_day(audit.first)} to {_day(audit.last)}; audited {_day(audit.at)}"),
         ("quorum of witnesses", f"{audit.quorum}; cosigned by {witnesses}"),
         ("the operator's word alone", f"{share} of entries ({audit.signed:,} are signed by their actor)"),
-        ("values erased", ", ".join(f"{k} {n:,}" for k, n in sorted(audit.erasures.items())) or "none"),
+        ("values erased", _kinds(audit.erasures) or "none"),
         ("keys of actors", f"{audit.keys:,}, of which the node alone replaced {audit.keys_by_node:,}"),
+        ("acts that must be signed", ", ".join(sorted({"submitted", "waived", *audit.demanded}))),
+        ("the operator's word for holders of a key", _kinds(audit.spoken_for) or "none"),
         ("replayed", f"{audit.windows:,} windows, {audit.draws:,} draws, {audit.receipts:,} receipts"),
         ("overrides", f"{audit.overrides:,}"),
         ("late statements of ownership", f"{audit.late:,}"),
         ("clients whose ownership is private", f"{audit.private:,} (their verdicts are not checked here)"),
     ]
+
+
+def _kinds(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{kind} {count:,}" for kind, count in sorted(counts.items()))
 
 
 def _day(ms: int) -> str:

@@ -25,7 +25,7 @@ from evenhand.audit import draw
 from evenhand.audit.crew import Crew
 from evenhand.audit.entries import AuditedEntry, unb64url
 from evenhand.audit.findings import ALARM, GAP, PROVEN, Finding, Findings
-from evenhand.audit.grammar import digest
+from evenhand.audit.grammar import EARLIER, digest
 from evenhand.audit.notes import LogKey, TreeHead, Unacceptable, read_checkpoint, read_key
 from evenhand.audit.ownership import Graph, Thresholds
 from evenhand.audit.parity import CONTROL, METRICS, Parity
@@ -57,6 +57,7 @@ RULES: dict[str, tuple[str, str]] = {
     "entry.signature": ("EN-15", PROVEN),
     "entry.unsigned": ("EN-15", PROVEN),
     "statement.again": ("EN-15", PROVEN),
+    "signing.at-once": ("EN-31", PROVEN),
     "key.validity": ("EN-35", PROVEN),
     "key.id": ("EN-35", PROVEN),
     "key.proof": ("EN-35", PROVEN),
@@ -96,6 +97,8 @@ class Audit:
     signed: int = 0  # by an actor's key, verified
     keys: int = 0  # of actors, that were ever in force
     keys_by_node: int = 0  # that the node alone certified although the holder had one
+    spoken_for: Counter[str] = field(default_factory=Counter)  # kind -> the node's word for holders of a key
+    demanded: list[str] = field(default_factory=list)  # kinds that must be signed, by the newest policy
     first: int = 0  # ms: oldest entry
     last: int = 0  # ms: newest
     draws: int = 0
@@ -176,6 +179,7 @@ def audit(
     )
     made.unsigned, made.signed = report.unsigned, report.signed
     made.keys, made.keys_by_node = report.keys, report.keys_by_node
+    made.spoken_for, made.demanded = report.spoken_for, report.demanded
     made.findings.kept.sort(key=_order)
     made.seconds = time.monotonic() - started
     return made
@@ -496,7 +500,7 @@ class Auditor:
         self._pool(entry.stream).override(b)
 
     def _grammar(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
-        if b["schemas"] != digest():
+        if b["schemas"] != digest() and b["schemas"] not in EARLIER:
             reason = f"Entries follow schemas {b['schemas']} from here on, which this auditor does not know."
             self._add("EN-31", GAP, "grammar.unknown", index, _place(entry), reason)
 

@@ -59,6 +59,8 @@ class Report:
     signed: int = 0  # entries by an actor's key
     keys: int = 0  # of actors, that were ever in force
     keys_by_node: int = 0  # that the node alone certified although the holder had one
+    spoken_for: Counter[str] = field(default_factory=Counter)  # kind -> the node's word for holders of a key
+    demanded: list[str] = field(default_factory=list)  # kinds that must be signed, by the newest policy
     earlier: int = 0  # earlier checkpoints that lie on this log
     findings: list[Finding] = field(default_factory=list)  # the first `MAX_FINDINGS`
     found: int = 0  # all of them
@@ -135,6 +137,8 @@ def _check_log(
     crew.finish()
     report.streams = len(walk.places)
     report.keys, report.keys_by_node = len(walk.keys.keys), walk.keys.by_node
+    report.spoken_for = walk.keys.spoken_for
+    report.demanded = sorted(walk.keys.policies[-1][1]) if walk.keys.policies else []
 
 
 def _need(source: Source, name: str) -> bytes:

@@ -56,3 +56,20 @@ def key_revoke(id: str, organization: str | None, machine: bool) -> None:
     with reach(config.read()) as reached:
         gone = reached.client.revoke_signing_key(id, organization)
     say(machine, gone, f"{gone.id} signs nothing any more.")
+
+
+@key.command("demand")
+@click.argument("kinds", nargs=-1)
+@click.option("--everybody", is_flag=True, help="Nobody does it without a key; else: whoever has one.")
+@as_json
+def key_demand(kinds: tuple[str, ...], everybody: bool, machine: bool) -> None:
+    """Demand that acts of these KINDS be signed on this node, such as `reviewed skipped flagged`.
+
+    For the operator. It replaces what was demanded before; without KINDS nothing is but answers and waivers,
+    which whoever has a key always signs.
+    """
+    with reach(config.read()) as reached:
+        told = reached.client.set_signing_policy(kinds, "everybody" if everybody else "holders")
+    who = "everybody" if everybody else "whoever has a key"
+    named = ", ".join(told.kinds) or "nothing more than answers and waivers"
+    say(machine, told, f"From now on {who} must sign: {named}.")

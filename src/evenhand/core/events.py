@@ -475,11 +475,11 @@ class Reviewed(Event, frozen=True, kw_only=True):
     KIND = "reviewed"
     PUBLIC = ("slot", "ms")
     PRIVATE = ("decision", "answers", "comment", "judged")
-    LOCAL = ("review", "project", "task", "round", "member", "judgements")
+    LOCAL = ("review", "project", "task", "round", "member", "judgements", "became", "counted")
 
     slot: str
     ms: int  # active time, rounded to 100 ms; -1 when it was not told
-    decision: bytes  # "accepted", "fixed", "returned" or "skipped"
+    decision: bytes  # "accepted", "fixed", "returned" or "skipped"; with a statement, what the reviewer sent
     answers: bytes  # JSON: question id -> the answer that stands; empty when returned or skipped
     comment: bytes
     judged: bytes  # JSON [[stream, n, outcome]]: the submissions that were judged
@@ -490,6 +490,18 @@ class Reviewed(Event, frozen=True, kw_only=True):
     member: str
     judgements: tuple[tuple[str, str, str, str, int, int], ...]
     # (assignment, member, person, "accepted" | "fixed" | "returned", revision, seq of the submission)
+    became: str = ""  # the decision in stored form, where the reviewer committed to another
+    counted: bytes = b""  # the answers in stored form, where the reviewer committed to another
+
+    @property
+    def outcome(self) -> str:
+        """What the review came to: "accepted", "fixed", "returned" or "skipped"."""
+        return self.became or self.decision.decode()
+
+    @property
+    def stored(self) -> bytes:
+        """The answers in the form that label types store; empty when returned or skipped."""
+        return self.counted or self.answers
 
 
 class Appealed(Event, frozen=True, kw_only=True):
@@ -543,7 +555,7 @@ class PayStated(Event, frozen=True, kw_only=True):
     rows: tuple[bytes, ...]  # JSON [member, provider, currency, tasks, ms, minor units]
 
 
-SCHEMAS = "gIQbgq6c_6aNX3XlC0RciaFN5Hc2QAN6hKSXAhxE3Dk"
+SCHEMAS = "DBopnzINtvSZwntTLT822EZTTYdtTJBuVMeXYpVNn3g"
 """Digest of ``docs/spec/schemas.json``, as a `grammar` entry says it. A test computes it."""
 
 
@@ -588,6 +600,17 @@ class KeyRevoked(Event, frozen=True, kw_only=True):
     PUBLIC = ("key",)
 
     key: str
+
+
+class SigningPolicySet(Event, frozen=True, kw_only=True):
+    """Entries of these kinds must be signed. Replaces the one before. Stream: `node`."""
+
+    KIND = "signing-policy"
+    PUBLIC = ("kinds", "since", "whose")
+
+    kinds: tuple[str, ...]  # ascending
+    since: int  # ms: entries with this time or a later one; after the time of this entry
+    whose: str  # "holders": of whoever has a key in force; "everybody": nobody does it without a key
 
 
 # ---- pools that organizations share (docs/spec/ledger.md, section 10) -----------------------------
@@ -934,6 +957,7 @@ ALL: dict[str, type[Event]] = {
         Erased,
         KeyAdded,
         KeyRevoked,
+        SigningPolicySet,
         PolicySet,
         ClientRegistered,
         EntityRegistered,

@@ -6,7 +6,7 @@ last of them is revoked nothing that needs a statement counts in the holder's na
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 
 import msgspec
@@ -22,15 +22,30 @@ from evenhand.core.canonical import (
 )
 from evenhand.core.checkpoint import verify_ed25519
 from evenhand.core.errors import Invalid, Refused
-from evenhand.core.events import Place, Said
+from evenhand.core.events import Place, Said, SigningPolicySet
 
 STATED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "appeal-decided": (("slot",), ("decision", "text")),
+    "appealed": ((), ("text",)),
+    "availability": (("on", "who"), ()),
+    "flagged": (("slot",), ("reason",)),
     "key-added": (("key", "public"), ()),
     "key-revoked": (("key",), ()),
+    "reviewed": (("ms", "slot"), ("answers", "comment", "decision")),
+    "rivals-named": (("client",), ("rivals",)),
+    "skipped": (("slot",), ("reason",)),
     "submitted": (("ms", "revision", "slot"), ("answers",)),
     "waived": (("client", "entity", "state"), ()),
 }
 """Kind -> the public and the private fields that its statement says, neither more nor less."""
+ALWAYS = frozenset({"submitted", "waived"})
+"""Kinds that whoever has a key must sign, whatever the node's policy says."""
+DEMANDABLE = frozenset(STATED) - {"key-added", "key-revoked"}
+"""Kinds whose signatures a policy can demand."""
+REPEATABLE = frozenset({"appealed", "availability", "flagged", "rivals-named"})
+"""Kinds of acts that their actor can do again: the statement of one must not be taken for the next."""
+GRACE_MS = 60_000
+"""From when a demand stands in the log until entries without a signature are findings."""
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,12 +57,54 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
     salts: dict[str, str] = {}  # private field -> the 32 bytes that its actor drew, base64url
 
 
+class Demand(msgspec.Struct, frozen=True, kw_only=True):
+    """Which acts must be signed."""
+
+    kinds: frozenset[str] = ALWAYS  # by whoever has a key
+    strangers: frozenset[str] = frozenset()  # by everybody: without a key they cannot be done
+
+
 class HeldKey(msgspec.Struct, frozen=True, kw_only=True):
     """A key of the holder that may be used."""
 
     id: str
     public: bytes  # 32 bytes
     place: Place  # where it was added
+
+
+def demand(policies: Sequence[SigningPolicySet], at_ms: int) -> Demand:
+    """What must be signed now: what the policy in force demands, and what a newer one will.
+
+    Args:
+        policies: the newest first.
+    """
+    kinds, strangers = set(ALWAYS), set[str]()
+    for policy in policies:
+        kinds |= set(policy.kinds)
+        strangers |= set(policy.kinds) if policy.whose == "everybody" else set()
+        if policy.since <= at_ms:
+            break
+    return Demand(kinds=frozenset(kinds), strangers=frozenset(strangers))
+
+
+def policy_of(kinds: Collection[str], whose: str, at_ms: int) -> SigningPolicySet:
+    """The event that demands signatures of these kinds.
+
+    Raises:
+        Invalid: a kind has no statement.
+    """
+    unknown = sorted(set(kinds) - DEMANDABLE)
+    if unknown:
+        known = ", ".join(sorted(DEMANDABLE))
+        raise Invalid("signing.kind", f"Entries of kind {unknown[0]!r} are not signed.", "kinds", f"{known}.")
+    return SigningPolicySet(
+        stream="node", kinds=tuple(sorted(set(kinds))), since=at_ms + GRACE_MS, whose=whose
+    )
+
+
+def statement_id(statement: str) -> str:
+    """By which a statement is known, so that it counts once: 32 hexadecimal digits."""
+    return sha256(statement.encode()).hexdigest()[:32]
 
 
 def key_id(holder: str, public: bytes) -> str:

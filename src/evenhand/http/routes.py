@@ -181,6 +181,9 @@ TABLE: tuple[Route, ...] = (
           permission="signing.manage"),
     Route("POST", "/signing-keys/{key}/revoke", "write", signing.revoke, takes=wire.SigningKeyRevocation,
           gives=wire.SigningKey, permission="signing.manage"),
+    Route("GET", "/signing-policy", "read", signing.get_policy, gives=wire.SigningPolicy),
+    Route("PUT", "/signing-policy", "write", signing.set_policy, takes=wire.SigningPolicy,
+          gives=wire.SigningPolicy, permission="exchange.operate"),
     # -- erasure
     Route("POST", "/members/{member}/erase", "write", erasure.erase_member, takes=wire.Erasure,
           gives=wire.ErasureReport, permission="erasure.make", changes_people=True),
@@ -283,6 +286,8 @@ TABLE: tuple[Route, ...] = (
     Route("POST", "/reviews/{review}/decide", "write", review.decide, takes=wire.ReviewDecision,
           gives=wire.Review, permission="task.review", bytes=MEDIUM),
     Route("GET", "/projects/{project}/appeals", "read", appeals.list_appeals, gives=wire.Page[wire.Appeal],
+          permission="task.review"),
+    Route("GET", "/appeals/{appeal}", "read", appeals.get_appeal, gives=wire.Appeal,
           permission="task.review"),
     Route("POST", "/appeals/{appeal}/decide", "write", appeals.decide_appeal, takes=wire.AppealDecision,
           gives=wire.Appeal, permission="task.review"),

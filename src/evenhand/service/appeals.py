@@ -6,13 +6,15 @@ from typing import Any
 
 from evenhand import wire
 from evenhand.core import review as core
+from evenhand.core.allocation import slot_of
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import Moment, Place
 from evenhand.core.intake import shown_data, split
 from evenhand.core.policy import Actor, allows, require
 from evenhand.core.review import AppealView, Judge
+from evenhand.service import signing
 from evenhand.service.ids import new_id
-from evenhand.service.review import conclude, page_key, private
+from evenhand.service.review import conclude, page_key, private, stood
 from evenhand.service.view import decode_json, form_of, project_row, summary, task_id, told_task_id, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import answers_of
@@ -53,7 +55,7 @@ def list_mine(
 def _judgement(reader: Reader, row: dict[str, Any]) -> wire.Judgement:
     document = form_of(reader, row["organization"], row["project"], row["version"]).document
     data, _ = split(row["record"], row["mapping"])
-    _, answers, comment, _ = private(row["body"])
+    answers, comment = stood(row["body"])
     current = row["round"] == row["task_round"]
     is_open = row["outcome"] == "returned" and current and row["due"] == "returned"
     return wire.Judgement(
@@ -63,7 +65,7 @@ def _judgement(reader: Reader, row: dict[str, Any]) -> wire.Judgement:
         project_name=document.name,
         summary=summary(data, document),
         outcome=row["outcome"],
-        comment=comment.decode(),
+        comment=comment,
         answers=decode_json(answers) if answers else None,
         revision=row["now_revision"],
         open=is_open and row["revision"] == row["now_revision"],
@@ -72,6 +74,7 @@ def _judgement(reader: Reader, row: dict[str, Any]) -> wire.Judgement:
         and _in_force(reader, row["assignment"], row["review"]),
         appeal=_appeal_state(row) if row["appeal"] else None,
         decided_at=when(row["at_ms"]),
+        place=(row["answer_stream"], row["answer_n"]),
     )
 
 
@@ -130,6 +133,8 @@ def appeal(
         appealed=None,
     )
     event = core.appeal(view, request.text)
+    judged = Place(row["answer_stream"], row["answer_n"])
+    event = signing.spoken(tx, at, actor.person, event, request.signed, judged)
     tx.append([event], at)
     return wire.AppealState(
         id=event.appeal, state="open", text=event.text.decode(), answer=None, appealed_at=when(at.ms)
@@ -166,9 +171,14 @@ def list_appeals(
     return wire.Page(items=[_appeal(reader, actor, r) for r in rows], next=last)
 
 
+def get_appeal(reader: Reader, actor: Actor, appeal: str) -> wire.Appeal:
+    """One appeal, as its judges see it."""
+    return _appeal(reader, actor, _appeal_row(reader, actor, appeal, "task.review"))
+
+
 def _appeal(reader: Reader, actor: Actor, row: dict[str, Any]) -> wire.Appeal:
     form = form_of(reader, row["organization"], row["project"], row["version"])
-    _, answers, comment, _ = private(row["review_body"])
+    answers, comment = stood(row["review_body"])
     decided = row["state"] != "open"
     able = not decided and _may_decide(actor, row)
     reads = able or (decided and row["judge"] == _judge(actor, row).member)
@@ -181,7 +191,7 @@ def _appeal(reader: Reader, actor: Actor, row: dict[str, Any]) -> wire.Appeal:
         state=row["state"],
         outcome=row["outcome"],
         text=private(row["body"])[0].decode() if reads else None,
-        comment=comment.decode(),
+        comment=comment,
         data=shown_data(row["record"], row["mapping"], form.shown),
         given=decode_json(answers_of(row["answer_body"])),
         stands=decode_json(answers) if answers else None,
@@ -193,6 +203,8 @@ def _appeal(reader: Reader, actor: Actor, row: dict[str, Any]) -> wire.Appeal:
         appealed_at=when(row["opened_ms"]),
         decided_at=when(row["closed_ms"]) if decided else None,
         may_decide=able,
+        slot=slot_of(row["review"]),
+        place=(row["project"], row["opened_n"]),
     )
 
 
@@ -237,6 +249,8 @@ def decide_appeal(
     row = _appeal_row(tx, actor, appeal, "task.review")
     view = _appeal_view(row)
     event = core.decide_appeal(view, _judge(actor, row), request.decision == "uphold", request.text)
+    opened = Place(row["project"], row["opened_n"])
+    event = signing.spoken(tx, at, actor.person, event, request.signed, opened)
     tx.tuples("review_head", project=row["project"])
     placed = tx.append([event], at)
     if event.restores:

@@ -536,12 +536,16 @@ def set_available(
     tx: Transaction, at: Moment, actor: Actor, pool: str, wanted: wire.AvailabilityChange
 ) -> wire.PoolAvailability:
     """The caller takes work in a shared pool, or takes none: from everybody, never from one client."""
+    from evenhand.service import signing
+
     require(actor, "exchange.available", None)
     rows = {row["pool"]: row for row in tx.all("enrolments_of", person=actor.person)}
     if pool not in rows:
         raise Missing("not-found", "You are not enrolled in such a pool.", pool)
     if bool(rows[pool]["available"]) != wanted.available:
-        tx.append([Availability(stream=pool, who=actor.person, on=int(wanted.available))], at)
+        event = Availability(stream=pool, who=actor.person, on=int(wanted.available))
+        event = signing.spoken(tx, at, actor.person, event, wanted.signed, Place(pool, 0))
+        tx.append([event], at)
     return next(a for a in list_enrolments(tx, actor).items if a.pool == pool)
 
 

@@ -195,14 +195,18 @@ def record_of(reader: Reader, source: str, where: str) -> str:
 
 
 def set_rivals(tx: Transaction, at: Moment, actor: Actor, wanted: wire.Rivals) -> wire.Rivals:
-    """Name a client's rivals: nobody whom they own or control gets its work. The log shows no name."""
-    from evenhand.service import exchange
+    """Name a client's rivals: nobody whom they own or control gets its work. The log shows no name.
+
+    A client with a signing key signs the records' pseudonyms, ascending.
+    """
+    from evenhand.service import exchange, signing
 
     client = exchange.own_client(tx, actor, wanted.organization_id, "ownership.own")
     records = sorted({record_of(tx, source, "records") for source in wanted.records})
     event = RivalsNamed(
         stream="node", owner=client["organization"], client=client["id"], rivals=encode_json(records)
     )
+    event = signing.spoken(tx, at, client["id"], event, wanted.signed, means={"rivals": records})
     placed = tx.append([event], at)
     judge_all(tx, at, placed[0].place)
     return get_rivals(tx, actor, client["organization"])
@@ -237,7 +241,7 @@ def waive(tx: Transaction, at: Moment, actor: Actor, pool: str, wanted: wire.Wai
         entity=wanted.entity,
         state=wanted.state,
     )
-    event = signing.waived(tx, event, wanted.signed)
+    event = signing.waived(tx, at, event, wanted.signed)
     placed = tx.append([event], at)
     judge(tx, at, [pool], placed[0].place)
     return wanted

@@ -12,15 +12,16 @@ from evenhand import wire
 from evenhand.core import consensus
 from evenhand.core import review as core
 from evenhand.core.errors import Invalid, Missing, Refused
-from evenhand.core.events import Moment, Place
+from evenhand.core.events import Moment, Place, Reviewed
 from evenhand.core.intake import shown_data, split
 from evenhand.core.policy import Actor, require
 from evenhand.core.project import Form
 from evenhand.core.review import Due, Finished, Judged, QueueView, ReviewView, Word
+from evenhand.service import signing
 from evenhand.service.ids import new_id
 from evenhand.service.view import decode_json, form_of, is_number, project_row, summary, task_id, when
 from evenhand.store import Reader, Transaction
-from evenhand.store.codec import answers_of
+from evenhand.store.codec import answers_of, reviewed_answers_of
 
 LOOKED_AT = 50  # tasks that one call for the next review looks at
 
@@ -235,7 +236,7 @@ def _review(reader: Reader, row: dict[str, Any]) -> wire.Review:
     shows, decided = core.shown_before(form), row["seq"] > 0
     seen = decided or shows != "task"
     annotations = _annotations(reader, row)
-    _, answers, comment, _ = private(row["body"]) if decided else (b"", b"", b"", b"")
+    answers, comment = stood(row["body"]) if decided else (b"", "")
     earlier = of_tasks(reader, row["organization"], row["project"], [row["task"]])[row["task"]]
     outcomes = {id_: what for one in earlier if one.review_id == review for id_, what in one.outcomes.items()}
     named = shows == "all" or (decided and row["due"] == "decided")  # sent back, it will be reviewed again
@@ -253,9 +254,15 @@ def _review(reader: Reader, row: dict[str, Any]) -> wire.Review:
         consensus=msgspec.convert(_consensus(reader, row), dict[str, wire.Answer]) if seen else {},
         revision=sum(a["revision"] for a in annotations),
         earlier=[one for one in earlier if one.review_id != review] if seen else [],
-        comment=comment.decode(),
+        comment=comment,
         answers=decode_json(answers) if answers else None,
+        place=(row["project"], row["opened_n"]),
     )
+
+
+def stood(body: bytes) -> tuple[bytes, str]:
+    """What a review came to: the answers that stand, b"" when none do, and its comment."""
+    return reviewed_answers_of(body), private(body)[2].decode()
 
 
 def _fresh(reader: Reader, review: str) -> wire.Review:
@@ -288,14 +295,14 @@ def of_tasks(
         for review, assignment, outcome in reader.tuples("task_judgements", **keys):
             outcomes[review][assignment] = outcome
     for row in rows:
-        _, answers, comment, _ = private(row["body"])
+        answers, comment = stood(row["body"])
         found[row["task"]].append(
             wire.EarlierReview(
                 review_id=row["id"],
                 decision=row["state"],
                 reviewer=row["member"],
                 name=row["name"],
-                comment=comment.decode(),
+                comment=comment,
                 answers=decode_json(answers) if answers else None,
                 outcomes=outcomes[row["id"]],
                 decided_at=when(row["closed_ms"]),
@@ -314,12 +321,27 @@ def decide(
     if _is_same(row, request):
         return _fresh(tx, review)
     tx.tuples("review_head", project=row["project"])
-    event = core.decide(_review_view(tx, row), _word(request))
+    view = _review_view(tx, row)
+    event = _spoken(tx, at, view, core.decide(view, _word(request)), request)
     placed = tx.append([event], at)
-    if event.answers:
-        outcome = core.stands(decode_json(event.answers))
+    if event.stored:
+        outcome = core.stands(decode_json(event.stored))
         conclude(tx, at, row, event.task, outcome, placed[0].place)
     return _fresh(tx, review)
+
+
+def _spoken(
+    tx: Transaction, at: Moment, view: ReviewView, event: Reviewed, request: wire.ReviewDecision
+) -> Reviewed:
+    """A review in the reviewer's own words: what they decided, about whose answers, and what they took for
+    the answer that stands. What it comes to is kept beside."""
+    decision = {"assignments": sorted(request.assignment_ids), "decision": request.decision}
+    answers: Any = request.answers if request.decision == "fix" else dict(view.consensus)
+    means = {"decision": decision, "answers": answers} if event.answers else {"decision": decision}
+    said = signing.spoken(tx, at, view.person, event, request.signed, view.opened, means)
+    if said.said is None:
+        return event
+    return msgspec.structs.replace(said, became=event.outcome, counted=event.answers)
 
 
 def _is_same(row: dict[str, Any], request: wire.ReviewDecision) -> bool:
@@ -327,8 +349,13 @@ def _is_same(row: dict[str, Any], request: wire.ReviewDecision) -> bool:
     made = {"accept": "accepted", "fix": "fixed", "return": "returned", "skip": "skipped"}
     if not row["seq"] or row["state"] != made[request.decision]:
         return False
-    answers = private(row["body"])[1]
-    return request.answers is None or not answers or decode_json(answers) == request.answers
+    answers = reviewed_answers_of(row["body"])
+    given = private(row["body"])[1]
+    return (
+        request.answers is None
+        or not answers
+        or request.answers in (decode_json(answers), decode_json(given))
+    )
 
 
 def _word(request: wire.ReviewDecision) -> Word:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,9 +12,19 @@ from evenhand import wire
 from evenhand.core import signing
 from evenhand.core.canonical import unb64url
 from evenhand.core.errors import Invalid, Missing, Refused
-from evenhand.core.events import KeyAdded, KeyRevoked, Moment, Place, Said, Submitted, Waived
+from evenhand.core.events import (
+    Event,
+    KeyAdded,
+    KeyRevoked,
+    Moment,
+    Place,
+    Said,
+    SigningPolicySet,
+    Submitted,
+    Waived,
+)
 from evenhand.core.policy import Actor, require
-from evenhand.core.signing import HeldKey, Signed
+from evenhand.core.signing import Demand, HeldKey, Signed, statement_id
 from evenhand.core.submission import as_said
 from evenhand.service import exchange
 from evenhand.service.view import decode_json, encode_json, when
@@ -113,6 +123,23 @@ def _shown(row: Row, start: int) -> wire.SigningKey:
     )
 
 
+# ---- what must be signed ---------------------------------------------------------------------------
+
+
+def set_policy(tx: Transaction, at: Moment, actor: Actor, wanted: wire.SigningPolicy) -> wire.SigningPolicy:
+    """Demand that these acts be signed. The node holds to it at once; the log, from a minute later on."""
+    require(actor, "exchange.operate", None)
+    tx.append([signing.policy_of(wanted.kinds, wanted.whose, at.ms)], at)
+    return get_policy(tx, actor)
+
+
+def get_policy(reader: Reader, actor: Actor) -> wire.SigningPolicy:
+    """What must be signed here, for everybody: it is in the public log."""
+    rows = reader.tuples("signing_policies")
+    _, kinds, since, whose = rows[0] if rows else (0, "", 0, "holders")
+    return wire.SigningPolicy(kinds=kinds.split(), whose=whose, since=when(since) if rows else None)
+
+
 # ---- statements ----------------------------------------------------------------------------------
 
 
@@ -129,10 +156,21 @@ def in_force(tx: Transaction, holders: Iterable[str]) -> dict[str, Keys]:
     return {holder: found[holder] for holder in wanted}
 
 
-def submitted(tx: Transaction, keys: Keys, event: Submitted, request: wire.Submission) -> Submitted:
+def demand_now(tx: Transaction, at: Moment) -> Demand:
+    """Which acts must be signed at this moment."""
+    policies = [
+        SigningPolicySet(stream="node", kinds=tuple(kinds.split()), since=since, whose=whose)
+        for _, kinds, since, whose in tx.tuples("signing_policies")
+    ]
+    return signing.demand(policies, at.ms)
+
+
+def submitted(
+    tx: Transaction, demand: Demand, keys: Keys, event: Submitted, request: wire.Submission
+) -> Submitted:
     """A submission in its actor's own words, where the actor has a key."""
     signed = request.signed
-    if not _must(keys, signed, "answers"):
+    if not _must(demand, keys, event.KIND, signed, "answers"):
         return event
     assert signed is not None, "it must be there"
     value = signed.values.get("answers", "").encode()
@@ -152,18 +190,71 @@ def submitted(tx: Transaction, keys: Keys, event: Submitted, request: wire.Submi
     return as_said(event, said, value)
 
 
-def _means(value: bytes, answers: Mapping[str, Any]) -> bool:
-    """Whether this JSON says these answers."""
+def _means(value: bytes, answers: Any) -> bool:
+    """Whether this JSON says this."""
     try:
         return encode_json(decode_json(value)) == encode_json(answers)
     except msgspec.MsgspecError:
         return False
 
 
-def waived(tx: Transaction, event: Waived, signed: wire.Signed | None) -> Waived:
+E = TypeVar("E", bound=Event)
+
+
+def spoken(
+    tx: Transaction,
+    at: Moment,
+    holder: str,
+    event: E,
+    signed: wire.Signed | None,
+    answers: Place | None = None,
+    means: Mapping[str, Any] | None = None,
+) -> E:
+    """An act in the words of its actor, where they have a key; its private fields are then the bytes that
+    the actor committed to.
+
+    Args:
+        holder: whose key must have signed.
+        answers: the place that the act answers; None: that of the key itself.
+        means: private field -> what its JSON must say; the others are texts, blanks around them left alone.
+
+    Raises:
+        Refused: it must be signed and is not, by none of the holder's keys, or was taken already.
+        Invalid: the statement says something else than what was sent.
+    """
+    keys = in_force(tx, {holder})[holder]
+    if not _must(demand_now(tx, at), keys, event.KIND, signed, "signed"):
+        return event
+    assert signed is not None, "it must be there"
+    by, values = _key(keys, signed), {}
+    public_fields, private_fields = signing.STATED[event.KIND]
+    for field in private_fields:
+        values[field] = signed.values.get(field, "").encode()
+        if not _says(values[field], getattr(event, field), (means or {}).get(field)):
+            reason = f"What was committed to is not the {field} that was sent."
+            raise Invalid("signing.value", reason, f"signed.values.{field}", "Sign what you send.")
+    public = {field: getattr(event, field) for field in public_fields}
+    place = answers or by.place
+    said = signing.hear(tx.node.origin, event.KIND, _core(signed), by, place, public, values)
+    if event.KIND in signing.REPEATABLE and tx.one("said_before", id=statement_id(said.statement)):
+        raise Refused("signing.again", "This statement was taken already.", "signed.statement", "Sign anew.")
+    causes = {*event.causes, place} | ({by.place} if event.stream != holder else set())
+    return msgspec.structs.replace(event, said=said, causes=tuple(sorted(causes)), **values)
+
+
+def _says(value: bytes, text: bytes, meant: Any) -> bool:
+    return value.strip() == text.strip() if meant is None else _means(value, meant)
+
+
+def was_said(reader: Reader, signed: wire.Signed | None) -> bool:
+    """Whether exactly this statement was taken before: a client that had no answer sends it again."""
+    return signed is not None and reader.one("said_before", id=statement_id(signed.statement)) is not None
+
+
+def waived(tx: Transaction, at: Moment, event: Waived, signed: wire.Signed | None) -> Waived:
     """A waiver in the client's own words, where the client has a key."""
     keys = in_force(tx, {event.client})[event.client]
-    if not _must(keys, signed, "signed"):
+    if not _must(demand_now(tx, at), keys, event.KIND, signed, "signed"):
         return event
     assert signed is not None, "it must be there"
     by = _key(keys, signed)
@@ -186,18 +277,25 @@ def _check_newer(tx: Transaction, pair: Mapping[str, str], said: Said) -> None:
         raise Refused("signing.again", "A younger statement about this pair counts.", "signed.statement")
 
 
-def _must(keys: Keys, signed: wire.Signed | None, where: str) -> bool:
+def _must(demand: Demand, keys: Keys, kind: str, signed: wire.Signed | None, where: str) -> bool:
     """Whether the act comes with a statement.
 
     Raises:
-        Refused: its actor has a key and has not signed.
+        Refused: it must, and does not.
     """
-    if signed is None and keys:
+    if signed is None and keys and kind in demand.kinds:
         raise Refused(
             "signing.unsigned",
-            "You have a signing key, so nothing counts in your name that it has not signed.",
+            "You have a signing key, so this does not count in your name unless it has signed it.",
             where,
             "Sign it, add a key here, or revoke the keys of your account.",
+        )
+    if signed is None and kind in demand.strangers:
+        raise Refused(
+            "signing.unsigned",
+            "This node takes this only signed, and you have no signing key.",
+            where,
+            "Make a key on the page of your account, or with `evenhand key new FILE`.",
         )
     return signed is not None
 

@@ -73,6 +73,7 @@ def _submit_distinct(
 ) -> None:
     views = {view[0].assignment: view for view in _submission_views(tx, [calls[i][1] for i in indices])}
     keys = signing.in_force(tx, {calls[i][0].person for i in indices})
+    demand = signing.demand_now(tx, at)
     tasks: dict[tuple[str, int], TaskView] = {}
     accepted: list[tuple[int, Submitted, SubmissionView]] = []
     for i in indices:
@@ -85,7 +86,7 @@ def _submit_distinct(
             key = (view.project, view.number)
             view = msgspec.structs.replace(view, task=tasks.get(key, view.task), again=_again(tx, view))
             event = submission.accept(view, request.answers, request.seconds, request.revision)
-            event = signing.submitted(tx, keys[actor.person], event, request)
+            event = signing.submitted(tx, demand, keys[actor.person], event, request)
             tasks[key] = submission.after(view.task, event)
             accepted.append((i, event, view))
         except EvenhandError as error:
@@ -712,14 +713,18 @@ def skip(tx: Transaction, at: Moment, actor: Actor, assignment: str, request: wi
     view, _ = _view_of(tx, actor, assignment)
     if view.state != "skipped":
         view = msgspec.structs.replace(view, again=_again(tx, view))
-        tx.append([submission.skip(view, request.reason)], at)
+        event = submission.skip(view, request.reason)
+        tx.append([signing.spoken(tx, at, actor.person, event, request.signed, view.window)], at)
         tx.run("delete_draft", ids=[assignment])
 
 
 def flag(tx: Transaction, at: Moment, actor: Actor, assignment: str, request: wire.Skip) -> None:
-    """Say that something is wrong with the task. The assignment stays."""
+    """Say that something is wrong with the task. The assignment stays. The same statement again does
+    nothing."""
     view, _ = _view_of(tx, actor, assignment)
-    tx.append([submission.flag(view, request.reason)], at)
+    if not signing.was_said(tx, request.signed):
+        event = submission.flag(view, request.reason)
+        tx.append([signing.spoken(tx, at, actor.person, event, request.signed, view.window)], at)
 
 
 MAX_DRAFT = 1 << 20  # bytes

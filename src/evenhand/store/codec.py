@@ -9,7 +9,7 @@ import msgspec
 
 from evenhand.core import canonical
 from evenhand.core.errors import Broken
-from evenhand.core.events import ALL, Event, Place, Said, Submitted, TasksImported
+from evenhand.core.events import ALL, Event, Place, Reviewed, Said, Submitted, TasksImported
 
 SALT = 32  # bytes of salt for each private field and each row
 
@@ -97,6 +97,7 @@ def drawn_salts(event: Event, drawn: Sequence[bytes]) -> tuple[bytes, ...]:
 
 
 _COUNTED = Submitted.LOCAL.index("counted")
+_STANDS, _STORED = Reviewed.PRIVATE.index("answers"), Reviewed.LOCAL.index("counted")
 
 
 def answers_of(opening: bytes) -> bytes:
@@ -104,6 +105,14 @@ def answers_of(opening: bytes) -> bytes:
     private, local = _unpack(opening)[:2]
     counted: bytes = local[_COUNTED] if len(local) > _COUNTED else b""
     value: bytes = counted or private[0]
+    return value
+
+
+def reviewed_answers_of(opening: bytes) -> bytes:
+    """The answers of a Reviewed event in stored form, out of its opening; empty when none stands."""
+    private, local = _unpack(opening)[:2]
+    counted: bytes = local[_STORED] if len(local) > _STORED else b""
+    value: bytes = counted or private[_STANDS]
     return value
 
 

@@ -13,6 +13,7 @@ from evenhand.core import events as ev
 from evenhand.core.canonical import NO_ROW, is_erased
 from evenhand.core.intake import rank_of
 from evenhand.core.project import Document
+from evenhand.core.signing import REPEATABLE, statement_id
 from evenhand.store import fold_exchange, fold_leases, fold_review
 from evenhand.store.codec import Placed
 from evenhand.store.driver import Connection
@@ -28,6 +29,9 @@ def fold(db: Connection, placed: Sequence[Placed]) -> None:
     """Apply these events in their order; neighbours of one kind go together."""
     for kind, group in groupby(placed, key=lambda p: type(p.event)):
         FOLDS[kind](db, list(group))
+    said = [p.event.said for p in placed if p.event.said is not None and p.event.KIND in REPEATABLE]
+    if said:
+        db.many("fold_said", [{"id": statement_id(one.statement)} for one in said])
 
 
 def _nothing(db: Connection, placed: list[Placed]) -> None:
@@ -662,6 +666,13 @@ def _key_revoked(db: Connection, placed: list[Placed]) -> None:
         db.run("fold_key_revoked", holder=event.stream, id=event.key, ms=p.ms)
 
 
+def _signing_policy(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.SigningPolicySet, p.event)
+        told = {"kinds": " ".join(event.kinds), "since": event.since, "whose": event.whose}
+        db.run("fold_signing_policy", n=p.n, **told)
+
+
 _concluded_row = msgspec.json.Decoder(tuple[int, msgspec.Raw]).decode
 
 CHANGES: dict[str, Callable[[Connection, Params, list[list[Any]]], None]] = {
@@ -710,5 +721,6 @@ FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
     ev.Erased: _erased,
     ev.KeyAdded: _key_added,
     ev.KeyRevoked: _key_revoked,
+    ev.SigningPolicySet: _signing_policy,
     **fold_exchange.FOLDS,
 }

@@ -69,7 +69,7 @@ def reviewed(db: Connection, placed: list[Placed]) -> None:
     for p in placed:
         event = cast(ev.Reviewed, p.event)
         keys = {"organization": event.owner, "project": event.project}
-        decision = event.decision.decode()
+        decision = event.outcome
         _move(db, keys, [event.task], BECOMES[decision])
         db.run("fold_reviewed", id=event.review, state=decision, at=p.ms, seq=p.seq, ms=event.ms)
         judged: list[dict[str, Any]] = [

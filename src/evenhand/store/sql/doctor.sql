@@ -98,6 +98,12 @@ ORDER BY pool {collate}, client {collate}, entity {collate};
 -- name: walk_signing_key
 SELECT holder, id, public, n, seq, added_ms, revoked_ms FROM signing_key ORDER BY holder {collate}, id {collate};
 
+-- name: walk_signing_policy
+SELECT n, kinds, since_ms, whose FROM signing_policy ORDER BY n;
+
+-- name: walk_said
+SELECT id FROM said ORDER BY id {collate};
+
 -- name: walk_exposure
 SELECT pool, client, entity, leases FROM exposure ORDER BY pool {collate}, client {collate}, entity {collate};
 

@@ -183,11 +183,13 @@ WHERE j.organization = :organization AND j.project = :project AND j.task {in tas
 -- name: judgements_mine
 SELECT j.organization, j.project, j.task, j.review, j.assignment, j.outcome, j.revision, j.at_ms, j.answer_seq,
   a.revision AS now_revision, a.version, a.round, t.round AS task_round, d.state AS due, o.body, p.record, p.mapping,
+  ea.stream AS answer_stream, ea.n AS answer_n,
   x.id AS appeal, x.state AS appeal_state, x.opened_ms AS appealed_ms, ox.body AS appeal_body, od.body AS decided_body
 FROM judgement j
 JOIN assignment a ON a.id = j.assignment
 JOIN task t ON t.organization = j.organization AND t.project = j.project AND t.n = j.task
 JOIN opening o ON o.seq = j.seq
+JOIN event ea ON ea.seq = j.answer_seq
 JOIN payload p ON p.organization = j.organization AND p.project = j.project AND p.task = j.task AND p.round = a.round
 LEFT JOIN review_due d ON d.organization = j.organization AND d.project = j.project AND d.task = j.task
 LEFT JOIN appeal x ON x.review = j.review AND x.assignment = j.assignment
@@ -200,7 +202,7 @@ ORDER BY j.at_ms DESC, j.assignment DESC LIMIT :limit;
 -- name: judgement_newest
 SELECT j.organization, j.project, j.task, j.review, j.assignment, j.person, j.member, j.outcome, j.revision,
   j.answer_seq, j.seq, r.member AS reviewer, a.revision AS now_revision, r.round, t.round AS task_round,
-  e.stream, e.n, x.state AS appeal_state,
+  e.stream, e.n, ea.stream AS answer_stream, ea.n AS answer_n, x.state AS appeal_state,
   (SELECT count(*) FROM review l WHERE l.organization = r.organization AND l.project = r.project AND l.task = r.task
     AND l.seq > r.seq AND l.state IN ('accepted', 'fixed', 'returned')) AS later
 FROM judgement j
@@ -208,6 +210,7 @@ JOIN review r ON r.id = j.review
 JOIN assignment a ON a.id = j.assignment
 JOIN task t ON t.organization = j.organization AND t.project = j.project AND t.n = j.task
 JOIN event e ON e.seq = j.seq
+JOIN event ea ON ea.seq = j.answer_seq
 LEFT JOIN appeal x ON x.review = j.review AND x.assignment = j.assignment
 WHERE j.assignment = :assignment ORDER BY j.at_ms DESC, j.seq DESC LIMIT 1;
 
@@ -215,7 +218,7 @@ WHERE j.assignment = :assignment ORDER BY j.at_ms DESC, j.seq DESC LIMIT 1;
 
 -- name: appeal
 SELECT x.organization, x.project, x.task, x.id, x.review, x.assignment, x.person, x.member, x.reviewer, x.state,
-  x.opened_ms, x.judge, x.closed_ms, j.outcome, j.answer_seq, r.round, t.round AS task_round, t.status,
+  x.opened_ms, x.judge, x.closed_ms, j.outcome, j.answer_seq, r.round, r.opened_n, t.round AS task_round, t.status,
   er.stream AS review_stream, er.n AS review_n, e.stream, e.n, o.body, oj.body AS review_body, od.body AS decided_body,
   oa.body AS answer_body, p.record, p.mapping, na.name AS annotator_name, nr.name AS reviewer_name, v.version,
   (SELECT count(*) FROM review l WHERE l.organization = r.organization AND l.project = r.project AND l.task = r.task

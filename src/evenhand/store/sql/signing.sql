@@ -31,3 +31,16 @@ SELECT clock FROM waiver WHERE pool = :pool AND client = :client AND entity = :e
 
 -- name: conflict_place
 SELECT n FROM conflict WHERE pool = :pool AND client = :client AND entity = :entity;
+
+-- name: fold_signing_policy!
+INSERT INTO signing_policy (n, kinds, since_ms, whose) VALUES (:n, :kinds, :since, :whose);
+
+-- name: signing_policies
+-- The newest first; those before the newest one in force say nothing any more.
+SELECT n, kinds, since_ms, whose FROM signing_policy ORDER BY n DESC LIMIT 20;
+
+-- name: fold_said!
+INSERT INTO said (id) VALUES (:id) ON CONFLICT (id) DO NOTHING;
+
+-- name: said_before
+SELECT 1 AS one FROM said WHERE id = :id;
