@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from evenhand import Client, cli, local
+from evenhand.audit import report
 from evenhand.audit.run import audit
 from evenhand.audit.verify import verify
 from evenhand.config import Config
@@ -53,9 +54,57 @@ def test_what_is_signed_is_audited(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             listed = runner.invoke(cli.commands, ["key", "list"]).output
             assert "revoked" in listed and "in force" in listed
     public = data / "ledger" / "public"
-    report, found = verify(public), audit(public)
-    assert report.ok and found.ok, (report.findings, found.findings.kept)
+    told, found = verify(public), audit(public)
+    assert told.ok and found.ok, (told.findings, found.findings.kept)
     assert (found.signed, found.keys, found.keys_by_node) == (4, 2, 0)
+
+
+def test_the_client_signs_all_that_its_caller_does(tmp_path: Path) -> None:
+    data, boss_file, ann_file = tmp_path / "data", tmp_path / "boss.key", tmp_path / "ann.key"
+    with server.start(Config(data=data, port=0, log_level="error")) as address:
+        with Client(address.url, local.key(data)) as boss:
+            made = boss.create_member("Ann")
+            project = boss.create_project(
+                "P",
+                [{"name": "t", "type": "text"}],
+                [{"name": "q", "type": "text"}],
+                prefetch=5,
+                review={"which": "all"},
+            ).id
+            boss.import_tasks(project, [{"t": str(i)} for i in range(4)])
+            Signer.create(boss_file)
+            boss.add_signing_key(boss_file)
+            boss.signing_with(boss_file)
+            kinds = ["skipped", "flagged", "reviewed", "appealed", "appeal-decided"]
+            assert boss.set_signing_policy(kinds, "everybody").kinds == sorted(kinds)
+            with Client(address.url, made.api_key) as ann:
+                works = ann.next_assignments(project, count=4)
+                with pytest.raises(Refused, match="no signing key"):
+                    ann.skip(works[0].id, "no")
+                Signer.create(ann_file)
+                ann.add_signing_key(ann_file)
+                ann.signing_with(ann_file).flag(works[0].id, "odd")
+                ann.skip(works[0].id, "no")
+                for one in works[1:]:
+                    ann.submit(one.id, {"q": "a"})
+                for decision, more in (
+                    ("accept", {}),
+                    ("fix", {"answers": {"q": "b"}}),
+                    ("return", {"comment": "Look again."}),
+                ):
+                    review = boss.next_review(project)
+                    if decision == "return":
+                        more["assignment_ids"] = [one.assignment_id for one in review.annotations]
+                    boss.decide_review(review.id, decision, revision=review.revision, seconds=1.2, **more)
+                fixed = next(j for j in ann.judgements(project) if j.outcome == "fixed")
+                appeal = ann.appeal(fixed.assignment_id, "It is a.")
+                upheld = boss.decide_appeal(appeal.id, "uphold", "You are right.")
+                assert upheld.state == "upheld"
+        public = data / "ledger" / "public"
+    found = audit(public)
+    assert found.ok and found.demanded == sorted(kinds), found.findings.kept
+    assert (found.signed, found.spoken_for) == (2 + 3 + 3 + 2, {})
+    assert "reviewed" in report.as_text(found)
 
 
 def test_a_key_s_file_is_never_overwritten_and_read_strictly(tmp_path: Path) -> None:

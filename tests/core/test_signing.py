@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evenhand.core import signing
 from evenhand.core.canonical import b64url, unb64url
 from evenhand.core.errors import EvenhandError, Invalid
-from evenhand.core.events import Place
+from evenhand.core.events import Place, Reviewed
 from evenhand.core.signing import HeldKey, Signed
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "ledger.json").read_text())
@@ -88,3 +88,28 @@ def test_a_statement_that_says_something_else_is_not_taken(
     with pytest.raises(EvenhandError) as refused:
         signing.hear(**(usual | heard))
     assert refused.value.rule == rule
+
+
+def test_a_demand_holds_from_when_it_is_said_at_the_door_and_from_its_time_in_the_log() -> None:
+    assert signing.demand([], 5) == signing.Demand()
+    first = signing.policy_of(["skipped", "reviewed", "skipped"], "everybody", 1000)
+    assert (first.kinds, first.since) == (("reviewed", "skipped"), 61_000)
+    less = signing.policy_of([], "holders", 70_000)
+    early = signing.demand([first], 2000)
+    assert early.kinds == {"reviewed", "skipped", "submitted", "waived"}
+    assert early.strangers == {"reviewed", "skipped"}
+    assert signing.demand([less, first], 80_000) == early, "the older one is still in force"
+    assert signing.demand([less, first], less.since) == signing.Demand()
+    with pytest.raises(Invalid) as refused:
+        signing.policy_of(["key-added"], "holders", 1000)
+    assert refused.value.rule == "signing.kind"
+
+
+def test_a_signed_review_keeps_what_it_came_to_beside_what_was_sent() -> None:
+    usual = {"stream": "per-1", "slot": "s", "ms": 1, "comment": b"", "judged": b"[]", "review": "rev-1"}
+    place = {"project": "prj-1", "task": 1, "round": 1, "member": "mem-1", "judgements": ()}
+    plain = Reviewed(**usual, **place, decision=b"fixed", answers=b"{}")
+    said = msgspec.structs.replace(plain, decision=b'{"decision":"fix"}', became="fixed", counted=b"[]")
+    assert (plain.outcome, plain.stored) == ("fixed", b"{}")
+    assert (said.outcome, said.stored) == ("fixed", b"[]")
+    assert len(signing.statement_id("a")) == 32
