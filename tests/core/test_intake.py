@@ -76,3 +76,12 @@ def test_data_comes_back_as_it_came():
     assert list(reserved) == ["metadata"]
     assert split(b'{"body": 1}', b'{"body":"text"}')[0].keys() == {"text"}
     assert shown_data(record, b"{}", frozenset({"text", "absent"})) == {"text": "a"}
+
+
+def test_a_record_with_nothing_to_show_is_refused():
+    """Or annotators would get an empty page: most often a column has another name."""
+    with pytest.raises(Invalid, match=r"\(text, photo\). It has: message, id.") as caught:
+        read_record(b'{"message": "a", "id": 1}', {}, ("text", "photo"))
+    assert caught.value.rule == "record.no-field"
+    assert read_record(b'{"photo": "a"}', {}, ("text", "photo")).record == b'{"photo": "a"}'
+    assert read_record(b'{"message": "a"}', {"message": "text"}, ("text",)).priority == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -57,21 +57,33 @@ def rank_of(order: Order, n: int, priority: int, seed: bytes) -> int:
     return n
 
 
-def read_record(record: bytes, mapping: Mapping[str, str]) -> Read:
+def read_record(record: bytes, mapping: Mapping[str, str], fields: Collection[str] = ()) -> Read:
     """Check one record.
 
     Args:
         record: one JSON object, UTF-8.
         mapping: key of the source -> key of the record ("id" -> "external_id").
+        fields: names of what annotators are shown; a record with none of them would be an empty page.
+            () checks nothing.
 
     Raises:
-        Invalid: it is no JSON object, or a reserved key holds something else than it should.
+        Invalid: it is no JSON object, a reserved key holds something else than it should, or there
+            is nothing in it to show.
     """
     fault = check(record)
     if fault is not None:
         raise Invalid("record.json", fault.reason, fault.path, "Send one JSON object a line.")
+    renamed = rename(record, mapping) if mapping else record
+    if fields and _parts(renamed).keys().isdisjoint(fields):
+        keys = ", ".join(_parts(renamed)) or "nothing"
+        raise Invalid(
+            "record.no-field",
+            f"The record has none of the project's fields ({', '.join(fields)}). It has: {keys[:200]}.",
+            "",
+            "Rename its keys, or map them.",
+        )
     try:
-        reserved = _read(rename(record, mapping) if mapping else record)
+        reserved = _read(renamed)
     except msgspec.DecodeError as error:
         raise Invalid(
             "record.reserved", f"A reserved key does not fit: {error}.", "", "Correct or map it."

@@ -33,8 +33,10 @@ INERT = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 async def rows(call: Call) -> wire.RowsReport:
     """POST /imports/{import}/rows."""
     actor, id_ = call.signed_in.actor, call.params[0]
-    mapping = await call.read(intake.mapping_of, actor, id_)
-    lines = await call.in_thread(intake.read_lines, await call.body(), call.query["line"], mapping)
+    shape = await call.read(intake.shape_of, actor, id_)
+    lines = await call.in_thread(
+        intake.read_lines, await call.body(), call.query["line"], shape.mapping, shape.fields
+    )
     total = await call.app.node.lane.write(intake.take, actor, id_, [])
     for group in intake.groups(lines):
         report = await call.app.node.lane.write(intake.take, actor, id_, group)

@@ -15,6 +15,7 @@ from evenhand.core.events import MAX_ROWS, Moment, TasksImported
 from evenhand.core.gold import Mark, marked
 from evenhand.core.intake import Read, key_of, read_record
 from evenhand.core.policy import Actor
+from evenhand.core.project import Document
 from evenhand.lane import Lane
 from evenhand.outbound import Door
 from evenhand.service import gathering, gold
@@ -47,6 +48,13 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 _settings = msgspec.json.Decoder(Settings).decode
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """What each record of an import has to be."""
+
+    mapping: dict[str, str]  # key of the source -> key of the record
+    fields: tuple[str, ...] = ()  # of the version in force; a record holds at least one of them
 
 
 def open_import(
@@ -119,13 +127,14 @@ def list_imports(reader: Reader, actor: Actor, project: str) -> wire.Page[wire.I
 # ---- rows --------------------------------------------------------------------------------------
 
 
-def mapping_of(reader: Reader, actor: Actor, import_: str) -> dict[str, str]:
-    """The import's mapping, for `read_lines`.
+def shape_of(reader: Reader, actor: Actor, import_: str) -> Shape:
+    """What the import's records have to be, for `read_lines`.
 
     Raises:
         Invalid: media behind addresses are to be fetched, which takes longer than a request may.
     """
-    settings = _settings(_import_row(reader, actor, import_)["settings"])
+    row = _import_row(reader, actor, import_)
+    settings = _settings(row["settings"])
     if settings.fetch_media:
         raise Invalid(
             "import.fetch-media",
@@ -133,21 +142,23 @@ def mapping_of(reader: Reader, actor: Actor, import_: str) -> dict[str, str]:
             "fetch_media",
             "Send the records as a file.",
         )
-    return settings.mapping
+    document = _document(reader, row["project"])
+    return Shape(settings.mapping, tuple(field.name for field in document.fields))
 
 
-def read_lines(body: bytes, first: int, mapping: dict[str, str]) -> list[Line]:
+def read_lines(body: bytes, first: int, mapping: dict[str, str], fields: tuple[str, ...] = ()) -> list[Line]:
     """The lines of an NDJSON body, checked outside the lane: this is most of the work of an import."""
+    shape = Shape(mapping, fields)
     return [
-        _line(number, record, mapping)
+        _line(number, record, shape)
         for number, record in enumerate(body.split(b"\n"), first)
         if record.strip()
     ]
 
 
-def _line(number: int, record: bytes, mapping: dict[str, str]) -> Line:
+def _line(number: int, record: bytes, shape: Shape) -> Line:
     try:
-        return Line(number, read_record(record.strip(), mapping))
+        return Line(number, read_record(record.strip(), shape.mapping, shape.fields))
     except Invalid as error:
         return Line(number, None, error.where, error.reason)
 
@@ -362,12 +373,13 @@ def read_file(lane: Lane, actor: Actor, import_: str, path: Path, blobs: Blobs, 
     with lane.store.read() as reader:
         row = _import_row(reader, actor, import_)
         place = _place(reader, lane, actor, row, blobs, door)
+        shape = Shape(place.mapping, tuple(field.name for field in _document(reader, row["project"]).fields))
     try:
         with path.open("rb") as source:
             packed = source.read(4) in MAGIC
         rows = _packed_rows if packed else _file_rows
         brings = packed or _settings(row["settings"]).fetch_media
-        for group in _grouped(_checked(rows(place, path, row), place.mapping), FEW if brings else MAX_ROWS):
+        for group in _grouped(_checked(rows(place, path, row), shape), FEW if brings else MAX_ROWS):
             lane.call(take, actor, import_, group)
         lane.call(_end, import_, "done", None)
     except EvenhandError as error:
@@ -377,9 +389,7 @@ def read_file(lane: Lane, actor: Actor, import_: str, path: Path, blobs: Blobs, 
 
 
 def _place(reader: Reader, lane: Lane, actor: Actor, row: dict[str, Any], blobs: Blobs, door: Door) -> Place:
-    project = reader.one("project", project=row["project"])
-    assert project is not None, "an import follows its project"
-    document = form_of(reader, row["organization"], row["project"], project["version"]).document
+    document = _document(reader, row["project"])
     return Place(
         lane=lane,
         blobs=blobs,
@@ -390,6 +400,13 @@ def _place(reader: Reader, lane: Lane, actor: Actor, row: dict[str, Any], blobs:
         fields={field.name: field.type for field in document.fields if field.type in gathering.MEDIA_FIELDS},
         mapping=_settings(row["settings"]).mapping,
     )
+
+
+def _document(reader: Reader, project: str) -> Document:
+    """What the project says of itself in the version in force."""
+    row = reader.one("project", project=project)
+    assert row is not None, "an import follows its project"
+    return form_of(reader, row["organization"], project, row["version"]).document
 
 
 Rows = Iterator[formats.Row | formats.Rejected]
@@ -427,12 +444,12 @@ def _table_rows(path: Path, name: str, row: dict[str, Any]) -> Rows:
         yield from (one for one in kind.read(source, options) if one.line >= row["next_line"])
 
 
-def _checked(rows: Iterable[formats.Row | formats.Rejected], mapping: dict[str, str]) -> Iterator[Line]:
+def _checked(rows: Iterable[formats.Row | formats.Rejected], shape: Shape) -> Iterator[Line]:
     for row in rows:
         if isinstance(row, formats.Rejected):
             yield Line(row.line, None, row.path, row.reason)
         else:
-            yield _line(row.line, row.record, mapping)
+            yield _line(row.line, row.record, shape)
 
 
 def _grouped(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
