@@ -301,10 +301,11 @@ def adaptive_section(rounds: int, seconds: float) -> None:
 
 
 def quality_section(rounds: int, seconds: float) -> None:
-    """The job of quality figures at a million answers."""
+    """The job of quality figures at a million answers, and consensus after a submit at a million tasks."""
     from bench import quality
 
     quality.table(say)
+    quality.consensus(say)
 
 
 def integrity_section(rounds: int, seconds: float) -> None:

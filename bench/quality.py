@@ -1,4 +1,4 @@
-"""The job of quality figures at a million answers: `python -m bench --store sqlite quality`.
+"""Quality at a million: its figures as a job, and consensus after a submit: `python -m bench quality`.
 
 The tasks come in as they always do. The answers are written straight into the tables that the job reads,
 since a million submissions would take longer than what is measured.
@@ -6,8 +6,10 @@ since a million submissions would take longer than what is measured.
 
 from __future__ import annotations
 
+import random
 import resource
 import sqlite3
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +22,8 @@ from evenhand import wire
 from evenhand.core.events import NodeOpened
 from evenhand.core.policy import Actor, Membership
 from evenhand.lane import Lane
-from evenhand.service import intake, projects, quality
-from evenhand.store import open_store
+from evenhand.service import adaptive, intake, projects, quality, work
+from evenhand.store import Transaction, open_store
 from evenhand.store.conformance import FakeNode, organization
 
 TASKS, EACH, PEOPLE, CLASSES = 200_000, 5, 500, 3
@@ -61,7 +63,47 @@ def table(say: Say) -> None:
     say(f"| {figures.labels:,} | {figures.tasks:,} | {len(figures.skills)} | {seconds:.0f} | {grown:.0f} |")
 
 
-def _project(lane: Lane) -> str:
+MILLION, TIMED = 1_000_000, 2_000
+
+
+def consensus(say: Say) -> None:
+    """What one task comes to after a submit where all answers are weighed, and what weighing them takes."""
+    say("\n## Consensus after a submit, where answers are weighed\n")
+    say("| tasks | answers | annotators | weighing s | a task, CPU ms: median | 99% |\n|" + " --- |" * 6)
+    with tempfile.TemporaryDirectory(prefix="evenhand-bench-") as folder:
+        file = Path(folder) / "evenhand.db"
+        store = open_store(f"sqlite:///{file}")
+        lane = Lane(store, FakeNode())
+        try:
+            project = _project(lane, MILLION, 3, wire.AdaptivePolicy(least=2))
+            _answers(file, project, MILLION, 2)
+            start = time.perf_counter()
+            adaptive.weigh(lane, project)
+            seconds = time.perf_counter() - start
+            spent = lane.call(_concluded, project)
+        finally:
+            lane.stop()
+            store.close()
+    high = sorted(spent)[round(0.99 * len(spent))]
+    middle = statistics.median(spent)
+    say(f"| {MILLION:,} | {2 * MILLION:,} | {PEOPLE} | {seconds:.0f} | {middle:.2f} | {high:.2f} |")
+
+
+def _concluded(tx: Transaction, at: object, project: str) -> list[float]:
+    """CPU ms of each of some tasks, the reading of its answers included."""
+    dice, spent = random.Random(0), []
+    work.outcomes(tx, "org-a", project, {1: None})  # loads the weights once, as a process does
+    for _ in range(TIMED):
+        start = time.process_time()
+        (found,) = work.outcomes(tx, "org-a", project, {dice.randrange(MILLION) + 1: None})[2]
+        spent.append(1000 * (time.process_time() - start))
+        assert found[1]["what"]["method"] == "robust"
+    return spent
+
+
+def _project(
+    lane: Lane, tasks: int = TASKS, overlap: int = EACH, policy: wire.AdaptivePolicy | None = None
+) -> str:
     lane.call(
         lambda tx, at: tx.append([NodeOpened(stream="node", software="bench"), *organization("org-a")], at)
     )
@@ -69,11 +111,12 @@ def _project(lane: Lane) -> str:
         name="Bench",
         fields=[wire.FieldDraft(name="text")],
         questions=[{"name": "what", "type": "choice", "choices": CHOICES}],
-        overlap=EACH,
+        overlap=overlap,
+        adaptive=policy,
     )
     project = lane.call(projects.create, OWNER, draft).id
     opened = lane.call(intake.open_import, OWNER, project, wire.NewImport(name="rows"))
-    for first in range(0, TASKS, 5_000):
+    for first in range(0, tasks, 5_000):
         rows = [{"text": f"A message of some words, with number {n}."} for n in range(first, first + 5_000)]
         body = b"\n".join(map(msgspec.json.encode, rows))
         for group in intake.groups(intake.read_lines(body, first + 1, {})):
@@ -81,33 +124,36 @@ def _project(lane: Lane) -> str:
     return str(project)
 
 
-def _answers(file: Path, project: str) -> None:
+def _answers(file: Path, project: str, tasks: int = TASKS, each: int = EACH) -> None:
     with sqlite3.connect(file) as db:
         (names,) = db.execute("SELECT group_concat(name) FROM pragma_table_info('assignment')").fetchone()
         marks = ",".join(f":{name}" for name in names.split(","))
         opening = [name for _, name, *_ in db.execute("PRAGMA table_info(opening)")]
         told = ",".join(f":{name}" for name in opening)
-        for rows in _pieces(project):
+        for rows in _pieces(project, tasks, each):
             db.executemany(f"INSERT INTO assignment ({names}) VALUES ({marks})", rows)
             db.executemany(
                 f"INSERT INTO opening ({','.join(opening)}) VALUES ({told})",
                 [{name: row.get(name) for name in opening} for row in rows],
             )
-        db.execute("UPDATE project SET annotations = ? WHERE id = ?", (TASKS * EACH, project))
+            db.executemany(  # one stream with a place for each: what is read names them
+                "INSERT INTO event (seq, stream, n, entry) VALUES (:seq, :person, :seq, '')", rows
+            )
+        db.execute("UPDATE project SET annotations = ? WHERE id = ?", (tasks * each, project))
 
 
-def _pieces(project: str) -> Iterator[list[dict[str, object]]]:
+def _pieces(project: str, tasks: int, each: int) -> Iterator[list[dict[str, object]]]:
     """Rows of assignments and openings, 10,000 tasks at a time; annotators are right four times in five."""
     dice, seq = np.random.default_rng(0), 1 << 40
     bodies = [
         msgspec.msgpack.encode([[msgspec.json.encode({"what": choice})], [], None, []]) for choice in CHOICES
     ]
-    for first in range(1, TASKS + 1, 10_000):
+    for first in range(1, tasks + 1, 10_000):
         rows: list[dict[str, object]] = []
         for n in range(first, first + 10_000):
-            people = dice.choice(PEOPLE, EACH, replace=False)
-            right = dice.random(EACH) < 0.8
-            given = np.where(right, n % CLASSES, dice.integers(0, CLASSES, EACH))
+            people = dice.choice(PEOPLE, each, replace=False)
+            right = dice.random(each) < 0.8
+            given = np.where(right, n % CLASSES, dice.integers(0, CLASSES, each))
             for person, label in zip(people.tolist(), given.tolist(), strict=True):
                 seq += 1
                 rows.append(

@@ -20,16 +20,21 @@ FORM = Form(
 )
 
 
+def by(*answers: dict) -> list[tuple[str, dict]]:
+    """These answers, each by an annotator of its own."""
+    return [(f"mem-{i}", answer) for i, answer in enumerate(answers)]
+
+
 def test_each_question_for_itself():
-    result = conclude(FORM, [{"q": "a", "n": 1}, {"q": "b", "n": 3}, {"q": "a", "gone": 1}])
+    result = conclude(FORM, by({"q": "a", "n": 1}, {"q": "b", "n": 3}, {"q": "a", "gone": 1}))
     assert result["q"] == {"value": "a", "confidence": 0.666667, "method": "majority"}
     assert result["n"]["value"] == 2
     assert set(result) == {"q", "n"}
 
 
 def test_one_answer_and_equal_answers():
-    assert conclude(FORM, [{"q": "b"}]) == {"q": {"value": "b", "confidence": 1.0, "method": "single"}}
-    assert conclude(FORM, [{"q": "b"}, {"q": "b"}])["q"]["method"] == "unanimous"
+    assert conclude(FORM, by({"q": "b"})) == {"q": {"value": "b", "confidence": 1.0, "method": "single"}}
+    assert conclude(FORM, by({"q": "b"}, {"q": "b"}))["q"]["method"] == "unanimous"
 
 
 def test_long_outcomes_become_several_events():

@@ -141,6 +141,28 @@ def test_an_answer_alone_asks_for_more_where_it_is_worth_it(world: World):
     assert examine(world.store, ORIGIN).healthy
 
 
+def test_a_submit_concludes_by_the_newest_weighing(world: World):
+    """Who gave the answers matters: one whom the others contradict does not turn a task by an answer."""
+    project = world.project(tasks=TASKS, overlap=3, adaptive=POLICY).id
+    for actor in world.people[1:3]:
+        while got := world.next(actor, project_id=project).assignments:
+            world.submit(actor, got[0].id, {"spam": truth(int(got[0].task_id.rpartition("-")[2]))})
+    adaptive.weigh(world.lane, project)
+    weighed = next(p.place for p in events(world, project) if isinstance(p.event, Fitted))
+    third = world.people[3]
+    (got,) = world.next(third, project_id=project).assignments
+    world.submit(third, got.id, {"spam": "ham"})
+    last = events(world, project)[-1].event
+    assert isinstance(last, Concluded) and last.causes == (weighed,)
+    number = int(got.task_id.rpartition("-")[2])
+    said = world.read(tasks.get, world.owner, got.task_id).consensus["spam"]
+    assert (said.method, said.value) == ("robust", truth(number)), "a newcomer's answer against two"
+    world.submit(third, got.id, {"spam": "spam"}, revision=1)
+    again = world.read(tasks.get, world.owner, got.task_id).consensus["spam"]
+    assert again.value == truth(number) and again.confidence != said.confidence
+    assert examine(world.store, ORIGIN).healthy
+
+
 def test_a_budget_is_kept(world: World):
     policy = wire.AdaptivePolicy(least=2, tolerance=1, budget=2 * TASKS + 20)
     project = world.project(tasks=TASKS, overlap=5, adaptive=policy).id

@@ -20,15 +20,17 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from evenhand.core.inference import Model, Running, Votes, infer, posterior_of
+from evenhand.core.inference import Estimate, Model, Running, Votes, infer, posterior_of
 from evenhand.core.inference.estimate import TINY
 from evenhand.core.inference.robust import blended, dependence_of
 from evenhand.core.inference.votes import Floats, Ints, Places
+from evenhand.core.weighing import TIE, best_of
 
 Mask = npt.NDArray[np.bool_]
 
 PILOT_SHARE = 0.1  # of the tasks
 PILOT_LEAST = 40  # tasks, or all where there are fewer: of less, one task in error would decide
+DECIMALS = 9  # of a gain
 RIVALS = 4  # classes beside the most probable one that are weighed
 THRESHOLDS = np.append(np.geomspace(0.4, 0.001, 20), 0.0)
 """Gains at which asking may stop, tried from the first."""
@@ -43,15 +45,22 @@ class Rule:
     target: float = 1.0  # a label that is right with this probability is good enough
 
 
-def pilots(seed: bytes, tasks: int) -> Mask:
-    """[tasks] which tasks are pilots: those whose hashes under a secret seed are the lowest.
+def lots_of(seed: bytes) -> bytes:
+    """The 32 bytes that pilots of a project are drawn by. They can be shown to whoever audits: the project's
+    seed, which hides its gold, does not follow from them."""
+    return hashlib.sha256(b"evenhand/pilots/v1\x00" + seed).digest()
 
-    Nobody without the seed can tell which they are, and whoever has it draws the same ones again.
+
+def pilots(lots: bytes, tasks: int) -> Mask:
+    """[tasks] which tasks are pilots: those whose hashes under a secret are the lowest.
+
+    Nobody without the secret can tell which they are, and whoever has it draws the same ones again.
     """
     count = min(max(PILOT_LEAST, round(PILOT_SHARE * tasks)), tasks)
-    lots = [hashlib.sha256(b"evenhand/pilot/v1\x00" + seed + n.to_bytes(8)).digest() for n in range(tasks)]
+    drawn_by = b"evenhand/pilot/v1\x00" + lots
+    lot = [hashlib.sha256(drawn_by + n.to_bytes(8)).digest() for n in range(tasks)]
     drawn = np.zeros(tasks, bool)
-    drawn[sorted(range(tasks), key=lots.__getitem__)[:count]] = True
+    drawn[sorted(range(tasks), key=lot.__getitem__)[:count]] = True
     return drawn
 
 
@@ -82,7 +91,7 @@ class Plan:
         """
         more = np.maximum(self._worth(most) - self._worth(answered), TINY)
         rows = np.arange(len(posterior))
-        order = np.argsort(-posterior, axis=1, kind="stable")[:, : RIVALS + 1]
+        order = np.argsort(-posterior.round(DECIMALS), axis=1, kind="stable")[:, : RIVALS + 1]
         top, best = order[:, 0], posterior.max(axis=1)
         gain = np.zeros(len(posterior))
         for rival in order[:, 1:].T:
@@ -93,7 +102,8 @@ class Plan:
             wrong = _normal((-more * drift[rival, top] - odds) / np.sqrt(more * spread[rival, top]))
             gain += np.maximum(chance * right - best * wrong, 0.0)
         left = np.asarray(most) - np.asarray(answered)
-        return np.where((left > 0) & (best < self.target), gain, 0.0)
+        # Rounded, so that nothing hangs on the order in which machines add.
+        return np.where((left > 0) & (best < self.target - TIE), gain.round(DECIMALS), 0.0)
 
     def wants(self, running: Running, most: int) -> bool:
         """Whether one task is to get a further label; O(classes)."""
@@ -120,6 +130,8 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
 
     question: str
     method: str
+    blend: float | None = None  # share of the weighted vote in what is concluded
+    weights: tuple[tuple[str, float], ...] = ()  # (annotator, probability that an answer is right)
     dependence: float | None = None
     threshold: float | None = None
     loss: float | None = None
@@ -130,12 +142,17 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
 class Basis(msgspec.Struct, frozen=True, kw_only=True):
     """Which answers were weighed, and what came of it: whoever holds the openings can do it again."""
 
+    rule: str = ""  # name of the published rule, such as "weigh:1"
     version: int  # of the project's rules
+    project: int = -1  # entries of the project's stream that were seen: those with a smaller n
+    lots: str = ""  # hex of the 32 bytes that pilots are drawn by
     upto: tuple[tuple[str, int], ...]  # (stream, n): of each annotator the last answer that was weighed
     questions: tuple[Weighed, ...]
 
 
-def plan(votes: Votes, most: Ints | Places, pilot: Mask, rule: Rule) -> Plan | None:
+def plan(
+    votes: Votes, most: Ints | Places, pilot: Mask, rule: Rule, fit: Estimate | None = None
+) -> Plan | None:
     """The plan after these votes; None while too few pilots have all their labels.
 
     1. The default method of truth inference is fitted to all votes. Tasks that stopped early have few
@@ -151,12 +168,13 @@ def plan(votes: Votes, most: Ints | Places, pilot: Mask, rule: Rule) -> Plan | N
         votes: of a task in the order in which they came.
         most: [tasks] labels that each can get.
         pilot: [tasks] as `pilots` draws them.
+        fit: what the default method makes of these votes; None: not known yet.
     """
     answered = np.diff(votes.first)
     ready = np.flatnonzero(pilot & (answered >= most))
     if len(ready) < min(PILOT_LEAST, votes.tasks):
         return None
-    fit = infer(votes)
+    fit = infer(votes) if fit is None else fit
     dependence = dependence_of(first_votes(votes, ready, answered[ready]), fit.model)
     whole = Plan(
         model=blended(fit.model, dependence), dependence=dependence, threshold=0.0, target=rule.target
@@ -187,11 +205,11 @@ def _threshold(
     for labels in range(rule.least, int(most.max())):
         given = np.minimum(labels, most)
         posterior = posterior_of(first_votes(votes, tasks, given), seen)
-        lost = best - final[rows, posterior.argmax(axis=1)]
+        lost = best - final[rows, best_of(posterior)]
         stopping = going & (whole.gains(posterior, given, most)[:, None] <= THRESHOLDS)
         loss, stops = np.where(stopping, lost[:, None], loss), np.where(stopping, given[:, None], stops)
         going &= ~stopping
-    dear = np.flatnonzero(loss.mean(axis=0) > rule.tolerance)
+    dear = np.flatnonzero(loss.mean(axis=0) > rule.tolerance + TIE)
     at = min(int(dear.max()) + 1, count - 1) if len(dear) else 0
     return float(THRESHOLDS[at]), float(loss[:, at].mean()), float(stops[:, at].mean())
 

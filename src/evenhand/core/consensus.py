@@ -1,4 +1,4 @@
-"""What the answers to a task come to, question by question, by each label type's own `combine`."""
+"""What the answers to a task come to, by question: weighed, or by the label type's own `combine`."""
 
 from __future__ import annotations
 
@@ -7,28 +7,36 @@ from typing import Any
 
 import msgspec
 
-from evenhand.core.events import MAX_ROWS, Concluded
+from evenhand.core.events import MAX_ROWS, Concluded, Place
 from evenhand.core.project import Form
+from evenhand.core.weighing import Weights
 
 _encode = msgspec.json.Encoder().encode
 
+NO_WEIGHTS: Mapping[str, Weights] = {}
 
-def conclude(form: Form, answers: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+
+def conclude(
+    form: Form, answers: Sequence[tuple[str, Mapping[str, Any]]], weights: Mapping[str, Weights] = NO_WEIGHTS
+) -> dict[str, dict[str, Any]]:
     """The consensus of these answers.
 
     Args:
         form: the version in force. Answers keep the ids of their own version; a question that is
             gone is left out.
-        answers: dumped answers, at least one, oldest first.
+        answers: (annotator, dumped answers), at least one, oldest first. Who gave them matters where
+            they are weighed.
+        weights: question id -> what the newest weighing learnt.
 
     Returns:
         question id -> {"value", "confidence", "method"}; no key where nobody answered.
     """
     result = {}
     for question, label in form.labels.items():
-        dumped = [given[question] for given in answers if question in given]
-        if dumped:
-            result[question] = _combined(label, dumped)
+        given = [(member, answer[question]) for member, answer in answers if question in answer]
+        if given:
+            weighed = weights[question].conclude(given) if question in weights else None
+            result[question] = weighed or _combined(label, [value for _, value in given])
     return result
 
 
@@ -48,11 +56,14 @@ def _combined(label: Any, dumped: Sequence[Any]) -> dict[str, Any]:
 
 
 def concluded(
-    organization: str, project: str, outcomes: Sequence[tuple[int, Mapping[str, Any]]]
+    organization: str,
+    project: str,
+    outcomes: Sequence[tuple[int, Mapping[str, Any]]],
+    causes: tuple[Place, ...] = (),
 ) -> tuple[Concluded, ...]:
-    """The events that record these outcomes, (task number, consensus) each."""
+    """The events that record these outcomes, (task number, consensus) each; `causes`: the weighing."""
     rows = [_encode([n, outcome]) for n, outcome in outcomes]
     return tuple(
-        Concluded(stream=project, owner=organization, rows=tuple(rows[i : i + MAX_ROWS]))
+        Concluded(stream=project, owner=organization, causes=causes, rows=tuple(rows[i : i + MAX_ROWS]))
         for i in range(0, len(rows), MAX_ROWS)
     )

@@ -3,7 +3,8 @@
 The job reads one snapshot, and writes in small verbs what came of it: the event `Fitted` with the places up
 to which answers were weighed, then, each with that event as its cause, `MoreAsked` for tasks that are worth
 a further answer and `Concluded` for those whose consensus is another one now. A task that changed since
-the snapshot is left to the next time.
+the snapshot is left to the next time. Until then each task that gets its last answer is concluded, and asked
+about further, by what the newest weighing learnt. docs/spec/weighing.md says all of it for others.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -18,12 +20,13 @@ import numpy as np
 
 from evenhand import wire
 from evenhand.core import adaptive as core
-from evenhand.core import review
+from evenhand.core import review, weighing
 from evenhand.core.adaptive import Basis, Plan, Rule, Weighed
 from evenhand.core.events import MAX_ROWS, Concluded, Fitted, Moment, MoreAsked, Place
 from evenhand.core.inference import Estimate, Model, Votes, infer, posterior_of
 from evenhand.core.label import is_class
 from evenhand.core.project import Document, Form
+from evenhand.core.weighing import RULE, Weights, best_of
 from evenhand.lane import Lane
 from evenhand.service.view import decode_json, encode_json, form_of, seed_of, when
 from evenhand.store import Reader, Transaction
@@ -89,19 +92,25 @@ def watch(tx: Transaction, organization: str, project: str, document: Document) 
 class _Question:
     """The answers to one question with classes, while they are read."""
 
-    def __init__(self, label: Any) -> None:
-        self.label = label
+    def __init__(self) -> None:
         self.tasks, self.members, self.values = array("i"), array("i"), array("i")
-        self.codes: dict[bytes, int] = {}  # JSON of a class -> its number
+        self._seen: dict[bytes, int] = {}  # JSON of a class -> when it was first met
 
     def add(self, n: int, member: int, value: Any) -> None:
         self.tasks.append(n - 1)
         self.members.append(member)
-        self.values.append(self.codes.setdefault(encode_json(value), len(self.codes)))
+        self.values.append(self._seen.setdefault(encode_json(value), len(self._seen)))
+
+    @property
+    def classes(self) -> list[bytes]:
+        """Their JSON, ascending: so classes are numbered."""
+        return sorted(self._seen)
 
     def votes(self, last: int, members: int) -> Votes:
-        columns = (np.frombuffer(column, np.int32) for column in (self.tasks, self.members, self.values))
-        return Votes.of(*columns, tasks=last, annotators=members, classes=max(len(self.codes), 2))
+        number = {key: i for i, key in enumerate(self.classes)}
+        codes = np.array([number[key] for key in self._seen], np.int32)
+        tasks, who, values = (np.frombuffer(c, np.int32) for c in (self.tasks, self.members, self.values))
+        return Votes.of(tasks, who, codes[values], tasks=last, annotators=members, classes=max(len(codes), 2))
 
 
 class _Read:
@@ -111,13 +120,14 @@ class _Read:
         self.row, self.last = row, row["next_task"] - 1
         self.form = form_of(reader, row["organization"], row["id"], row["version"])
         labels = self.form.labels.items()
-        self.questions = {name: _Question(label) for name, label in labels if is_class(label)}
+        self.questions = {name: _Question() for name, label in labels if is_class(label)}
         self.members: dict[str, int] = {}
         self.upto: dict[str, int] = {}
         keys = {"organization": row["organization"], "project": row["id"]}
         self.keys = keys
-        self.seed = seed_of(reader, row["id"])
-        for n, member, stream, place, body in _pieces(reader, "weighed_answers", keys, self.last):
+        self.lots = core.lots_of(seed_of(reader, row["id"]))
+        self.head = reader.tuples("heads_read", ids=[row["id"]])[0][1]
+        for n, _, stream, place, member, body in _pieces(reader, "weighed_answers", keys, self.last):
             self._add(n, member, stream, place, decode_json(answers_of(body)))
         # Of more than all who answer here nobody can be asked; once others come, pilots wait for them.
         self.reach = min(self.form.document.overlap, len(self.members))
@@ -139,8 +149,11 @@ class _Read:
 
 
 def _pieces(reader: Reader, query: str, keys: Keys, last: int) -> Iterator[tuple[Any, ...]]:
+    """Rows in the order of their columns: answers of one task by time, then by place."""
     for first in range(1, last + 1, CHUNK):
-        yield from reader.tuples(query, **keys, first=first, last=first + CHUNK - 1)
+        yield from sorted(
+            reader.tuples(query, **keys, first=first, last=first + CHUNK - 1), key=lambda row: row[:4]
+        )
 
 
 def weigh(lane: Lane, project: str) -> None:
@@ -176,15 +189,16 @@ def _weighed(read: _Read, question: _Question) -> _Found:
     most, pilot = np.full(read.last, read.reach), _pilots(read)
     ready = int((pilot & (np.diff(votes.first) >= most)).sum())
     enough = read.reach > _rule(document).least  # else stopping could cost nothing
-    plan = core.plan(votes, most, pilot, _rule(document)) if enough else None
-    return _Found(infer(votes), plan, votes, ready if enough else 0)
+    fit = infer(votes)
+    plan = core.plan(votes, most, pilot, _rule(document), fit) if enough else None
+    return _Found(fit, plan, votes, ready if enough else 0)
 
 
 def _pilots(read: _Read) -> np.ndarray:
     """[tasks] pilots, of the tasks that are asked about."""
     asked = np.zeros(read.last, bool)
     asked[[n - 1 for n in read.tasks]] = True
-    return core.pilots(read.seed, read.last) & asked
+    return core.pilots(read.lots, read.last) & asked
 
 
 def _rule(document: Document) -> Rule:
@@ -233,25 +247,26 @@ def _outcomes(read: _Read, found: dict[str, _Found], reopened: set[int]) -> list
     """The consensus of done tasks where it is another one than before; what a review said stands."""
     changed = []
     classes = {
-        name: [decode_json(key) for key in question.codes] for name, question in read.questions.items()
+        name: [decode_json(key) for key in question.classes] for name, question in read.questions.items()
     }
+    best = {name: best_of(one.estimate.posterior) for name, one in found.items()}
     for n, (status, _, _, _, due, value) in read.tasks.items():
         if status != "done" or n in reopened or due == "decided" or value is None:
             continue
         before = decode_json(value)
-        after = {**before, **_said(found, classes, n)}
+        after = {**before, **_said(found, classes, best, n)}
         if any(_differs(before.get(name), one) for name, one in after.items()):
             changed.append((n, after))
     return changed
 
 
-def _said(found: dict[str, _Found], classes: dict[str, list[Any]], n: int) -> dict[str, Any]:
+def _said(
+    found: dict[str, _Found], classes: dict[str, list[Any]], best: dict[str, Any], n: int
+) -> dict[str, Any]:
     return {
-        name: {
-            "value": classes[name][one.estimate.label[n - 1]],
-            "confidence": round(float(one.estimate.posterior[n - 1].max()), 6),
-            "method": one.estimate.method,
-        }
+        name: weighing.said(
+            classes[name][best[name][n - 1]], float(one.estimate.posterior[n - 1, best[name][n - 1]])
+        )
         for name, one in found.items()
         if one.estimate.label[n - 1] >= 0
     }
@@ -270,9 +285,12 @@ def _differs(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
 def _begin(tx: Transaction, at: Moment, read: _Read, found: dict[str, _Found], spent: bool) -> Place:
     """Say what was weighed, and keep the plan; gives the place that the consequences name."""
     basis = Basis(
+        rule=RULE,
         version=read.row["version"],
+        project=read.head,
+        lots=read.lots.hex(),
         upto=tuple(sorted(read.upto.items())),
-        questions=tuple(_noted(name, one) for name, one in found.items()),
+        questions=tuple(_noted(name, one, list(read.members)) for name, one in found.items()),
     )
     event = Fitted(stream=read.row["id"], owner=read.row["organization"], basis=msgspec.json.encode(basis))
     placed = tx.append([event], at)[0]
@@ -291,13 +309,22 @@ def _begin(tx: Transaction, at: Moment, read: _Read, found: dict[str, _Found], s
     return placed.place
 
 
-def _noted(name: str, one: _Found) -> Weighed:
-    plan, method = one.plan, one.estimate.method
-    if plan is None:
-        return Weighed(question=name, method=method, pilots=one.ready)
-    return Weighed(
+def _noted(name: str, one: _Found, members: list[str]) -> Weighed:
+    plan, fit = one.plan, one.estimate
+    skill = fit.skill
+    noted = Weighed(
         question=name,
-        method=method,
+        method=fit.method,
+        blend=fit.model.blend,
+        weights=tuple(
+            sorted((members[i], round(float(skill.value[i]), 6)) for i in np.flatnonzero(skill.votes))
+        ),
+        pilots=one.ready,
+    )
+    if plan is None:
+        return noted
+    return msgspec.structs.replace(
+        noted,
         dependence=plan.dependence,
         threshold=plan.threshold,
         loss=plan.loss,
@@ -344,106 +371,116 @@ def _conclude(
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan as it is stored."""
+    """What was learnt of one question, as it is stored."""
 
     classes: list[bytes]  # JSON of each
     shape: tuple[int, int]  # annotators, classes
     arrays: dict[str, bytes]  # 64-bit floats of `core.inference.Model`
     numbers: dict[str, float]
     narrow: bool
-    dependence: float
-    threshold: float
-    target: float
+    plan: dict[str, float] | None = None
+    """Numbers of `core.adaptive.Plan`, its blend, and how many answers a task can get; None: no plan yet."""
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest weighing: what it was based on, and the plans of its questions that have one."""
+    """The newest weighing: what it was based on, and what was learnt of each question."""
 
     basis: Basis
     members: list[str]
-    plans: dict[str, Kept]
+    questions: dict[str, Kept] = {}
 
 
 ARRAYS = ("prior", "confusion", "newcomer", "weight")
 NUMBERS = ("newcomer_weight", "blend", "doubt", "floor")
+PLAN = ("dependence", "threshold", "target")
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Stored).decode
 
 
 def _stored(read: _Read, found: dict[str, _Found], basis: Basis) -> bytes:
     fit = {
-        name: one for name, one in found.items() if one.plan and one.plan.model.confusion.size <= MOST_CELLS
+        name: _kept(one, read.questions[name].classes, read.reach)
+        for name, one in found.items()
+        if one.estimate.model.confusion.size <= MOST_CELLS
     }
-    plans = {name: _kept(one.plan, read.questions[name]) for name, one in fit.items() if one.plan}
-    return _pack(Stored(basis=basis, members=list(read.members), plans=plans))
+    return _pack(Stored(basis=basis, members=list(read.members), questions=fit))
 
 
-def _kept(plan: Plan, question: _Question) -> Kept:
-    model = plan.model
+def _kept(found: _Found, classes: list[bytes], reach: int) -> Kept:
+    model, plan = found.estimate.model, found.plan
+    numbers = None
+    if plan is not None:
+        numbers = {name: float(getattr(plan, name)) for name in PLAN}
+        numbers |= {"blend": float(plan.model.blend), "reach": float(reach)}
     return Kept(
-        classes=list(question.codes),
+        classes=classes,
         shape=(len(model.confusion), len(model.prior)),
         arrays={name: np.ascontiguousarray(getattr(model, name), np.float64).tobytes() for name in ARRAYS},
         numbers={name: float(getattr(model, name)) for name in NUMBERS},
         narrow=model.narrow,
-        dependence=plan.dependence,
-        threshold=plan.threshold,
-        target=plan.target,
+        plan=numbers,
     )
 
 
-class _Plans:
-    """The plans of one project, ready to decide by."""
+class Newest(msgspec.Struct, frozen=True):
+    """The newest weighing of a project, ready to decide by."""
 
-    def __init__(self, stored: Stored, place: Place) -> None:
-        self.place = place
-        self.members = {member: i for i, member in enumerate(stored.members)}
-        self.plans = {name: _plan(kept) for name, kept in stored.plans.items()}
-        self.codes = {name: {key: i for i, key in enumerate(k.classes)} for name, k in stored.plans.items()}
+    place: Place  # of its event
+    weights: dict[str, Weights]  # question -> what was learnt
+    plans: dict[str, tuple[Plan, int]]  # and how many answers a task can get
 
-    def wants(self, given: Sequence[tuple[str, dict[str, Any]]], most: int) -> bool:
+    def wants(self, given: Sequence[tuple[str, dict[str, Any]]]) -> bool:
         """Whether a task with these answers, (member, answers) each, is to get one more."""
-        return any(self._wants(name, given, most) for name in self.plans)
+        return any(self._wants(name, *plan, given) for name, plan in self.plans.items())
 
-    def _wants(self, name: str, given: Sequence[tuple[str, dict[str, Any]]], most: int) -> bool:
-        plan = self.plans[name]
-        running = plan.model.start()
-        for member, answers in given:
-            if name in answers:
-                code = self.codes[name].get(encode_json(answers[name]))
-                if code is None:
-                    return True  # a class that nobody had given when all was weighed
-                running = running.after(self.members.get(member), code)
-        return plan.wants(running, most)
+    def _wants(self, name: str, plan: Plan, most: int, given: Sequence[tuple[str, dict[str, Any]]]) -> bool:
+        votes = [(member, answers[name]) for member, answers in given if name in answers]
+        weights = Weights(plan.model, self.weights[name].members, self.weights[name].codes)
+        running = weights.running(votes)
+        return running is None or plan.wants(running, most)
 
 
-def _plan(kept: Kept) -> Plan:
+def _ready(stored: Stored, place: Place) -> Newest:
+    members = {member: i for i, member in enumerate(stored.members)}
+    weights, plans = {}, {}
+    for name, kept in stored.questions.items():
+        model = _model(kept)
+        weights[name] = Weights(model, members, {key: i for i, key in enumerate(kept.classes)})
+        if kept.plan is not None:
+            dependence, threshold, target = (kept.plan[key] for key in PLAN)
+            plan = Plan(replace(model, blend=kept.plan["blend"]), dependence, threshold, target)
+            plans[name] = plan, int(kept.plan["reach"])
+    return Newest(place, weights, plans)
+
+
+def _model(kept: Kept) -> Model:
     annotators, classes = kept.shape
     shapes = {"confusion": (annotators, classes, classes), "newcomer": (classes, classes)}
     arrays = {
         name: np.frombuffer(body, np.float64).reshape(shapes.get(name, (-1,)))
         for name, body in kept.arrays.items()
     }
-    model = Model(**arrays, **kept.numbers, narrow=kept.narrow)  # type: ignore[arg-type]  # by their names
-    return Plan(model=model, dependence=kept.dependence, threshold=kept.threshold, target=kept.target)
+    return Model(**arrays, **kept.numbers, narrow=kept.narrow)  # type: ignore[arg-type]  # by their names
 
 
-_plans: OrderedDict[str, tuple[int, _Plans]] = OrderedDict()  # project -> (number of the weighing, its plans)
+_ready_of: OrderedDict[str, tuple[int, Newest]] = OrderedDict()  # project -> (number of the weighing, it)
 
 
-def _plans_of(tx: Transaction, keys: Keys) -> _Plans | None:
-    head = tx.one("adaptive_number", **keys)
-    if head is None or not head["number"] or head["spent"]:
+def newest(reader: Reader, organization: str, project: str) -> Newest | None:
+    """The newest weighing of a project; None where there is none."""
+    keys = {"organization": organization, "project": project}
+    head = reader.one("adaptive_number", **keys)
+    if head is None or not head["number"]:
         return None
-    held = _plans.get(keys["project"])
+    held = _ready_of.get(project)
     if held is None or held[0] != head["number"]:
-        row = tx.one("adaptive", **keys)
+        row = reader.one("adaptive", **keys)
         assert row is not None, "its number was just read"
-        held = head["number"], _Plans(_unpack(row["body"]), Place(keys["project"], row["place"]))
-        _plans[keys["project"]] = held
-    _plans.move_to_end(keys["project"])
-    while len(_plans) > KEPT:
-        _plans.popitem(last=False)
+        held = head["number"], _ready(_unpack(row["body"]), Place(project, row["place"]))
+        _ready_of[project] = held
+    _ready_of.move_to_end(project)
+    while len(_ready_of) > KEPT:
+        _ready_of.popitem(last=False)
     return held[1]
 
 
@@ -462,14 +499,14 @@ def ask_further(
     able = {n: overlap for n, overlap in tasks.items() if overlap < document.overlap}
     if document.adaptive is None or document.adaptive.budget or not able:
         return set()
-    plans = _plans_of(tx, keys)
-    if plans is None:
+    weighed = newest(tx, organization, project)
+    if weighed is None:
         return set()
     given: dict[int, list[tuple[str, dict[str, Any]]]] = {n: [] for n in able}
-    for n, member, body in tx.tuples("task_votes", **keys, tasks=list(able)):
+    for n, member, body in tx.tuples("task_answers", **keys, tasks=list(able)):
         given[n].append((member, decode_json(answers_of(body))))
-    wanted = [n for n in sorted(able) if plans.wants(given[n], document.overlap)]
-    _more(tx, at, keys, plans.place, [(n, able[n] + 1, "done") for n in wanted])
+    wanted = [n for n in sorted(able) if weighed.wants(given[n])]
+    _more(tx, at, keys, weighed.place, [(n, able[n] + 1, "done") for n in wanted])
     return set(wanted)
 
 

@@ -82,7 +82,7 @@ def _chosen(
     seed = tx.tuples("project_seed", project=keys["project"])[0][0]
     answers: dict[int, list[Any]] = defaultdict(list)
     if (policy.which, policy.by) == ("worth", "disagreement"):
-        for n, body in tx.tuples("task_answers", **keys, tasks=tasks):
+        for n, _, body in tx.tuples("task_answers", **keys, tasks=tasks):
             answers[n].append(decode_json(answers_of(body)))
     doubts = _doubts(tx, keys, tasks) if (policy.which, policy.by) == ("worth", "annotator") else {}
     rounds = dict(_rounds(tx, keys, tasks))

@@ -194,13 +194,14 @@ def _replayed(tx: Transaction, at: Moment, seq: int, view: SubmissionView) -> wi
 
 def _conclude(tx: Transaction, at: Moment, taken: Sequence[tuple[Submitted, SubmissionView]]) -> None:
     """Where a task has all its answers now, or one of them changed, say what they come to."""
-    projects: dict[tuple[str, str], dict[int, bytes | None]] = defaultdict(dict)
+    projects: dict[tuple[str, str], dict[int, tuple[str, bytes] | None]] = defaultdict(dict)
     adapting: dict[tuple[str, str], dict[int, int]] = defaultdict(dict)  # task -> overlap so far
     for event, view in taken:
         corrects = event.revision > 1 and not event.surplus and view.task.status == "done"
         if event.completes or corrects or gold.concludes(event, view):
             alone = view.task.overlap == 1 and not corrects and view.form.document.gold is None
-            projects[event.owner, event.project][event.task] = event.stored if alone else None
+            own = (event.member, event.stored) if alone else None
+            projects[event.owner, event.project][event.task] = own
             if event.completes and view.form.document.adaptive is not None:
                 adapting[event.owner, event.project][event.task] = view.task.overlap
     for (organization, project), tasks in sorted(projects.items()):
@@ -227,37 +228,42 @@ def conclude(
     at: Moment,
     organization: str,
     project: str,
-    tasks: dict[int, bytes | None],
+    tasks: dict[int, tuple[str, bytes] | None],
     corrected: list[int],
 ) -> None:
     """Record what the answers to these tasks come to.
 
     Args:
-        tasks: number -> the only answer to it, where the caller has it.
+        tasks: number -> (annotator, the only answer to it), where the caller has it.
         corrected: those of them that were concluded before.
     """
-    row, form, outcomes = _outcomes(tx, organization, project, tasks)
+    row, form, found, causes = outcomes(tx, organization, project, tasks)
     if form.document.review is not None or corrected:
-        outcomes = review.follow(tx, at, row, form, outcomes, corrected)
-    tx.append(consensus.concluded(organization, project, outcomes), at)
+        found = review.follow(tx, at, row, form, found, corrected)
+    tx.append(consensus.concluded(organization, project, found, causes), at)
 
 
-def _outcomes(
-    tx: Transaction, organization: str, project: str, tasks: dict[int, bytes | None]
-) -> tuple[dict[str, Any], Form, list[tuple[int, dict[str, Any]]]]:
-    """(the project's row, its form in force, what the answers to each task come to)."""
+def outcomes(
+    tx: Transaction, organization: str, project: str, tasks: dict[int, tuple[str, bytes] | None]
+) -> tuple[dict[str, Any], Form, list[tuple[int, dict[str, Any]]], tuple[Place, ...]]:
+    """(the project's row, its form, what the answers to each task come to, the weighing that it rests on)."""
     row = tx.one("project", project=project)
     assert row is not None, "a submission follows its project"
     form = form_of(tx, organization, project, row["version"])
-    answers: dict[int, list[Any]] = {
-        n: [decode_json(alone)] for n, alone in tasks.items() if alone is not None
+    answers: dict[int, list[tuple[str, Any]]] = {
+        n: [(alone[0], decode_json(alone[1]))] for n, alone in tasks.items() if alone is not None
     }
     shared = [n for n, alone in tasks.items() if alone is None]
     if shared:
-        for n, body in tx.tuples("task_answers", organization=organization, project=project, tasks=shared):
-            answers.setdefault(n, []).append(decode_json(answers_of(body)))
+        for n, member, body in tx.tuples(
+            "task_answers", organization=organization, project=project, tasks=shared
+        ):
+            answers.setdefault(n, []).append((member, decode_json(answers_of(body))))
     most = row["overlap"] if form.document.gold else None  # of a gold task, as many as an ordinary one has
-    return row, form, [(n, consensus.conclude(form, given[:most])) for n, given in sorted(answers.items())]
+    weighed = adaptive.newest(tx, organization, project) if form.document.adaptive is not None else None
+    weights, causes = (consensus.NO_WEIGHTS, ()) if weighed is None else (weighed.weights, (weighed.place,))
+    found = [(n, consensus.conclude(form, given[:most], weights)) for n, given in sorted(answers.items())]
+    return row, form, found, causes
 
 
 def _receipts(tx: Transaction, at: Moment, placed: Sequence[Placed]) -> list[wire.Submitted]:

@@ -25,13 +25,14 @@ UPDATE adaptive SET number = number + 1, version = :version, tasks = :tasks, ann
 WHERE organization = :organization AND project = :project;
 
 -- name: weighed_answers
-SELECT a.task, a.member, e.stream, e.n, o.body FROM assignment a
+-- Sorted by place where it is read: the order of texts is another one in another database.
+SELECT a.task, a.closed_ms, e.stream, e.n, a.member, o.body FROM assignment a
 JOIN task t ON t.organization = a.organization AND t.project = a.project AND t.n = a.task AND t.round = a.round
 JOIN opening o ON o.seq = a.seq
 JOIN event e ON e.seq = a.seq
 WHERE a.organization = :organization AND a.project = :project AND a.task >= :first AND a.task <= :last
   AND a.state = 'submitted' AND a.state <> 'lapsed' AND t.status IN ('open', 'done')
-ORDER BY a.task, a.closed_ms, a.id;
+ORDER BY a.task, a.closed_ms;
 
 -- name: weighed_tasks
 SELECT t.n, t.status, t.answered, t.overlap, t.changed_ms, r.state, c.value FROM task t
@@ -44,10 +45,3 @@ WHERE t.organization = :organization AND t.project = :project AND t.n >= :first 
 -- Of these tasks, what has to be as it was; locked in their order, or two lanes deadlock.
 SELECT t.n, t.status, t.answered, t.overlap, t.changed_ms FROM task t
 WHERE t.organization = :organization AND t.project = :project AND t.n {in tasks} ORDER BY t.n {lock_task};
-
--- name: task_votes
--- As `task_answers`, with who gave them.
-SELECT a.task, a.member, o.body FROM assignment a JOIN opening o ON o.seq = a.seq
-WHERE a.organization = :organization AND a.project = :project AND a.task {in tasks} AND a.state = 'submitted'
-  AND a.state <> 'lapsed' AND a.round = (SELECT t.round FROM task t WHERE t.organization = a.organization AND t.project = a.project AND t.n = a.task)
-ORDER BY a.task, a.closed_ms, a.id;

@@ -20,7 +20,7 @@ WHERE a.id {in ids} ORDER BY a.organization, a.project, a.task;
 
 -- name: task_answers
 -- `state <> 'lapsed'` says nothing new; it lets SQLite see that the partial index on tasks will do.
-SELECT a.task, o.body FROM assignment a JOIN opening o ON o.seq = a.seq
+SELECT a.task, a.member, o.body FROM assignment a JOIN opening o ON o.seq = a.seq
 WHERE a.organization = :organization AND a.project = :project AND a.task {in tasks} AND a.state = 'submitted'
   AND a.state <> 'lapsed' AND a.round = (SELECT t.round FROM task t WHERE t.organization = a.organization AND t.project = a.project AND t.n = a.task)
 ORDER BY a.task, a.closed_ms, a.id;
