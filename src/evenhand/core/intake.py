@@ -38,7 +38,7 @@ class Read(msgspec.Struct, frozen=True):
     record: bytes  # as received
     external_id: str | None
     priority: int
-    digest: bytes  # 16 bytes: of the external id, or of the bytes
+    digest: bytes  # 16 bytes: of the record's bytes; empty where it has an external id
     gold: Any = None  # the right answers that came with it; None when it is no gold task
     feedback: str = ""
 
@@ -94,19 +94,16 @@ def read_record(record: bytes, mapping: Mapping[str, str], fields: Collection[st
     priority = reserved.priority or 0
     if not -MAX_PRIORITY <= priority <= MAX_PRIORITY:
         raise Invalid("record.priority", f"A priority is at most {MAX_PRIORITY}.", "priority")
-    known_by = record if external is None else external.encode("utf-8", "surrogatepass")
-    digest = hashlib.blake2b(known_by, digest_size=16).digest()
+    digest = hashlib.blake2b(record, digest_size=16).digest() if external is None else b""
     gold = None if reserved.gold_answers == "" else reserved.gold_answers  # an empty cell of a table
     return Read(record, external, priority, digest, gold, reserved.gold_feedback or "")
 
 
 def key_of(read: Read, occurrence: int) -> str:
-    """What the row is known by: its external id, or its bytes and the number of its occurrence.
+    """What a row without an external id is known by: its bytes and the number of its occurrence.
 
     The same file imported twice has the same keys, so that its rows come in once.
     """
-    if read.external_id is not None:
-        return "e" + _text(read.digest)
     if occurrence == 0:
         return "r" + _text(read.digest)
     again = hashlib.blake2b(read.digest + occurrence.to_bytes(8, "big"), digest_size=16).digest()

@@ -189,69 +189,94 @@ def take(tx: Transaction, at: Moment, actor: Actor, import_: str, lines: list[Li
         if line.read is None
     ] + clashes
     next_line = max([row["next_line"], *(line.number + 1 for line in fresh)])
-    _record(tx, row, len(new), len(present), rejected, next_line)
+    _record(tx, row, len(new), present, rejected, next_line)
     return wire.RowsReport(
         accepted=len(new),
-        present=len(present),
+        present=present,
         rejected=sorted(rejected, key=lambda r: r.line),
         next_line=next_line,
     )
 
 
-Found = tuple[Line, str]  # a line and its key
+Found = tuple[Line, str]  # a line and its key; "" where it has an external id
 
 
 def _sort_out(
     tx: Transaction, row: dict[str, Any], lines: list[Line]
-) -> tuple[list[Found], list[Found], list[wire.Rejected]]:
-    """(new ones, those that are there already, those whose external id is taken by another row)."""
-    keys = {"organization": row["organization"], "project": row["project"]}
-    first = [key_of(line.read, 0) for line in lines if line.read is not None]
-    known: dict[str, tuple[str, bytes | None]] = {
-        key: (by, None) for key, by in tx.tuples("known", **keys, keys=list(dict.fromkeys(first)))
-    }
+) -> tuple[list[Found], int, list[wire.Rejected]]:
+    """(new ones, how many are there already, those whose external id is taken by another row)."""
+    known = _Known(tx, row, [line.read for line in lines if line.read is not None])
     new: list[Found] = []
-    present: list[Found] = []
+    present = 0
     clashes: list[wire.Rejected] = []
-    for line, key in zip(lines, first, strict=True):
+    for line in lines:
         assert line.read is not None, "only readable lines get here"
-        if key in known and line.read.external_id is not None:
-            same = _same(tx, keys, line.read, known[key][1])
-            (present.append((line, key)) if same else clashes.append(_clash(line)))
-            continue
-        if key in known and known[key][0] == row["id"]:
-            key = _occurrence(tx, keys, line.read, known, row["id"])
-        (present if key in known else new).append((line, key))
-        known[key] = (row["id"], line.read.record)
-    tx.many("see_known", [{**keys, "key": key, "seen_by": row["id"]} for _, key in present])
+        if line.read.external_id is None:
+            key, there = known.by_bytes(line.read)
+        else:
+            key, there = "", known.by_external(line.read.external_id, line.read.record)
+            if there is None:
+                clashes.append(_clash(line))
+                continue
+        if there:
+            present += 1
+        else:
+            new.append((line, key))
+    known.note_seen()
     return new, present, clashes
 
 
-def _occurrence(
-    tx: Transaction,
-    keys: dict[str, str],
-    read: Read,
-    known: dict[str, tuple[str, bytes | None]],
-    import_: str,
-) -> str:
-    """The key of the next occurrence of this row that the import has not seen yet."""
-    occurrence = 1
-    while True:
-        key = key_of(read, occurrence)
-        if key not in known:
-            for found, by in tx.tuples("known", **keys, keys=[key]):
-                known[found] = (by, None)
-        if key not in known or known[key][0] != import_:
-            return key
-        occurrence += 1
+class _Known:
+    """Which rows a project has, while one group of an import is sorted out.
 
+    External ids are looked up where the records are. A table of their digests beside it was nearly all
+    that made large imports slow: each row came to another page of it.
+    """
 
-def _same(tx: Transaction, keys: dict[str, str], read: Read, record: bytes | None) -> bool:
-    """Whether the row that has this external id is this very row."""
-    if record is None:
-        found = tx.one("record_by_external", **keys, external_id=read.external_id)
-        record = found["record"] if found else None
-    return record == read.record
+    def __init__(self, tx: Transaction, row: dict[str, Any], reads: list[Read]) -> None:
+        self._tx = tx
+        self._import: str = row["id"]
+        self._keys = {"organization": row["organization"], "project": row["project"]}
+        tx.tuples("heads", ids=[row["project"]])  # locked: or two processes could take one external id twice
+        names = [read.external_id for read in reads if read.external_id is not None]
+        self._records: dict[str, bytes] = {}  # external id -> the record that came with it
+        if names:
+            for name, record in tx.tuples("records_by_external", **self._keys, externals=names):
+                self._records.setdefault(name, record)
+        digests = [key_of(read, 0) for read in reads if read.external_id is None]
+        self._by: dict[str, str] = self._imports(digests) if digests else {}  # key -> import that saw it last
+        self._seen: list[str] = []  # keys seen again
+
+    def by_external(self, name: str, record: bytes) -> bool | None:
+        """Whether the row with this external id is there; None when another one has it."""
+        before = self._records.get(name)
+        if before is None:
+            self._records[name] = record
+            return False
+        return True if before == record else None
+
+    def by_bytes(self, read: Read) -> tuple[str, bool]:
+        """The key of a row without an external id, and whether it is there.
+
+        A second sight in one import is another occurrence of the same row.
+        """
+        key, occurrence = key_of(read, 0), 1
+        while self._by.get(key) == self._import:
+            key, occurrence = key_of(read, occurrence), occurrence + 1
+            if key not in self._by:
+                self._by |= self._imports([key])
+        there = key in self._by
+        if there:
+            self._seen.append(key)
+        self._by[key] = self._import
+        return key, there
+
+    def _imports(self, keys: list[str]) -> dict[str, str]:
+        return dict(self._tx.tuples("known", **self._keys, keys=list(dict.fromkeys(keys))))
+
+    def note_seen(self) -> None:
+        """Keep that this import saw what was there already."""
+        self._tx.many("see_known", [{**self._keys, "key": key, "seen_by": self._import} for key in self._seen])
 
 
 def _clash(line: Line) -> wire.Rejected:
@@ -311,11 +336,9 @@ def _write(tx: Transaction, at: Moment, row: dict[str, Any], new: list[Found]) -
     )
     tx.append([event], at)
     keys = (row["organization"], row["project"])
-    tx.bulk(
-        "known",
-        ("organization", "project", "key", "task", "import"),
-        [(*keys, key, event.first + i, row["id"]) for i, (_, key) in enumerate(new)],
-    )
+    known = [(*keys, key, event.first + i, row["id"]) for i, (_, key) in enumerate(new) if key]
+    if known:
+        tx.bulk("known", ("organization", "project", "key", "task", "import"), known)
     return event.first
 
 

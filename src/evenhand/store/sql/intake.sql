@@ -32,9 +32,10 @@ SELECT key, import FROM known WHERE organization = :organization AND project = :
 -- name: see_known!
 UPDATE known SET import = :seen_by WHERE organization = :organization AND project = :project AND key = :key;
 
--- name: record_by_external
-SELECT record FROM payload
-WHERE organization = :organization AND project = :project AND external_id = :external_id ORDER BY round LIMIT 1;
+-- name: records_by_external
+-- Corrections keep the external id; what came in with it stands first.
+SELECT external_id, record FROM payload {by payload_external}
+WHERE organization = :organization AND project = :project AND external_id {in externals} ORDER BY external_id, round;
 
 -- name: brought_by
 SELECT b.key, m.id, m.person FROM brought_by b JOIN member m ON m.organization = b.organization AND m.id = b.member
