@@ -95,6 +95,9 @@ class _Bringing:
         self._keys = {"organization": row["organization"], "project": row["id"]}
         self._events: list[Brought] = []
         self._taken: dict[tuple[int, str], bytes] = {}  # (task, person) -> answers
+        self._held: set[tuple[int, str]] = (
+            set()
+        )  # (task, person) who has it here without an answer that counts
         self._views: dict[str, tuple[int, TaskView, bytes, bytes]] = {}
         self._done: set[int] = set()  # tasks that were done before this call
 
@@ -116,7 +119,21 @@ class _Bringing:
                 status=status, free=free, leased=leased, answered=answered, overlap=overlap, round=round_
             )
             self._views[str(name)] = (n, view, record, mapping)
-            self._done |= {n} if status == "done" else set()
+            if status == "done":
+                self._done.add(n)
+        self._load_before({n: view.round for n, view, _, _ in self._views.values()})
+
+    def _load_before(self, rounds: dict[int, int]) -> None:
+        """What was answered to these tasks already, in the round in force."""
+        for n, round_, person, state, body in self._tx.tuples(
+            "brought_before", **self._keys, tasks=list(rounds)
+        ):
+            if round_ != rounds[n]:
+                continue
+            if state in ("submitted", "surplus"):
+                self._taken[n, person] = answers_of(body)
+            else:
+                self._held.add((n, person))
 
     def _all(self, given: Sequence[wire.BroughtAnnotation]) -> wire.BroughtReport:
         present, rejected = 0, []
@@ -139,13 +156,16 @@ class _Bringing:
             raise Invalid("brought.task", reason, "external_id", "Import the tasks first.")
         n, task, record, mapping = self._views[one.external_id]
         member, person = self._members[one.annotator]
-        before = self._before(n, task.round, person)
+        before = self._taken.get((n, person))
         if before is not None:
             data = shown_data(record, mapping, self._form.shown)
             if submission.check_answers(self._form, one.answers, data) == decode_json(before):
                 return False
             reason = "This annotator has other answers to this task here."
             raise Invalid("brought.twice", reason, "annotator", "Keep one of them.")
+        if (n, person) in self._held:
+            reason = "This annotator has been given this task here, and has not answered it."
+            raise Invalid("brought.held", reason, "annotator", "Answer it here.")
         view = BroughtView(
             assignment=new_ordered_id("asg", self._at.ms + len(self._events)),  # in the order of the source
             number=n,
@@ -164,21 +184,16 @@ class _Bringing:
         self._views[one.external_id] = (n, brought.after(task), record, mapping)
         return True
 
-    def _before(self, n: int, round_: int, person: str) -> bytes | None:
-        """What this person has answered to this task already."""
-        if (n, person) in self._taken:
-            return self._taken[n, person]
-        rows = self._tx.tuples("brought_before", **self._keys, task=n, round=round_, person=person)
-        return answers_of(rows[0][0]) if rows else None
-
     def _write(self) -> None:
         self._tx.append(self._events, self._at)
-        touched = {event.task for event in self._events}
-        full = {event.task for event in self._events if event.completes} | (touched & self._done)
+        touched = {event.task: event.answers for event in self._events}
+        alone = {n for n, view, _, _ in self._views.values() if view.answered == 1}
+        full = {event.task for event in self._events if event.completes} | (touched.keys() & self._done)
         if full:
             again = sorted(full & self._done)
             owner, project = self._row["organization"], self._row["id"]
-            conclude(self._tx, self._at, owner, project, dict.fromkeys(sorted(full)), again)
+            only = {n: touched[n] if n in alone else None for n in sorted(full)}
+            conclude(self._tx, self._at, owner, project, only, again)
 
 
 def _ms(text: str) -> int:

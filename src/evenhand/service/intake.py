@@ -276,7 +276,9 @@ class _Known:
 
     def note_seen(self) -> None:
         """Keep that this import saw what was there already."""
-        self._tx.many("see_known", [{**self._keys, "key": key, "seen_by": self._import} for key in self._seen])
+        self._tx.many(
+            "see_known", [{**self._keys, "key": key, "seen_by": self._import} for key in self._seen]
+        )
 
 
 def _clash(line: Line) -> wire.Rejected:

@@ -335,24 +335,28 @@ def _brought(db: Connection, placed: list[Placed]) -> None:
     tallies: dict[tuple[str, str, str], Params] = {}
     projects: dict[str, Counter[str]] = defaultdict(Counter)
     days: Counter[tuple[str, str, int]] = Counter()
-    rows: list[Params] = []
+    rows: list[tuple[Any, ...]] = []
     for p in placed:
         event = cast(ev.Brought, p.event)
-        keys, at = {"organization": event.owner, "project": event.project}, int(event.given)
-        row = answered.setdefault(
-            (event.owner, event.project, event.task),
-            {**keys, "n": event.task, "more": 0, "ended": 0, "at": p.ms},
-        )
+        at, more = int(event.given), max(event.ms, 0)
+        key = (event.owner, event.project, event.task)
+        row = answered.get(key)
+        if row is None:
+            keys = {"organization": event.owner, "project": event.project}
+            row = answered[key] = {**keys, "n": event.task, "more": 0, "ended": 0, "at": p.ms}
         row["more"] += 1
-        projects[event.project].update(annotations=1, done=int(event.completes))
+        counts = projects[event.project]
+        counts["annotations"] += 1
+        counts["done"] += event.completes
         days[event.owner, event.project, at // DAY] += 1
-        own = _tally(p, event.owner, event.project, event.member, submitted=1, ms=max(event.ms, 0))
-        before = tallies.setdefault((event.owner, event.project, event.member), own)
-        if before is not own:
-            _add(before, own)
-        rows.append(_brought_assignment(p, event, at))
+        own = (event.owner, event.project, event.member)
+        if own in tallies:
+            _add(tallies[own], {"submitted": 1, "skipped": 0, "ms": more, "at": p.ms})
+        else:
+            tallies[own] = _tally(p, *own, submitted=1, ms=more)
+        rows.append(_brought_assignment(p, event, at, more))
     db.many("fold_task_answered", [answered[key] for key in sorted(answered)])
-    db.bulk("assignment", ASSIGNMENT, [tuple(row[name] for name in ASSIGNMENT) for row in rows])
+    db.bulk("assignment", ASSIGNMENT, rows)
     _write_counts(db, projects)
     db.many("fold_tally", [tallies[key] for key in sorted(tallies)])
     _write_days(db, days)
@@ -364,28 +368,12 @@ ASSIGNMENT = (
 )  # fmt: skip
 
 
-def _brought_assignment(p: Placed, event: ev.Brought, at: int) -> Params:
-    """No window gave it out: in the place of the window stands the event itself."""
-    return {
-        "organization": event.owner,
-        "project": event.project,
-        "task": event.task,
-        "id": event.assignment,
-        "round": event.round,
-        "person": event.stream,
-        "member": event.member,
-        "version": event.version,
-        "pool": event.stream,
-        "window_n": p.n,
-        "state": "submitted",
-        "opened_ms": max(at - max(event.ms, 0), 0),
-        "expires_ms": at,
-        "closed_ms": at,
-        "seq": p.seq,
-        "revision": 1,
-        "ms": event.ms,
-        "settled": 1,
-    }
+def _brought_assignment(p: Placed, event: ev.Brought, at: int, ms: int) -> tuple[Any, ...]:
+    """No window gave it out: in the place of pool and window stands the event itself."""
+    return (
+        event.owner, event.project, event.task, event.assignment, event.round, event.stream, event.member,
+        event.version, event.stream, p.n, "submitted", max(at - ms, 0), at, at, p.seq, 1, event.ms, 1,
+    )  # fmt: skip
 
 
 def _count_effort(db: Connection, placed: Iterable[Placed]) -> None:

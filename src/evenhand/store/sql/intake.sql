@@ -57,6 +57,6 @@ WHERE p.organization = :organization AND p.project = :project AND p.external_id 
 ORDER BY t.n {lock_task};
 
 -- name: brought_before
-SELECT o.body FROM assignment a JOIN opening o ON o.seq = a.seq
-WHERE a.organization = :organization AND a.project = :project AND a.task = :task
-  AND a.round = :round AND a.person = :person AND a.state <> 'lapsed';
+-- What people have of these tasks already, whatever came of it.
+SELECT a.task, a.round, a.person, a.state, o.body FROM assignment a LEFT JOIN opening o ON o.seq = a.seq
+WHERE a.organization = :organization AND a.project = :project AND a.task {in tasks} AND a.state <> 'lapsed';
