@@ -39,8 +39,11 @@ class Dialect:
 
         `{rows id text, n bigint}` is where the rows given to `many` come from, and `{r id}` is a column of
         them. Where a statement is a message to a server, all rows go in one as JSON; where it is a call, it
-        is run once for each.
+        is run once for each, and `INSERT … SELECT {r id} {rows …}` puts VALUES in: SQLite journals every
+        statement that may put in several rows by itself, which cost more than the row.
         """
+        if not self.rows_at_once:
+            text = _ROWS_PUT_IN.sub(r"VALUES (\1)", text)
         text = re.sub(r"\{by (\w+)\}", lambda match: self.by_index % match.group(1), text)
         text = re.sub(r"\{in (\w+)\}", lambda match: self.in_list % match.group(1), text)
         text = re.sub(r"\{rows ([^}]*)\}", lambda match: self._rows(match.group(1)), text)
@@ -54,6 +57,9 @@ class Dialect:
         named = ", ".join(f"{name} {'text' if kind == 'bytea' else kind}" for name, kind in pairs)
         read = ", ".join(f"decode({n}, 'base64') AS {n}" if kind == "bytea" else n for n, kind in pairs)
         return f"FROM (SELECT {read} FROM json_to_recordset(CAST(:rows AS json)) AS x ({named})) AS r"
+
+
+_ROWS_PUT_IN = re.compile(r"SELECT (\{r [^;]*?)\s*\{rows [^}]*\}(?:\s+WHERE true)?")
 
 
 @cache

@@ -51,7 +51,7 @@ WHERE p.email = :email AND m.organization = :organization AND m.role <> 'enrolle
 -- name: brought_tasks
 -- Tasks by external id, as an import of annotations names them; locked, for their counts decide.
 SELECT p.external_id, t.n, t.round, t.status, t.free, t.leased, t.answered, t.overlap, p.record, p.mapping
-FROM payload p
+FROM payload p {by payload_external}
 JOIN task t ON t.organization = p.organization AND t.project = p.project AND t.n = p.task AND t.round = p.round
 WHERE p.organization = :organization AND p.project = :project AND p.external_id {in externals}
 ORDER BY t.n {lock_task};
