@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import binascii
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -222,15 +223,21 @@ def commit(origin: str, kind: str, field: str, salt: bytes, value: bytes) -> byt
     Raises:
         Invalid: the salt does not have 32 bytes.
     """
-    return _salted(b"evenhand/commit/v1\0", f"{origin}|{kind}|{field}", salt, value)
+    return _salted(_context(b"evenhand/commit/v1\0", origin, kind, field), salt, value)
 
 
-def _salted(domain: bytes, context: str, salt: bytes, value: bytes) -> bytes:
-    """SHA-256 over domain, length and bytes of the context, salt, and value."""
+def _salted(context: bytes, salt: bytes, value: bytes) -> bytes:
+    """SHA-256 over context, salt, and value."""
     if len(salt) != SALT_BYTES:
         raise Invalid("commitment.salt", f"A salt has {SALT_BYTES} bytes, this one {len(salt)}.")
-    name = context.encode()
-    return sha256(domain + len(name).to_bytes(2, "big") + name + salt + value).digest()
+    return sha256(context + salt + value).digest()
+
+
+@lru_cache(1024)
+def _context(domain: bytes, *names: str) -> bytes:
+    """Domain, length and bytes of the names with bars between: they are few, and asked for each value."""
+    name = "|".join(names).encode()
+    return domain + len(name).to_bytes(2, "big") + name
 
 
 NO_RECORD = b"{ }"
@@ -279,26 +286,29 @@ def verify_bulk_row(
     Raises:
         Invalid: it is not.
     """
-    merkle.verify_inclusion(_bulk_leaf(origin, kind, row), index, count, proof, root)
+    merkle.verify_inclusion(_salted(_row_context(origin, kind), *row), index, count, proof, root)
 
 
 def bulk_leaves(origin: str, kind: str, rows: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
     """The rows' leaf hashes; of a row that was erased, what stands in the place of its salt."""
-    return [row[0] if is_erased(row[1]) else _bulk_leaf(origin, kind, row) for row in rows]
+    context = _row_context(origin, kind)
+    return [row[0] if is_erased(row[1]) else _salted(context, *row) for row in rows]
 
 
-def _bulk_leaf(origin: str, kind: str, row: tuple[bytes, bytes]) -> bytes:
-    """A row's leaf hash. The domain differs from RFC 6962's leaves, nodes and single commitments."""
-    salt, value = row
-    return _salted(b"evenhand/row/v1\0", f"{origin}|{kind}", salt, value)
+def _row_context(origin: str, kind: str) -> bytes:
+    """What a row's leaf begins with; no leaf of RFC 6962, inner node or single commitment begins so."""
+    return _context(b"evenhand/row/v1\0", origin, kind)
 
 
 # --- base64url without padding, as entries carry hashes and signatures ---
 
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
 def b64url(data: bytes) -> str:
     """Bytes as base64url without padding (RFC 4648, section 5)."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).rstrip(b"=").translate(_URL_SAFE).decode("ascii")
 
 
 def unb64url(text: str) -> bytes:

@@ -211,14 +211,10 @@ def _sort_out(
     clashes: list[wire.Rejected] = []
     for line in lines:
         assert line.read is not None, "only readable lines get here"
-        if line.read.external_id is None:
-            key, there = known.by_bytes(line.read)
-        else:
-            key, there = "", known.by_external(line.read.external_id, line.read.record)
-            if there is None:
-                clashes.append(_clash(line))
-                continue
-        if there:
+        key, there = known.look(line.read)
+        if there is None:
+            clashes.append(_clash(line))
+        elif there:
             present += 1
         else:
             new.append((line, key))
@@ -247,19 +243,21 @@ class _Known:
         self._by: dict[str, str] = self._imports(digests) if digests else {}  # key -> import that saw it last
         self._seen: list[str] = []  # keys seen again
 
-    def by_external(self, name: str, record: bytes) -> bool | None:
-        """Whether the row with this external id is there; None when another one has it."""
+    def look(self, read: Read) -> tuple[str, bool | None]:
+        """(key, "" where it has an external id; whether it is there, None when another has its id)."""
+        if read.external_id is None:
+            return self._by_bytes(read)
+        return "", self._by_external(read.external_id, read.record)
+
+    def _by_external(self, name: str, record: bytes) -> bool | None:
         before = self._records.get(name)
         if before is None:
             self._records[name] = record
             return False
         return True if before == record else None
 
-    def by_bytes(self, read: Read) -> tuple[str, bool]:
-        """The key of a row without an external id, and whether it is there.
-
-        A second sight in one import is another occurrence of the same row.
-        """
+    def _by_bytes(self, read: Read) -> tuple[str, bool]:
+        """A second sight in one import is another occurrence of the same row."""
         key, occurrence = key_of(read, 0), 1
         while self._by.get(key) == self._import:
             key, occurrence = key_of(read, occurrence), occurrence + 1

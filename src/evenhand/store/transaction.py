@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from evenhand.core.events import Event, Moment
@@ -73,7 +73,11 @@ class Transaction(Reader):
             return []
         heads = self._heads(sorted({event.stream for event in queue}))
         seqs = self._seqs(len(queue))
-        placed = [self._place(event, heads, seq, at) for event, seq in zip(queue, seqs, strict=True)]
+        salts = self._salts([codec.salts_needed(event) for event in queue])
+        placed = [
+            self._place(event, heads, seq, own, at)
+            for event, seq, own in zip(queue, seqs, salts, strict=True)
+        ]
         self._write(placed, heads)
         fold(self.db, placed)
         return placed
@@ -86,15 +90,21 @@ class Transaction(Reader):
     def _seqs(self, count: int) -> list[int]:
         return [seq for (seq,) in self.tuples("next_seqs", count=count)]
 
-    def _place(self, event: Event, heads: dict[str, tuple[int, int]], seq: int, at: Moment) -> Placed:
+    def _salts(self, counts: list[int]) -> Iterator[list[bytes]]:
+        """Fresh ones for each event, drawn at once."""
+        drawn, at = os.urandom(codec.SALT * sum(counts)), 0
+        for count in counts:
+            end = at + codec.SALT * count
+            yield [drawn[i : i + codec.SALT] for i in range(at, end, codec.SALT)]
+            at = end
+
+    def _place(
+        self, event: Event, heads: dict[str, tuple[int, int]], seq: int, drawn: list[bytes], at: Moment
+    ) -> Placed:
         n, newest = heads[event.stream]
         ms = max(at.ms, newest)
         heads[event.stream] = (n + 1, ms)
-        count = codec.salts_needed(event)
-        drawn = os.urandom(codec.SALT * count)
-        salts = codec.drawn_salts(
-            event, [drawn[i : i + codec.SALT] for i in range(0, len(drawn), codec.SALT)]
-        )
+        salts = codec.drawn_salts(event, drawn)
         entry = codec.encode(event, self.node.origin, n, ms, salts)
         return Placed(event=event, n=n, ms=ms, seq=seq, entry=entry, salts=salts)
 
