@@ -186,7 +186,7 @@ class _Bringing:
 
     def _write(self) -> None:
         self._tx.append(self._events, self._at)
-        touched = {event.task: event.answers for event in self._events}
+        touched = {event.task: (event.member, event.answers) for event in self._events}
         alone = {n for n, view, _, _ in self._views.values() if view.answered == 1}
         full = {event.task for event in self._events if event.completes} | (touched.keys() & self._done)
         if full:
