@@ -1424,6 +1424,7 @@ class Overrides(Wire, frozen=True, kw_only=True):
 
     origin: str  # of the log, first in the text that officers sign
     officers: list[str]  # ids of those whose signatures count
+    keys: dict[str, str]  # officer -> Ed25519 public key, base64url
     items: list[Overridden]
 
 

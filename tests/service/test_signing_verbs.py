@@ -311,7 +311,7 @@ def _attack(log: list[bytes], ann: str, boss: str) -> None:
         if own == boss:
             assert audited(instead(i, by=dead)) == ["key.validity"], "by a key that was revoked"
     i = next(i for i, e in enumerate(told) if e["t"] == "signing-policy")
-    assert audited(instead(i, b=told[i]["b"] | {"since": told[i]["ts"]})) == ["signing.at-once"]
+    assert audited(instead(i, b=told[i]["b"] | {"since": told[i]["ts"]})) == ["signing.early"]
     late = told[i]["b"] | {"since": told[-1]["ts"] + 1}
     unsigned = instead(signed_["flagged"], by="node", st="", sg="")
     unsigned[i] = msgspec.json.encode(told[i] | {"b": late}, order="sorted")

@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from evenhand import local
+from evenhand.audit.run import audit
+from evenhand.audit.verify import verify
 from evenhand.core.canonical import b64url
 from evenhand.sdk import Client
 
 from .conftest import Node, violations
+from .test_signing_in_browser import make_key, wait_for
 
 SPAM = {"name": "spam", "type": "choice", "title": "Is it spam?", "choices": ["ham", "spam"]}
 PICTURES = os.environ.get("EVENHAND_PICTURES_TO")
@@ -236,6 +240,7 @@ def test_an_exchange_from_the_first_page_to_the_first_override(
     client.get_by_role("button", name="Show the path").click()
     expect(client.locator("tr.marked").first).to_be_visible()
     looked_at(client, "ownership-path")
+    make_key(client)
     client.get_by_role("button", name="Waive").click()
     expect(client.get_by_text("waived by the client")).to_be_visible()
     client.get_by_role("button", name="Name rivals").click()
@@ -287,6 +292,41 @@ def test_an_exchange_from_the_first_page_to_the_first_override(
     looked_at(page, "overrides")
     work.reload()
     expect(work.get_by_text("Suspended")).to_be_visible()
+    readmit_by_keys_in_browsers(node, operator, page, visit, person)
+
+    public = node.folder / "ledger" / "public"
+    wait_for(lambda: verify(public).kinds["overridden"] == 2)
+    found = audit(public)
+    assert {one.rule for one in found.findings.kept} == {"ownership.late"}, found.findings.kept
+    assert (found.overrides, found.signed, found.kinds["waived"]) == (2, 2, 1)  # the waiver, the rivals
+
+
+def readmit_by_keys_in_browsers(node: Node, operator: Client, page: Page, visit: Any, person: str) -> None:
+    """Two officers, each with a key in a browser of their own; the second gets a link from the first."""
+    other = visit("/exchange/overrides", operator_cookie(node, operator))
+    made = {}
+    for name, browser_page in (("cleo", page), ("dora", other)):
+        browser_page.get_by_role("button", name="Make an officer's key").click()
+        expect(browser_page.get_by_text("not appointed yet")).to_be_visible()
+        made[name] = browser_page.locator(".keys input").input_value()
+    policy = operator.exchange.policy()
+    operator.exchange.set_policy(msgspec.structs.replace(policy, officers=made))
+    page.reload()
+    expect(page.get_by_text("This browser signs as cleo.")).to_be_visible()
+    looked_at(page, "override-key")
+    page.get_by_role("button", name="New override").click()
+    sheet = page.get_by_role("dialog")
+    sheet.get_by_label("What", exact=True).select_option(label="Readmit an annotator")
+    sheet.get_by_label("Whom or what").fill(person)
+    sheet.get_by_role("button", name="Sign here as cleo").click()
+    expect(sheet.get_by_role("button", name="Sign here as dora")).to_have_count(0)
+    link = sheet.get_by_label("a link with this text").input_value()
+    looked_at(page, "override-link")
+    other.goto(link)
+    sheet = other.get_by_role("dialog")
+    sheet.get_by_role("button", name="Sign here as dora").click()
+    sheet.get_by_role("button", name="Override").click()
+    expect(other.get_by_role("row", name="Readmit an annotator")).to_be_visible()
 
 
 def enrolled(node: Node, pool: str) -> str:

@@ -9,7 +9,10 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser, Page, expect
 
+from evenhand.audit.verify import verify
+
 from .conftest import Annotator, Node, violations
+from .test_signing_in_browser import make_key, wait_for
 
 CHOICE = {"name": "spam", "type": "choice", "choices": ["ham", "spam"], "title": "Is it spam?"}
 PICTURES = os.environ.get("EVENHAND_TEST_PICTURES", "")
@@ -95,6 +98,8 @@ def test_review_appeal_and_quality(browser: Browser, node: Node) -> None:
         answer(ann, project, "ham")
         answer(ben, project, "spam" if n == 0 else "ham")
     desk = page_of(browser, node, rita)
+    desk.goto("/account")
+    make_key(desk)
     desk.goto(f"/projects/{project}/review")
     expect(desk.get_by_text("The answers differ")).to_be_visible()
     expect(desk.get_by_text("Ann", exact=True)).to_have_count(0)  # names are hidden until it is decided
@@ -113,6 +118,8 @@ def test_review_appeal_and_quality(browser: Browser, node: Node) -> None:
     look(desk, "review-empty")
 
     own = page_of(browser, node, ann)
+    own.goto("/account")
+    make_key(own)
     own.goto("/quality")
     expect(own.get_by_text("It sells something.")).to_be_visible()
     own.get_by_role("button", name="Appeal").click()
@@ -122,6 +129,8 @@ def test_review_appeal_and_quality(browser: Browser, node: Node) -> None:
     look(own, "own-quality")
 
     manager = page_of(browser, node, boss)
+    manager.goto("/account")
+    make_key(manager)
     manager.goto(f"/projects/{project}/review")
     manager.get_by_role("button", name="Appeals").click()
     expect(manager.get_by_text("It sells nothing.")).to_be_visible()
@@ -130,6 +139,11 @@ def test_review_appeal_and_quality(browser: Browser, node: Node) -> None:
     expect(manager.get_by_text("No appeal is open")).to_be_visible()
     task = node.call("GET", f"/tasks/{project}-1")
     assert task["consensus"]["spam"] == {"value": "ham", "confidence": 1.0, "method": "review"}
+    public = node.folder / "ledger" / "public"
+    wait_for(lambda: verify(public).kinds["appeal-decided"] == 1)
+    told = verify(public)
+    assert told.ok, told.findings
+    assert (told.signed, told.spoken_for) == (7 + 1 + 1, {})  # reviews, an appeal, its end
 
     manager.goto(f"/projects/{project}/quality")
     expect(manager.get_by_text("No figures yet")).to_be_visible()

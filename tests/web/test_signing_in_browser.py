@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
+from evenhand import Client, local
 from evenhand.audit.verify import verify
 
 from .conftest import Node, violations
@@ -26,16 +27,25 @@ def test_a_key_in_the_browser_signs_what_its_person_answers(browser: Browser, no
 
     page.goto("/account")
     expect(page.get_by_text("the node alone says")).to_be_visible()
-    page.get_by_role("button", name="Sign from this browser").click()
-    page.get_by_role("button", name="Make the key").click()
-    expect(page.get_by_text("This browser", exact=True)).to_be_visible()
+    make_key(page)
     assert violations(page) == []
+    with Client(node.url, local.key(node.folder)) as operator:
+        operator.set_signing_policy(["skipped", "flagged"])
 
     page.goto(f"/annotate/{project}")
     expect(page.locator("[data-question]").first).to_be_visible()
     second = answer(page, 2)
     wait_for(lambda: node.answers(project)[second] == [{"spam": "spam"}])
     assert node.answers(project)[first] == [{"spam": "ham"}]
+    page.keyboard.press("f")
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Flagged for the manager.")).to_be_visible()
+    page.keyboard.press("s")
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    public = node.folder / "ledger" / "public"
+    wait_for(lambda: verify(public).kinds["skipped"] == 1)
     other = browser.new_context(base_url=node.url, locale="en-GB")
     other.add_cookies([annotator.cookie])  # type: ignore[list-item]
     elsewhere = other.new_page()
@@ -51,12 +61,19 @@ def test_a_key_in_the_browser_signs_what_its_person_answers(browser: Browser, no
     page.get_by_role("button", name="Revoke").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     expect(page.get_by_text("Not in force")).to_be_visible()
-    public = node.folder / "ledger" / "public"
     wait_for(lambda: verify(public).kinds["key-revoked"] == 1)
     report = verify(public)
-    assert report.ok and report.signed == 1 and report.keys == 1, report.findings
+    assert report.ok and report.signed == 3 and report.keys == 1, report.findings
+    assert report.kinds["flagged"] == 1 and report.spoken_for == {}
     context.close()
     other.close()
+
+
+def make_key(page: Page) -> None:
+    """On a page that shows signing keys."""
+    page.get_by_role("button", name="Sign from this browser").click()
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_text("This browser", exact=True)).to_be_visible()
 
 
 def wait_for(condition, seconds: float = 10) -> None:

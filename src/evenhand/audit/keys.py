@@ -106,7 +106,7 @@ class Keys:
     def _demand(self, entry: AuditedEntry, b: dict[str, Any], tell: Tell) -> None:
         """From when on which acts must be signed: never from before it is said."""
         if b["since"] <= entry.at:
-            tell("signing.at-once", f"It demands signatures from {b['since']} on, and says so at {entry.at}.")
+            tell("signing.early", f"It demands signatures from {b['since']} on, and says so at {entry.at}.")
         self.policies.append((b["since"], frozenset(b["kinds"]), b["whose"] == "everybody"))
 
     def _unsigned(self, entry: AuditedEntry, b: dict[str, Any], tell: Tell) -> None:

@@ -57,7 +57,7 @@ RULES: dict[str, tuple[str, str]] = {
     "entry.signature": ("EN-15", PROVEN),
     "entry.unsigned": ("EN-15", PROVEN),
     "statement.again": ("EN-15", PROVEN),
-    "signing.at-once": ("EN-31", PROVEN),
+    "signing.early": ("EN-31", PROVEN),
     "key.validity": ("EN-35", PROVEN),
     "key.id": ("EN-35", PROVEN),
     "key.proof": ("EN-35", PROVEN),

@@ -585,10 +585,12 @@ def _followers(tx: Transaction, pool: str, wanted: wire.Override, cause: Place) 
 def list_overrides(reader: Reader, actor: Actor) -> wire.Overrides:
     """What officers did, for everybody: it is in the public log."""
     policy = _policy(reader)
+    officers = {one["key"]: one["public"] for one in policy["officers"]} if policy else {}
     rows = [row for pool in reader.all("shared_pools") for row in reader.all("overrides_of", pool=pool["id"])]
     return wire.Overrides(
         origin=reader.tuples("epochs")[-1][1],
-        officers=[one["key"] for one in policy["officers"]] if policy else [],
+        officers=list(officers),
+        keys=officers,
         items=[
             wire.Overridden(
                 **{name: row[name] for name in ("pool", "n", "act", "subject", "reason")},

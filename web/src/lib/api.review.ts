@@ -1,6 +1,6 @@
 /** Review, appeals and quality over HTTP: the part of `api.ts` that reviewers and their annotators use. */
 import type { Json } from "../widget";
-import { type Answers, call, type Page, path, query } from "./api";
+import { type Answers, call, type Page, path, query, type Signed } from "./api";
 
 export interface ReviewPolicy {
   which: "hand" | "all" | "share" | "worth";
@@ -51,6 +51,8 @@ export interface Review {
   earlier: EarlierReview[];
   comment: string;
   answers: Answers | null;
+  /** Where it was opened: what a signed decision answers. */
+  place: [string, number];
 }
 
 export interface ReviewQueue {
@@ -73,6 +75,7 @@ export interface ReviewDecision {
   assignment_ids?: string[];
   revision?: number;
   seconds?: number;
+  signed?: Signed;
 }
 
 export interface AppealState {
@@ -100,6 +103,8 @@ export interface Judgement {
   may_appeal: boolean;
   appeal: AppealState | null;
   decided_at: string;
+  /** Of the answer that was judged: what a signed appeal answers. */
+  place: [string, number];
 }
 
 export interface Appeal {
@@ -123,6 +128,9 @@ export interface Appeal {
   appealed_at: string;
   decided_at: string | null;
   may_decide: boolean;
+  /** Of the review, with the place where it was opened: what a signed decision says and answers. */
+  slot: string;
+  place: [string, number];
 }
 
 export const nextReview = (project: string): Promise<NextReview> => call("POST", path`/projects/${project}/reviews/next`);
@@ -133,12 +141,12 @@ export const decideReview = (id: string, decision: ReviewDecision): Promise<Revi
   call("POST", path`/reviews/${id}/decide`, decision);
 export const listAppeals = (project: string, state: string, after?: string): Promise<Page<Appeal>> =>
   call("GET", `${path`/projects/${project}/appeals`}${query({ state, after, limit: 50 })}`);
-export const decideAppeal = (id: string, decision: "uphold" | "reject", text: string): Promise<Appeal> =>
-  call("POST", path`/appeals/${id}/decide`, { decision, text });
+export const decideAppeal = (id: string, decision: "uphold" | "reject", text: string, signed?: Signed): Promise<Appeal> =>
+  call("POST", path`/appeals/${id}/decide`, { decision, text, ...(signed ? { signed } : {}) });
 export const listJudgements = (filter: { project?: string; outcome?: string; assignment?: string }, after?: string): Promise<Page<Judgement>> =>
   call("GET", `/judgements${query({ ...filter, after, limit: 50 })}`);
-export const appealJudgement = (assignment: string, text: string): Promise<AppealState> =>
-  call("POST", path`/assignments/${assignment}/appeal`, { text });
+export const appealJudgement = (assignment: string, text: string, signed?: Signed): Promise<AppealState> =>
+  call("POST", path`/assignments/${assignment}/appeal`, { text, ...(signed ? { signed } : {}) });
 
 // -- quality -------------------------------------------------------------------------------------------
 

@@ -406,13 +406,15 @@ export const getForm = (project: string, version: number): Promise<Form> =>
 export const nextAssignments = (from: { project_id?: string; pool?: string }, have: string[], count: number): Promise<Assignments> =>
   call("POST", "/assignments/next", { ...from, have, count });
 export const listPools = (): Promise<Page<PoolWork>> => call("GET", "/availability");
-export const setAvailable = (pool: string, available: boolean): Promise<PoolWork> =>
-  call("PUT", path`/availability/${pool}`, { available });
+export const setAvailable = (pool: string, available: boolean, signed?: Signed): Promise<PoolWork> =>
+  call("PUT", path`/availability/${pool}`, { available, ...(signed ? { signed } : {}) });
 export const getAssignment = (id: string): Promise<Assignment> => call("GET", path`/assignments/${id}`);
 export const submit = (id: string, submission: Submission): Promise<Submitted> =>
   call("POST", path`/assignments/${id}/submit`, submission);
-export const skip = (id: string, reason: string): Promise<void> => call("POST", path`/assignments/${id}/skip`, { reason });
-export const flag = (id: string, reason: string): Promise<void> => call("POST", path`/assignments/${id}/flag`, { reason });
+export const skip = (id: string, reason: string, signed?: Signed): Promise<void> =>
+  call("POST", path`/assignments/${id}/skip`, { reason, ...(signed ? { signed } : {}) });
+export const flag = (id: string, reason: string, signed?: Signed): Promise<void> =>
+  call("POST", path`/assignments/${id}/flag`, { reason, ...(signed ? { signed } : {}) });
 export const saveDraft = (id: string, answers: Answers, options: CallOptions = {}): Promise<{ saved_at: string }> =>
   call("PUT", path`/assignments/${id}/draft`, { answers }, options);
 export const extend = (id: string): Promise<Assignment> => call("POST", path`/assignments/${id}/extend`);
@@ -724,10 +726,12 @@ export interface ErasureReport {
 }
 export const eraseMember = (id: string): Promise<ErasureReport> => call("POST", path`/members/${id}/erase`, {});
 export const eraseTask = (id: string): Promise<ErasureReport> => call("POST", path`/tasks/${id}/erase`, {});
-export const listSigningKeys = (): Promise<SigningKeys> => call("GET", "/signing-keys");
-export const addSigningKey = (key: { public: string; proof: string; signed?: Signed }): Promise<SigningKey> =>
+/** The reader's own, or those of an organization as a client of an exchange. */
+export const listSigningKeys = (organization?: string): Promise<SigningKeys> => call("GET", `/signing-keys${query({ organization })}`);
+export const addSigningKey = (key: { public: string; proof: string; organization_id?: string; signed?: Signed }): Promise<SigningKey> =>
   call("POST", "/signing-keys", key);
-export const revokeSigningKey = (id: string): Promise<SigningKey> => call("POST", path`/signing-keys/${id}/revoke`, {});
+export const revokeSigningKey = (id: string, organization_id?: string): Promise<SigningKey> =>
+  call("POST", path`/signing-keys/${id}/revoke`, organization_id ? { organization_id } : {});
 
 // -- managing: projects ------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 /** Shared pools, those who take part, and who owns whom, as the node tells them (wire.py). */
-import { call, type Page, path, query } from "./api";
+import { call, type Page, path, query, type Signed } from "./api";
 
 export interface PoolTerms {
   /** Family of tasks -> units of price. */
@@ -129,6 +129,8 @@ export type Reason = "safety" | "legal" | "error" | "abuse";
 export interface Overrides {
   origin: string;
   officers: string[];
+  /** Officer -> public key. */
+  keys: { [officer: string]: string };
   items: { pool: string; n: number; act: Act; subject: string; reason: Reason; at: string }[];
 }
 
@@ -172,10 +174,10 @@ export const fileHolding = (holding: {
   organization_id: string | null;
 }): Promise<Filed> => call("POST", "/ownership/holdings", holding);
 export const getRivals = (organization: string): Promise<{ records: string[] }> => call("GET", `/rivals${query({ organization })}`);
-export const setRivals = (organization_id: string, records: string[]): Promise<{ records: string[] }> =>
-  call("PUT", "/rivals", { organization_id, records });
-export const waive = (id: string, organization_id: string, entity: string, state: "given" | "withdrawn"): Promise<unknown> =>
-  call("POST", pool(id, "waivers"), { organization_id, entity, state });
+export const setRivals = (organization_id: string, records: string[], signed?: Signed): Promise<{ records: string[] }> =>
+  call("PUT", "/rivals", { organization_id, records, ...(signed ? { signed } : {}) });
+export const waive = (id: string, organization_id: string, entity: string, state: "given" | "withdrawn", signed?: Signed): Promise<unknown> =>
+  call("POST", pool(id, "waivers"), { organization_id, entity, state, ...(signed ? { signed } : {}) });
 export const getOverrides = (): Promise<Overrides> => call("GET", "/overrides");
 export const override = (
   id: string,

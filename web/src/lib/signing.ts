@@ -163,27 +163,80 @@ async function signed(by: Kept, said: Statement): Promise<Signed> {
   return { key: by.id, statement, signature: await sign(by.pair, statement), salts: {}, values: {} };
 }
 
+/** What is said of one act: the place that it answers, and its fields. Private ones are texts. */
+export interface Act {
+  kind: string;
+  /** Undefined: the place of the key itself. */
+  answers?: readonly [string, number];
+  public: { readonly [field: string]: number | string };
+  private?: { readonly [field: string]: string };
+}
+
 /**
- * A statement about answers, where this browser has a key of the person; undefined without.
+ * A statement about an act, where this browser has a key of its actor; undefined without.
  *
  * Throws what `lib/api` throws.
+ *
+ * @param act from the key's holder; asked only where there is a key
+ * @param organization whose act it is, as a client of an exchange; the reader's own without
  */
-export async function signedAnswers(
-  assignment: string,
-  answers: Answers,
-  seconds: number,
-  revision: number | null,
-): Promise<Signed | undefined> {
+export async function signedAct(act: (holder: string) => Act | Promise<Act>, organization?: string): Promise<Signed | undefined> {
   if ((await kept()).length === 0) return undefined;
-  const keys = await listSigningKeys();
+  const keys = await listSigningKeys(organization);
   const here = await keyHere(keys);
-  if (!here) return undefined;
-  const { place } = await getAssignment(assignment);
-  const value = JSON.stringify(answers);
-  const salt = crypto.getRandomValues(new Uint8Array(32));
-  const commit = await commitment(keys.origin, "submitted", "answers", salt, text.encode(value));
-  const fields = { ms: Math.round(seconds * 10) * 100, revision: (revision ?? 0) + 1, slot: await slotOf(assignment) };
-  const said = { origin: keys.origin, kind: "submitted", answers: place, clock: Date.now() };
-  const statement = await signed(here, { ...said, public: fields, commitments: { answers: commit } });
-  return { ...statement, salts: { answers: base64url(salt) }, values: { answers: value } };
+  const own = keys.items.find(({ id }) => id === here?.id)?.place;
+  if (!here || !own) return undefined;
+  const { kind, answers = own, public: fields, private: values = {} } = await act(keys.holder);
+  const salts: { [field: string]: string } = {};
+  const commitments: { [field: string]: string } = {};
+  for (const [field, value] of Object.entries(values)) {
+    const salt = crypto.getRandomValues(new Uint8Array(32));
+    commitments[field] = await commitment(keys.origin, kind, field, salt, text.encode(value));
+    salts[field] = base64url(salt);
+  }
+  const said = { origin: keys.origin, kind, answers, clock: Date.now(), public: fields, commitments };
+  return { ...(await signed(here, said)), salts, values: { ...values } };
+}
+
+/** The statement about answers. */
+export const signedAnswers = (assignment: string, answers: Answers, seconds: number, revision: number | null) =>
+  signedAct(async () => ({
+    kind: "submitted",
+    answers: (await getAssignment(assignment)).place,
+    public: { ms: milliseconds(seconds), revision: (revision ?? 0) + 1, slot: await slotOf(assignment) },
+    private: { answers: JSON.stringify(answers) },
+  }));
+
+/** The statement about a task that is given back or flagged. */
+export const signedRemark = (kind: "skipped" | "flagged", assignment: string, reason: string) =>
+  signedAct(async () => ({
+    kind,
+    answers: (await getAssignment(assignment)).place,
+    public: { slot: await slotOf(assignment) },
+    private: { reason },
+  }));
+
+/** Active time as a statement says it, in steps of a tenth of a second; -1 when it is not told. */
+export const milliseconds = (seconds: number | undefined): number => (seconds === undefined ? -1 : Math.round(seconds * 10) * 100);
+
+// -- officers
+
+/** Officers' keys have no holder in the log: the node's policy names them. */
+const OFFICER = "officer";
+
+/** Make an officer's key in this browser; gives its public half, which the operator appoints. */
+export async function makeOfficerKey(): Promise<string> {
+  const pair = await newPair();
+  const id = base64url(new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey)));
+  await change((keys) => keys.put({ holder: OFFICER, id, pair } satisfies Kept, id));
+  return id;
+}
+
+/** Public halves of the officers' keys that lie in this browser. */
+export const officerKeys = async (): Promise<string[]> => (await kept()).filter(({ holder }) => holder === OFFICER).map(({ id }) => id);
+
+/** An officer's signature over the text of an override; undefined when that key is not here. */
+export async function signAsOfficer(key: string, message: string): Promise<string | undefined> {
+  const own = (await kept()).find(({ holder, id }) => holder === OFFICER && id === key);
+  return own && sign(own.pair, message);
 }

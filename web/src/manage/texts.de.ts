@@ -74,7 +74,7 @@ export const de: { [key in keyof typeof en]: string } = {
   "erase.rest": "Das lässt sich nicht zurücknehmen. Das Protokoll sagt, wie viel gelöscht wurde, und nicht, wessen. Sicherungen, Exporte und Quittungen von vorher erreicht es nicht.",
   signing: "Signaturschlüssel",
   "signing.text":
-    "Mit einem Schlüssel in diesem Browser unterschreiben Sie Ihre Antworten, sodass niemand, auch nicht der Betreiber, Ihnen Worte in den Mund legen kann.",
+    "Mit einem Schlüssel in diesem Browser unterschreiben Sie, was Sie antworten, zurückgeben, melden, prüfen und beanstanden, sodass niemand, auch nicht der Betreiber, Ihnen Worte in den Mund legen kann.",
   "signing.none": "Ihre Antworten sind nicht unterschrieben: Nur der Knoten sagt, dass sie von Ihnen sind.",
   "signing.unable": "Dieser Browser kann hier keine Signaturschlüssel anlegen. Nötig sind Ed25519 (Chrome 137, Firefox 130, Safari 17) und https.",
   "signing.add": "Von diesem Browser aus unterschreiben",
@@ -89,6 +89,15 @@ export const de: { [key in keyof typeof en]: string } = {
   "signing.elsewhere": "Sie haben einen Schlüssel, aber nicht in diesem Browser: Antworten von hier werden abgelehnt, bis Sie einen anlegen.",
   "signing.revoke.title": "Diesen Signaturschlüssel sperren?",
   "signing.revoke.text": "Was damit unterschrieben wurde, bleibt unterschrieben. Antworten von dem Gerät werden abgelehnt; haben Sie keinen Schlüssel mehr, sind sie nicht unterschrieben.",
+  "signing.client.text":
+    "Mit einem Schlüssel in diesem Browser unterschreibt Ihre Organisation ihre Freigaben und Konkurrenten, sodass niemand, auch nicht der Betreiber, in Ihrem Namen eine erteilen kann.",
+  "signing.client.none": "Ihre Freigaben sind nicht unterschrieben: Nur der Knoten sagt, dass sie von Ihnen sind.",
+  "signing.client.elsewhere": "Ihre Organisation hat einen Schlüssel, aber nicht in diesem Browser: Freigaben von hier werden abgelehnt, bis Sie einen anlegen.",
+  "signing.client.add.title": "Von diesem Browser aus für Ihre Organisation unterschreiben?",
+  "signing.client.add.text":
+    "Der Schlüssel bleibt in diesem Browser und lässt sich nicht kopieren. Von da an zählt keine Freigabe, die nicht unterschrieben ist: Alle anderen Inhaber, die Freigaben erteilen, legen einen eigenen an.",
+  "signing.client.added": "Ihre Freigaben werden von jetzt an unterschrieben.",
+  "signing.client.revoke.text": "Was damit unterschrieben wurde, bleibt unterschrieben. Freigaben von dem Gerät werden abgelehnt; hat Ihre Organisation keinen Schlüssel mehr, sind sie nicht unterschrieben.",
   "signing.revoked": "Der Schlüssel unterschreibt nichts mehr.",
   keys: "API-Schlüssel",
   "keys.text": "Für die Befehlszeile, den Python-Client und andere Programme, die in Ihrem Namen handeln.",

@@ -72,7 +72,7 @@ export const en = {
   "erase.rest": "This cannot be undone. The log says how much was erased, and not whose. Backups, exports and receipts that were made before are not reached.",
   signing: "Signing keys",
   "signing.text":
-    "With a key in this browser you sign your answers, so that nobody, the operator included, can put words in your mouth.",
+    "With a key in this browser you sign your answers, skips, flags, reviews and appeals, so that nobody, the operator included, can put words in your mouth.",
   "signing.none": "Your answers are not signed: the node alone says that they are yours.",
   "signing.unable": "This browser cannot make signing keys here. It needs Ed25519 (Chrome 137, Firefox 130, Safari 17) and https.",
   "signing.add": "Sign from this browser",
@@ -87,6 +87,15 @@ export const en = {
   "signing.elsewhere": "You have a key, but not in this browser: answers from here are refused until you add one.",
   "signing.revoke.title": "Revoke this signing key?",
   "signing.revoke.text": "What it signed before stays signed. Answers from its device are refused, unless you have no key left: then they are not signed.",
+  "signing.client.text":
+    "With a key in this browser your organization signs its waivers and its rivals, so that nobody, the operator included, can give one in your name.",
+  "signing.client.none": "Your waivers are not signed: the node alone says that they are yours.",
+  "signing.client.elsewhere": "Your organization has a key, but not in this browser: waivers from here are refused until you add one.",
+  "signing.client.add.title": "Sign for your organization from this browser?",
+  "signing.client.add.text":
+    "The key stays in this browser and cannot be copied. From now on no waiver counts that is not signed: each other owner who gives one adds a key of their own.",
+  "signing.client.added": "Your waivers are signed from now on.",
+  "signing.client.revoke.text": "What it signed before stays signed. Waivers from its device are refused, unless your organization has no key left: then they are not signed.",
   "signing.revoked": "The key signs nothing any more.",
   keys: "API keys",
   "keys.text": "For the command line, the Python client and other programs that act in your name.",
