@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from evenhand import cli, restoring
 from evenhand.audit.archive import verify
 from evenhand.core.errors import Broken, Refused
+from evenhand.service import adaptive
 from evenhand.service.archive import signed_text
 
 from .test_http_media import png
@@ -306,3 +308,49 @@ def test_from_the_command_line(
     (tmp_path / "no.zip").write_bytes(path.read_bytes()[:-100])
     assert cli.run(["project", "verify", str(tmp_path / "no.zip")]) == 1
     assert "cannot be read" in capsys.readouterr().out
+
+
+def test_weighings_are_taken_again_from_an_archive(
+    quick: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An honest node's project holds, fetched with a key; what a dishonest one says is found at its entry."""
+    client = quick.client(quick.operator)
+    client.create_project(
+        "Weighed", fields=FIELDS[:1], questions=[SPAM], overlap=3, adaptive={"least": 2, "tolerance": 20}
+    )
+    project = next(one.id for one in client.projects() if one.document.name == "Weighed")
+    client.import_tasks(project, [{"text": f"m {n}"} for n in range(12)])
+    lane = quick.app.node.lane
+    adaptive.weigh(lane, project)
+    crowd = [quick.client(client.create_annotator(f"Weigher {n}").api_key) for n in range(3)]
+    for i, one in enumerate(crowd):
+        while work := one.next_assignment(project):
+            odd = int(work.data["text"][2:]) % 2 and not (i == 2 and work.data["text"].endswith("1"))
+            one.submit(work.id, {"spam": "spam" if odd else "ham"}, seconds=1.0)
+        adaptive.weigh(lane, project)
+    monkeypatch.setenv("EVENHAND_URL", quick.url)
+    monkeypatch.setenv("EVENHAND_API_KEY", quick.operator)
+    assert audited(capsys, quick.url, "--project", "Weighed") == (0, [])
+    true = adaptive._noted
+
+    def flattered(name: str, one: Any, members: list[str]) -> Any:
+        said = true(name, one, members)
+        return msgspec.structs.replace(said, weights=tuple((who, 0.99) for who, _ in said.weights))
+
+    monkeypatch.setattr(adaptive, "_noted", flattered)
+    adaptive.weigh(lane, project)
+    path = client.archive(project, tmp_path / "weighed.zip")
+    report = verify(path, quick.plain.get("/log/vkey").text)
+    assert report.weighings >= 5 and not report.ok
+    assert {rule for rule, _, _ in report.findings} == {"weighing.differs"}
+    code, found = audited(capsys, quick.url, "--archive", str(path))
+    assert code == 1 and found[0]["control"] == "EN-13" and found[0]["kind"] == "proven violation"
+    assert "the weight of mem" in found[0]["evidence"] and "0.99" in found[0]["evidence"]
+    assert isinstance(found[0]["index"], int) and found[0]["place"].startswith(project)
+
+
+def audited(capsys: pytest.CaptureFixture[str], url: str, *more: str) -> tuple[int, list[dict[str, Any]]]:
+    """(exit code, findings) of `evenhand audit`."""
+    capsys.readouterr()
+    code = cli.run(["audit", url, "--json", *more])
+    return code, json.loads(capsys.readouterr().out)["findings"]

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from evenhand.audit.entries import AuditedEntry, read_entry, unb64url
+from evenhand.audit.findings import BLIND, Finding
 from evenhand.audit.grammar import check_kind
 from evenhand.audit.notes import (
     LogKey,
@@ -30,6 +31,7 @@ from evenhand.audit.notes import (
     strict_base64,
 )
 from evenhand.audit.receipts import climb
+from evenhand.audit.reweigh import Replay, Slot
 
 LAYOUT = "evenhand/archive/v1"
 MEDIA = "media/"
@@ -53,6 +55,10 @@ class ArchiveReport:
     unproved: int = 0  # events that no checkpoint covers, since a restore came before
     withheld: int = 0  # private values that the archive does not open
     decided: int = 0  # consensus that follows from a review, not from a rule
+    weighings: int = 0  # that were taken again
+    compared: int = 0  # consensus, and asking for further answers, that follow from one and were compared
+    weighed: list[Finding] = field(default_factory=list)  # what came of that; all but BLIND are wrong, too
+    checkpoints: list[bytes] = field(default_factory=list)  # of the log that the archive came from
     findings: list[tuple[str, str, str]] = field(default_factory=list)  # (rule, place, what)
     wrong: int = 0
 
@@ -109,12 +115,18 @@ class _Archive:
         self._concluded: dict[int, bytes] = {}
         self._last = (0, -1)  # log and number of the project's newest event so far
         self._blobs: set[str] = set()  # media that records name
+        self._replay: Replay | None = None  # of weighings, where there are any
+        self._leaf: int | None = None  # of the event in hand
 
     def check(self, vkey: str | None) -> None:
         manifest = self._read_manifest(vkey)
         self._check_files(manifest["files"])
+        if any("adaptive" in line["document"] for line in self._lines("versions.jsonl")):
+            self._replay = Replay(manifest["project"], self._slots(), self._tell)
         for line in self._lines("history.jsonl"):
             self._check_event(line)
+        if self._replay is not None:
+            self._report.weighings, self._report.compared = self._replay.weighings, self._replay.compared
         self._check_data(manifest)
 
     # -- what holds it together
@@ -128,6 +140,8 @@ class _Archive:
         for log in manifest["logs"]:
             key = read_key(log["vkey"])
             self._logs[log["log"]] = key, read_checkpoint(log["checkpoint"].encode(), key)
+            if log["origin"] == manifest["origin"]:
+                self._report.checkpoints.append(log["checkpoint"].encode())
         own = [log["vkey"] for log in manifest["logs"] if log["origin"] == manifest["origin"]]
         if vkey is None and not own:
             raise Unacceptable("the archive does not hold the key of its own log")
@@ -176,6 +190,28 @@ class _Archive:
             for line in source:
                 yield json.loads(line)
 
+    # -- weighings
+
+    def _slots(self) -> dict[str, Slot]:
+        """What each answer is to, by its slot: the log has the slot, the archive says the rest."""
+        told = {
+            (line["place"][0], line["place"][1]): Slot(line["n"], line["round"], line["annotator"])
+            for line in self._lines("annotations.jsonl")
+        }
+        found = {}
+        for line in self._lines("history.jsonl"):
+            entry = json.loads(strict_base64(line["entry"]))
+            slot = told.get((entry["s"], entry["n"]))
+            if slot is not None:
+                found[entry["b"]["slot"]] = slot
+        return found
+
+    def _tell(self, kind: str, rule: str, place: str, what: str) -> None:
+        if kind != BLIND:
+            self._report.add(rule, place, what)
+        if len(self._report.weighed) < LISTED:
+            self._report.weighed.append(Finding("EN-13", kind, rule, self._leaf, place, what))
+
     # -- events
 
     def _check_event(self, line: dict[str, Any]) -> None:
@@ -196,6 +232,9 @@ class _Archive:
         self._report.withheld += len(entry.committed.keys() - opened.keys() - {"rows"})
         self._follow(line["log"], entry)
         self._take(entry, json.loads(data)["b"], opened, rows)
+        if self._replay is not None:
+            self._leaf = line.get("leaf")
+            self._replay.take(entry, opened, [row for row in rows if not _is_erased(row)])
 
     def _check_proof(self, line: dict[str, Any], data: bytes, head: TreeHead) -> None:
         if "leaf" not in line:
@@ -364,6 +403,10 @@ def _value_digest(value: Any) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:16]
 
 
+def _blind(report: ArchiveReport) -> int:
+    return sum(finding.kind == BLIND for finding in report.weighed)
+
+
 def as_text(report: ArchiveReport) -> str:
     """The report, for a person."""
     counts = report.counts
@@ -380,6 +423,9 @@ def as_text(report: ArchiveReport) -> str:
         ("of the private values are not opened here", report.withheld),
         ("events lie before a restore and under no checkpoint", report.unproved),
         ("consensus values follow from a review", report.decided),
+        ("weighings of answers were taken again", report.weighings),
+        ("of what follows from a weighing were compared", report.compared),
+        ("weighings, or what follows from one, cannot be audited here", _blind(report)),
         ("signed answers stand here in the form that the label type stores", counts["rewritten"]),
     ]
     lines += [f"  {count:,} {what}." for what, count in remarks if count]

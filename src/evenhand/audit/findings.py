@@ -103,7 +103,8 @@ class Findings:
     def add(self, finding: Finding) -> None:
         """Take one."""
         self.counts[finding.kind] += 1
-        self.controls[finding.control] += 1
+        if finding.kind != BLIND:
+            self.controls[finding.control] += 1
         if self.counts[finding.kind] <= MAX_KEPT:
             self.kept.append(finding)
 

@@ -88,6 +88,11 @@ def _facts(audit: Audit) -> list[tuple[str, str]]:
         ("acts that must be signed", ", ".join(sorted({"submitted", "waived", *audit.demanded}))),
         ("the operator's word for holders of a key", _kinds(audit.spoken_for) or "none"),
         ("replayed", f"{audit.windows:,} windows, {audit.draws:,} draws, {audit.receipts:,} receipts"),
+        (
+            "opened",
+            f"{audit.archives:,} archives: {audit.weighings:,} weighings of answers taken again, "
+            f"{audit.weighed:,} consequences compared",
+        ),
         ("overrides", f"{audit.overrides:,}"),
         ("late statements of ownership", f"{audit.late:,}"),
         ("clients whose ownership is private", f"{audit.private:,} (their verdicts are not checked here)"),

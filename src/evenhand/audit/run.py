@@ -21,7 +21,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from evenhand.audit import draw
+from evenhand.audit import archive, draw
 from evenhand.audit.crew import Crew
 from evenhand.audit.entries import AuditedEntry, unb64url
 from evenhand.audit.findings import ALARM, GAP, PROVEN, Finding, Findings
@@ -108,6 +108,9 @@ class Audit:
     late: int = 0  # statements of ownership that came too late
     private: int = 0  # clients whose record is not public, so that their verdicts are not checked here
     receipts: int = 0
+    archives: int = 0  # of projects, whose openings were at hand
+    weighings: int = 0  # of answers, taken again
+    weighed: int = 0  # consensus and further answers that were compared with one
     cosigned: dict[str, int] = field(default_factory=dict)  # witness -> seconds since 1970-01-01 UTC
     quorum: str = "none asked"  # "met", "not met", "none asked"
     shares: list[Share] = field(default_factory=list)
@@ -130,6 +133,7 @@ def audit(
     vkey: str | None = None,
     policy: str | None = None,
     receipts: Sequence[Path] = (),
+    archives: Sequence[Path] = (),
     views: Sequence[bytes] = (),
     at: int | None = None,
     progress: Progress | None = None,
@@ -142,6 +146,7 @@ def audit(
         vkey: the log's key from another place; by default the policy's, else the log's own.
         policy: a ``tlog-policy``: whose cosignatures count.
         receipts: files as `evenhand receipts watch` keeps them.
+        archives: of projects of this log, as `evenhand project archive` writes them.
         views: checkpoints that others were shown: witnesses, other clients, own records.
         at: ms since 1970-01-01 UTC; by default now.
         progress: told how far it is.
@@ -160,6 +165,7 @@ def audit(
         auditor = Auditor(made, _key_of(opened, vkey), quorum, processes)
         with auditor.crew as crew:
             auditor.take_receipts(receipts)
+            auditor.take_archives(archives)
             auditor.take_views(opened, views)
             notes, observe = auditor.notes, auditor.take
             report = verify(opened, vkey=vkey, earlier=notes, progress=progress, observe=observe, crew=crew)
@@ -260,6 +266,21 @@ class Auditor:
                 self._owed[bytes.fromhex(report.leaf)] = (path.name, report.deadline)
             else:
                 self.notes.append(parts["proof"].partition("\n\n")[2].encode())
+
+    def take_archives(self, paths: Sequence[Path]) -> None:
+        """A11: what the openings of a project show: data and labels as logged, weighings taken again. The
+        checkpoints of its proofs are ones that the log must continue."""
+        for path in paths:
+            report = archive.verify(path, _line(self.key) if self.key else None)
+            self.made.archives += 1
+            self.made.weighings += report.weighings
+            self.made.weighed += report.compared
+            self.notes += report.checkpoints
+            for rule, place, what in report.findings:
+                if not rule.startswith("weighing."):
+                    self._add("EN-34", PROVEN, rule, None, place, f"{path.name}: {what}")
+            for finding in report.weighed:
+                self.made.findings.add(finding)
 
     def take_views(self, source: Source, views: Sequence[bytes]) -> None:
         """A1: what witnesses and others were shown; the quorum of the newest cosigned checkpoint."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from evenhand import config
 from evenhand.cli.frame import as_json, commands, progress, say
-from evenhand.cli.options import text_of
+from evenhand.cli.options import existing, text_of
 from evenhand.core.errors import Invalid, Missing
 
 
@@ -97,6 +99,10 @@ def ledger_fork_verify(path: str, vkey: str | None) -> int:
 @click.option("--vkey", help="The log's key, from a place that its operator does not control.")
 @click.option("--policy", type=click.Path(dir_okay=False), help="Whose witnesses count (tlog-policy).")
 @click.option("--receipts", "folders", multiple=True, metavar="DIR", help="Receipts that somebody keeps.")
+@click.option(
+    "--archive", "archives", multiple=True, metavar="FILE", help="A project's archive, for its openings."
+)
+@click.option("--project", "projects", multiple=True, help="The same, fetched with EVENHAND_API_KEY first.")
 @click.option("--view", "views", multiple=True, metavar="CHECKPOINT", help="What somebody else was shown.")
 @click.option("--at", type=int, help="Time of the audit, ms since 1970; freshness counts from it.")
 @click.option("--html", "page", type=click.Path(dir_okay=False), help="Write a page for people.")
@@ -107,6 +113,8 @@ def audit(
     vkey: str | None,
     policy: str | None,
     folders: tuple[str, ...],
+    archives: tuple[str, ...],
+    projects: tuple[str, ...],
     views: tuple[str, ...],
     at: int | None,
     page: str | None,
@@ -114,7 +122,8 @@ def audit(
     machine: bool,
 ) -> int:
     """Audit a whole log from outside: signatures and witnesses; every allocation, verdict, price and draw
-    replayed; parity tested. Works on a folder of files too. Exits with 1 when something is found."""
+    replayed; parity tested; with the archive of a project, its answers weighed again. Works on a folder of
+    files too. Exits with 1 when something is found."""
     from evenhand.audit import report
     from evenhand.audit.notes import Unacceptable
     from evenhand.audit.oscal import as_oscal
@@ -123,12 +132,16 @@ def audit(
 
     kept = [path for folder in folders for path in sorted(Path(folder).rglob("*.json"))]
     try:
-        with progress("Auditing", "entries") as tell:
+        with (
+            tempfile.TemporaryDirectory(prefix="evenhand-audit-") as fetched,
+            progress("Auditing", "entries") as tell,
+        ):
             made = run(
                 log_address(source),
                 vkey=vkey,
                 policy=None if policy is None else text_of(Path(policy)),
                 receipts=[path for path in kept if not path.name.startswith("fork-")],
+                archives=[existing(Path(one)) for one in archives] + archived(projects, Path(fetched)),
                 views=[read_note(view) for view in views],
                 at=at,
                 progress=tell,
@@ -217,6 +230,17 @@ def witness(
         serve(opened, host, port, lambda url: click.echo(f"{vkeys}\n{url}"))
     finally:
         opened.close()
+
+
+def archived(projects: Sequence[str], folder: Path) -> list[Path]:
+    """The archives of these projects, ids or names, written into a folder."""
+    from evenhand.cli.reach import find_project, reach
+
+    if not projects:
+        return []
+    with reach(config.read()) as reached:
+        found = [find_project(reached.client, one) for one in projects]
+        return [reached.client.archive(one.id, folder / f"{one.id}.evenhand.zip") for one in found]
 
 
 def log_address(source: str) -> str:

@@ -118,6 +118,7 @@ def project_verify(archive: Path, vkey: str | None, machine: bool) -> int:
 
     report = verify(existing(archive), vkey)
     told = {**vars(report), "counts": dict(report.counts), "kinds": dict(report.kinds), "ok": report.ok}
+    del told["checkpoints"]
     say(machine, told, as_text(report))
     return 0 if report.ok else 1
 

@@ -1,0 +1,480 @@
+"""Take a project's weighings again, and what follows from them (``docs/spec/weighing.md``).
+
+`Replay` follows the project's events in the order of commits, with their openings. At each weighing it
+computes what the rule gives from the answers that the weighing names, and at each consequence whether that
+follows.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evenhand.audit.entries import AuditedEntry
+from evenhand.audit.findings import BLIND, PROVEN
+from evenhand.audit.weighing import (
+    EQUAL,
+    LEAST_PILOTS,
+    METHOD,
+    RULE,
+    THRESHOLDS,
+    TOLERANCE,
+    TOLERATED,
+    Model,
+    Plan,
+    Rules,
+    Votes,
+    dependence,
+    drawn,
+    fit,
+    losses,
+    one,
+)
+
+LATE = 60_000  # ms that a consequence may name the weighing before the newest
+MOST_CELLS = 300_000_000  # of a table; a larger one is not taken again
+
+Tell = Callable[[str, str, str, str], None]  # class, rule, place, what
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One revision of an answer."""
+
+    place: tuple[str, int]
+    at: int  # ms
+    counted: bool  # inside the overlap
+    answers: dict[str, Any] | None  # None: not opened
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What an answer is to, by the word of the archive."""
+
+    task: int
+    round: int
+    annotator: str
+
+
+@dataclass
+class State:
+    """The tasks of a project after some of its events."""
+
+    tasks: int = 0
+    withdrawn: frozenset[int] = frozenset()
+    apart: frozenset[int] = frozenset()
+    rounds: dict[int, int] | None = None
+
+    def round(self, n: int) -> int:
+        """The round in force of a task."""
+        return (self.rounds or {}).get(n, 1)
+
+    def asked(self, n: int) -> bool:
+        """Whether a task is asked about."""
+        return n not in self.withdrawn and n not in self.apart
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a weighing learnt of one question."""
+
+    model: Model
+    codes: dict[bytes, int]
+    annotators: dict[str, int]
+    plan: Plan | None
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """A weighing that was taken again."""
+
+    n: int  # in the project's stream
+    at: int
+    rules: Rules
+    pilots: NDArray[np.bool_]
+    questions: dict[str, Question]
+
+
+class Replay:
+    """The events of one project, in the order of commits. What does not follow is told."""
+
+    def __init__(self, project: str, slots: dict[str, Slot], tell: Tell) -> None:
+        """Args:
+        project: its stream.
+        slots: what each answer is to.
+        tell: told of what was found.
+        """
+        self.project, self._slots, self._tell = project, slots, tell
+        self.weighings = self.compared = 0  # taken again; consensus and further answers that follow from one
+        self._state = State()
+        self._history = [(0, self._state)]  # (entries of the project, state after so many), ascending
+        self._revisions: dict[str, list[Answer]] = defaultdict(list)  # slot -> revisions
+        self._of_task: dict[int, list[str]] = defaultdict(list)  # task -> slots
+        self._rules: dict[int, dict[str, Any]] = {}
+        self._version = 0
+        self._lots = ""
+        self._done: dict[int, Weighing | None] = {}  # n of a weighing -> what it gave; None: not auditable
+        self._newest: list[tuple[int, int]] = []  # (n, at) of the weighings so far
+        self._began = False  # some weighing had a rule
+
+    def take(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[bytes]) -> None:
+        """The next event."""
+        if entry.kind in ("submitted", "brought"):
+            self._answer(entry, opened)
+        elif entry.stream == self.project:
+            handle = _HANDLERS.get(entry.kind)
+            if handle is not None:
+                before = self._state
+                handle(self, entry, opened, [json.loads(row) for row in rows if row[:1] == b"["])
+                if self._state is not before:
+                    self._history.append((entry.n + 1, self._state))
+
+    # -- state
+
+    def _change(self, **changes: Any) -> None:
+        self._state = replace(self._state, **changes)
+
+    def _at(self, seen: int) -> State:
+        """After so many entries of the project."""
+        return max((one for one in self._history if one[0] <= seen), key=lambda one: one[0])[1]
+
+    def _answer(self, entry: AuditedEntry, opened: dict[str, bytes]) -> None:
+        b = entry.b()
+        slot = self._slots.get(b["slot"])
+        if slot is None:
+            return  # an answer that was never in force: its task has another of the same person
+        value = json.loads(opened["answers"]) if "answers" in opened else None
+        revisions = self._revisions[b["slot"]]
+        if not revisions:
+            self._of_task[slot.task].append(b["slot"])
+        revisions.append(Answer((entry.stream, entry.n), entry.at, not b.get("surplus", 0), value))
+
+    def _import(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[Any]) -> None:
+        b = entry.b()
+        self._change(tasks=max(self._state.tasks, b["first"] + b["count"] - 1))
+
+    def _tasks(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[Any]) -> None:
+        numbers = {row[0] for row in rows}
+        action = entry.b()["action"]
+        if action == "withdraw":
+            self._change(withdrawn=self._state.withdrawn | numbers)
+        elif action == "restore":
+            self._change(withdrawn=self._state.withdrawn - numbers)
+
+    def _gold(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[Any]) -> None:
+        numbers = {row[0] for row in rows}
+        back = entry.b()["use"] == "none"
+        self._change(apart=self._state.apart - numbers if back else self._state.apart | numbers)
+
+    def _correct(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[Any]) -> None:
+        if "task" in opened:
+            n = int(opened["task"])
+            self._change(rounds={**(self._state.rounds or {}), n: self._state.round(n) + 1})
+
+    def _rule(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[Any]) -> None:
+        self._version = entry.b()["version"]
+        if "document" in opened:
+            self._rules[self._version] = json.loads(opened["document"])
+            if "adaptive" not in self._rules[self._version]:
+                self._newest, self._began = [], False
+
+    def _in_force(
+        self, n: int, state: State, upto: dict[str, int] | None = None
+    ) -> Iterator[tuple[Slot, Answer]]:
+        """The answers to a task that count, those up to these places, in the order of votes."""
+        found = []
+        for name in self._of_task.get(n, ()):
+            slot = self._slots[name]
+            seen = [
+                a for a in self._revisions[name] if upto is None or a.place[1] <= upto.get(a.place[0], -1)
+            ]
+            if seen and seen[-1].counted and slot.round == state.round(n):
+                found.append((seen[-1].at, seen[-1].place, slot, seen[-1]))
+        yield from ((slot, answer) for _, _, slot, answer in sorted(found, key=lambda f: f[:2]))
+
+    # -- weighings
+
+    def _fitted(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[Any]) -> None:
+        place = f"{entry.stream} {entry.n}"
+        self._newest.append((entry.n, entry.at))
+        self._done[entry.n] = None
+        if "basis" not in opened:
+            self._tell(BLIND, "weighing.opening", place, "What was weighed is not opened.")
+            return
+        basis = json.loads(opened["basis"])
+        rule = basis.get("rule", "")
+        if rule != RULE:
+            said = f"the rule {rule!r}, which this auditor does not know" if rule else "no named rule"
+            self._tell(BLIND, "weighing.rule", place, f"It was weighed by {said}.")
+            return
+        self._began = True
+        if self._lots not in ("", basis["lots"]):
+            self._tell(PROVEN, "weighing.lots", place, "Pilots are drawn by another secret than before.")
+        self._lots = basis["lots"]
+        document = self._rules.get(basis["version"], {})
+        if "adaptive" not in document:
+            what = f"Version {basis['version']} is not opened, or weighs nothing."
+            self._tell(BLIND, "weighing.rules", place, what)
+            return
+        self._done[entry.n] = self._weigh(place, entry, basis, document)
+
+    def _weigh(
+        self, place: str, entry: AuditedEntry, basis: dict[str, Any], document: dict[str, Any]
+    ) -> Weighing | None:
+        state, upto = self._at(basis["project"]), dict(map(tuple, basis["upto"]))
+        given = [
+            (n, slot.annotator, answer)
+            for n in sorted(self._of_task)
+            if n <= state.tasks and state.asked(n)
+            for slot, answer in self._in_force(n, state, upto)
+        ]
+        if any(answer.answers is None for _, _, answer in given):
+            self._tell(BLIND, "weighing.answers", place, "Answers that were weighed are not opened.")
+            return None
+        last: dict[str, int] = {}
+        for _, _, answer in given:
+            last[answer.place[0]] = max(last.get(answer.place[0], -1), answer.place[1])
+        if last != upto:
+            odd = sorted(last.items() ^ upto.items())[0]
+            what = f"It names other answers than were given, first about {odd[0]} {odd[1]}."
+            self._tell(PROVEN, "weighing.answers", place, what)
+            return None
+        policy = document["adaptive"]
+        rules = Rules(
+            document.get("overlap", 1),
+            policy.get("least", 2),
+            policy.get("tolerance", 5) / 1000,
+            policy.get("target", 100) / 100,
+        )
+        pilots = drawn(bytes.fromhex(basis["lots"]), state.tasks)
+        asked = np.array([state.asked(n) for n in range(1, state.tasks + 1)], bool)
+        annotators = {name: i for i, name in enumerate(sorted({who for _, who, _ in given}))}
+        self.weighings += 1
+        questions = {}
+        for said in basis["questions"]:
+            name = said["question"]
+            votes = [
+                (n, annotators[who], _class(answer.answers[name]))
+                for n, who, answer in given
+                if answer.answers is not None and name in answer.answers
+            ]
+            found = _weighed(place, said, votes, state.tasks, annotators, pilots & asked, rules, self._tell)
+            if found is not None:
+                questions[name] = found
+        return Weighing(entry.n, entry.at, rules, pilots & asked, questions)
+
+    # -- what follows
+
+    def _cause(self, entry: AuditedEntry, place: str) -> Weighing | None:
+        """The weighing that an entry follows from, when it was taken again."""
+        named = [n for stream, n in entry.causes if stream == self.project and n in self._done]
+        if not named:
+            return None
+        later = [at for n, at in self._newest if n > named[-1]]
+        if later and entry.at - later[0] > LATE:
+            what = f"It follows from {named[-1]}, and a newer weighing was there."
+            self._tell(PROVEN, "weighing.old", place, what)
+        return self._done[named[-1]]
+
+    def _concluded(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[Any]) -> None:
+        place = f"{entry.stream} {entry.n}"
+        weighed = self._cause(entry, place)
+        for n, outcome, *_ in rows:
+            for name, said in outcome.items():
+                if weighed is not None and name in weighed.questions:
+                    self._compare(place, n, name, said, weighed)
+                elif weighed is None and said["method"] == METHOD and self._began and not entry.causes:
+                    what = f"Task {n}, {name!r}: weighed, and no weighing is named."
+                    self._tell(PROVEN, "weighing.cause", place, what)
+        if weighed is None and self._began and not entry.causes:
+            self._unnamed(entry, place, rows)
+
+    def _unnamed(self, entry: AuditedEntry, place: str, rows: list[Any]) -> None:
+        known = self._done.get(self._newest[-1][0]) if self._newest else None
+        for n, outcome, *_ in rows:
+            other = [
+                name for name, said in outcome.items()
+                if known is not None and name in known.questions and said["method"] not in (METHOD, "review")
+            ]  # fmt: skip
+            if other:
+                what = f"Task {n}, {other[0]!r}: concluded by another method than the weighing."
+                self._tell(PROVEN, "weighing.method", place, what)
+
+    def _votes(self, n: int, name: str, question: Question) -> list[tuple[int, int]] | None:
+        """(annotator, class) of a task's answers now; a class -1 is one that the weighing has not."""
+        found = []
+        for slot, answer in self._in_force(n, self._state):
+            if answer.answers is None:
+                return None
+            if name in answer.answers:
+                code = question.codes.get(_class(answer.answers[name]), -1)
+                who = question.annotators.get(slot.annotator, -1)
+                found.append((who, code))
+        return found
+
+    def _compare(self, place: str, n: int, name: str, said: dict[str, Any], weighed: Weighing) -> None:
+        if n in self._state.apart or said["method"] == "review":
+            return  # gold is concluded from some of its answers; a reviewer follows no rule
+        question = weighed.questions[name]
+        votes = self._votes(n, name, question)
+        if votes is None:
+            self._tell(BLIND, "weighing.answers", place, f"Task {n}, {name!r}: an answer is not opened.")
+            return
+        self.compared += 1
+        if not votes or any(code < 0 for _, code in votes):
+            if said["method"] == METHOD and votes:
+                what = f"Task {n}, {name!r}: weighed, though a class was new."
+                self._tell(PROVEN, "weighing.concluded", place, what)
+            return
+        p = one(question.model, votes)
+        code = question.codes.get(_class(said["value"]), -1)
+        right = list(question.codes)[int(p.argmax())].decode()
+        what = f"Task {n}, {name!r}: {right} at {p.max():.6f} is right"
+        if said["method"] != METHOD:
+            what += f"; by the method {said['method']!r} it says {said['value']!r}."
+            self._tell(PROVEN, "weighing.method", place, what)
+        elif code < 0 or p[code] < p.max() - TOLERANCE or abs(p[code] - said["confidence"]) > TOLERANCE:
+            what += f"; it says {said['value']!r} at {said['confidence']}."
+            self._tell(PROVEN, "weighing.concluded", place, what)
+
+    def _more(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[Any]) -> None:
+        place = f"{entry.stream} {entry.n}"
+        weighed = self._cause(entry, place)
+        if weighed is None:
+            return
+        for n, overlap, _ in rows:
+            self.compared += 1
+            if n <= len(weighed.pilots) and weighed.pilots[n - 1]:
+                fits = overlap <= weighed.rules.most
+            else:
+                answered = sum(1 for _ in self._in_force(n, self._state))
+                fits = overlap <= answered + 1 and self._worth(n, weighed)
+            if not fits:
+                what = f"Task {n} gets {overlap} answers, which the rule does not ask for."
+                self._tell(PROVEN, "weighing.asked", place, what)
+
+    def _worth(self, n: int, weighed: Weighing) -> bool:
+        """Whether a further answer to a task is worth asking for, by some question; or it cannot be told."""
+        for name, question in weighed.questions.items():
+            if question.plan is None:
+                continue
+            votes = self._votes(n, name, question)
+            if votes is None or any(code < 0 for _, code in votes):
+                return True
+            p = one(question.plan.model, votes)
+            gain = question.plan.gains(p[None], np.array([len(votes)]))[0]
+            if gain > question.plan.threshold - TOLERANCE:
+                return True
+        return False
+
+
+_HANDLERS: dict[str, Callable[[Replay, AuditedEntry, dict[str, bytes], list[Any]], None]] = {
+    "tasks-imported": Replay._import,
+    "tasks-changed": Replay._tasks,
+    "gold-marked": Replay._gold,
+    "task-corrected": Replay._correct,
+    "project-versioned": Replay._rule,
+    "fitted": Replay._fitted,
+    "concluded": Replay._concluded,
+    "more-asked": Replay._more,
+}
+
+
+def _class(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _weighed(
+    place: str,
+    said: dict[str, Any],
+    given: Iterable[tuple[int, int, bytes]],
+    tasks: int,
+    annotators: dict[str, int],
+    pilots: NDArray[np.bool_],
+    rules: Rules,
+    tell: Tell,
+) -> Question | None:
+    """Weigh one question again, and compare with what was said of it."""
+    given = list(given)
+    codes = {text: i for i, text in enumerate(sorted({text for _, _, text in given}))}
+    k = max(len(codes), 2)
+    if max(tasks, len(annotators) * k, len(given)) * k > MOST_CELLS or not given:
+        tell(BLIND, "weighing.size", place, f"{said['question']!r} has too many classes, or no answers.")
+        return None
+    columns = np.array([(n - 1, who, codes[text]) for n, who, text in given], np.int64).reshape(-1, 3)
+    votes = Votes(columns[:, 0], columns[:, 1], columns[:, 2], tasks, len(annotators), k)
+
+    def differs(what: str) -> None:
+        tell(PROVEN, "weighing.differs", place, f"{said['question']!r}: {what}")
+
+    if said["method"] != METHOD:
+        differs(f"weighed by {said['method']!r}, and the rule is {METHOD!r}.")
+        return None
+    model = fit(votes)
+    names = {i: name for name, i in annotators.items()}
+    right = {names[i]: float(model.skill[i]) for i in np.flatnonzero(model.given).tolist()}
+    told = dict(map(tuple, said["weights"]))
+    if told.keys() != right.keys():
+        differs(f"weights of other annotators than answered: {sorted(told.keys() ^ right.keys())[0]}.")
+    for who in sorted(told.keys() & right.keys()):
+        if abs(told[who] - right[who]) > TOLERANCE:
+            differs(f"the weight of {who} is {right[who]:.6f}; it says {told[who]}.")
+    if not _within(said["blend"], *model.blend):
+        differs(f"the blend is {model.blend[0]:.6f}; it says {said['blend']}.")
+    model = replace(model, used=said["blend"])
+    plan = _planned(said, votes, model, pilots, min(rules.most, len(annotators)), rules, differs)
+    return Question(model, codes, annotators, plan)
+
+
+def _within(said: float, low: float, high: float) -> bool:
+    return low - TOLERANCE <= said <= high + TOLERANCE
+
+
+def _planned(
+    said: dict[str, Any],
+    votes: Votes,
+    model: Model,
+    pilots: NDArray[np.bool_],
+    reach: int,
+    rules: Rules,
+    differs: Callable[[str], None],
+) -> Plan | None:
+    """The plan, section 4, compared with what was said; by the dependence that was said."""
+    ready = pilots & (votes.counts >= reach)
+    due = reach > rules.least and ready.sum() >= min(LEAST_PILOTS, votes.tasks)
+    if said["pilots"] != (int(ready.sum()) if reach > rules.least else 0):
+        differs(f"{int(ready.sum())} pilots have all their answers; it says {said['pilots']}.")
+        return None
+    if due != (said["threshold"] is not None):
+        differs("the pilots are there, and no plan." if due else "there is a plan without pilots for it.")
+        return None
+    if not due:
+        return None
+    low, high = dependence(votes.of(ready), model.prior, model.chance)
+    if not _within(said["dependence"], low, high):
+        differs(f"the pilots' dependence is {low:.6f}; it says {said['dependence']}.")
+    d = said["dependence"]
+    plan = Plan(replace(model, used=d / (d + TOLERATED)), d, reach, rules.target, said["threshold"])
+    loss, stops = losses(votes, plan, ready, rules)
+    allowed = {_step(loss, rules.tolerance + shift) for shift in (-TOLERANCE, EQUAL, TOLERANCE)}
+    at = min(range(len(THRESHOLDS)), key=lambda j: abs(THRESHOLDS[j] - said["threshold"]))
+    if at not in allowed or not math.isclose(THRESHOLDS[at], said["threshold"], abs_tol=1e-9):
+        stop = THRESHOLDS[_step(loss, rules.tolerance + EQUAL)]
+        differs(f"asking stops at a gain of {stop:.6f}; it says {said['threshold']}.")
+    elif abs(loss[at] - said["loss"]) > TOLERANCE or abs(stops[at] - said["per_task"]) > TOLERANCE:
+        right = f"stopping loses {loss[at]:.6f} at {stops[at]:.4f} answers"
+        differs(f"{right}; it says {said['loss']} at {said['per_task']}.")
+    return plan
+
+
+def _step(loss: list[float], tolerance: float) -> int:
+    """Index of the threshold after the last one that is too dear."""
+    dear = [j for j, mean in enumerate(loss) if mean > tolerance]
+    return min(dear[-1] + 1, len(loss) - 1) if dear else 0

@@ -1,0 +1,270 @@
+"""The rule ``weigh:1`` of ``docs/spec/weighing.md``, written from that page and from nothing else.
+
+Sections are those of the page. Plain arrays; speed matters less than that it can be read beside the page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+RULE = "weigh:1"
+METHOD = "robust"
+TOLERANCE = 1e-5  # stated: probabilities, weights, dependence and losses may differ by so much
+EQUAL = 1e-9
+TINY = 1e-12
+WIDE = 16
+ROUNDS, OWN, COIN = 4, 2.0, 10.0
+USUAL, PAIRS, TOLERATED = 0.04, 50.0, 0.02
+DOUBT, FLOOR = 0.5, 0.02
+LEAST_PILOTS, RIVALS = 40, 4
+THRESHOLDS = [0.4 * (0.001 / 0.4) ** (j / 19) for j in range(20)] + [0.0]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Votes:
+    """Votes sorted by task, of a task in their order."""
+
+    task: Ints  # (votes,) from 0
+    who: Ints
+    label: Ints
+    tasks: int
+    annotators: int
+    classes: int
+
+    @property
+    def counts(self) -> Ints:
+        """[tasks] how many each has."""
+        return np.bincount(self.task, minlength=self.tasks)
+
+    def first(self, most: Ints) -> Votes:
+        """Of each task at most so many, the first ones."""
+        starts = np.concatenate([[0], np.cumsum(self.counts)])[:-1]
+        kept = np.arange(len(self.task)) - starts[self.task] < most[self.task]
+        return replace(self, task=self.task[kept], who=self.who[kept], label=self.label[kept])
+
+    def of(self, tasks: NDArray[np.bool_]) -> Votes:
+        """Those on these tasks; the others have none."""
+        kept = tasks[self.task]
+        return replace(self, task=self.task[kept], who=self.who[kept], label=self.label[kept])
+
+
+@dataclass(frozen=True)
+class Model:
+    """What was learnt, sections 2 and 3."""
+
+    prior: Floats  # [true]
+    chance: Floats  # [annotator, true, given]
+    pooled: Floats  # [true, given]
+    weight: Floats  # [annotator]
+    newcomer: float
+    given: Ints  # [annotator] votes
+    blend: tuple[float, float]  # least and most that equal classes allow
+    used: float  # the blend that posteriors are made with
+
+    @property
+    def skill(self) -> Floats:
+        """[annotator]"""
+        return np.asarray(np.einsum("k,akk->a", self.prior, self.chance))
+
+
+def expected(votes: Votes, prior: Floats, chance: Floats) -> Floats:
+    """[tasks, classes] section 2, "Rounds": from the tasks' own votes; the prior where there are none."""
+    logs = np.log(np.maximum(chance, TINY))
+    score = np.tile(np.log(prior + TINY), (votes.tasks, 1))
+    np.add.at(score, votes.task, logs[votes.who, :, votes.label])
+    if votes.classes > WIDE:
+        voted = np.zeros(score.shape, bool)
+        voted[votes.task, votes.label] = True
+        voted[votes.counts == 0] = True
+        score[~voted] = -np.inf
+    chances = np.exp(score - score.max(axis=1, keepdims=True))
+    return np.asarray(chances / chances.sum(axis=1, keepdims=True))
+
+
+def agreement(votes: Votes) -> Floats:
+    """[annotators] section 2, "Agreement"."""
+    tally = np.zeros((votes.tasks, votes.classes))
+    np.add.at(tally, (votes.task, votes.label), 1)
+    top = tally.max(axis=1)
+    share = 1 / np.maximum((tally == top[:, None]).sum(axis=1), 1)
+    credit = np.where(tally[votes.task, votes.label] == top[votes.task], share[votes.task], 0.0)
+    n = np.bincount(votes.who, minlength=votes.annotators)
+    return np.asarray(np.bincount(votes.who, credit, votes.annotators) / np.maximum(n, 1))
+
+
+def fit(votes: Votes) -> Model:
+    """Section 2."""
+    agreed = agreement(votes)
+    start = np.zeros((votes.tasks, votes.classes))
+    np.add.at(start, (votes.task, votes.label), agreed[votes.who])
+    total = start.sum(axis=1, keepdims=True)
+    prior, pooled, chance = _shrunk(votes, np.divide(start, total, out=np.zeros_like(start), where=total > 0))
+    for _ in range(ROUNDS):
+        q = expected(votes, prior, chance)
+        q[votes.counts == 0] = 0.0
+        prior, pooled, chance = _shrunk(votes, q)
+    weight, n = agreed**2, np.bincount(votes.who, minlength=votes.annotators)
+    low, high = dependence(votes, prior, chance)
+    blend = low / (low + TOLERATED), high / (high + TOLERATED)
+    newcomer = float((n * weight).sum() / n.sum())
+    return Model(prior, chance, pooled, weight, newcomer, n, blend, blend[0])
+
+
+def _shrunk(votes: Votes, q: Floats) -> tuple[Floats, Floats, Floats]:
+    """Sums and shrinking: prior, pooled, chance."""
+    k = votes.classes
+    sums = np.zeros((votes.annotators, k, k))
+    for given in range(k):
+        own = votes.label == given
+        np.add.at(sums[:, :, given], votes.who[own], q[votes.task[own]])
+    whole = sums.sum(axis=0)
+    right = np.trace(whole) / max(whole.sum(), TINY)
+    coin = np.full((k, k), (1 - right) / (k - 1))
+    np.fill_diagonal(coin, right)
+    pooled = whole + COIN * coin
+    pooled /= pooled.sum(axis=1, keepdims=True)
+    chance = (sums + OWN * pooled) / (sums.sum(axis=2, keepdims=True) + OWN)
+    mass = q.sum(axis=0)
+    return (mass + 1) / (mass.sum() + k), pooled, np.maximum(chance, TINY)
+
+
+def dependence(votes: Votes, prior: Floats, chance: Floats) -> tuple[float, float]:
+    """Section 2, "Dependence": the least and the most of it, whichever of equal classes are taken."""
+    votes = votes.of(votes.counts > 1)
+    q = expected(votes, prior, chance)
+    equal = q >= q.max(axis=1, keepdims=True) * (1 - EQUAL)
+    equal[votes.counts < 2] = False
+    order, several = np.argsort(~equal, axis=1, kind="stable"), equal.sum(axis=1)
+    covariances, variances = [], []
+    for turn in range(max(int(several.max(initial=0)), 1)):
+        b = order[np.arange(votes.tasks), np.where(several > turn, turn, 0)][votes.task]
+        p = chance[votes.who, b, b]
+        covariances.append(_of_pairs(votes, (votes.label == b) - p))
+        variances.append(_of_pairs(votes, np.sqrt(p * np.maximum(1 - p, 0))))
+    low, high = (float(pick(covariances, axis=0).sum()) + USUAL * PAIRS for pick in (np.min, np.max))
+    least, most = (float(pick(variances, axis=0).sum()) + PAIRS for pick in (np.min, np.max))
+    return max(low / (most if low > 0 else least), 0.0), max(high / (least if high > 0 else most), 0.0)
+
+
+def _of_pairs(votes: Votes, values: Floats) -> Floats:
+    """[tasks] products of two votes' values, summed over pairs."""
+    whole = np.bincount(votes.task, values, votes.tasks)
+    return np.asarray(whole**2 - np.bincount(votes.task, values**2, votes.tasks))
+
+
+def posterior(votes: Votes, model: Model) -> Floats:
+    """[tasks, classes] section 3."""
+    q, k = expected(votes, model.prior, model.chance), votes.classes
+    voted = np.zeros(q.shape)
+    np.add.at(voted, (votes.task, votes.label), model.weight[votes.who])
+    total, n = voted.sum(axis=1), votes.counts
+    b = np.where(total > 0, model.used, 0.0)[:, None]
+    share = voted * (n / np.maximum(total, TINY))[:, None] + DOUBT / k
+    blended = (1 - b) * q + b * share / (n + DOUBT)[:, None]
+    return np.asarray((1 - FLOOR) * blended + FLOOR / k)
+
+
+def one(model: Model, given: Sequence[tuple[int, int]]) -> Floats:
+    """[classes] section 3 for one task with these votes, (annotator, class) each; -1 is a newcomer."""
+    grown = replace(
+        model,
+        chance=np.concatenate([model.chance, model.pooled[None]]),
+        weight=np.append(model.weight, model.newcomer),
+    )
+    last = len(model.weight)
+    who = np.array([last if i < 0 else i for i, _ in given], int)
+    label = np.array([k for _, k in given], int)
+    votes = Votes(np.zeros(len(given), int), who, label, 1, last + 1, len(model.prior))
+    return np.asarray(posterior(votes, grown)[0])
+
+
+# ---- who is asked further (section 4) ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Of the project's version."""
+
+    most: int
+    least: int
+    tolerance: float  # 0 to 1
+    target: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """When asking may stop."""
+
+    model: Model  # with the pilots' blend
+    dependence: float
+    reach: int
+    target: float
+    threshold: float
+
+    def gains(self, p: Floats, answered: Ints) -> Floats:
+        """[tasks] what all labels still to be had would add."""
+        told = np.maximum(self.model.pooled, TINY)
+        logs = np.log(told)
+        ratio = logs[None, :, :] - logs[:, None, :]  # [a, b, l]: log of b over a
+        drift = (told[None] * ratio).sum(axis=2)
+        spread = np.maximum((told[None] * ratio**2).sum(axis=2) - drift**2, TINY)
+        more = np.maximum(self._worth(np.array(self.reach)) - self._worth(answered), TINY)
+        order = np.argsort(-p.round(9), axis=1, kind="stable")
+        rows, a = np.arange(len(p)), order[:, 0]
+        gain = np.zeros(len(p))
+        for b in order[:, 1 : RIVALS + 1].T:
+            odds = np.log((p[rows, a] + TINY) / (p[rows, b] + TINY))
+            right = _normal((more * drift[a, b] - odds) / np.sqrt(more * spread[a, b]))
+            wrong = _normal((-more * drift[b, a] - odds) / np.sqrt(more * spread[b, a]))
+            gain += np.maximum(p[rows, b] * right - p[rows, a] * wrong, 0)
+        open_ = (answered < self.reach) & (p[rows, a] < self.target - EQUAL)
+        return np.where(open_, gain.round(9), 0.0)
+
+    def _worth(self, n: Ints) -> Floats:
+        return np.asarray(n / (1 + np.maximum(n - 1, 0) * self.dependence))
+
+
+def _normal(x: Floats) -> Floats:
+    x = np.clip(x, -8, 8)
+    return np.asarray(1 / (1 + np.exp(-(0.07056 * x**3 + 1.5976 * x))))
+
+
+def drawn(lots: bytes, tasks: int) -> NDArray[np.bool_]:
+    """[tasks] which are pilots, if they are asked about."""
+    count = min(max(LEAST_PILOTS, round(tasks / 10)), tasks)
+    domain = b"evenhand/pilot/v1\0" + lots
+    lot = [hashlib.sha256(domain + n.to_bytes(8, "big")).digest() for n in range(tasks)]
+    found = np.zeros(tasks, bool)
+    found[sorted(range(tasks), key=lot.__getitem__)[:count]] = True
+    return found
+
+
+def losses(
+    votes: Votes, plan: Plan, ready: NDArray[np.bool_], rules: Rules
+) -> tuple[list[float], list[float]]:
+    """Section 4, steps 2 to 4: for each threshold the mean loss, and the mean number of votes."""
+    least = np.where(ready, rules.least, len(votes.task))
+    seen = replace(fit(votes.first(least)), used=plan.model.used)
+    pilots = votes.of(ready)
+    final = posterior(pilots.first(np.full(votes.tasks, plan.reach)), plan.model)[ready]
+    rows, count = np.arange(len(final)), len(THRESHOLDS)
+    loss, stops = np.zeros((len(final), count)), np.full((len(final), count), float(plan.reach))
+    going = np.ones((len(final), count), bool)
+    for length in range(rules.least, plan.reach):
+        p = posterior(pilots.first(np.full(votes.tasks, length)), seen)[ready]
+        best = (p >= p.max(axis=1, keepdims=True) - EQUAL).argmax(axis=1)
+        lost = final.max(axis=1) - final[rows, best]
+        gain = plan.gains(p, np.full(len(p), length))
+        stopping = going & (gain[:, None] <= np.array(THRESHOLDS)[None, :])
+        loss[stopping] = np.broadcast_to(lost[:, None], loss.shape)[stopping]
+        stops[stopping] = length
+        going &= ~stopping
+    return loss.mean(axis=0).tolist(), stops.mean(axis=0).tolist()

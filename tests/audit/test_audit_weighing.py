@@ -1,0 +1,327 @@
+"""The auditor weighs again: it agrees with an honest node, and whatever a dishonest one changes is found."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evenhand import wire
+from evenhand.audit import reweigh, weighing
+from evenhand.audit.entries import read_entry
+from evenhand.audit.findings import BLIND, PROVEN
+from evenhand.audit.reweigh import Replay, Slot
+from evenhand.core import adaptive as core
+from evenhand.core import inference
+from evenhand.core.inference import Votes, infer
+from evenhand.core.inference.sweeps import posterior_of
+from evenhand.service import adaptive
+from evenhand.store.codec import decode
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "service"))
+from world import World
+
+TASKS, POLICY = 60, wire.AdaptivePolicy(least=2, tolerance=20)
+
+# ---- the rule ------------------------------------------------------------------------------------
+
+
+@st.composite
+def some_votes(draw: st.DrawFn) -> tuple[Votes, weighing.Votes]:
+    """The same votes as the node and as the auditor has them; some tasks have none, some tie."""
+    classes = draw(st.sampled_from([2, 3, 5, 20]))
+    tasks, people = draw(st.integers(1, 30)), draw(st.integers(1, 6))
+    pairs = draw(
+        st.lists(
+            st.tuples(st.integers(0, tasks - 1), st.integers(0, people - 1)),
+            min_size=1,
+            max_size=120,
+            unique=True,
+        )
+    )
+    labels = draw(st.lists(st.integers(0, classes - 1), min_size=len(pairs), max_size=len(pairs)))
+    task, who = (np.array(column) for column in zip(*pairs, strict=True))
+    label, order = np.array(labels), np.argsort(task, kind="stable")
+    ours = Votes.of(task, who, label, tasks=tasks, annotators=people, classes=classes)
+    return ours, weighing.Votes(task[order], who[order], label[order], tasks, people, classes)
+
+
+@settings(max_examples=60, deadline=None)
+@given(some_votes())
+def test_both_learn_the_same(both: tuple[Votes, weighing.Votes]) -> None:
+    ours, theirs = both
+    estimate, model = infer(ours), weighing.fit(theirs)
+    close = lambda a, b: np.testing.assert_allclose(a, b, atol=1e-9)  # noqa: E731
+    close(model.prior, estimate.model.prior)
+    close(model.chance, np.maximum(estimate.model.confusion, 1e-12))
+    close(model.pooled, estimate.model.newcomer)
+    close(model.skill, estimate.skill.value)
+    assert model.newcomer == pytest.approx(estimate.model.newcomer_weight)
+    assert model.blend[0] - 1e-9 <= estimate.model.blend <= model.blend[1] + 1e-9
+    used = weighing.replace(model, used=estimate.model.blend)
+    close(weighing.posterior(theirs, used), estimate.posterior)
+
+
+@pytest.mark.parametrize(("classes", "seed"), [(2, 1), (4, 2), (18, 3)])
+def test_both_plan_the_same(classes: int, seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    tasks, people, most = 300, 12, 6
+    truth, skill = dice.integers(0, classes, tasks), dice.uniform(0.5, 0.95, people)
+    task = np.repeat(np.arange(tasks), most)
+    who = np.concatenate([dice.permutation(people)[:most] for _ in range(tasks)])
+    right = dice.random(len(task)) < skill[who]
+    label = np.where(right, truth[task], dice.integers(0, classes, len(task)))
+    lots = core.lots_of(bytes(32))
+    drawn = weighing.drawn(lots, tasks)
+    assert (drawn == core.pilots(lots, tasks)).all()
+    asked = np.where(drawn, most, 2)
+    ours = core.first_votes(
+        Votes.of(task, who, label, tasks=tasks, annotators=people, classes=classes),
+        np.arange(tasks),
+        asked,
+    )
+    theirs = weighing.Votes(task, who, label, tasks, people, classes).first(asked)
+    plan = core.plan(ours, np.full(tasks, most), drawn, core.Rule(tolerance=0.01))
+    assert plan is not None
+    model = weighing.fit(theirs)
+    low, high = weighing.dependence(theirs.of(drawn), model.prior, model.chance)
+    assert low - 1e-9 <= plan.dependence <= high + 1e-9
+    blend = plan.dependence / (plan.dependence + 0.02)
+    again = weighing.Plan(
+        weighing.replace(model, used=blend), plan.dependence, most, plan.target, plan.threshold
+    )
+    loss, stops = weighing.losses(theirs, again, drawn, weighing.Rules(most, 2, 0.01, 1.0))
+    at = reweigh._step(loss, 0.01)
+    assert weighing.THRESHOLDS[at] == pytest.approx(plan.threshold)
+    assert (loss[at], stops[at]) == (pytest.approx(plan.loss), pytest.approx(plan.per_task))
+    mine = plan.gains(posterior_of(ours, plan.model), asked, np.full(tasks, most))
+    np.testing.assert_allclose(again.gains(weighing.posterior(theirs, again.model), asked), mine, atol=2e-9)
+
+
+def test_where_classes_tie_any_of_them_is_right() -> None:
+    """Two who contradict each other on everything: the digits of a sum must not decide who lies."""
+    tie = weighing.Votes(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.array([0, 1, 1, 0]), 2, 2, 2)
+    low, high = weighing.fit(tie).blend
+    ours = infer(Votes.of(tie.task, tie.who, tie.label)).model.blend
+    assert low - 1e-9 <= ours <= high + 1e-9
+
+
+# ---- a project -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def few_pilots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "PILOT_LEAST", 6)
+    monkeypatch.setattr(weighing, "LEAST_PILOTS", 6)
+    monkeypatch.setattr(reweigh, "LEAST_PILOTS", 6)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    opened = World("sqlite://", people=8)
+    yield opened
+    opened.close()
+
+
+def labelled(world: World, rounds: int = 3) -> str:
+    """A project with all that a weighing may meet: corrections, gold, withdrawn and corrected tasks."""
+    project: str = world.project(tasks=TASKS, overlap=5, adaptive=POLICY).id
+    dice = random.Random(5)
+    adaptive.weigh(world.lane, project)
+    for _ in range(rounds):
+        for actor in world.people[1:]:
+            while got := world.next(actor, project_id=project, count=4).assignments:
+                for one in got:
+                    world.ms += dice.choice([0, 1])  # some answers come in the same millisecond
+                    n = int(one.task_id.rpartition("-")[2])
+                    right = "spam" if n % 3 == 0 else "ham"
+                    wrong = {"ham": "spam", "spam": "ham"}[right]
+                    world.submit(actor, one.id, {"spam": right if dice.random() < 0.8 else wrong})
+                    if dice.random() < 0.05:
+                        world.submit(actor, one.id, {"spam": right}, revision=1)
+        adaptive.weigh(world.lane, project)
+        world.bring_in(project, [{"text": f"late {world.ms} {i}"} for i in range(4)])
+    return project
+
+
+def audited(world: World, project: str, change: Callable[[Any, dict[str, bytes]], None] = lambda *_: None):
+    """(what was found, the replay), from the store's events and openings, as an archive has them."""
+    with world.reading() as reader:
+        rows = reader.all("events_after", seq=0, limit=100_000)
+        keys = {"organization": "org-a", "project": project, "after": 0, "upto": 10_000}
+        annotations = reader.tuples("archive_annotations", **keys)
+    events = [decode(r["seq"], r["entry"], r["body"], r["organization"]) for r in rows]
+    places = {(a[9], a[10]): Slot(a[0], a[1], a[2]) for a in annotations}
+    slots = {p.event.slot: places[p.event.stream, p.n] for p in events if (p.event.stream, p.n) in places}
+    found: list[tuple[str, str, str, str]] = []
+    replay = Replay(project, slots, lambda *told: found.append(told))
+    for p in events:
+        if project in (p.event.stream, getattr(p.event, "project", None)):
+            opened = {name: getattr(p.event, name) for name in p.event.PRIVATE}
+            change(p.event, opened)
+            bulk = list(p.event.rows) if p.event.BULK and hasattr(p.event, "rows") else []
+            replay.take(read_entry(p.entry), opened, bulk)
+    return found, replay
+
+
+def rules(found: list[tuple[str, str, str, str]], kind: str = PROVEN) -> set[str]:
+    return {rule for one, rule, _, _ in found if one == kind}
+
+
+def test_an_honest_project_is_taken_again_without_a_finding(world: World) -> None:
+    project = labelled(world)
+    found, replay = audited(world, project)
+    assert found == []
+    assert replay.weighings == 4 and replay.compared > 2 * TASKS
+
+
+def hidden_opening(event: Any, opened: dict[str, bytes]) -> None:
+    if event.KIND == "fitted":
+        opened.clear()
+
+
+def hidden_answer(event: Any, opened: dict[str, bytes]) -> None:
+    if event.KIND == "submitted":
+        opened.clear()
+
+
+def older_rule(event: Any, opened: dict[str, bytes]) -> None:
+    if event.KIND == "fitted":
+        opened["basis"] = json.dumps(json.loads(opened["basis"]) | {"rule": ""}).encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [(hidden_opening, "opening"), (hidden_answer, "answers"), (older_rule, "rule")],
+    ids=lambda one: getattr(one, "__name__", one),
+)
+def test_what_is_not_opened_is_not_auditable_and_no_violation(
+    world: World, change: Callable[..., None], rule: str
+) -> None:
+    found, _ = audited(world, labelled(world, rounds=1), change)
+    assert rules(found) == set()
+    assert f"weighing.{rule}" in rules(found, BLIND)
+
+
+def other_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One annotator counts more than the rule gives, in what is concluded and in what is said."""
+    true = adaptive.infer
+
+    def infer_(votes: Votes) -> inference.Estimate:
+        found = true(votes)
+        weight, confusion = found.model.weight.copy(), found.model.confusion.copy()
+        weight[0], confusion[0] = 4.0, np.array([[0.99, 0.01], [0.01, 0.99]])
+        model = weighing.replace(found.model, weight=weight, confusion=confusion)
+        return weighing.replace(found, model=model, posterior=posterior_of(votes, model))
+
+    monkeypatch.setattr(adaptive, "infer", infer_)
+
+
+def other_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights that are said are not those that were used."""
+    true = adaptive._noted
+
+    def noted(name: str, one: Any, members: list[str]) -> core.Weighed:
+        said = true(name, one, members)
+        weights = tuple((who, min(skill + 0.01, 1.0)) for who, skill in said.weights)
+        return msgspec.structs.replace(said, weights=weights)
+
+    monkeypatch.setattr(adaptive, "_noted", noted)
+
+
+def left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every seventh answer of one annotator is not weighed."""
+    true = adaptive._Question.add
+
+    def add(self: Any, n: int, member: int, value: Any) -> None:
+        if member or n % 7:
+            true(self, n, member, value)
+
+    monkeypatch.setattr(adaptive._Question, "add", add)
+
+
+def last_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An annotator's newest answer is neither weighed nor named."""
+    true = adaptive._pieces
+
+    def pieces(reader: Any, query: str, keys: Any, last: int) -> Any:
+        rows = list(true(reader, query, keys, last))
+        return rows[:-1] if query == "weighed_answers" else rows
+
+    monkeypatch.setattr(adaptive, "_pieces", pieces)
+
+
+def other_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dawid and Skene's method under the name of the rule's."""
+    true = adaptive.infer
+    monkeypatch.setattr(
+        adaptive,
+        "infer",
+        lambda votes: weighing.replace(true(votes, "dawid-skene"), method="robust"),
+    )
+
+
+def other_consensus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Submits are concluded as if everybody were a newcomer."""
+    true = adaptive._ready
+
+    def ready(stored: Any, place: Any) -> adaptive.Newest:
+        found = true(stored, place)
+        weights = {name: weighing.replace(one, members={}) for name, one in found.weights.items()}
+        return msgspec.structs.replace(found, weights=weights)
+
+    monkeypatch.setattr(adaptive, "_ready", ready)
+
+
+def unnamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Submits are concluded by the type's own rule, though all was weighed."""
+    from evenhand.service import work
+
+    monkeypatch.setattr(work.adaptive, "newest", lambda *_: None)
+
+
+def other_pilots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pilots are chosen and not drawn: those that happen to be easy."""
+    monkeypatch.setattr(core, "pilots", lambda lots, tasks: np.arange(tasks) < max(6, tasks // 10))
+
+
+def asked_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every task gets a further answer, worth it or not: somebody is paid by the answer."""
+    monkeypatch.setattr(adaptive.Newest, "wants", lambda self, given: True)
+
+
+@pytest.mark.parametrize(
+    ("tamper", "rule"),
+    [
+        (other_weights, "differs"),
+        (other_words, "differs"),
+        (left_out, "differs"),
+        (last_left_out, "concluded"),
+        (other_method, "differs"),
+        (other_consensus, "concluded"),
+        (unnamed, "method"),
+        (other_pilots, "asked"),
+        (asked_for_nothing, "asked"),
+    ],
+    ids=lambda one: getattr(one, "__name__", one),
+)
+def test_what_a_node_changes_is_proven(
+    world: World, monkeypatch: pytest.MonkeyPatch, tamper: Callable[..., None], rule: str
+) -> None:
+    tamper(monkeypatch)
+    adaptive._ready_of.clear()
+    project = labelled(world)
+    monkeypatch.undo()
+    monkeypatch.setattr(weighing, "LEAST_PILOTS", 6)
+    monkeypatch.setattr(reweigh, "LEAST_PILOTS", 6)
+    found, _ = audited(world, project)
+    assert f"weighing.{rule}" in rules(found), found[:3]
