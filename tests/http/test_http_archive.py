@@ -353,4 +353,6 @@ def audited(capsys: pytest.CaptureFixture[str], url: str, *more: str) -> tuple[i
     """(exit code, findings) of `evenhand audit`."""
     capsys.readouterr()
     code = cli.run(["audit", url, "--json", *more])
-    return code, json.loads(capsys.readouterr().out)["findings"]
+    said = capsys.readouterr()
+    assert said.out, said.err
+    return code, json.loads(said.out)["findings"]

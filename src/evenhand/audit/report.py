@@ -31,8 +31,8 @@ def as_json(audit: Audit) -> dict[str, Any]:
     """Everything, in a stable order; equal audits give equal JSON but for `seconds`."""
     told = asdict(audit)
     kept = told.pop("findings")
-    told["kinds"] = dict(sorted(audit.kinds.items()))
-    told["spoken_for"] = dict(sorted(audit.spoken_for.items()))
+    for name in ("kinds", "spoken_for", "erasures"):  # `asdict` counts the pairs of a Counter
+        told[name] = dict(sorted(getattr(audit, name).items()))
     told["ok"] = audit.ok
     told["summary"] = verdict(audit)
     told["findings"] = kept["kept"]
