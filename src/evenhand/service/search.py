@@ -42,6 +42,8 @@ class Indexer:
 
     def _catch_up(self, row: dict[str, Any], over: Callable[[], bool]) -> bool:
         organization, project, upto, last = row["organization"], row["id"], row["upto"], row["next_task"] - 1
+        if last - upto > STEP:
+            self._lane.store.take_stock()
         while upto < last:
             if over():
                 return False

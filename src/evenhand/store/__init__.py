@@ -85,6 +85,17 @@ class Store:
         except queue.Empty:
             return self._connect(self._queries, True)
 
+    def take_stock(self) -> None:
+        """Let the planner look at tables that have just grown by an import.
+
+        PostgreSQL does so by itself within minutes. Until then it takes them to be empty, and reads all
+        records of a project once for each task of an export.
+        """
+        if self.dialect.after_bulk:
+            db = self._borrow()
+            db.script(self.dialect.after_bulk)
+            self._idle.put(db)
+
     def close(self) -> None:
         """Close all connections."""
         while not self._idle.empty():

@@ -26,6 +26,7 @@ class Dialect:
         in_list: str,
         by_index: str,
         rows_at_once: bool,
+        after_bulk: str = "",
     ) -> None:
         self.name = name
         self.adapter = adapter  # aiosql's name of the driver; decides how parameters are written
@@ -33,6 +34,7 @@ class Dialect:
         self.by_index = by_index  # "INDEXED BY %s", or "%.0s" where the database finds the index itself
         self.in_list = in_list  # "IN (SELECT value FROM json_each(:%s))" or "= ANY(:%s)"
         self.rows_at_once = rows_at_once  # whether `many` sends all rows in one statement, as JSON
+        self.after_bulk = after_bulk  # what lets the planner know that tables have grown
 
     def render(self, text: str) -> str:
         """The text with every token of ours filled in.
