@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import multiprocessing
 import os
 import platform
+import re
 import shutil
 import statistics
 import sys
@@ -24,6 +26,7 @@ from pathlib import Path
 
 import httpx
 
+from bench import peer
 from bench.client import Connection, Times, Turn, bare, drive, label
 from bench.exports import export_rows
 from bench.node import KEY, Running, ceiling, fresh_database, import_on, node, project, records
@@ -32,6 +35,7 @@ from evenhand import Client, __version__, wire
 
 PEOPLE = 50
 SERVERS: dict[str, str] = {}  # store -> server of what is measured, "" for SQLite; filled by `main`
+PEERS: list[str] = []  # http://KEY@host:port of other systems; filled by `main`
 
 
 def say(text: str) -> None:
@@ -170,6 +174,51 @@ def two_section(rounds: int, seconds: float) -> None:
                 two = asyncio.run(both())
         shutil.rmtree(folder, ignore_errors=True)
     say(f"| {one:,.0f} | {two:,.0f} | {two / one:.2f} |")
+
+
+def ours(name: str, server: str, seconds: float) -> peer.Seen:
+    """Our own node as a peer is measured: overlap 1, answers read back out of an export."""
+    count = 60_000  # what a peer gets would be gone in two seconds
+    with fresh_database(server) as url, node(url) as running, Client(running.url, KEY) as client:
+        made = project(client, 0, overlap=1)
+        start = time.perf_counter()
+        client.import_tasks(made, records(count))
+        imported = count / (time.perf_counter() - start)
+        times = asyncio.run(_measure(running, _annotators(client), label, seconds))
+        out = Path(tempfile.mkdtemp(prefix="evenhand-bench-"))
+        start = time.perf_counter()
+        client.export(made, format="jsonl", out=str(out / "export"))
+        took = time.perf_counter() - start
+        rows = [json.loads(line) for path in out.glob("export/*.jsonl") for line in path.open()]
+        shutil.rmtree(out)
+    stored = [(row["task_id"], one["annotator"]) for row in rows for one in row["annotations"]]
+    assert stored, "nothing was exported"
+    lost = len(times.submit) - len(stored)
+    acknowledged = stored + [("lost", "")] * max(lost, 0)
+    return peer.Seen(f"Evenhand, {name}", times, acknowledged, stored, 0, imported, len(rows) / took)
+
+
+def peer_section(rounds: int, seconds: float) -> None:
+    """50 annotators at ours and at other systems, which are slow and get a minute."""
+    if not PEERS:
+        return
+    heading("beside other systems", "system", "answers/s", "next p50/p99 ms", "submit p50/p99 ms",
+            "failed requests", "over-assigned tasks", "lost", "twice", "import, tasks/s",
+            "export, annotated tasks/s")  # fmt: skip
+    for name, server in stores():
+        _say_seen(ours(name, server, seconds))
+    for url in PEERS:
+        other = peer.found_at(url)
+        _say_seen(peer.measure(other, PEOPLE, max(seconds, 60)))
+
+
+def _say_seen(seen: peer.Seen) -> None:
+    cells = [seen.name, f"{seen.times.rate:,.1f}"]
+    for part in ("next", "submit"):
+        cells.append(f"{seen.times.percentile(part, 0.5):,.0f}/{seen.times.percentile(part, 0.99):,.0f}")
+    cells += [str(one) for one in (seen.failed, seen.over, seen.lost, seen.twice)]
+    cells += [f"{rate:,.0f}" if rate else "not over HTTP" for rate in (seen.imported, seen.exported)]
+    say(f"| {' | '.join(cells)} |")
 
 
 def scale_section(rounds: int, seconds: float) -> None:
@@ -394,6 +443,7 @@ SECTIONS = {
     "label": label_section,
     "beside": beside_section,
     "two": two_section,
+    "peer": peer_section,
     "scale": scale_section,
     "bulk": bulk_section,
     "start": start_section,
@@ -413,11 +463,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--store", choices=["sqlite", "postgres"], help="only this one")
+    parser.add_argument(
+        "--peer-url", action="append", default=[], help="http://KEY@host:port of another system"
+    )
     given = parser.parse_args()
+    PEERS.extend(given.peer_url)
     model = platform.processor() or platform.machine()
     python, system = platform.python_version(), platform.system()
     say(f"# Evenhand {__version__}: {os.cpu_count()} cores, {model}, Python {python}, {system}")
-    say(f"`python -m bench {' '.join(sys.argv[1:])}`")
+    say(f"`python -m bench {re.sub('//[^/@]+@', '//KEY@', ' '.join(sys.argv[1:]))}`")
     with servers(given.store):
         for name in given.sections:
             SECTIONS[name](given.rounds, given.seconds)
