@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BOX, layers, place } from "./layout";
+import { BOX, layers, line, place, type Point } from "./layout";
 
 const link = (holder: string, held: string) => ({ holder, held });
 
@@ -29,4 +29,47 @@ describe("place", () => {
       }
     }
   });
+
+  it("leads no line over a box that is not its own", () => {
+    const dice = (n: number) => (n * 7919 + 104729) % 9973;
+    for (let trial = 0; trial < 30; trial += 1) {
+      const records = Array.from({ length: 5 + (trial % 12) }, (_, i) => `r${i}`);
+      const links = Array.from({ length: 2 * records.length }, (_, i) => {
+        const [a, b] = [dice(trial * 100 + i) % records.length, dice(trial * 777 + 31 * i + 5) % records.length];
+        return link(`r${a}`, `r${b}`);
+      });
+      const { points, lanes, width } = place(records, links);
+      for (const [i, { holder, held }] of links.entries()) {
+        const [from, to] = [points.get(holder), points.get(held)];
+        if (!from || !to || from.y === to.y) continue;
+        for (const at of along(line(from, lanes[i] ?? [], to))) {
+          expect(at.x > 0 && at.x < width).toBe(true);
+          for (const [record, box] of points) {
+            const inside = Math.abs(at.x - box.x) < BOX.width / 2 && Math.abs(at.y - box.y) < BOX.height / 2 - 1;
+            expect(inside, `${holder} → ${held} over ${record}`).toBe(false);
+          }
+        }
+      }
+    }
+  });
 });
+
+/** Points along a path of our making: M, then C and L. */
+function along(path: string): Point[] {
+  const found: Point[] = [];
+  let [x, y] = [0, 0];
+  for (const [, kind, numbers] of path.matchAll(/([MCL])([^MCL]+)/g)) {
+    const at = (numbers ?? "").trim().split(/\s+/).map(Number);
+    const [x1 = x, y1 = y, x2 = x1, y2 = y1, x3 = x2, y3 = y2] = at;
+    for (let t = 0; kind !== "M" && t <= 1; t += 0.05) {
+      const u = 1 - t;
+      found.push(
+        kind === "L"
+          ? { x: u * x + t * x1, y: u * y + t * y1 }
+          : { x: u ** 3 * x + 3 * u * u * t * x1 + 3 * u * t * t * x2 + t ** 3 * x3, y: u ** 3 * y + 3 * u * u * t * y1 + 3 * u * t * t * y2 + t ** 3 * y3 },
+      );
+    }
+    [x, y] = kind === "C" ? [x3, y3] : [x1, y1];
+  }
+  return found;
+}
