@@ -117,10 +117,7 @@ def _text(digest: bytes) -> str:
 def split(record: bytes, mapping: bytes) -> tuple[dict[str, msgspec.Raw], dict[str, msgspec.Raw]]:
     """(data, reserved keys) of a stored record, values still as bytes."""
     parts = _parts(rename(record, msgspec.json.decode(mapping)) if len(mapping) > 2 else record)
-    if RESERVED.isdisjoint(parts):
-        return parts, {}
-    data = {key: value for key, value in parts.items() if key not in RESERVED}
-    return data, {key: value for key, value in parts.items() if key in RESERVED}
+    return parts, {key: parts.pop(key) for key in RESERVED.intersection(parts)}
 
 
 def shown_data(record: bytes, mapping: bytes, shown: frozenset[str]) -> dict[str, Any]:

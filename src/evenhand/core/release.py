@@ -10,8 +10,11 @@ import msgspec
 
 from evenhand.core.label import Json, LabelType
 
+# Rows are held by the ten thousand, and none of them refers back to what holds it: the garbage collector
+# would look through all of them again and again, and is told to pass them over (gc=False).
 
-class ReleasedReceipt(msgspec.Struct, frozen=True, kw_only=True):
+
+class ReleasedReceipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where the submission stands in the ledger."""
 
     stream: str
@@ -19,7 +22,7 @@ class ReleasedReceipt(msgspec.Struct, frozen=True, kw_only=True):
     leaf: str  # leaf hash: base64 of SHA-256(0x00 || entry), RFC 6962
 
 
-class ReleasedAnnotation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ReleasedAnnotation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One person's or model's answers to one task."""
 
     annotator: str  # id of the member in the owner's organization: a pseudonym of that organization's own
@@ -31,7 +34,7 @@ class ReleasedAnnotation(msgspec.Struct, frozen=True, kw_only=True, omit_default
     surplus: bool = False  # given when the overlap was full: not counted; said only where it is so
 
 
-class ReleasedAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class ReleasedAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the answers to one question come to."""
 
     value: msgspec.Raw  # JSON, as `LabelType.dump` gives it
@@ -39,7 +42,7 @@ class ReleasedAnswer(msgspec.Struct, frozen=True, kw_only=True):
     method: str
 
 
-class ReleasedReview(msgspec.Struct, frozen=True, kw_only=True):
+class ReleasedReview(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The newest review that decided about a task."""
 
     reviewer: str  # id of the member, as for annotators
@@ -48,7 +51,7 @@ class ReleasedReview(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: tuple[str, ...]  # "accepted", "fixed", "returned" or "": of each annotation, in their order
 
 
-class ReleasedTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ReleasedTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One task with all that is known about it. Field order is the order in JSONL."""
 
     task_id: str

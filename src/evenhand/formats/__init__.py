@@ -102,6 +102,7 @@ class Format(ABC):
     suffixes: ClassVar[tuple[str, ...]]  # (".csv",), in lower case; the first is written
     reads_with: ClassVar[frozenset[str]] = frozenset()  # names of the `ReadOptions` that it heeds
     writes_with: ClassVar[frozenset[str]] = frozenset()  # names of the `WriteOptions` that it heeds
+    surveys: ClassVar[bool] = True  # whether it must know the columns of the data before the first row
     guide: ClassVar[str]  # Markdown for the export's README: what is where, and how to read it
 
     def card(self, schema: ReleaseSchema) -> str:

@@ -36,6 +36,7 @@ class Jsonl(Format):
     title: ClassVar[str] = "JSON Lines"
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson")
     reads_with: ClassVar[frozenset[str]] = frozenset({"encoding"})
+    surveys: ClassVar[bool] = False
     guide: ClassVar[str] = """\
 ## `tasks.jsonl`
 

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 MAGIC = b"PAR1"
 READ_ROWS = 1024  # rows decoded at once, at most
 READ_BYTES = 2**25  # of columns decoded at once, as far as the file tells the truth about itself
-GROUP_ROWS = 20_000  # rows in a row group that we write
+GROUP_ROWS = 10_000  # rows in a row group that we write
 GROUP_BYTES = 2**25  # of data in a row group that we write; what a writer holds in memory
 
 _encode = msgspec.json.Encoder().encode

@@ -215,7 +215,7 @@ def _write(
         upto: int = reader.tuples("max_seq")[0][0]
         form = form_of(reader, row["organization"], row["project"], project["version"])
         since = _since(reader, settings.since)
-        schema = _schema(reader, row, form)
+        schema = _schema(reader, row, form, kind.surveys)
         lost = kind.loss(schema, options)
         counts = {"tasks": 0, "annotations": 0}
         surplus = _surplus(reader, row, since) if project["surplus"] else 0
@@ -282,10 +282,14 @@ def _surplus(reader: Reader, row: dict[str, Any], since: int) -> int:
     return int(reader.tuples("release_surplus", **keys, since=since)[0][0])
 
 
-def _schema(reader: Reader, row: dict[str, Any], form: Form) -> ReleaseSchema:
-    """What the rows look like: one pass over the data, so that columns are known before the first row."""
+def _schema(reader: Reader, row: dict[str, Any], form: Form, surveys: bool) -> ReleaseSchema:
+    """What the rows look like.
+
+    Args:
+        surveys: the columns of the data are asked for, which takes a pass over all of them.
+    """
     survey = Survey()
-    for chunk in _chunks(reader, row["organization"], row["project"]):
+    for chunk in _chunks(reader, row["organization"], row["project"]) if surveys else ():
         for _, _, record, mapping, _ in chunk:
             survey.add(_encode(split(record, mapping)[0]) if len(mapping) > 2 else record, RESERVED)
     questions = tuple(ReleasedQuestion(id=q, label=label) for q, label in form.labels.items())
@@ -352,7 +356,8 @@ def rows(
         for row in reader.tuples("release_annotations", **stretch, also=also):
             if rounds.get(row[0]) == row[1]:
                 annotations[row[0]].append(_annotation(row, kinds[row[2]]))
-                ids[row[0]].append(row[9])
+                if reviewed:
+                    ids[row[0]].append(row[9])
         reviews = _reviews(reader, stretch, ids) if reviewed else {}
         conclusions = dict(reader.tuples("release_consensus", **stretch))
         for n, _, record, mapping, external_id in chunk:
