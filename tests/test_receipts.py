@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from evenhand import Client, cli, local
+from evenhand import Client, cli, local, wire
+from evenhand.audit import report
 from evenhand.audit.forks import verify_fork
 from evenhand.audit.receipts import verify_receipt
+from evenhand.audit.run import audit
 from evenhand.audit.sources import FolderSource
 from evenhand.config import Config
 from evenhand.core.checkpoint import COSIGNATURE, Checkpoint, SigningKey, sign_note
@@ -19,6 +24,7 @@ from evenhand.core.trust import parse_policy
 from evenhand.http import server
 from evenhand.ledger import read_key
 from evenhand.receipts import Watcher, watch
+from evenhand.service import postings
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +98,72 @@ def test_a_log_that_nobody_cosigns_is_stalled(node: tuple[Client, Path], tmp_pat
     policy = parse_policy(f"witness w {vkey}\nquorum w\n")
     (alarm,) = Watcher(client, tmp_path, policy=policy).round()
     assert (alarm.rule, "never" in alarm.reason) == ("log.stalled", True)
+
+
+def provider_of(client: Client, url: str) -> tuple[httpx.Client, str]:
+    """Another organization that lends annotators: its owner signed in, and its id."""
+    made = client.create_organization("Indie")
+    owner = httpx.Client(base_url=f"{url}/api/v1", timeout=30)
+    answer = {"name": "Ina", "email": "ina@example.org", "password": "correct horse battery"}
+    joined = owner.post(f"/invites/{made.owner_invite.rpartition('/')[2]}", json=answer)
+    owner.headers["X-Evenhand-CSRF"] = joined.json()["csrf"]
+    return owner, made.organization.id
+
+
+def admissions(folder: Path) -> list[Path]:
+    """Receipts of `admitted` entries."""
+    kept = (folder / "receipts").rglob("*.json")
+    return [p for p in kept if b'"t":"admitted"' in b64decode(json.loads(p.read_bytes())["entry"])]
+
+
+def test_false_reasons_are_told_by_the_watcher_and_found_by_an_audit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that takes an annotator off a client's project, and commits to no reason or another's."""
+    data = tmp_path / "data"
+    with (
+        server.start(Config(data=data, port=0, log_level="error")) as address,
+        Client(address.url, local.key(data)) as client,
+    ):
+        exchange = client.exchange
+        owner, indie = provider_of(client, address.url)
+        pool = exchange.open_pool("en", wire.PoolTerms(prices={"text": 10})).id
+        exchange.admit_client("default")
+        exchange.admit_provider(indie)
+        exchange.join(pool)
+        made = owner.post(f"/members?organization={indie}", json={"name": "Amara"}).json()
+        enrolment = {"member_id": made["id"], "languages": ["en"], "state": "active"}
+        assert owner.post(f"/shared-pools/{pool}/annotators", json=enrolment).status_code < 300
+        gold = {"per_mille": 100, "floor": 50, "evidence": 5, "block": 5}
+        text, label = [{"name": "t", "type": "text"}], [{"name": "q", "type": "text"}]
+        project = client.create_project("P", text, label, gold=gold, order="random").id
+        client.import_tasks(project, [{"t": str(i)} for i in range(20)])
+        exchange.send(project, pool, "text")
+        with Client(address.url, made["api_key"]) as annotator:
+            work = annotator.next_assignment(pool=pool)
+            assert work is not None
+            annotator.submit(work.id, {"q": "x"}).proof()
+        (member,) = [a.annotator for t in client.tasks(project) for a in t.annotations]
+        watcher = Watcher(client, tmp_path / "w")
+        told = postings._admitted
+        for state, honest in (("suspended", True), ("active", False)):
+            if not honest:
+                monkeypatch.setattr(postings, "_admitted", lambda *given: told(*given[:-1], None))
+            change = wire.StandingChange(state=state)
+            client._call("POST", f"/projects/{project}/standings/{member}", change, wire.Gold)
+            alarms, due = [], time.monotonic() + 20
+            while len(told_of := admissions(tmp_path / "w")) < (1 if honest else 2):
+                assert time.monotonic() < due, told_of
+                alarms += watch(watcher, 0.2, once=True)
+            assert [alarm.rule for alarm in alarms] == ([] if honest else ["admitted.no-reason"])
+        assert Path(alarms[0].evidence).exists() and member in alarms[0].reason
+    kept = sorted((tmp_path / "w" / "receipts").rglob("*.json"))
+    found = audit(data / "ledger" / "public", receipts=kept)
+    assert (found.reasons, found.reasons_unheld) == (2, 0)
+    (one,) = found.findings.kept
+    assert (one.rule, one.control) == ("admitted.no-reason", "EN-30") and one.index is not None
+    assert "2 compared" in report.as_text(found)
+    assert audit(data / "ledger" / "public").findings.ok, "without the openings nobody can tell"
 
 
 def test_the_command(node: tuple[Client, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

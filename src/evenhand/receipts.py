@@ -16,8 +16,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from evenhand.audit.entries import AuditedEntry, read_entry
 from evenhand.audit.forks import prove_fork
-from evenhand.audit.notes import Unacceptable, read_checkpoint, read_key
+from evenhand.audit.notes import Unacceptable, read_checkpoint, read_key, strict_base64
+from evenhand.audit.reasons import KINDS, Reasons
 from evenhand.audit.receipts import verify_receipt
 from evenhand.audit.sources import HttpSource, Source, Unreadable
 from evenhand.core.checkpoint import open_note, parse_vkey
@@ -32,7 +34,9 @@ STALE = 600.0  # seconds without a new cosignature after which the log is called
 class Alarm(msgspec.Struct, frozen=True):
     """Something that should be in the log and is not, or a log that tells two stories."""
 
-    rule: str  # receipt.missing, receipt.wrong, log.fork, log.rollback, log.stalled, witness.ahead
+    rule: (
+        str  # receipt.missing, receipt.wrong, log.fork, log.rollback, log.stalled, witness.ahead, admitted.*
+    )
     reason: str  # one sentence for a person
     evidence: str  # path of a file that shows it; "" when there is none
     at: int  # when it was seen, ms since 1970-01-01 UTC
@@ -74,7 +78,9 @@ class Watcher:
     def round(self) -> list[Alarm]:
         """Fetch what is new, look for all that is promised, compare the log with what it showed."""
         self._fetch()
+        waited = set(self.waiting())
         alarms = [*self._check_log(), *self._check_receipts(), *self._ask_witnesses()]
+        alarms += self._check_reasons(waited - set(self.waiting()))
         for alarm in alarms:
             self._tell(alarm)
         return alarms
@@ -189,6 +195,29 @@ class Watcher:
         yield from self._compare(proof.partition("\n\n")[2].encode(), "in a receipt")
         _replace(path, whole)
 
+    def _check_reasons(self, proved: set[Path]) -> list[Alarm]:
+        """Why annotators were admitted to one's projects, or no more, where something new is told of it."""
+        if not any(_entry_of(path).kind == "admitted" for path in proved):
+            return []
+        alarms: list[Alarm] = []
+        places: dict[str, Path] = {}
+
+        def tell(rule: str, leaf: int, place: str, why: str) -> None:
+            if places.get(place) in proved:
+                alarms.append(self._alarm(rule, f"{place}: {why}", places[place]))
+
+        reasons, entries = Reasons(tell), []
+        for path in self._receipts():
+            report = verify_receipt(path.read_bytes(), self._key_line())
+            if report.ok and report.index is not None and report.kind in KINDS:
+                entry = _entry_of(path)
+                places[f"{entry.stream} {entry.n}"] = path
+                entries.append((report.index, entry))
+                reasons.hold(entry.stream, entry.n, entry.kind, report.opened)
+        for index, entry in sorted(entries, key=lambda one: one[0]):
+            reasons.take(index, entry, entry.b())
+        return alarms
+
     def _ask_witnesses(self) -> Iterator[Alarm]:
         """What they have seen must lie on what we see (gossip)."""
         name = f"{sha256(self._key.name.encode()).hexdigest()}/checkpoint"
@@ -237,6 +266,11 @@ def watch(
         if alarms or (once and not watcher.waiting()):
             return alarms
         sleep(min(every, 1.0) if once else every)
+
+
+def _entry_of(path: Path) -> AuditedEntry:
+    """The entry of a receipt that was verified."""
+    return read_entry(strict_base64(json.loads(path.read_bytes())["entry"]))
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from exchange_world import ExchangeWorld
 
 from evenhand import wire
+from evenhand.audit.entries import read_entry
+from evenhand.audit.reasons import KINDS, Reasons
 from evenhand.core import shared_pool
 from evenhand.core.errors import Missing
 from evenhand.core.project import GoldPolicy, QualificationPolicy
 from evenhand.doctor import examine
-from evenhand.service import exchange, gold, postings, projects, qualification
+from evenhand.service import exchange, gold, postings, projects, qualification, receipts
 from evenhand.store.conformance import ORIGIN
 
 TEST = QualificationPolicy(tasks=2, pass_mark=100, tries=1)
@@ -196,3 +199,84 @@ def test_what_was_pooled_before_postings_were_told_is_told_at_the_next_start(wor
     assert [e["t"] for e in world.entries(world.pool)].count("posted") == 1
     assert proven(world) == []
     healthy(world)
+
+
+# ---- reasons, for whoever holds the openings -----------------------------------------------------------
+
+
+def held(world: ExchangeWorld) -> list[tuple[dict, dict[str, bytes]]]:
+    """Every entry with what the receipts of clients open of it."""
+    with world.reading() as reader:
+        rows = [
+            (msgspec.json.decode(entry), receipts.openings(entry, opening))
+            for _, entry, opening, _ in reader.tuples("events_after", seq=0, limit=10_000)
+        ]
+    return [(entry, {one.field: one.value for one in opened}) for entry, opened in rows]
+
+
+def reasons(told: list[tuple[dict, dict[str, bytes]]]) -> tuple[list[str], int, int]:
+    """Rules that whoever holds the openings finds broken; how many reasons it compared, and could not."""
+    found: list[str] = []
+    made = Reasons(lambda rule, index, place, why: found.append(rule), skew=-1)
+    for entry, opened in told:
+        if opened:
+            made.hold(entry["s"], entry["n"], entry["t"], opened)
+    for index, (entry, _) in enumerate(told):
+        if entry["t"] in KINDS or entry["t"] == "window":
+            made.take(index, read_entry(msgspec.json.encode(entry, order="sorted")), entry["b"])
+    return found, made.checked, made.unheld
+
+
+def test_whoever_holds_the_openings_finds_false_reasons(world):
+    """A test passed, a suspension, its end, a test given up: each reason is compared, and each lie found."""
+    acme, (person, other) = world.clients["acme"], world.staff["indie"][:2]
+    project = world.client_project("acme", 12, qualification=TEST)
+    gold_of(world, "acme", project, "qualification", range(1, 3))
+    for one in (person, other):
+        state = world.call(qualification.begin, one, project)
+        while state.next is not None:
+            answer = wire.TestAnswer(
+                task_id=state.next.task_id, answers={"spam": "spam" if one is person else "ham"}
+            )
+            state = world.call(qualification.answer, one, project, answer).qualification
+    take(world, person)
+    standings = world.read(gold.overview, acme, project).annotators
+    (name,) = [one.member_id for one in standings if one.qualified]
+    (failed,) = [one.member_id for one in standings if not one.qualified]
+    for state in ("suspended", "active", "suspended"):
+        world.call(gold.change_standing, acme, project, name, wire.StandingChange(state=state))
+        world.ms += 1
+        world.ask(person)
+    world.call(projects.change, acme, project, wire.ProjectChange(version=1, qualification=None))
+    take(world, other)
+    told = held(world)
+    assert reasons(told) == ([], 4, 0)
+    admitted = [i for i, (entry, _) in enumerate(told) if entry["t"] == "admitted"]
+    passed, off, on, _ = admitted
+
+    def instead(i: int, b: dict | None = None, **opened: object) -> list[str]:
+        entry, known = told[i]
+        evidence = msgspec.json.decode(known.get("evidence", b"{}")) | opened
+        known = known | ({"evidence": msgspec.json.encode(evidence)} if opened else {})
+        changed = [*told[:i], (entry | {"b": entry["b"] | (b or {})}, known), *told[i + 1 :]]
+        return reasons(changed)[0]
+
+    reason = msgspec.json.decode(told[off][1]["evidence"])["cause"]
+    version = next([e["s"], e["n"]] for e, _ in told if e["t"] == "project-versioned" and e["s"] == project)
+    imported = next([e["s"], e["n"]] for e, _ in told if e["t"] == "tasks-imported" and e["s"] == project)
+    assert instead(off, cause=None) == ["admitted.no-reason"]
+    assert instead(off, cause=[world.pool, 1]) == ["admitted.reason"], "not of the project"
+    assert instead(off, cause=imported) == ["admitted.reason"], "no decision"
+    assert instead(off, cause=[project, 10_000]) == ["admitted.reason"], "not there, or later"
+    assert instead(passed, cause=reason) == ["admitted.reason"], "a reason from the future"
+    assert instead(off, members=[failed])[:1] == ["admitted.member"], "somebody else"
+    assert instead(off, members=[name, failed]) == ["admitted.evidence", "admitted.missing"]
+    assert instead(off, members=7) == ["admitted.evidence", "admitted.missing"]
+    assert instead(off, {"on": 1}) == ["admitted.reason", "admitted.missing"]
+    assert instead(on, cause=reason) == [], "the same about the same person, and it was lifted since"
+    assert instead(on, cause=version) == [], "rules that let them in"
+    silent = [*told[:off], *told[off + 1 :]]
+    assert reasons(silent)[0] == ["admitted.missing"], "the suspension was kept from the pool"
+    blind = [(e, {} if e["t"] == "standing-changed" else o) for e, o in told]
+    assert reasons(blind) == ([], 4, 3), "what is not held is counted, and accuses nobody"
+    assert reasons([(e, {}) for e, _ in told]) == ([], 0, 0)

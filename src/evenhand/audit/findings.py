@@ -65,7 +65,7 @@ BLIND_SPOTS: dict[str, str] = {
     "EN-22": "Nominees and side letters are not visible.",
     "EN-25": "Bias below the power of the client's own tests, or on few tasks, is not seen.",
     "EN-29": "Rings that tell each other the answers are seen by the client's tests, if at all.",
-    "EN-30": "Which answers were rejected, and why, is known to the client alone.",
+    "EN-30": "Which answers were rejected is known to the client; why annotators were, with its receipts.",
     "EN-34": "Openings are checked by whoever gets them.",
     "EN-35": "Who adds the first key of a holder, and whether a key was stolen, is not in the log.",
     "EN-36": "What was erased cannot be shown any more; how much, and on what basis, is counted.",

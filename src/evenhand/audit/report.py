@@ -93,10 +93,18 @@ def _facts(audit: Audit) -> list[tuple[str, str]]:
             f"{audit.archives:,} archives: {audit.weighings:,} weighings of answers taken again, "
             f"{audit.weighed:,} consequences compared",
         ),
+        ("reasons of admissions", _reasons(audit)),
         ("overrides", f"{audit.overrides:,}"),
         ("late statements of ownership", f"{audit.late:,}"),
         ("clients whose ownership is private", f"{audit.private:,} (their verdicts are not checked here)"),
     ]
+
+
+def _reasons(audit: Audit) -> str:
+    if not audit.receipts:
+        return "not compared: only a client's receipts open them (--receipts)"
+    unheld = f"; {audit.reasons_unheld:,} more that the receipts do not open" * bool(audit.reasons_unheld)
+    return f"{audit.reasons:,} compared with their openings{unheld}"
 
 
 def _kinds(counts: Mapping[str, int]) -> str:

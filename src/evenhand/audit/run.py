@@ -30,6 +30,7 @@ from evenhand.audit.notes import LogKey, TreeHead, Unacceptable, read_checkpoint
 from evenhand.audit.ownership import Graph, Thresholds
 from evenhand.audit.parity import CONTROL, METRICS, Parity
 from evenhand.audit.pools import UNSETTLED, Chance, Member, Outcome, Pending, Pool, Submission
+from evenhand.audit.reasons import KINDS, Reasons
 from evenhand.audit.receipts import verify_receipt
 from evenhand.audit.sources import Source, open_source
 from evenhand.audit.trust import Quorum, cosignatures, read_policy
@@ -111,6 +112,8 @@ class Audit:
     archives: int = 0  # of projects, whose openings were at hand
     weighings: int = 0  # of answers, taken again
     weighed: int = 0  # consensus and further answers that were compared with one
+    reasons: int = 0  # `admitted` entries whose reason the receipts open, and which was compared
+    reasons_unheld: int = 0  # those whose reason they do not open
     cosigned: dict[str, int] = field(default_factory=dict)  # witness -> seconds since 1970-01-01 UTC
     quorum: str = "none asked"  # "met", "not met", "none asked"
     shares: list[Share] = field(default_factory=list)
@@ -246,6 +249,7 @@ class Auditor:
         self._texts: set[bytes] = set()  # of overrides
         self._owed: dict[bytes, tuple[str, int]] = {}  # leaf -> (receipt, deadline)
         self._own = _Own()
+        self._reasons = Reasons(self._tell_reason, SKEW)
         self._newest = 0
 
     # ---- A0, A10: what others hold ---------------------------------------------------------
@@ -262,6 +266,8 @@ class Auditor:
                 continue
             parts = json.loads(data)
             self._own.take(parts)
+            stream, n = parts["place"]
+            self._reasons.hold(stream, n, report.kind, report.opened)
             if report.index is None:
                 self._owed[bytes.fromhex(report.leaf)] = (path.name, report.deadline)
             else:
@@ -343,6 +349,8 @@ class Auditor:
             except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
                 reason = f"A field is not of its type: {type(error).__name__} {error}."
                 self._add("EN-31", PROVEN, "entry.types", index, _place(entry), reason)
+        if self._reasons.concerned and (entry.kind == "window" or entry.kind in KINDS):
+            self._reasons.take(index, entry, entry.b())
         if entry.stream == "node":
             self._node = (entry.n, entry.at)
 
@@ -597,6 +605,7 @@ class Auditor:
         self.made.draws = self.crew.counts[wrong_draws]
         self._note_unsettled()
         self._note_owed()
+        self.made.reasons, self.made.reasons_unheld = self._reasons.checked, self._reasons.unheld
         shared = [pool for _, pool in sorted(self._pools.items()) if pool.shared]
         for pool in shared:
             self._note_overdue(pool)
@@ -672,6 +681,9 @@ class Auditor:
     def _teller(self, index: int, entry: AuditedEntry) -> Callable[[str, str, str, str], None]:
         place = _place(entry)
         return lambda control, kind, rule, reason: self._add(control, kind, rule, index, place, reason)
+
+    def _tell_reason(self, rule: str, index: int, place: str, reason: str) -> None:
+        self._add("EN-30", PROVEN, rule, index, place, reason)
 
     def _tell_draw(self, chance: Chance) -> None:
         reason = "The proof of the draw does not hold for the closed set of candidates."

@@ -17,11 +17,11 @@ async def list_receipts(call: Call) -> wire.Receipts:
     """GET /receipts: with one fresh promise for the whole page, so that the answer binds the node."""
     query = call.query
     found = await call.read(receipts.entries, call.signed_in.actor, query["organization"], query["after"])
-    leaves = [merkle.leaf_hash(entry) for _, _, entry in found.entries]
+    leaves = [merkle.leaf_hash(entry) for _, _, entry, _ in found.entries]
     promises = call.app.node.promise(leaves, now_ms())
     items = [
-        Receipt(place=(stream, n), entry=entry, leaf=leaf, openings=(), promise=promise)
-        for (stream, n, entry), leaf, promise in zip(found.entries, leaves, promises, strict=True)
+        Receipt(place=(stream, n), entry=entry, leaf=leaf, openings=openings, promise=promise)
+        for (stream, n, entry, openings), leaf, promise in zip(found.entries, leaves, promises, strict=True)
     ]
     return wire.Receipts(items=items, after=str(found.after), more=found.more)
 

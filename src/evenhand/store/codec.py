@@ -116,6 +116,12 @@ def reviewed_answers_of(opening: bytes) -> bytes:
     return value
 
 
+def private_of(opening: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Private values and their salts, out of an opening; a salt is empty where a value was erased."""
+    private, _, _, salts = _unpack(opening)
+    return private, salts
+
+
 def decode(
     seq: int, entry: bytes, opening: bytes | None, owner: str | None, rows: Sequence[Any] = ()
 ) -> Placed:

@@ -36,7 +36,7 @@ SELECT seq, entry FROM event WHERE seq > :seq AND seq <= :last ORDER BY seq LIMI
 
 -- name: entries_of_organization
 -- A stretch of the log, of which one organization sees its own.
-SELECT e.seq, e.stream, e.n, e.entry FROM opening o JOIN event e ON e.seq = o.seq
+SELECT e.seq, e.stream, e.n, e.entry, o.body FROM opening o JOIN event e ON e.seq = o.seq
 WHERE o.seq > :seq AND o.seq <= :last AND o.organization = :organization ORDER BY o.seq LIMIT :limit;
 
 -- name: events_since
