@@ -17,15 +17,12 @@ from hypothesis import strategies as st
 
 from evenhand import wire
 from evenhand.audit import reweigh, weighing
-from evenhand.audit.entries import read_entry
 from evenhand.audit.findings import BLIND, PROVEN
-from evenhand.audit.reweigh import Replay, Slot
 from evenhand.core import adaptive as core
 from evenhand.core import inference
 from evenhand.core.inference import Votes, infer
 from evenhand.core.inference.sweeps import posterior_of
 from evenhand.service import adaptive
-from evenhand.store.codec import decode
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "service"))
 from world import World
@@ -153,33 +150,13 @@ def labelled(world: World, rounds: int = 3) -> str:
     return project
 
 
-def audited(world: World, project: str, change: Callable[[Any, dict[str, bytes]], None] = lambda *_: None):
-    """(what was found, the replay), from the store's events and openings, as an archive has them."""
-    with world.reading() as reader:
-        rows = reader.all("events_after", seq=0, limit=100_000)
-        keys = {"organization": "org-a", "project": project, "after": 0, "upto": 10_000}
-        annotations = reader.tuples("archive_annotations", **keys)
-    events = [decode(r["seq"], r["entry"], r["body"], r["organization"]) for r in rows]
-    places = {(a[9], a[10]): Slot(a[0], a[1], a[2]) for a in annotations}
-    slots = {p.event.slot: places[p.event.stream, p.n] for p in events if (p.event.stream, p.n) in places}
-    found: list[tuple[str, str, str, str]] = []
-    replay = Replay(project, slots, lambda *told: found.append(told))
-    for p in events:
-        if project in (p.event.stream, getattr(p.event, "project", None)):
-            opened = {name: getattr(p.event, name) for name in p.event.PRIVATE}
-            change(p.event, opened)
-            bulk = list(p.event.rows) if p.event.BULK and hasattr(p.event, "rows") else []
-            replay.take(read_entry(p.entry), opened, bulk)
-    return found, replay
-
-
 def rules(found: list[tuple[str, str, str, str]], kind: str = PROVEN) -> set[str]:
     return {rule for one, rule, _, _ in found if one == kind}
 
 
 def test_an_honest_project_is_taken_again_without_a_finding(world: World) -> None:
     project = labelled(world)
-    found, replay = audited(world, project)
+    found, replay = world.reweigh(project)
     assert found == []
     assert replay.weighings == 4 and replay.compared > 2 * TASKS
 
@@ -207,7 +184,7 @@ def older_rule(event: Any, opened: dict[str, bytes]) -> None:
 def test_what_is_not_opened_is_not_auditable_and_no_violation(
     world: World, change: Callable[..., None], rule: str
 ) -> None:
-    found, _ = audited(world, labelled(world, rounds=1), change)
+    found, _ = world.reweigh(labelled(world, rounds=1), change=change)
     assert rules(found) == set()
     assert f"weighing.{rule}" in rules(found, BLIND)
 
@@ -323,5 +300,5 @@ def test_what_a_node_changes_is_proven(
     monkeypatch.undo()
     monkeypatch.setattr(weighing, "LEAST_PILOTS", 6)
     monkeypatch.setattr(reweigh, "LEAST_PILOTS", 6)
-    found, _ = audited(world, project)
+    found, _ = world.reweigh(project)
     assert f"weighing.{rule}" in rules(found), found[:3]

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
+import numpy as np
 import pytest
 from exchange_world import ExchangeWorld
 
 from evenhand import wire
+from evenhand.audit import reweigh, weighing
 from evenhand.audit.entries import read_entry
 from evenhand.audit.reasons import KINDS, Reasons
+from evenhand.core import adaptive as core
 from evenhand.core import shared_pool
 from evenhand.core.errors import Missing
 from evenhand.core.project import GoldPolicy, QualificationPolicy
 from evenhand.doctor import examine
-from evenhand.service import exchange, gold, postings, projects, qualification, receipts
+from evenhand.service import (
+    adaptive,
+    exchange,
+    gold,
+    postings,
+    projects,
+    qualification,
+    receipts,
+    tasks,
+)
 from evenhand.store.conformance import ORIGIN
 
 TEST = QualificationPolicy(tasks=2, pass_mark=100, tries=1)
@@ -148,6 +161,93 @@ def test_gold_hides_in_a_shared_pool_and_whoever_fails_it_gets_no_more(world):
     world.call(gold.change_standing, world.clients["acme"], project, bad, lift)
     assert take(world, person, "spam").project_id == project
     assert sum(share.closed for share in world.audit().shares) == 1 and proven(world) == []
+    healthy(world)
+
+
+ADAPTIVE = wire.AdaptivePolicy(least=2, tolerance=20)
+
+
+def work_on(world: ExchangeWorld, people, sharp: float = 0.85) -> Counter:
+    """All of them answer until nothing is left; how many answers each client got."""
+    dice, got = random.Random(3), Counter()
+    while True:
+        given = []
+        for person in people:
+            for assignment in world.ask(person)[0].assignments:
+                world.ms += 7
+                right = "spam" if int(assignment.data["text"].split()[1]) % 3 == 0 else "ham"
+                answer = right if dice.random() < sharp else {"ham": "spam", "spam": "ham"}[right]
+                world.submit(person, assignment.id, {"spam": answer})
+                got[client_of(world, assignment)] += 1
+                given.append(assignment)
+        if not given:
+            return got
+
+
+def test_overlap_adapts_in_a_shared_pool_and_every_window_replays(world, monkeypatch):
+    """Tasks that were done come back to the queue when the weighing wants more; turns stay what they are."""
+    monkeypatch.setattr(core, "PILOT_LEAST", 6)
+    monkeypatch.setattr(core, "pilots", lambda lots, count: np.arange(count) % 5 == 0)
+    project = world.client_project("acme", 30, overlap=5, adaptive=ADAPTIVE)
+    world.client_project("bolt", 40, overlap=2)
+    people = [*world.staff["opco"], *world.staff["indie"]]
+    adaptive.weigh(world.lane, project)
+    first = work_on(world, people)
+    assert first["acme"] == 2 * 24 + 5 * 6 and first["bolt"] == 80
+    counts = world.read(projects.get, world.clients["acme"], project).counts
+    assert counts.done == 30
+    for _ in range(3):
+        adaptive.weigh(world.lane, project)
+        if not (more := work_on(world, people)):
+            break
+        assert set(more) == {"acme"}
+    counts = world.read(projects.get, world.clients["acme"], project).counts
+    assert counts.done == 30 and first["acme"] < counts.annotations < 5 * 30
+    full = world.read(tasks.list_full, world.clients["acme"], project, limit=100).items
+    assert {task.consensus["spam"].method for task in full} == {"robust"}
+    assert {one.annotator[:4] for task in full for one in task.annotations} == {"enr-"}, "pseudonyms"
+    assert proven(world) == []
+    healthy(world)
+
+
+def test_a_test_gold_and_adaptive_overlap_together(world, monkeypatch):
+    """Only who passed answers; gold is concluded like all else, and is neither weighed nor asked further."""
+    monkeypatch.setattr(core, "PILOT_LEAST", 6)
+    monkeypatch.setattr(weighing, "LEAST_PILOTS", 6)
+    monkeypatch.setattr(reweigh, "LEAST_PILOTS", 6)
+    policy = GoldPolicy(per_mille=250, block=4)
+    project = world.client_project(
+        "acme", 36, overlap=3, adaptive=ADAPTIVE, qualification=TEST, gold=policy, order="random"
+    )
+    gold_of(world, "acme", project, "qualification", range(1, 3))
+    gold_of(world, "acme", project, "gold", range(3, 9))
+    people = [*world.staff["opco"], world.staff["indie"][0]]
+    for person in people:
+        state = world.call(qualification.begin, person, project)
+        while state.next is not None:
+            answer = wire.TestAnswer(task_id=state.next.task_id, answers={"spam": "spam"})
+            state = world.call(qualification.answer, person, project, answer).qualification
+    adaptive.weigh(world.lane, project)
+    for _ in range(3):
+        work_on(world, [*people, world.staff["indie"][1]], sharp=0.95)
+        adaptive.weigh(world.lane, project)
+    found = {
+        task.task_id: task
+        for task in world.read(tasks.list_full, world.clients["acme"], project, limit=100).items
+    }
+    told = [e for e in world.entries(project) if e["t"] == "concluded"]
+    assert all(e["re"] for e in told), "gold would show where a weighing is not named"
+    kinds = [e["t"] for e in world.entries(project)]
+    before = {kinds[i - 1] for i, kind in enumerate(kinds) if kind == "more-asked"}
+    assert before <= {"fitted", "more-asked"}, "beside somebody's answer it would tell that it was no gold"
+    answers = [one for task in found.values() for one in task.annotations]
+    assert len({one.annotator for one in answers}) == 4, "who has not passed gave nothing"
+    ordinary = [found[f"{project}-{n}"] for n in range(9, 37)]
+    assert {task.status for task in ordinary} == {"done"}
+    assert {len(task.annotations) for task in ordinary} <= {2, 3}
+    findings, replay = world.reweigh(project, "org-acme")
+    assert findings == [] and replay.weighings >= 4 and replay.compared > 28
+    assert proven(world) == []
     healthy(world)
 
 

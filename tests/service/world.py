@@ -8,11 +8,14 @@ from contextlib import contextmanager
 import msgspec
 
 from evenhand import wire
+from evenhand.audit.entries import read_entry
+from evenhand.audit.reweigh import Replay, Slot
 from evenhand.core.events import MemberAdded, NodeOpened
 from evenhand.core.policy import Actor, Membership
 from evenhand.lane import Lane
 from evenhand.service import intake, projects, work
 from evenhand.store import Reader, Store, open_store
+from evenhand.store.codec import decode
 from evenhand.store.conformance import FakeNode, organization
 
 CHOICE = {"name": "spam", "type": "choice", "choices": ["ham", "spam"]}
@@ -114,6 +117,28 @@ class World:
 
     def counts(self, project: str) -> wire.Counts:
         return self.read(projects.get, self.owner, project).counts
+
+    def reweigh(self, project: str, organization: str = "org-a", change=lambda *_: None):
+        """(findings, replay) of an auditor who weighs again what the store has of a project, as archives do.
+
+        `change` may take away or replace what is opened of an event.
+        """
+        with self.reading() as reader:
+            rows = reader.all("events_after", seq=0, limit=100_000)
+            keys = {"organization": organization, "project": project, "after": 0, "upto": 10_000}
+            annotations = reader.tuples("archive_annotations", **keys)
+        events = [decode(r["seq"], r["entry"], r["body"], r["organization"]) for r in rows]
+        places = {(a[9], a[10]): Slot(a[0], a[1], a[2]) for a in annotations}
+        slots = {p.event.slot: places[p.event.stream, p.n] for p in events if (p.event.stream, p.n) in places}
+        found: list[tuple[str, str, str, str]] = []
+        replay = Replay(project, slots, lambda *told: found.append(told))
+        for p in events:
+            if project in (p.event.stream, getattr(p.event, "project", None)):
+                opened = {name: getattr(p.event, name) for name in p.event.PRIVATE}
+                change(p.event, opened)
+                bulk = list(p.event.rows) if p.event.BULK and hasattr(p.event, "rows") else []
+                replay.take(read_entry(p.entry), opened, bulk)
+        return found, replay
 
     def close(self) -> None:
         self.lane.stop()

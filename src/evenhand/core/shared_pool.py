@@ -404,7 +404,7 @@ def _event(
         candidates=canonical.b64url(opening.candidates),
         proof=canonical.b64url(proof) if proof else "",
         leases=tuple(_lease(one) for one in served),
-        passed=_passed(state, {one.seat.person for one in served} | set(idle)),
+        passed=_passed(state),
         settled=tuple(settlement.place for settlement in view.settled),
         lapsed=tuple(slot_of(lease.id) for lease in view.lapsed),
         changed=tuple(slot_of(lease.id) for lease in view.changed),
@@ -450,11 +450,11 @@ def _lease(one: Served) -> dict[str, object]:
     }
 
 
-def _passed(state: _Round, concerned: set[str]) -> tuple[dict[str, str], ...]:
+def _passed(state: _Round) -> tuple[dict[str, str], ...]:
+    """Of all who wait, those too who had nothing before: a task that comes back may be one that they had."""
     return tuple(
         {"who": person, "client": client, "why": why}
         for (person, client), why in sorted(state.passed.items())
-        if person in concerned
     )
 
 

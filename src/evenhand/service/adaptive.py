@@ -489,7 +489,8 @@ def ask_further(
 ) -> set[int]:
     """Of tasks that have just got all answers they were to get, those that get one more; it is recorded.
 
-    With a budget only the job spends it, where it gains most.
+    With a budget only the job spends it, where it gains most. With gold, too, only the job asks: gold gets
+    no further answers, so an entry of its own beside somebody's answer would tell that it was none.
 
     Args:
         tasks: number -> overlap so far.
@@ -497,7 +498,7 @@ def ask_further(
     document = form.document
     keys = {"organization": organization, "project": project}
     able = {n: overlap for n, overlap in tasks.items() if overlap < document.overlap}
-    if document.adaptive is None or document.adaptive.budget or not able:
+    if document.adaptive is None or document.adaptive.budget or document.gold is not None or not able:
         return set()
     weighed = newest(tx, organization, project)
     if weighed is None:
