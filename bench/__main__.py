@@ -437,6 +437,13 @@ def exports_section(rounds: int, seconds: float) -> None:
         say(f"| {name} | {library} | {count:,} | {ours:.2f} | {theirs:.2f} | {theirs / ours:.2f} |")
 
 
+def audit_section(rounds: int, seconds: float) -> None:
+    """A million entries: built, sequenced, proved, audited."""
+    from bench import audit
+
+    audit.tables(say, audit.entries_wanted())
+
+
 SECTIONS = {
     "decision": decision_section,
     "front": front_section,
@@ -453,6 +460,7 @@ SECTIONS = {
     "integrity": integrity_section,
     "lean": lean_section,
     "exports": exports_section,
+    "audit": audit_section,
 }
 
 

@@ -25,6 +25,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -48,6 +49,8 @@ from evenhand.core.merkle import TILE_HEIGHT, TILE_WIDTH, CompactRange, Tile
 log = logging.getLogger(__name__)
 
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9./:_-]{0,199}")
+_SYNCS = 16  # files that are made durable side by side
+_FEW = 3  # files that are not worth threads
 _REBUILD_CHUNK = 16 * TILE_WIDTH  # entries in memory at once while tiles are written again
 
 
@@ -127,15 +130,14 @@ class LocalDisk:
             touched = {folder for path in files for folder in (path.parent, *_make_folder(path.parent))}
             for path, data in files.items():
                 write(_temporary(path), data)
-                _sync(_temporary(path))
+            _sync_all([_temporary(path) for path in files])
         except OSError as error:
             for path in files:
                 _temporary(path).unlink(missing_ok=True)
             raise _disk_error(error, next(iter(files))) from error
         for path in files:
             _temporary(path).replace(path)
-        for folder in touched:
-            _sync(folder)
+        _sync_all(sorted(touched))
 
     def discard(self, folder: Path) -> None:
         """See `Disk`."""
@@ -167,6 +169,16 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync_all(paths: Sequence[Path]) -> None:
+    """The same for several side by side: a file system writes its journal once for all who wait for it."""
+    if len(paths) < _FEW:
+        for path in paths:
+            _sync(path)
+        return
+    with ThreadPoolExecutor(min(len(paths), _SYNCS)) as pool:
+        list(pool.map(_sync, paths))
 
 
 def _disk_error(error: OSError, path: Path) -> Exception:
