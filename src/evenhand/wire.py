@@ -1082,6 +1082,7 @@ class Estimated(Wire, frozen=True, kw_only=True):
 class AnnotatorSkill(Estimated, frozen=True, kw_only=True):
     member_id: str
     name: str | None
+    kind: Literal["human", "model"]
 
 
 class WorthALook(Wire, frozen=True, kw_only=True):

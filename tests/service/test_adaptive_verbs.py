@@ -18,7 +18,7 @@ from evenhand.core.events import Concluded, Fitted, MoreAsked
 from evenhand.core.policy import Actor, Membership
 from evenhand.core.project import ReviewPolicy
 from evenhand.doctor import examine
-from evenhand.service import adaptive, projects, quality, review, tasks
+from evenhand.service import adaptive, brought, projects, quality, review, tasks
 from evenhand.store.codec import decode
 from evenhand.store.conformance import ORIGIN
 
@@ -161,6 +161,37 @@ def test_a_submit_concludes_by_the_newest_weighing(world: World):
     again = world.read(tasks.get, world.owner, got.task_id).consensus["spam"]
     assert again.value == truth(number) and again.confidence != said.confidence
     assert examine(world.store, ORIGIN).healthy
+
+
+def test_a_model_is_an_annotator_with_a_confusion_of_its_own(world: World):
+    """What a backend or an import brings as a model's is weighed and shown like anybody's, and marked."""
+    records = [{"text": f"m {n}", "external_id": f"e{n}"} for n in range(1, TASKS + 1)]
+    policy = wire.AdaptivePolicy(least=3, tolerance=20)
+    project = world.project(tasks=records, overlap=4, adaptive=policy).id
+    said = [
+        wire.BroughtAnnotation(
+            line=n, external_id=f"e{n}", annotator="tool/b", name="Backwards", kind="model",
+            answers={"spam": "ham" if truth(n) == "spam" else "spam"}, submitted_at="1970-01-01T00:00:01Z",
+        )
+        for n in range(1, TASKS + 1)
+    ]  # fmt: skip
+    report = world.call(brought.bring, world.owner, project, wire.BroughtAnnotations(annotations=said))
+    assert report.accepted == TASKS, report
+    for actor in world.people[1:4]:
+        while got := world.next(actor, project_id=project).assignments:
+            world.submit(actor, got[0].id, {"spam": truth(int(got[0].task_id.rpartition("-")[2]))})
+    adaptive.weigh(world.lane, project)
+    fitted = next(p for p in reversed(events(world, project)) if isinstance(p.event, Fitted))
+    (weighed,) = msgspec.json.decode(fitted.event.basis, type=Basis).questions
+    weights = dict(weighed.weights)
+    (model,) = weights.keys() - {"mem-1", "mem-2", "mem-3"}
+    assert weights[model] < 0.2 < 0.8 < min(weight for who, weight in weights.items() if who != model)
+    assert world.call(quality.start, world.owner, project)
+    quality.run(world.lane, project)
+    (figures,) = world.read(quality.get, world.owner, project).questions
+    kinds = {one.name: (one.kind, one.value) for one in figures.skills}
+    assert kinds["Backwards"][0] == "model" and kinds["Backwards"][1] < 0.2 and kinds["P1"][0] == "human"
+    assert world.reweigh(project)[1].weighings == 1
 
 
 def test_a_budget_is_kept(world: World):

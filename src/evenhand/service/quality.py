@@ -107,15 +107,21 @@ def _questions(
     reader: Reader, row: dict[str, Any], form: Form, stored: list[Stored]
 ) -> list[wire.QuestionFigures]:
     members = sorted({member for one in stored for member in one.members})
-    names = dict(reader.tuples("member_names", organization=row["organization"], members=members))
+    known = reader.tuples("member_names", organization=row["organization"], members=members)
+    names: dict[str, str | None] = {member: name for member, name, _ in known}
+    models = frozenset(member for member, _, kind in known if kind == "model")
     providers = sorted({provider for one in stored for provider in one.providers})
     names |= dict(reader.tuples("provider_names", ids=providers))
     titles = {question.id: question.title for question in form.document.questions}
-    return [_question(row["id"], one, names, titles) for one in stored if one.question in titles]
+    return [_question(row["id"], one, names, models, titles) for one in stored if one.question in titles]
 
 
 def _question(
-    project: str, one: Stored, names: dict[str, str | None], titles: dict[str, str]
+    project: str,
+    one: Stored,
+    names: dict[str, str | None],
+    models: frozenset[str],
+    titles: dict[str, str],
 ) -> wire.QuestionFigures:
     figures = one.figures
 
@@ -137,6 +143,7 @@ def _question(
             wire.AnnotatorSkill(
                 member_id=one.members[s.annotator],
                 name=names.get(one.members[s.annotator]),
+                kind="model" if one.members[s.annotator] in models else "human",
                 value=s.value,
                 low=s.low,
                 high=s.high,

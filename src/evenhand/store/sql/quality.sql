@@ -43,7 +43,7 @@ WHERE m.organization = :organization AND m.id {in members} ORDER BY m.id;
 SELECT id, name FROM organization WHERE id {in ids};
 
 -- name: member_names
-SELECT m.id, p.name FROM member m LEFT JOIN person p ON p.id = m.person
+SELECT m.id, p.name, m.kind FROM member m LEFT JOIN person p ON p.id = m.person
 WHERE m.organization = :organization AND m.id {in members};
 
 -- name: quality_mine
