@@ -10,6 +10,7 @@ followed here; who follows one comes through the door again.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import ssl
 import time
@@ -209,5 +210,8 @@ def _within(pieces: Iterator[bytes], seconds: float) -> Iterator[bytes]:
 
 
 def _failed(url: str, error: Any) -> Unavailable:
-    said = str(error) or type(error).__name__
-    return Unavailable("outbound.failed", f"No answer came: {said[:200]}.", url, "Try again later.")
+    said = re.sub(r"\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    return Unavailable(
+        "outbound.failed", f"No answer came from {host}: {said[:200]}.", url, "Try again later."
+    )

@@ -312,6 +312,49 @@ def test_a_change_is_reviewed_and_makes_a_version(node: Node, owner: Annotator, 
     expect(page.get_by_label("Answers per task")).to_have_value("1")
 
 
+def test_overlap_that_adapts_is_switched_on_and_off(node: Node, owner: Annotator, visit: Open) -> None:
+    project = node.project("Adaptive", [SPAM], rows(3), overlap=2)
+    page = visit(f"/projects/{project}/settings", owner)
+    switch = page.get_by_role("checkbox", name="Ask no more than is needed")
+    switch.focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_label("Answers per task")).to_have_value("5")  # two leave nothing to save
+    least = page.get_by_label("Answers of every task, at least")
+    least.fill("9")
+    expect(page.get_by_role("alert").first).to_be_visible()
+    least.fill("3")
+    page.get_by_label("Right answers that may be lost, percent").fill("2.5")
+    page.get_by_role("button", name="Review and save").click()
+    page.get_by_role("button", name="Save as the new version").click()
+    toast(page, "Version 2")
+    document = node.call("GET", f"/projects/{project}")["document"]
+    assert document["adaptive"] == {"least": 3, "tolerance": 25, "target": 100, "budget": 0}
+    switch.uncheck()
+    expect(least).to_have_count(0)
+    page.get_by_role("button", name="Review and save").click()
+    page.get_by_role("button", name="Save as the new version").click()
+    toast(page, "Version 3")
+    assert node.call("GET", f"/projects/{project}")["document"].get("adaptive") is None
+
+
+def test_connecting_a_model_says_what_is_wrong(node: Node, owner: Annotator, visit: Open) -> None:
+    project = node.project("Modelled", [SPAM], rows(1))
+    page = visit(f"/projects/{project}/models", owner)
+    opener = page.get_by_role("button", name="Connect a model").first
+    opener.click()
+    dialog = page.get_by_role("dialog", name="Connect a model")
+    expect(dialog.get_by_label("Its answers count")).not_to_be_checked()  # one answer a task: none is left
+    dialog.get_by_label("Address").fill("http://127.0.0.1:9")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("alert")).to_contain_text("127.0.0.1")
+    expect(dialog.get_by_label("Address")).to_have_value("http://127.0.0.1:9")
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(opener).to_be_focused()
+    assert node.call("GET", f"/projects/{project}/backends")["items"] == []
+
+
 def test_a_change_on_an_old_version_is_not_written(node: Node, owner: Annotator, visit: Open) -> None:
     project = node.project("Contended", [SPAM], rows(1))
     page = visit(f"/projects/{project}/settings", owner)
@@ -1006,7 +1049,9 @@ def test_axe_finds_nothing_inside_the_pages(
     check(page)
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(f"/projects/{project}/settings")
-    page.get_by_label("Answers per task").fill("2")
+    page.get_by_role("checkbox", name="Ask no more than is needed").check()
+    page.get_by_label("Answers per task").fill("4")
+    check(page)
     page.get_by_role("button", name="Review and save").click()
     check(page)
     page.get_by_role("button", name="Save as the new version").click()
@@ -1020,6 +1065,9 @@ def test_axe_finds_nothing_inside_the_pages(
     page.get_by_label("Where column a goes").select_option("text")
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("1 task was made")).to_be_visible()
+    check(page)
+    page.goto(f"/projects/{project}/models")
+    page.get_by_role("button", name="Connect a model").first.click()
     check(page)
     page.goto(f"/projects/{project}/export")
     page.get_by_label("Format").select_option(label="CSV")

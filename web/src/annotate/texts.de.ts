@@ -9,6 +9,7 @@ export const de: Texts = {
   "choose.mine.one": "{count} Antwort von Ihnen",
   "choose.mine.other": "{count} Antworten von Ihnen",
   "choose.done": "{done} von {total} Aufgaben erledigt",
+  "choose.empty": "Noch keine Aufgaben",
   "choose.paused": "Angehalten",
   "choose.complete": "Fertig",
   "choose.none.title": "Noch gibt es kein Projekt für Sie",

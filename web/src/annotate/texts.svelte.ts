@@ -10,6 +10,7 @@ const en = {
   "choose.mine.one": "{count} answer of yours",
   "choose.mine.other": "{count} answers of yours",
   "choose.done": "{done} of {total} tasks done",
+  "choose.empty": "No tasks yet",
   "choose.paused": "Paused",
   "choose.complete": "Complete",
   "choose.none.title": "There is no project for you yet",

@@ -104,7 +104,10 @@ export function draftOf(document: Document): Draft {
   };
 }
 
-/** The draft as the node takes it. */
+/**
+ * The draft as the node takes it, in objects of its own: what was derived from the draft's own parts would not follow
+ * a figure that changes inside of them.
+ */
 export function wireOf(draft: Draft): ProjectDraft {
   const ids = questionIds(draft.questions);
   return {
@@ -118,11 +121,11 @@ export function wireOf(draft: Draft): ProjectDraft {
     prefetch: draft.prefetch,
     skip: draft.skip,
     suggestions: draft.suggestions,
-    gold: draft.gold,
-    qualification: draft.qualification,
-    pay: draft.pay,
-    review: draft.review,
-    adaptive: draft.adaptive,
+    gold: draft.gold && { ...draft.gold },
+    qualification: draft.qualification && { ...draft.qualification },
+    pay: draft.pay && { ...draft.pay },
+    review: draft.review && { ...draft.review },
+    adaptive: draft.adaptive && { ...draft.adaptive },
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BOX, layers, line, place, type Point } from "./layout";
+import { BOX, layers, line, place, type Point } from "./layers";
 
 const link = (holder: string, held: string) => ({ holder, held });
 

@@ -26,6 +26,7 @@ export interface Placed {
 
 export const BOX = { width: 168, height: 44, across: 28, down: 76, lane: 12 } as const;
 const SWEEPS = 8;
+const WORD = { width: 76, height: 16 };
 
 /** A box, or the lane of a line, in a layer. */
 interface Cell {
@@ -142,9 +143,15 @@ function drawn(rows: Cell[][], records: readonly string[], ways: string[][]): Pl
   };
 }
 
-/** A line from box to box by way of its lanes: it bends only between layers, and passes a layer straight down. */
+/**
+ * A line from box to box by way of its lanes: it bends only between layers, and passes a layer straight down.
+ *
+ * Within a layer it is an arc above it, and from a box to itself a loop at its side.
+ */
 export function line(from: Point, lanes: readonly Point[], to: Point): string {
   const half = BOX.height / 2;
+  if (from === to) return `M${from.x + BOX.width / 2} ${from.y - 8}c32 -22 32 38 0 16`;
+  if (from.y === to.y) return `M${from.x} ${from.y - half}C${from.x} ${from.y - half - 44} ${to.x} ${to.y - half - 44} ${to.x} ${to.y - half - 3}`;
   const way = from.y <= to.y ? lanes : lanes.toReversed();
   const sign = Math.sign(to.y - from.y);
   let [x, y] = [from.x, from.y + sign * half];
@@ -159,7 +166,22 @@ export function line(from: Point, lanes: readonly Point[], to: Point): string {
   return path;
 }
 
-/** Where the word on a line stands: in its first lane, where no other line crosses; else half-way. */
-export function wordAt(from: Point, lanes: readonly Point[], to: Point): Point {
+/** Where the word on each line stands; one that would cover another stands lower. Undefined without a line. */
+export function wordPlaces(links: readonly Link[], { points, lanes }: Placed): (Point | undefined)[] {
+  const taken: Point[] = [];
+  return links.map(({ holder, held }, i) => {
+    const [from, to] = [points.get(holder), points.get(held)];
+    if (!from || !to) return undefined;
+    const at = { ...wordAt(from, lanes[i] ?? [], to) };
+    while (taken.some(({ x, y }) => Math.abs(x - at.x) < WORD.width && Math.abs(y - at.y) < WORD.height)) at.y += WORD.height;
+    taken.push(at);
+    return at;
+  });
+}
+
+/** In its first lane, where no other line crosses; else half-way. */
+function wordAt(from: Point, lanes: readonly Point[], to: Point): Point {
+  if (from === to) return { x: from.x + BOX.width / 2 + 34, y: from.y };
+  if (from.y === to.y) return { x: (from.x + to.x) / 2, y: from.y - BOX.height / 2 - 36 };
   return (from.y <= to.y ? lanes[0] : lanes.at(-1)) ?? { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
 }
