@@ -1,255 +1,293 @@
-"""Brings a project out of its archive onto a node, through the ordinary routes.
+"""Brings a project out of its archive onto this node: checked first, then done again event by event.
 
-Rules with all their versions, data, media, and labels with who gave them and when come to life again.
-What happened around them (reviews, flags, skips, gold, pay, earlier revisions) stays in the archive,
-with its proofs: another ledger cannot say that it saw it.
+Whatever the pages of a project show there, they show here: rules with all their versions, data in all
+rounds, media, annotations with their revisions, skips, flags, gold, tests, reviews, appeals, statements of
+pay. In the ledger of this node annotations are `brought` and other acts `told`: another ledger cannot say
+that it saw them. What concerns several projects (shared pools, erasures) stays in the archive, with its
+proofs. A restore that fails leaves no project behind but a deleted one.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
+from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from evenhand import sdk, wire
+from evenhand import wire
 from evenhand.audit.archive import ArchiveReport, verify
-from evenhand.core.errors import Broken, Refused
-from evenhand.sdk import Client, Progress
+from evenhand.blobs import Blobs, shape_of
+from evenhand.core.canonical import decode_entry
+from evenhand.core.errors import Broken, EvenhandError, Refused, Unavailable
+from evenhand.core.events import MAX_ROWS, Moment
+from evenhand.core.policy import Actor, Membership
+from evenhand.lane import Lane
+from evenhand.service import adaptive, brought, media, projects, told
+from evenhand.service.brought import Member
+from evenhand.service.told import Aim, Line, draft_of
+from evenhand.service.view import decode_json, encode_json
+from evenhand.store import Transaction
 
-BATCH = 500  # annotations of one request
-BROUGHT = frozenset(
-    {
-        "project-created", "project-versioned", "project-state-changed", "tasks-imported", "submitted",
-        "brought", "concluded", "released", "rules-followed",
-    }
-)  # fmt: skip
-"""Kinds of events whose effect comes along."""
-
-
-class Restored(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it."""
-
-    project_id: str
-    versions: int
-    tasks: int  # new ones
-    tasks_present: int
-    annotations: int  # new ones
-    annotations_present: int
-    rejected: tuple[tuple[int, str, str], ...]  # (task in the archive, path, reason)
-    left: dict[str, int]  # kind of event, or what else stays in the archive -> how often
+FEW = 200  # events that one verb does again: annotators of other projects get in between
+LONGEST = 64 << 20  # bytes of one line
+PIECE = 1 << 20
+REJECTED = 1000  # that are kept with a report
 
 
-def restore(
-    client: Client, path: Path, name: str | None = None, into: str | None = None, tell: Progress | None = None
-) -> Restored:
-    """Make a project out of an archive.
+def run(lane: Lane, blobs: Blobs, restore: str, path: Path) -> None:
+    """Make a project out of an archive that was received; the job behind the last of its bytes."""
+    with lane.store.read() as reader:
+        row = reader.one("restore", id=restore)
+    if row is None or row["state"] != "running":
+        return
+    try:
+        if row["project"]:
+            raise Unavailable("archive.stopped", "The node stopped meanwhile.", "", "Restore it again.")
+        report = _Restoring(lane, blobs, row, path).run()
+        lane.call(_done, row, report)
+    except EvenhandError as error:
+        lane.call(_failed, row["id"], row["organization"], error)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, zipfile.BadZipFile) as error:
+        what = f"The archive tells something that this node cannot read: {error!r}."
+        lane.call(_failed, row["id"], row["organization"], Broken("archive.form", what, ""))
+    except Exception:
+        what = "The restore broke off; the node's log says why."
+        lane.call(_failed, row["id"], row["organization"], Broken("archive.internal", what, ""))
+        raise
+    finally:
+        path.unlink(missing_ok=True)
 
-    Args:
-        path: of the archive.
-        name: of the project to make; None: its name there.
-        into: id of the project that an earlier, interrupted call has made.
-        tell: called with the tasks sent and how many there are.
 
-    Raises:
-        Broken: the archive is damaged, or not what its node signed.
-        Refused: there is a project of that name.
-    """
-    report = verify(path)
-    if not report.ok:
-        rule, place, what = report.findings[0]
-        raise Broken(
-            "archive.broken", f"{rule}: {what}", place, "`evenhand project verify` lists everything."
-        )
-    with zipfile.ZipFile(path) as archive:
-        return _Restoring(client, archive, report, name, into, tell).run()
+def actor_for(organization: str) -> Actor:
+    """Who it is done for. It was allowed when it was begun; nobody's later leave stops it."""
+    member = Membership(organization=organization, member="", role="manager")
+    return Actor(person="", name="restore", memberships=(member,))
+
+
+def _done(tx: Transaction, at: Moment, row: dict[str, Any], report: wire.RestoreReport) -> None:
+    tx.run("finish_restore", id=row["id"], state="done", report=encode_json(report), error=None)
+
+
+def _failed(tx: Transaction, at: Moment, id_: str, organization: str, error: EvenhandError) -> None:
+    problem = wire.Problem(
+        type="about:blank",
+        title="Restore failed",
+        status=409 if isinstance(error, Refused) else 400,
+        detail=error.reason,
+        rule=error.rule,
+        where=error.where,
+        remedy=error.remedy,
+    )
+    row = tx.one("restore", id=id_)
+    if row is not None and row["project"]:
+        gone = wire.StateChange(state="deleted")
+        projects.set_state(tx, at, actor_for(organization), row["project"], gone)
+    tx.run("finish_restore", id=id_, state="failed", report=None, error=encode_json(problem))
 
 
 class _Restoring:
-    """One archive on its way in."""
+    """One archive on its way in. Memory holds its people and the tests that are going on, no tasks."""
 
-    def __init__(
-        self,
-        client: Client,
-        archive: zipfile.ZipFile,
-        report: ArchiveReport,
-        name: str | None,
-        into: str | None,
-        tell: Progress | None,
-    ) -> None:
-        self._client, self._zip, self._tell = client, archive, tell
-        self._manifest = json.loads(archive.read("manifest.json"))
-        self._versions = sorted(self._lines("versions.jsonl"), key=lambda line: line["version"])
-        self._name = name or self._versions[-1]["document"]["name"]
-        self._into = into
-        self._left = Counter({kind: count for kind, count in report.kinds.items() if kind not in BROUGHT})
-        self._rejected: list[tuple[int, str, str]] = []
+    def __init__(self, lane: Lane, blobs: Blobs, row: dict[str, Any], path: Path) -> None:
+        self._lane, self._blobs, self._row, self._path = lane, blobs, row, path
+        self._actor = actor_for(row["organization"])
+        self._tests: dict[str, dict[str, Any]] = {}  # member -> the test that is going on
 
-    def run(self) -> Restored:
-        project = self._client.project(self._into) if self._into else self._create()
-        self._send_media(project.id)
-        tasks = self._client.import_tasks(project.id, self._records(), self._told, name="archive")
-        numbers = self._numbers
-        self._rejected += [(numbers[row - 1], path, why) for row, path, why in tasks.rejected]
-        total = wire.BroughtReport(accepted=0, present=0, rejected=[])
-        version = project.version
-        for line in self._versions:
-            if line["version"] > version:
-                version = self._change(project.id, version, line["document"])
-            total = self._bring(project.id, line["version"], total)
-        self._rejected += [(one.line, one.path, one.reason) for one in total.rejected]
-        if not tasks.rejected:
-            self._withdraw(project.id)
-        if self._manifest["state"] in ("paused", "archived"):
-            self._client.set_state(project.id, self._manifest["state"])
-        return Restored(
-            project_id=project.id,
-            versions=version,
-            tasks=tasks.accepted,
-            tasks_present=tasks.present,
-            annotations=total.accepted,
-            annotations_present=total.present,
-            rejected=tuple(sorted(self._rejected)),
-            left=dict(self._left),
+    def run(self) -> wire.RestoreReport:
+        report = _checked(self._path)
+        with zipfile.ZipFile(self._path) as self._zip:
+            self._manifest = json.loads(self._zip.read("manifest.json"))
+            documents = [line["document"] for line in self._lines("versions.jsonl")]
+            name = self._row["name"] or documents[-1]["name"]
+            aim = self._begin(documents, name, report)
+            self._take_media(aim.project)
+            did, left, rejected = self._replay(aim)
+            self._conclude(aim)
+            self._end(aim)
+        return wire.RestoreReport(
+            versions=aim.versions,
+            tasks=self._manifest["counts"]["tasks"],
+            annotations=did.pop("annotations", 0),
+            acts={kind: count for kind, count in sorted(did.items()) if kind not in DATA},
+            rejected=[wire.Rejected(line=n, path=path, reason=why) for n, path, why in rejected[:REJECTED]],
+            rejected_count=len(rejected),
+            left=dict(left),
         )
 
     def _lines(self, name: str) -> Iterator[dict[str, Any]]:
         with self._zip.open(name) as source:
-            for line in source:
-                yield json.loads(line)
+            while line := source.readline(LONGEST):
+                yield decode_json(line)
 
-    def _told(self, done: int, total: int | None) -> None:
-        if self._tell is not None:
-            self._tell(done, self._manifest["counts"]["tasks"])
+    def _begin(self, documents: list[dict[str, Any]], name: str, report: ArchiveReport) -> Aim:
+        draft = draft_of(documents[0], name if len(documents) == 1 else "")
+        draft = msgspec.structs.replace(draft, organization_id=self._row["organization"])
+        events = report.counts["events"]
+        project = self._lane.call(_create, self._row, self._actor, draft, name, events)
+        return Aim(
+            actor=self._actor,
+            organization=self._row["organization"],
+            project=project,
+            restore=self._row["id"],
+            members=self._people(),
+            name=name,
+            versions=len(documents),
+        )
 
-    def _create(self) -> wire.Project:
-        names = {one.document.name for one in self._client.projects() if one.state != "deleted"}
-        if self._name in names:
-            raise Refused(
-                "archive.name",
-                f"There is a project called {self._name!r}.",
-                "--name",
-                "Give it another name.",
-            )
-        document = {**self._versions[0]["document"], "name": self._name}
-        return self._client.create(sdk.draft(_draft(document), wire.ProjectDraft))
+    def _people(self) -> dict[str, Member]:
+        people = (msgspec.convert(line, _Person) for line in self._lines("people.jsonl"))
+        known: dict[str, Member] = {}
+        while some := list(islice(people, MAX_ROWS)):
+            known |= self._lane.call(brought.members, self._row["organization"], some)
+        return known
 
-    def _change(self, project: str, version: int, document: dict[str, Any]) -> int:
-        last = document is self._versions[-1]["document"]
-        named = {**document, "name": self._name} if last else document
-        absent = dict.fromkeys(("gold", "qualification", "review", "pay"))
-        defaults = {
-            "instructions": "",
-            "overlap": 1,
-            "order": "imported",
-            "lease_seconds": 1800,
-            "prefetch": 3,
-        }
-        switches = {"skip": True, "suggestions": True}
-        whole = {**absent, **defaults, **switches, **_draft(named)}
-        return self._client.change_project(project, version, **whole).version
-
-    def _send_media(self, project: str) -> None:
+    def _take_media(self, project: str) -> None:
         for name in self._zip.namelist():
             if name.startswith("media/"):
-                self._client.upload(project, self._zip.read(name), "application/octet-stream")
+                self._lane.call(media.put, self._actor, project, self._kept(name))
 
-    def _records(self) -> Iterator[dict[str, Any]]:
-        """The records with their keys as the project has them, values byte for byte; each with an id."""
-        self._numbers: list[int] = []
-        with self._zip.open("tasks.jsonl") as source:
-            for raw in source:
-                line = msgspec.json.decode(raw, type=_Task)
-                self._numbers.append(line.n)
-                record = {line.mapping.get(key, key): value for key, value in line.record.items()}
-                if line.priority:
-                    record["priority"] = msgspec.Raw(str(line.priority).encode())
-                yield {**record, "external_id": line.external_id or line.task_id}
-
-    def _bring(self, project: str, version: int, total: wire.BroughtReport) -> wire.BroughtReport:
-        """The annotations that were given under this version."""
-        given = self._annotations(version)
-        while batch := list(islice(given, BATCH)):
-            answer = self._client.bring_annotations(project, batch)
-            total = wire.BroughtReport(
-                accepted=total.accepted + answer.accepted,
-                present=total.present + answer.present,
-                rejected=total.rejected + answer.rejected,
+    def _kept(self, name: str) -> wire.Blob:
+        upload = self._blobs.upload(self._row["organization"])
+        try:
+            with self._zip.open(name) as source:
+                while piece := source.read(PIECE):
+                    upload.write(piece)
+            shape = shape_of(upload.head, "")
+            return wire.Blob(
+                blob=upload.keep(),
+                bytes=upload.bytes,
+                type=shape.type,
+                width=shape.width,
+                height=shape.height,
             )
-        return total
+        finally:
+            upload.drop()
 
-    def _annotations(self, version: int) -> Iterator[wire.BroughtAnnotation]:
-        people = {one["annotator"]: one for one in self._lines("people.jsonl")}
-        tasks = self._lines("tasks.jsonl")
-        task: dict[str, Any] = {"n": 0}
-        for line in self._lines("annotations.jsonl"):
-            while task["n"] < line["n"]:
-                task = next(tasks)
-            if line["version"] != version:
+    # -- events
+
+    def _replay(self, aim: Aim) -> tuple[Counter[str], Counter[str], list[tuple[int, str, str]]]:
+        did: Counter[str] = Counter()
+        left: Counter[str] = Counter()
+        rejected: list[tuple[int, str, str]] = []
+        lines = self._with_tests(_line(line) for line in self._lines("history.jsonl"))
+        done = 0
+        while some := list(islice(lines, FEW)):
+            taken = self._lane.call(told.take, aim, some)
+            did, left = did + taken.did, left + taken.left
+            rejected += taken.rejected[: max(0, REJECTED + 1 - len(rejected))]
+            done += len(some)
+            self._lane.call(_progress, self._row["id"], done)
+        return did, left, rejected
+
+    def _with_tests(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """A test as one act, once it has ended; those that never did come last."""
+        for line in lines:
+            if line.kind == "test-began":
+                own = {"attempt": line.local["attempt"], "tasks": decode_json(line.value("tasks") or b"[]")}
+                mine = {"member": line.local["member"], "opened": line.at, "right": [], "passed": None}
+                self._tests[line.local["member"]] = own | mine
+            elif line.kind == "test-answered":
+                self._tests[line.local["member"]]["right"].append(line.local["right"])
+            elif line.kind == "test-ended":
+                member = line.value("member").decode()
+                ended = self._tests.pop(member) | {"passed": line.public["passed"]}
+                yield msgspec.structs.replace(line, kind="tested", local=ended)
                 continue
-            if line["round"] != task["round"]:
-                self._left["annotations of earlier rounds"] += 1
-                continue
-            if line["revision"] > 1:
-                self._left["earlier revisions"] += line["revision"] - 1
-            yield _brought(line, task, people[line["annotator"]])
+            yield line
+        for unended in self._tests.values():
+            yield Line(
+                kind="tested", stream="", at=unended["opened"], public={}, private={}, rows=(), local=unended
+            )
 
-    def _withdraw(self, project: str) -> None:
-        gone = [
-            f"{project}-{place}"
-            for place, line in enumerate(self._lines("tasks.jsonl"), 1)
-            if line["status"] == "withdrawn"
-        ]
-        for at in range(0, len(gone), 1000):
-            self._client.act_on_tasks(project, "withdraw", gone[at : at + 1000])
+    def _conclude(self, aim: Aim) -> None:
+        concluded = (
+            (line["n"], line["consensus"]) for line in self._lines("tasks.jsonl") if line["consensus"]
+        )
+        while some := list(islice(concluded, MAX_ROWS)):
+            self._lane.call(told.conclude, aim, some)
 
-
-class _Task(msgspec.Struct):
-    """A line of tasks.jsonl, values of the record as they stand."""
-
-    n: int
-    task_id: str
-    external_id: str | None
-    priority: int
-    record: dict[str, msgspec.Raw]
-    mapping: dict[str, str]
+    def _end(self, aim: Aim) -> None:
+        last = next(reversed(list(self._lines("versions.jsonl"))))
+        self._lane.call(_finish, self._actor, aim, self._manifest["state"], last["document"])
 
 
-def _draft(document: dict[str, Any]) -> dict[str, Any]:
-    """A stored document as drafts are written: questions have names, and their ids are stable."""
-    questions = [{**question, "name": question["id"]} for question in document["questions"]]
-    return {**document, "questions": questions}
+DATA = frozenset({"project-versioned", "rules-followed", "tasks-imported", "told"})
+"""Kinds that a report tells of in another way."""
 
 
-def _brought(line: dict[str, Any], task: dict[str, Any], person: dict[str, Any]) -> wire.BroughtAnnotation:
-    return wire.BroughtAnnotation(
-        line=line["n"],
-        external_id=task["external_id"] or task["task_id"],
-        annotator=line["annotator"],
-        name=person.get("name") or "",
-        email=person.get("email"),
-        kind=person["kind"],
-        answers=line["answers"],
-        seconds=line["seconds"],
-        submitted_at=line["submitted_at"],
+class _Person(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of people.jsonl: `brought.Giver`."""
+
+    annotator: str
+    kind: Any
+    name: str = ""
+    email: str | None = None
+
+
+def _checked(path: Path) -> ArchiveReport:
+    report = verify(path)
+    if not report.ok:
+        rule, place, what = report.findings[0]
+        remedy = "`evenhand project verify` lists everything."
+        raise Broken("archive.broken", f"{rule}: {what}", place, remedy)
+    if not report.local:
+        what = "The archive was written by an older Evenhand, and does not say which task an event is about."
+        raise Broken("archive.old", what, "history.jsonl", "Write it again with the present version.")
+    return report
+
+
+def _create(
+    tx: Transaction,
+    at: Moment,
+    row: dict[str, Any],
+    actor: Actor,
+    draft: wire.ProjectDraft,
+    name: str,
+    events: int,
+) -> str:
+    after: str | None = None
+    while True:
+        page = projects.list_(tx, actor, None, row["organization"], after)
+        if any(one.document.name == name and one.state != "deleted" for one in page.items):
+            what = f"There is a project called {name!r}."
+            raise Refused("archive.name", what, "name", "Give it another name.")
+        after = page.next
+        if after is None:
+            break
+    made = projects.create(tx, at, actor, draft)
+    projects.set_state(tx, at, actor, made.id, wire.StateChange(state="paused"))
+    adaptive.forget(tx, row["organization"], made.id)
+    tx.run("restore_began", id=row["id"], project=made.id, events=events)
+    return made.id
+
+
+def _progress(tx: Transaction, at: Moment, restore: str, replayed: int) -> None:
+    tx.run("restore_progress", id=restore, replayed=replayed)
+
+
+def _finish(
+    tx: Transaction, at: Moment, actor: Actor, aim: Aim, state: str, document: dict[str, Any]
+) -> None:
+    if state != "paused":
+        projects.set_state(tx, at, actor, aim.project, msgspec.convert({"state": state}, wire.StateChange))
+    checked = projects.document_of(draft_of(document))
+    adaptive.watch(tx, aim.organization, aim.project, checked)
+
+
+def _line(line: dict[str, Any]) -> Line:
+    entry = decode_entry(b64decode(line["entry"]))
+    return Line(
+        kind=entry.kind,
+        stream=entry.stream,
+        at=entry.at,
+        public=dict(entry.public),
+        private={name: b64decode(value) for name, (_, value) in line["open"].items()},
+        rows=tuple(b64decode(row) for _, row in line.get("rows", ())),
+        local=line["local"],
     )
-
-
-def words(restored: Restored, shown: int) -> str:
-    """What came of it, for a person."""
-    head = (
-        f"The project {restored.project_id}, version {restored.versions}. "
-        f"Tasks: {restored.tasks:,} new, {restored.tasks_present:,} there already. "
-        f"Annotations: {restored.annotations:,} new, {restored.annotations_present:,} there already. "
-        f"Rejected: {len(restored.rejected):,}."
-    )
-    lines = [f"  task {n}: {f'{path}: ' if path else ''}{why}" for n, path, why in restored.rejected[:shown]]
-    more = len(restored.rejected) - len(lines)
-    lines += [f"  and {more:,} more; --json lists them"] if more > 0 else []
-    left = ", ".join(f"{count:,} {kind}" for kind, count in sorted(restored.left.items()))
-    return "\n".join([head, *lines, *([f"Only in the archive: {left}."] if left else [])])

@@ -972,6 +972,49 @@ class Client:
             (Path(scratch) / "new").replace(target)
         return target
 
+    def restore(
+        self,
+        archive: str | os.PathLike[str],
+        name: str | None = None,
+        organization_id: str | None = None,
+        on_progress: Progress | None = None,
+    ) -> wire.Restore:
+        """Make a project out of an archive. The node checks it first.
+
+        Args:
+            archive: the file.
+            name: of the project to make. Default: its name in the archive.
+            organization_id: whose it will be. Default: the only one where you may.
+            on_progress: called with the events that were done again and how many there are.
+
+        Raises:
+            Missing: there is no such file.
+            Invalid: the archive is damaged, or not what its node signed.
+            Refused: there is a project of that name.
+        """
+        path, tell = _file(Path(archive)), on_progress or _silent
+        size = path.stat().st_size
+        new = wire.NewRestore(bytes=size, name=name, organization_id=organization_id)
+        job = self._call("POST", "/restores", new, wire.Restore)
+        with path.open("rb") as source:
+            while job.state == "open":
+                source.seek(job.received)
+                chunk = source.read(CHUNK_BYTES)
+                if not chunk:
+                    what = "The file became shorter meanwhile."
+                    raise Broken("archive.changed", what, str(path), "Start again.")
+                target = f"/restores/{job.id}/file?offset={job.received}"
+                job = _read(self._send("PUT", target, chunk, _BINARY, again=True), wire.Restore)
+        for pause in _pauses():
+            tell(job.replayed, job.events or None)
+            if job.error is not None:
+                raise _error(job.error)
+            if job.state == "done":
+                return job
+            self._sleep(pause)
+            job = self._get(f"/restores/{job.id}", wire.Restore)
+        raise AssertionError("pauses never end")
+
     def _wait_for_export(self, job: wire.Export, tell: Progress) -> wire.Export:
         for pause in _pauses():
             tell(job.tasks, job.total)

@@ -879,6 +879,41 @@ class NewArchive(Request, frozen=True, kw_only=True):
     people: Literal["pseudonymous", "named"] = "pseudonymous"  # named: with names and e-mail addresses
 
 
+class NewRestore(Request, frozen=True, kw_only=True):
+    bytes: int  # of the archive, which follows
+    name: str | None = None  # of the project to make; None: its name in the archive
+    organization_id: str | None = None  # None: the caller's only one
+
+
+class RestoreReport(Wire, frozen=True, kw_only=True):
+    """What came back."""
+
+    versions: int
+    tasks: int
+    annotations: int
+    acts: dict[str, int]  # kind of event -> how many of what happened around the annotations
+    rejected: list[Rejected]  # `line` is the number of the task; the first 1,000
+    rejected_count: int
+    left: dict[str, int]  # kind of event -> how many stay in the archive only
+
+
+class Restore(Wire, frozen=True, kw_only=True):
+    """A project that comes back out of an archive."""
+
+    id: str
+    organization_id: str
+    name: str | None
+    state: Literal["open", "running", "done", "failed"]
+    bytes: int
+    received: int
+    events: int  # of the archive's history; 0 until it is checked
+    replayed: int
+    project_id: str | None
+    report: RestoreReport | None  # when done
+    error: Problem | None  # when failed
+    created_at: str
+
+
 class NewExport(Request, frozen=True, kw_only=True):
     format: str = "jsonl"
     since: str | None = None  # id of an earlier export: only what is new since then

@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from evenhand import cli, restoring
+from evenhand import cli
 from evenhand.audit.archive import verify
-from evenhand.core.errors import Broken, Refused
+from evenhand.core.errors import Invalid, Refused
 from evenhand.service import adaptive
 from evenhand.service.archive import signed_text
 
@@ -95,9 +95,9 @@ def test_there_and_back_again(site: Any, quick: Any, tmp_path: Path) -> None:
     assert len(here) == 4 and sum(len(row[3]) for row in here.values()) == 7
     for target, name in ((quick, f"From {tmp_path.name}"), (site, "Arrived")):
         client = target.client(target.operator)
-        restored = restoring.restore(client, path, name)
-        assert (restored.tasks, restored.annotations, restored.rejected) == (5, 7, ())
-        assert (restored.versions, restored.left["skipped"], restored.left["flagged"]) == (2, 1, 1)
+        restored = client.restore(path, name)
+        assert restored.report.rejected == [] and restored.project_id
+        assert (restored.report.versions, restored.report.tasks, restored.report.annotations) == (2, 5, 7)
         assert rows_of(target, restored.project_id, tmp_path / f"there-{target is quick}") == here
         before, after = documents(site, project), documents(target, restored.project_id)
         assert [one | {"name": ""} for one in after] == [one | {"name": ""} for one in before]
@@ -106,16 +106,7 @@ def test_there_and_back_again(site: Any, quick: Any, tmp_path: Path) -> None:
         shown = target.call(target.operator, "GET", f"/tasks/{first.task_id}/media/photo")
         assert shown.content == png(3, 2)
         with pytest.raises(Refused, match="There is a project called"):
-            restoring.restore(client, path, name)
-        again = restoring.restore(client, path, name, restored.project_id)
-        assert (again.tasks, again.tasks_present, again.annotations, again.annotations_present) == (
-            0,
-            5,
-            0,
-            7,
-        )
-        onward = client.archive(restored.project_id, tmp_path / f"b-{target is quick}.zip")
-        assert verify(onward, target.plain.get("/log/vkey").text).findings == []
+            client.restore(path, name)
 
 
 def test_pseudonymous_unless_named(quick: Any, tmp_path: Path) -> None:
@@ -130,8 +121,8 @@ def test_pseudonymous_unless_named(quick: Any, tmp_path: Path) -> None:
         assert not any(name.encode() in text for text in [content, *opened])
         assert member.encode() in content
     assert b'"people": "pseudonymous"' in content
-    restored = restoring.restore(client, path, "Unknown people")
-    assert restored.annotations == 7
+    restored = client.restore(path, "Unknown people")
+    assert restored.report.annotations == 7
     with pytest.raises(Refused, match="a file of this name"):
         client.archive(project, path)
 
@@ -262,8 +253,8 @@ def test_what_was_changed_is_found_even_if_the_node_signs_it(
     plain = write(tmp_path / "plain.zip", files)
     found = {one for one, _, _ in verify(plain).findings}
     assert found & {"archive.digest", "archive.extra"}, "nobody signed for this"
-    with pytest.raises(Broken):
-        restoring.restore(quick.client(quick.operator), plain, "Never")
+    with pytest.raises(Invalid, match="archive\\."):
+        quick.client(quick.operator).restore(plain, "Never")
     for file in manifest["files"]:
         content = files[file["name"]]
         file |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -294,7 +285,7 @@ def test_from_the_command_line(
     path, other = tmp_path / "x.zip", start_site()
     assert cli.run(["project", "archive", "Tampered", "--out", str(path)]) == 0
     assert cli.run(["project", "restore", str(path), "--name", "Back"]) == 0
-    assert "7 new" in capsys.readouterr().out
+    assert "7 annotations" in capsys.readouterr().out
     monkeypatch.delenv("EVENHAND_URL")
     monkeypatch.delenv("EVENHAND_API_KEY")
     assert cli.run(["project", "verify", str(path)]) == 0

@@ -27,6 +27,7 @@ DRAFT = {
 BODIES: dict[str, Any] = {
     "PATCH /webhooks/{webhook}": {"paused": False},
     "POST /projects/{project}/archive": {},
+    "POST /restores": {"bytes": 5},
     "POST /webhooks": {"url": "http://hook.test:9/", "kinds": ["project.exported"]},
     "PUT /callback-key": {"value": "a callback key"},
     "POST /session/link": {},
@@ -83,7 +84,11 @@ BODIES |= {
     "POST /members/{member}/erase": {},
     "POST /tasks/{task}/erase": {},
 }
-QUERIES = {"POST /imports/{import}/rows": "?line=100000", "PUT /imports/{import}/file": "?offset=0"}
+QUERIES = {
+    "PUT /restores/{restore}/file": "?offset=0",
+    "POST /imports/{import}/rows": "?line=100000",
+    "PUT /imports/{import}/file": "?offset=0",
+}
 OWN = {
     "/session/link",
     "/keys",
@@ -242,6 +247,9 @@ def values(site: Any, route: Route, side: Any, role: str) -> dict[str, str]:
         known["member"] = site.ok(side.keys["owner"], "POST", "/members", json={"name": "X"})["id"]
     if route.path == "/tasks/{task}/erase":
         known["task"] = f"{side.project}-{39 - ROLES.index(role)}"
+    if "restore" in route.names:
+        body = {"bytes": 5, "organization_id": side.id}
+        known["restore"] = site.ok(side.keys["owner"], "POST", "/restores", json=body)["id"]
     if "import" in route.names and route.method != "GET":
         made = site.ok(side.keys["owner"], "POST", f"/projects/{side.project}/imports", json={"name": "f"})
         known["import"] = made["id"]
@@ -261,7 +269,7 @@ def send(site: Any, route: Route, side: Any, role: str, api_key: str | None) -> 
         given["json"] = dict(BODIES[key_of(route)])
         if route.path == "/webhooks":
             site.app.node.door = Door(("hook.test",), resolve=lambda host, port: ["127.0.0.1"])
-        if route.path in ("/projects", "/projects/check", "/webhooks"):
+        if route.path in ("/projects", "/projects/check", "/webhooks", "/restores"):
             given["json"]["organization_id"] = side.id
         if route.path.endswith("/qualification/answer"):
             holder = side.keys[role if role != "auditor" else "annotator"]
@@ -295,6 +303,7 @@ BY_ORGANIZATION = (
     "GET /ownership",
     "GET /rivals",
     "GET /pooled-projects",
+    "GET /restores",
     "GET /webhooks",
     "GET /deliveries",
     "GET /callback-key",

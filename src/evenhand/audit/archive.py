@@ -54,6 +54,7 @@ class ArchiveReport:
     kinds: Counter[str] = field(default_factory=Counter)  # events by kind
     unproved: int = 0  # events that no checkpoint covers, since a restore came before
     withheld: int = 0  # private values that the archive does not open
+    local: bool = True  # events say which task they are about, as a restore needs
     decided: int = 0  # consensus that follows from a review, not from a rule
     weighings: int = 0  # that were taken again
     compared: int = 0  # consensus, and asking for further answers, that follow from one and were compared
@@ -110,7 +111,8 @@ class _Archive:
         self._zip, self._report = archive, report
         self._logs: dict[int, tuple[LogKey, TreeHead]] = {}
         self._records: dict[int, bytes] = {}  # task -> its newest record
-        self._answers: dict[tuple[str, int], tuple[bytes, bool]] = {}  # place -> (answers, by a key)
+        self._answers: dict[tuple[str, int], tuple[bytes, bool, int]] = {}
+        """place -> (answers, by a key, task; 0 when it is not told)"""
         self._documents: dict[int, bytes] = {}
         self._concluded: dict[int, bytes] = {}
         self._last = (0, -1)  # log and number of the project's newest event so far
@@ -231,7 +233,10 @@ class _Archive:
             return
         self._report.withheld += len(entry.committed.keys() - opened.keys() - {"rows"})
         self._follow(line["log"], entry)
-        self._take(entry, json.loads(data)["b"], opened, rows)
+        local = line.get("local")
+        self._report.local &= isinstance(local, dict)
+        about = local.get("task", 0) if isinstance(local, dict) else 0
+        self._take(entry, json.loads(data)["b"], opened, rows, about)
         if self._replay is not None:
             self._leaf = line.get("leaf")
             self._replay.take(entry, opened, [row for row in rows if not _is_erased(row)])
@@ -257,7 +262,12 @@ class _Archive:
         self._last = log, entry.n
 
     def _take(
-        self, entry: AuditedEntry, public: dict[str, Any], opened: dict[str, bytes], rows: list[bytes]
+        self,
+        entry: AuditedEntry,
+        public: dict[str, Any],
+        opened: dict[str, bytes],
+        rows: list[bytes],
+        about: int,
     ) -> None:
         """Remember what the ledger says about data and labels."""
         if entry.kind == "tasks-imported":
@@ -266,7 +276,7 @@ class _Archive:
             self._records[int(opened["task"])] = _digest(opened.get("record", _NO_RECORD))
         elif entry.kind in ("submitted", "brought"):
             answers = _digest(opened.get("answers", b"{}"))
-            self._answers[entry.stream, entry.n] = answers, entry.by != "node"
+            self._answers[entry.stream, entry.n] = answers, entry.by != "node", about
         elif entry.kind == "project-versioned":
             self._documents[public["version"]] = _digest(opened["document"])
         elif entry.kind == "concluded":
@@ -302,7 +312,10 @@ class _Archive:
 
     def _check_answers(self, line: dict[str, Any]) -> None:
         stream, n = line["place"]
-        logged, by_key = self._answers.get((stream, n), (None, False))
+        logged, by_key, about = self._answers.get((stream, n), (None, False, 0))
+        if about not in (0, line["n"]):
+            what = f"The history tells that it is about task {about}."
+            self._report.add("data.annotations", f"annotations {line['n']}", what)
         if by_key and logged is not None and logged != _value_digest(line["answers"]):
             # Signed in the form that the person typed; here they stand in the form that types store.
             self._report.counts["rewritten"] += 1

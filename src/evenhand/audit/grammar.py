@@ -183,6 +183,10 @@ TYPES: dict[str, tuple[dict[str, Type], tuple[str, ...]]] = {
     "test-answered": ({}, ("answers", "task")),
     "test-began": ({}, ("tasks",)),
     "test-ended": ({"answered": COUNT, "passed": FLAG, "right": COUNT}, ("member",)),
+    "told": (
+        {"act": one_of("skipped", "flagged", "reviewed", "appealed", "appeal-decided", "tested")},
+        ("comment", "given", "stands", "word"),
+    ),
     "waived": ({"client": ID, "entity": ID, "state": one_of("given", "withdrawn")}, ()),
     "window": (
         {

@@ -126,18 +126,34 @@ def project_verify(archive: Path, vkey: str | None, machine: bool) -> int:
 @project.command("restore")
 @click.argument("archive", type=click.Path(path_type=Path))
 @click.option("--name", help="Of the project to make; without it, its name in the archive.")
-@click.option("--into", metavar="PROJECT", help="Go on with the project that a stopped restore has made.")
 @as_json
-def project_restore(archive: Path, name: str | None, into: str | None, machine: bool) -> int:
-    """Make a project out of ARCHIVE: its rules with all versions, data, media, labels and who gave them."""
-    from evenhand import restoring
-
+def project_restore(archive: Path, name: str | None, machine: bool) -> int:
+    """Make a project out of ARCHIVE: whatever its pages showed there, they show here."""
     existing(archive)
-    with reach(config.read()) as reached, progress(archive.name, "tasks") as tell:
-        known = find_project(reached.client, into).id if into else None
-        restored = restoring.restore(reached.client, archive, name, known, tell)
-    say(machine, restored, restoring.words(restored, SHOWN_REJECTIONS))
-    return 1 if restored.rejected else 0
+    with reach(config.read()) as reached, progress(archive.name, "events") as tell:
+        restored = reached.client.restore(archive, name, on_progress=tell)
+    say(machine, restored, restored_words(restored))
+    return 1 if restored.report and restored.report.rejected_count else 0
+
+
+def restored_words(restored: wire.Restore) -> str:
+    """What came of a restore, for a person."""
+    report = restored.report
+    assert report is not None, "a restore that is done has one"
+    acts = ", ".join(f"{count:,} {kind}" for kind, count in report.acts.items())
+    left = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.left.items()))
+    shown = report.rejected[:SHOWN_REJECTIONS]
+    more = report.rejected_count - len(shown)
+    return "\n".join(
+        [
+            f"The project {restored.project_id}: {report.versions:,} versions, {report.tasks:,} tasks, "
+            f"{report.annotations:,} annotations. Rejected: {report.rejected_count:,}.",
+            *([f"Around them: {acts}."] if acts else []),
+            *(f"  task {one.line}: {one.path}: {one.reason}" for one in shown),
+            *([f"  and {more:,} more; --json lists them"] if more > 0 else []),
+            *([f"Only in the archive: {left}."] if left else []),
+        ]
+    )
 
 
 def project_words(project: wire.Project) -> str:

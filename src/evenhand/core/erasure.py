@@ -27,6 +27,7 @@ from evenhand.core.events import (
     Submitted,
     TaskCorrected,
     TestAnswered,
+    Told,
 )
 
 Basis = Literal["request", "retention", "contract"]
@@ -41,6 +42,7 @@ OF_TASK: Mapping[type[Event], tuple[str, ...]] = {
     Flagged: ("reason",),
     Appealed: ("text",),
     AppealDecided: ("text",),
+    Told: ("word", "stands", "comment"),
     TaskCorrected: ("record",),
 }
 """What people said about a task's data, and the data."""
@@ -50,6 +52,7 @@ OF_PERSON: Mapping[type[Event], tuple[str, ...]] = {
     Flagged: ("reason",),
     Appealed: ("text",),
     AppealDecided: ("text",),
+    Told: ("word", "comment"),
 }
 """What somebody wrote in words of their own. Answers are the client's, and stay under a pseudonym."""
 BLANK = {"answers": b"{}", "record": NO_RECORD}

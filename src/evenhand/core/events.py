@@ -268,7 +268,10 @@ class Brought(Event, frozen=True, kw_only=True):
     KIND = "brought"
     PUBLIC = ("slot",)
     PRIVATE = ("answers", "given")
-    LOCAL = ("assignment", "project", "task", "round", "version", "member", "ms", "completes")
+    LOCAL = (
+        "assignment", "project", "task", "round", "version", "member", "ms", "completes", "counted",
+        "revision", "surplus", "opened", "rate", "credited",
+    )  # fmt: skip
 
     slot: str
     answers: bytes  # JSON: question id -> answer
@@ -281,6 +284,35 @@ class Brought(Event, frozen=True, kw_only=True):
     member: str
     ms: int  # active time, rounded to 100 ms; -1 when it was not told
     completes: bool = False  # with this answer the task has as many as its overlap
+    counted: bytes = b""  # always empty: it keeps the place that it has in `Submitted`
+    # What follows comes with an archive of another node, and with nothing else.
+    revision: int = 1
+    surplus: bool = False
+    opened: int = 0  # ms: when it was leased there; 0: the other tool does not say
+    rate: str = ""
+    credited: int = 0  # ms
+
+
+class Told(Event, frozen=True, kw_only=True):
+    """What somebody did around the annotations on another node, as an archive tells it. Stream: the person.
+
+    The node vouches for when it came in. That it was done, when and by whom is the word of whoever restored.
+    """
+
+    KIND = "told"
+    PUBLIC = ("act",)
+    PRIVATE = ("word", "stands", "comment", "given")
+    LOCAL = ("project", "task", "member", "facts")
+
+    act: str  # "skipped", "flagged", "reviewed", "appealed", "appeal-decided" or "tested"
+    word: bytes  # the reason of a skip or flag, or the text of an appeal
+    stands: bytes  # of a review, JSON: the answers that stand
+    comment: bytes  # of a review, or of who decides an appeal
+    given: bytes  # when, by the other node's clock: ms, decimal
+    project: str
+    task: int  # 0 for a test
+    member: str
+    facts: bytes  # JSON of the rest that the tables hold, in ids of this node; `store/fold_told.py`
 
 
 class Skipped(Event, frozen=True, kw_only=True):
@@ -549,13 +581,15 @@ class PayStated(Event, frozen=True, kw_only=True):
 
     KIND = "pay-stated"
     PUBLIC = ("number",)
+    LOCAL = ("stated",)
     BULK = True
 
     number: int  # of the statement, from 1
     rows: tuple[bytes, ...]  # JSON [member, provider, currency, tasks, ms, minor units]
+    stated: int = 0  # ms: when, on the node whose archive tells it; 0: here and now
 
 
-SCHEMAS = "DBopnzINtvSZwntTLT822EZTTYdtTJBuVMeXYpVNn3g"
+SCHEMAS = "3wPqj-mW5VecYKniWYDJq61IHV3fUfqH1r-pwX_mopU"
 """Digest of ``docs/spec/schemas.json``, as a `grammar` entry says it. A test computes it."""
 
 
@@ -935,6 +969,7 @@ ALL: dict[str, type[Event]] = {
         Renewed,
         Submitted,
         Brought,
+        Told,
         Skipped,
         Flagged,
         Concluded,

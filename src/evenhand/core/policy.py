@@ -124,6 +124,7 @@ PERMISSIONS: dict[str, Rule] = {
     "review.read": Rule("read", sees_all_answers),
     "export.manage": Rule("read", sees_all_answers),
     "archive.manage": Rule("manage", manages),
+    "archive.restore": Rule("manage", manages),
     "gold.read": Rule("read", sees_all_answers),
     "gold.manage": Rule("manage", manages),
     "webhook.read": Rule("read", manages),

@@ -12,7 +12,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import msgspec
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 
-from evenhand import wire
+from evenhand import restoring, wire
 from evenhand.blobs import Upload, shape_of
 from evenhand.core.checkpoint import encode_proof
 from evenhand.core.errors import Missing, Unavailable
@@ -20,7 +20,7 @@ from evenhand.core.policy import Actor, Membership
 from evenhand.http.call import Call
 from evenhand.http.problems import Turned, decoded
 from evenhand.node import Node
-from evenhand.service import archive, exports, intake, media, pay, quality
+from evenhand.service import archive, exports, intake, media, pay, quality, restores
 from evenhand.service.ledger_port import find_leaf
 
 INERT = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -227,6 +227,33 @@ def _run_archive(node: Node, id_: str) -> None:
     node.run_job(archive.run, node.lane, id_, _export_folder(node), parts)
 
 
+async def archive_chunk(call: Call) -> wire.Restore:
+    """PUT /restores/{restore}/file."""
+    actor, id_, offset = call.signed_in.actor, call.params[0], call.query["offset"]
+    known = await call.read(restores.get, actor, id_)
+    body = await call.body()
+    if offset > known.received:
+        what = f"The archive is here up to byte {known.received}, not {offset}."
+        raise Turned(409, "archive.offset", what, "offset", "Send from there.")
+    if known.state != "open":
+        return known
+    if offset + len(body) <= known.bytes:
+        await call.in_thread(_write_at, _restore_path(call.app.node, id_), offset, body)
+    upto = max(known.received, offset + len(body))
+    restore = await call.app.node.lane.write(restores.received, actor, id_, upto)
+    if restore.state == "running":
+        _run_restore(call.app.node, id_)
+    return restore
+
+
+def _run_restore(node: Node, id_: str) -> None:
+    node.run_job(restoring.run, node.lane, node.blobs, id_, _restore_path(node, id_))
+
+
+def _restore_path(node: Node, id_: str) -> Path:
+    return node.config.data / "restores" / id_
+
+
 def _export_folder(node: Node) -> Path:
     return node.config.data / "exports"
 
@@ -344,10 +371,12 @@ def resume(node: Node) -> None:
     """Take up the imports and exports that a stop has interrupted."""
     with node.store.read() as reader:
         imports, unfinished = intake.running(reader), exports.running(reader)
-        readings = quality.running(reader)
+        readings, returning = quality.running(reader), restores.running(reader)
     for id_, project in imports:
         _read_file(node, id_, project)
     for id_, settings in unfinished:
         (_run_archive if exports.format_of(settings) == archive.NAME else _run_export)(node, id_)
     for project in readings:
         node.run_job(quality.run, node.lane, project)
+    for id_ in returning:
+        _run_restore(node, id_)

@@ -86,6 +86,11 @@ def watch(tx: Transaction, organization: str, project: str, document: Document) 
     tx.run(query, organization=organization, project=project)
 
 
+def forget(tx: Transaction, organization: str, project: str) -> None:
+    """The job does not look after this project while it comes back out of an archive."""
+    tx.run("forget_adaptive", organization=organization, project=project)
+
+
 # ---- the job -----------------------------------------------------------------------------------
 
 

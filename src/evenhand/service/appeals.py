@@ -8,7 +8,7 @@ from evenhand import wire
 from evenhand.core import review as core
 from evenhand.core.allocation import slot_of
 from evenhand.core.errors import Invalid, Missing, Refused
-from evenhand.core.events import Moment, Place
+from evenhand.core.events import AppealDecided, Moment, Place, Told
 from evenhand.core.intake import shown_data, split
 from evenhand.core.policy import Actor, allows, require
 from evenhand.core.review import AppealView, Judge
@@ -84,9 +84,15 @@ def _appeal_state(row: dict[str, Any]) -> wire.AppealState:
         id=row["appeal"],
         state=row["appeal_state"],
         text=private(row["appeal_body"])[0].decode(),
-        answer=private(decided)[1].decode() if decided else None,
+        answer=_reply(decided) if decided else None,
         appealed_at=when(row["appealed_ms"]),
     )
+
+
+def _reply(body: bytes) -> str:
+    """What whoever decided an appeal said, out of an `appeal-decided` event or a `told` one."""
+    values = private(body)
+    return values[1 if len(values) == len(AppealDecided.PRIVATE) else Told.PRIVATE.index("comment")].decode()
 
 
 def _in_force(reader: Reader, assignment: str, review: str) -> bool:
@@ -199,7 +205,7 @@ def _appeal(reader: Reader, actor: Actor, row: dict[str, Any]) -> wire.Appeal:
         annotator_name=row["annotator_name"] if named else None,
         reviewer=row["reviewer"],
         reviewer_name=row["reviewer_name"],
-        answer=private(row["decided_body"])[1].decode() if decided and reads else None,
+        answer=_reply(row["decided_body"]) if decided and reads else None,
         appealed_at=when(row["opened_ms"]),
         decided_at=when(row["closed_ms"]) if decided else None,
         may_decide=able,

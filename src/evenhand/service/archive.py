@@ -13,7 +13,7 @@ import json
 import shutil
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,21 @@ from evenhand.blobs import Blobs
 from evenhand.core import merkle
 from evenhand.core.checkpoint import open_checkpoint
 from evenhand.core.errors import EvenhandError, Unavailable
-from evenhand.core.events import Moment, Released, TasksImported
+from evenhand.core.events import (
+    Brought,
+    Event,
+    Flagged,
+    GoldScored,
+    Moment,
+    PayStated,
+    Released,
+    Reviewed,
+    Skipped,
+    StandingChanged,
+    Submitted,
+    TasksImported,
+    TestEnded,
+)
 from evenhand.core.intake import split
 from evenhand.core.policy import Actor
 from evenhand.lane import Lane
@@ -44,6 +58,9 @@ WINDOW = 5_000  # seqs read at once
 PATIENCE = 30.0  # seconds until all that is committed must be in the log
 SECRET = frozenset({("project-created", "seed")})  # still in use: it hides which tasks are gold
 MEDIA = "media/"
+LEASED = Submitted | Brought | Skipped | Flagged
+APART = frozenset({"project", "lapsed_ids", "assignment_ids", "was"})
+"""Local fields that say nothing elsewhere."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -178,8 +195,8 @@ class _Archive:
                 ("versions.jsonl", self._versions()),
                 ("tasks.jsonl", self._tasks()),
                 ("annotations.jsonl", self._annotations()),
-                ("people.jsonl", self._persons()),
                 ("history.jsonl", self._history(upto)),
+                ("people.jsonl", self._persons()),
             ):
                 self._write_all(archive, name, (_encode(line) + b"\n" for line in lines))
             for digest in self._media:
@@ -307,11 +324,51 @@ class _Archive:
             rows = self._reader.all(
                 "watched_events", organization=owner, after=start, upto=min(start + WINDOW, upto)
             )
-            for row in rows:
-                placed = decode(row["seq"], row["entry"], row["body"], row["owner"])
-                if self._row["project"] in (placed.event.stream, getattr(placed.event, "project", None)):
-                    self._counts["events"] += 1
-                    yield self._event(placed, *leaves.find(row["seq"]))
+            mine = [placed for placed in map(_decoded, rows) if self._is_about(placed.event)]
+            leases = self._leases([placed.event for placed in mine])
+            for placed in mine:
+                self._counts["events"] += 1
+                told = self._event(placed, *leaves.find(placed.seq))
+                yield told | {"local": self._local(placed.event, leases)}
+
+    def _is_about(self, event: Event) -> bool:
+        return self._row["project"] in (event.stream, getattr(event, "project", None))
+
+    def _leases(self, events: Sequence[Event]) -> dict[str, dict[str, Any]]:
+        """What reserved these assignments and reviews: id -> its round and version, and when."""
+        assignments = [e.assignment for e in events if isinstance(e, LEASED)]
+        reviews = [e.review for e in events if isinstance(e, Reviewed)]
+        rows = [
+            *self._reader.tuples("archive_leases", ids=assignments),
+            *self._reader.tuples("archive_reviews", ids=reviews),
+        ]
+        return {
+            id_: dict(zip(("round", "version", "opened", "until"), lease, strict=True))
+            for id_, *lease in rows
+        }
+
+    def _local(self, event: Event, leases: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        """What the node keeps beside the entry: which task it is about, and by which pseudonym."""
+        told = {name: _plain(getattr(event, name)) for name in event.LOCAL if name not in APART}
+        for name in ("member", "reviewer", "annotator"):
+            self._note_member(told.get(name))
+        if isinstance(event, GoldScored | StandingChanged | TestEnded):
+            self._note_member(event.member.decode())
+        if isinstance(event, PayStated):
+            for row in event.rows:
+                self._note_member(decode_json(row)[0])
+        if isinstance(event, LEASED):
+            told |= leases.get(event.assignment, {})
+        elif isinstance(event, Reviewed):
+            told |= leases.get(event.review, {})
+            for _, member, *_ in event.judgements:
+                self._note_member(member)
+        return told
+
+    def _note_member(self, member: str | None) -> None:
+        if member and member not in self._members:
+            row = self._reader.one("member_by_id", id=member)
+            self._members[member] = row["kind"] if row else "human"
 
     def _event(self, placed: Placed, epoch: int, leaf: int | None) -> dict[str, Any]:
         event = placed.event
@@ -397,6 +454,15 @@ class _Log:
             "vkey": str(self._log.vkey()),
             "checkpoint": self._note.decode(),
         }
+
+
+def _plain(value: Any) -> Any:
+    """A local value as JSON has it: those that are bytes are JSON text."""
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _decoded(row: dict[str, Any]) -> Placed:
+    return decode(row["seq"], row["entry"], row["body"], row["owner"])
 
 
 def signed_text(origin: str, manifest: bytes) -> str:

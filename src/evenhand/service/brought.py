@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from evenhand import wire
 from evenhand.core import brought, submission
@@ -45,8 +45,8 @@ def bring(
     if len(given) > MAX_ROWS:
         raise Invalid("brought.count", f"At most {MAX_ROWS} come at once.", "annotations", "Send them apart.")
     form = form_of(tx, row["organization"], project, row["version"])
-    members = _members(tx, at, row["organization"], given)
-    return _Bringing(tx, at, row, form, members).take(given)
+    who = members(tx, at, row["organization"], given)
+    return _Bringing(tx, at, row, form, who).take(given)
 
 
 def bring_predicted(
@@ -81,8 +81,8 @@ def bring_predicted(
         for n, one in answers.items()
     ]
     form = form_of(tx, row["organization"], project, row["version"])
-    members = _members(tx, at, row["organization"], given)
-    return _Bringing(tx, at, row, form, members).take_by_number(given)
+    who = members(tx, at, row["organization"], given)
+    return _Bringing(tx, at, row, form, who).take_by_number(given)
 
 
 class _Bringing:
@@ -206,11 +206,29 @@ def _ms(text: str) -> int:
     return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-def _members(
-    tx: Transaction, at: Moment, organization: str, given: Sequence[wire.BroughtAnnotation]
-) -> dict[str, Member]:
+class Giver(Protocol):
+    """Who gave something elsewhere."""
+
+    @property
+    def annotator(self) -> str:
+        """What they are called there."""
+
+    @property
+    def name(self) -> str:
+        """ "" when it is not told."""
+
+    @property
+    def email(self) -> str | None:
+        """With a member's address it is that member."""
+
+    @property
+    def kind(self) -> Literal["human", "model"]:
+        """A person, or a model."""
+
+
+def members(tx: Transaction, at: Moment, organization: str, given: Sequence[Giver]) -> dict[str, Member]:
     """Key of each annotator in the other tool -> the member here, who is made when there is none."""
-    people: dict[str, wire.BroughtAnnotation] = {}
+    people: dict[str, Giver] = {}
     for one in given:  # the first that says a name speaks for all
         if one.annotator not in people or (one.name and not people[one.annotator].name):
             people[one.annotator] = one
@@ -225,7 +243,7 @@ def _members(
     return known
 
 
-def _member(tx: Transaction, at: Moment, organization: str, one: wire.BroughtAnnotation) -> Member:
+def _member(tx: Transaction, at: Moment, organization: str, one: Giver) -> Member:
     email = (one.email or "").strip().lower()
     rows = tx.tuples("member_by_email", email=email, organization=organization) if email else []
     if rows:

@@ -14,7 +14,7 @@ from evenhand import wire
 from evenhand.core import gold, merkle
 from evenhand.core.allocation import Candidate
 from evenhand.core.errors import Invalid, Missing, Refused
-from evenhand.core.events import GoldMarked, Moment, Submitted
+from evenhand.core.events import GoldMarked, GoldScored, Moment, Place, Submitted
 from evenhand.core.gold import Asking, Hidden, Mark, Record, ScoreView
 from evenhand.core.intake import shown_data, split
 from evenhand.core.policy import Actor
@@ -218,6 +218,17 @@ def score(tx: Transaction, at: Moment, taken: Sequence[tuple[Submitted, Submissi
 def _score(
     tx: Transaction, at: Moment, keys: dict[str, str], policy: GoldPolicy, member: str, seen: int
 ) -> None:
+    view, scored, place = record_score(tx, at, keys, policy, member, seen)
+    suspension = gold.suspend(policy, view, scored, place)
+    if suspension is not None:
+        (placed,) = tx.append([suspension], at)
+        postings.admit(tx, at, keys["organization"], keys["project"], placed.place, member)
+
+
+def record_score(
+    tx: Transaction, at: Moment, keys: dict[str, str], policy: GoldPolicy, member: str, seen: int
+) -> tuple[ScoreView, GoldScored, Place]:
+    """Record how somebody has answered gold so far; what it was decided from, and its place."""
     rows = tx.all("standings", **keys, members=[member])
     suspended, base = False, (0, 0)
     if rows:
@@ -233,10 +244,7 @@ def _score(
     )
     scored = gold.score(view)
     (placed,) = tx.append([scored], at)
-    suspension = gold.suspend(policy, view, scored, placed.place)
-    if suspension is not None:
-        (placed,) = tx.append([suspension], at)
-        postings.admit(tx, at, keys["organization"], keys["project"], placed.place, member)
+    return view, scored, placed.place
 
 
 def _results(

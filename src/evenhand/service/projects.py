@@ -208,6 +208,20 @@ def change(
     return get(tx, actor, project)
 
 
+def change_to(tx: Transaction, at: Moment, organization: str, project: str, draft: wire.ProjectDraft) -> None:
+    """The next version of a project that comes back out of an archive, as it stands there."""
+    row = tx.one("project", project=project)
+    assert row is not None, "the caller has made it"
+    before = form_of(tx, organization, project, row["version"]).document
+    document = document_of(draft)
+    _check_kept(before, document)
+    version = row["version"] + 1
+    event = ProjectVersioned(
+        stream=project, owner=organization, version=version, document=encode_json(document)
+    )
+    tx.append([event], at)
+
+
 def _merged(before: Document, request: wire.ProjectChange) -> wire.ProjectDraft:
     """The draft that the document in force and the change make together."""
     draft = {

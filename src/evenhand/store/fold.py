@@ -14,7 +14,7 @@ from evenhand.core.canonical import NO_ROW, is_erased
 from evenhand.core.intake import rank_of
 from evenhand.core.project import Document
 from evenhand.core.signing import REPEATABLE, statement_id
-from evenhand.store import fold_exchange, fold_leases, fold_review
+from evenhand.store import fold_exchange, fold_leases, fold_review, fold_told
 from evenhand.store.codec import Placed
 from evenhand.store.driver import Connection
 
@@ -332,31 +332,50 @@ def _submitted(db: Connection, placed: list[Placed]) -> None:
 
 def _brought(db: Connection, placed: list[Placed]) -> None:
     answered: dict[tuple[str, str, int], Params] = {}
+    rows: list[tuple[Any, ...]] = []
+    later: dict[str, Params] = {}  # of several revisions the newest
+    for p in placed:
+        event = cast(ev.Brought, p.event)
+        at = int(event.given)
+        if event.revision > 1:
+            state = "surplus" if event.surplus else "submitted"
+            changed = {"id": event.assignment, "state": state, "at": at, "seq": p.seq}
+            later[event.assignment] = {**changed, "revision": event.revision, "ms": event.ms}
+            continue
+        if not event.surplus:
+            key = (event.owner, event.project, event.task)
+            row = answered.get(key)
+            if row is None:
+                keys = {"organization": event.owner, "project": event.project}
+                row = answered[key] = {**keys, "n": event.task, "more": 0, "ended": 0, "at": p.ms}
+            row["more"] += 1
+        rows.append(_brought_assignment(p, event, at))
+    db.many("fold_task_answered", [answered[key] for key in sorted(answered)])
+    db.bulk("assignment", ASSIGNMENT, rows)
+    if later:
+        db.many("fold_submitted", list(later.values()))
+        db.run("fold_settled", ids=sorted(later))
+    _count_brought(db, placed)
+    _count_effort(db, placed)
+
+
+def _count_brought(db: Connection, placed: Sequence[Placed]) -> None:
     tallies: dict[tuple[str, str, str], Params] = {}
     projects: dict[str, Counter[str]] = defaultdict(Counter)
     days: Counter[tuple[str, str, int]] = Counter()
-    rows: list[tuple[Any, ...]] = []
     for p in placed:
         event = cast(ev.Brought, p.event)
-        at, more = int(event.given), max(event.ms, 0)
-        key = (event.owner, event.project, event.task)
-        row = answered.get(key)
-        if row is None:
-            keys = {"organization": event.owner, "project": event.project}
-            row = answered[key] = {**keys, "n": event.task, "more": 0, "ended": 0, "at": p.ms}
-        row["more"] += 1
+        first, given, more = int(event.revision == 1), int(event.given), max(event.ms, 0)
+        at = given if event.opened else p.ms
         counts = projects[event.project]
-        counts["annotations"] += 1
-        counts["done"] += event.completes
-        days[event.owner, event.project, at // DAY] += 1
+        counts["surplus" if event.surplus else "annotations"] += first
+        counts["done"] += int(event.completes)
+        days[event.owner, event.project, given // DAY] += first
         own = (event.owner, event.project, event.member)
         if own in tallies:
-            _add(tallies[own], {"submitted": 1, "skipped": 0, "ms": more, "at": p.ms})
+            _add(tallies[own], {"submitted": first, "skipped": 0, "ms": more, "at": at})
         else:
-            tallies[own] = _tally(p, *own, submitted=1, ms=more)
-        rows.append(_brought_assignment(p, event, at, more))
-    db.many("fold_task_answered", [answered[key] for key in sorted(answered)])
-    db.bulk("assignment", ASSIGNMENT, rows)
+            tallies[own] = _tally(p, *own, submitted=first, ms=more) | {"at": at}
     _write_counts(db, projects)
     db.many("fold_tally", [tallies[key] for key in sorted(tallies)])
     _write_days(db, days)
@@ -368,11 +387,13 @@ ASSIGNMENT = (
 )  # fmt: skip
 
 
-def _brought_assignment(p: Placed, event: ev.Brought, at: int, ms: int) -> tuple[Any, ...]:
+def _brought_assignment(p: Placed, event: ev.Brought, at: int) -> tuple[Any, ...]:
     """No window gave it out: in the place of pool and window stands the event itself."""
+    state = "surplus" if event.surplus else "submitted"
+    opened = event.opened or max(at - max(event.ms, 0), 0)
     return (
         event.owner, event.project, event.task, event.assignment, event.round, event.stream, event.member,
-        event.version, event.stream, p.n, "submitted", max(at - ms, 0), at, at, p.seq, 1, event.ms, 1,
+        event.version, event.stream, p.n, state, opened, at, at, p.seq, 1, event.ms, 1,
     )  # fmt: skip
 
 
@@ -380,7 +401,7 @@ def _count_effort(db: Connection, placed: Iterable[Placed]) -> None:
     """Credits of projects that pay; the others write nothing here."""
     efforts: dict[tuple[str, str, str, str], list[int]] = defaultdict(lambda: [0, 0])
     for p in placed:
-        event = cast(ev.Submitted, p.event)
+        event = cast(ev.Submitted | ev.Brought, p.event)
         if event.rate:
             effort = efforts[event.owner, event.project, event.member, event.rate]
             effort[0] += event.revision == 1
@@ -395,7 +416,8 @@ def _stated(db: Connection, placed: list[Placed]) -> None:
     for p in placed:
         event = cast(ev.PayStated, p.event)
         names = ("member", "provider", "currency", "tasks", "ms", "amount")
-        keys = {"organization": event.owner, "project": event.stream, "number": event.number, "at": p.ms}
+        keys = {"organization": event.owner, "project": event.stream, "number": event.number}
+        keys["at"] = event.stated or p.ms
         rows = [{**keys, **dict(zip(names, _json(row), strict=True))} for row in event.rows]
         db.many("fold_statement", rows)
 
@@ -687,6 +709,7 @@ FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
     ev.Renewed: _renewed,
     ev.Submitted: _submitted,
     ev.Brought: _brought,
+    ev.Told: fold_told.told,
     ev.Skipped: _skipped,
     ev.Flagged: _flagged,
     ev.Concluded: _concluded,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -70,28 +70,27 @@ def reviewed(db: Connection, placed: list[Placed]) -> None:
         event = cast(ev.Reviewed, p.event)
         keys = {"organization": event.owner, "project": event.project}
         decision = event.outcome
-        _move(db, keys, [event.task], BECOMES[decision])
         db.run("fold_reviewed", id=event.review, state=decision, at=p.ms, seq=p.seq, ms=event.ms)
-        judged: list[dict[str, Any]] = [
-            {
-                **keys,
-                "task": event.task,
-                "review": event.review,
-                "assignment": assignment,
-                "member": member,
-                "person": person,
-                "outcome": outcome,
-                "revision": revision,
-                "answer_seq": seq,
-                "seq": p.seq,
-                "at": p.ms,
-            }
-            for assignment, member, person, outcome, revision, seq in event.judgements
-        ]
-        db.many("fold_judgement", judged)
-        _tally(db, keys, ((row["member"], "annotator", str(row["outcome"])) for row in judged))
-        if decision != "skipped":
-            _tally(db, keys, [(event.member, "reviewer", decision)])
+        judged(db, keys, event.task, event.review, event.judgements, p.seq, p.ms)
+        decided(db, keys, event.task, event.member, decision)
+
+
+def judged(
+    db: Connection, keys: Keys, task: int, review: str, judgements: Iterable[Sequence[Any]], seq: int, at: int
+) -> None:
+    """What a review says of each annotation: (assignment, member, person, outcome, revision, seq) each."""
+    names = ("assignment", "member", "person", "outcome", "revision", "answer_seq")
+    common = {**keys, "task": task, "review": review, "seq": seq, "at": at}
+    rows = [{**common, **dict(zip(names, one, strict=True))} for one in judgements]
+    db.many("fold_judgement", rows)
+    _tally(db, keys, ((row["member"], "annotator", str(row["outcome"])) for row in rows))
+
+
+def decided(db: Connection, keys: Keys, task: int, reviewer: str, decision: str) -> None:
+    """What a decision makes of its task, and counts for its reviewer."""
+    _move(db, keys, [task], BECOMES[decision])
+    if decision != "skipped":
+        _tally(db, keys, [(reviewer, "reviewer", decision)])
 
 
 def appealed(db: Connection, placed: list[Placed]) -> None:
@@ -99,10 +98,16 @@ def appealed(db: Connection, placed: list[Placed]) -> None:
     for p in placed:
         event = cast(ev.Appealed, p.event)
         keys = {"organization": event.owner, "project": event.project}
-        names = ("task", "review", "assignment", "member", "reviewer")
-        row = {name: getattr(event, name) for name in names}
-        db.run("fold_appealed", **keys, **row, id=event.appeal, person=event.stream, seq=p.seq, at=p.ms)
-        _tally(db, keys, [(event.member, "annotator", "appealed"), (event.reviewer, "reviewer", "appealed")])
+        names = ("appeal", "task", "review", "assignment", "member", "reviewer")
+        appeal_opened(db, keys, {name: getattr(event, name) for name in names}, event.stream, p.seq, p.ms)
+
+
+def appeal_opened(db: Connection, keys: Keys, facts: dict[str, Any], person: str, seq: int, at: int) -> None:
+    """One appeal by its facts: appeal, task, review, assignment, member, reviewer."""
+    row = {name: facts[name] for name in ("task", "review", "assignment", "member", "reviewer")}
+    db.run("fold_appealed", **keys, **row, id=facts["appeal"], person=person, seq=seq, at=at)
+    sides = [(facts["member"], "annotator", "appealed"), (facts["reviewer"], "reviewer", "appealed")]
+    _tally(db, keys, sides)
 
 
 def appeal_decided(db: Connection, placed: list[Placed]) -> None:
@@ -110,15 +115,20 @@ def appeal_decided(db: Connection, placed: list[Placed]) -> None:
     for p in placed:
         event = cast(ev.AppealDecided, p.event)
         keys = {"organization": event.owner, "project": event.project}
-        state = event.decision.decode()
-        db.run("fold_appeal_decided", id=event.appeal, state=state, judge=event.member, at=p.ms, seq=p.seq)
-        if event.restores:
-            db.run("fold_reviews_recalled", **keys, task=event.task, ms=p.ms)
-            _move(db, keys, [event.task], "decided")
-        if state == "upheld":
-            _tally(
-                db, keys, [(event.annotator, "annotator", "upheld"), (event.reviewer, "reviewer", "upheld")]
-            )
+        names = ("appeal", "task", "member", "annotator", "reviewer", "restores")
+        facts = {name: getattr(event, name) for name in names}
+        appeal_closed(db, keys, facts, event.decision.decode(), p.seq, p.ms)
+
+
+def appeal_closed(db: Connection, keys: Keys, facts: dict[str, Any], state: str, seq: int, at: int) -> None:
+    """The end of one appeal by its facts: appeal, task, member, annotator, reviewer, restores."""
+    db.run("fold_appeal_decided", id=facts["appeal"], state=state, judge=facts["member"], at=at, seq=seq)
+    if facts["restores"]:
+        db.run("fold_reviews_recalled", **keys, task=facts["task"], ms=at)
+        _move(db, keys, [facts["task"]], "decided")
+    if state == "upheld":
+        sides = [(facts["annotator"], "annotator", "upheld"), (facts["reviewer"], "reviewer", "upheld")]
+        _tally(db, keys, sides)
 
 
 def corrected(db: Connection, keys: Keys, task: int, ms: int) -> None:

@@ -94,3 +94,9 @@ JOIN opening o ON o.seq = a.seq
 WHERE a.organization = :organization AND a.project = :project AND a.task > :after AND a.task <= :upto
   AND a.state IN ('submitted', 'surplus') AND a.state <> 'lapsed'
 ORDER BY a.task, a.closed_ms, a.id;
+
+-- name: archive_leases
+SELECT id, round, version, opened_ms, expires_ms FROM assignment WHERE id {in ids};
+
+-- name: archive_reviews
+SELECT id, round, version, opened_ms, expires_ms FROM review WHERE id {in ids};

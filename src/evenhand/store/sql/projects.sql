@@ -12,7 +12,10 @@ SELECT organization, project, version, upto, last FROM following
 WHERE organization = :organization AND project = :project {lock};
 
 -- name: all_following
-SELECT organization, project FROM following ORDER BY organization, project;
+-- A project that comes back out of an archive follows by what the archive tells.
+SELECT f.organization, f.project FROM following f
+WHERE NOT EXISTS (SELECT 1 FROM restore r WHERE r.project = f.project AND r.state = 'running')
+ORDER BY f.organization, f.project;
 
 -- name: followed
 SELECT upto, last FROM following WHERE organization = :organization AND project = :project;

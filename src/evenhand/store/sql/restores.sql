@@ -1,0 +1,32 @@
+-- Projects that come back out of archives.
+
+-- name: put_restore!
+INSERT INTO restore (organization, id, name, state, bytes, received, events, replayed, project, report, error, created_ms)
+VALUES (:organization, :id, :name, 'open', :bytes, 0, 0, 0, NULL, NULL, NULL, :at);
+
+-- name: restore
+SELECT organization, id, name, state, bytes, received, events, replayed, project, report, error, created_ms
+FROM restore WHERE id = :id;
+
+-- name: restores
+SELECT organization, id, name, state, bytes, received, events, replayed, project, report, error, created_ms
+FROM restore WHERE organization = :organization ORDER BY created_ms DESC LIMIT 100;
+
+-- name: received_restore!
+UPDATE restore SET received = :received, state = :state WHERE id = :id;
+
+-- name: restore_began!
+UPDATE restore SET project = :project, events = :events WHERE id = :id;
+
+-- name: restore_progress!
+UPDATE restore SET replayed = :replayed WHERE id = :id;
+
+-- name: finish_restore!
+UPDATE restore SET state = :state, report = :report, error = :error WHERE id = :id;
+
+-- name: running_restores
+SELECT id FROM restore WHERE state = 'running' ORDER BY created_ms;
+
+-- name: told_assignment
+SELECT id, revision, seq FROM assignment WHERE organization = :organization AND project = :project AND task = :task
+  AND round = :round AND person = :person AND state <> 'lapsed';
