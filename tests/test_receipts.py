@@ -156,6 +156,7 @@ def test_false_reasons_are_told_by_the_watcher_and_found_by_an_audit(
                 assert time.monotonic() < due, told_of
                 alarms += watch(watcher, 0.2, once=True)
             assert [alarm.rule for alarm in alarms] == ([] if honest else ["admitted.no-reason"])
+        archive = client.archive(project, tmp_path / "a.zip")
         assert Path(alarms[0].evidence).exists() and member in alarms[0].reason
     kept = sorted((tmp_path / "w" / "receipts").rglob("*.json"))
     found = audit(data / "ledger" / "public", receipts=kept)
@@ -163,6 +164,8 @@ def test_false_reasons_are_told_by_the_watcher_and_found_by_an_audit(
     (one,) = found.findings.kept
     assert (one.rule, one.control) == ("admitted.no-reason", "EN-30") and one.index is not None
     assert "2 compared" in report.as_text(found)
+    opened = audit(data / "ledger" / "public", archives=[archive])
+    assert [f.rule for f in opened.findings.kept] == ["admitted.no-reason"] and opened.reasons == 2
     assert audit(data / "ledger" / "public").findings.ok, "without the openings nobody can tell"
 
 

@@ -30,6 +30,7 @@ from evenhand.audit.notes import (
     split_note,
     strict_base64,
 )
+from evenhand.audit.reasons import KINDS
 from evenhand.audit.receipts import climb
 from evenhand.audit.reweigh import Replay, Slot
 
@@ -60,6 +61,8 @@ class ArchiveReport:
     compared: int = 0  # consensus, and asking for further answers, that follow from one and were compared
     weighed: list[Finding] = field(default_factory=list)  # what came of that; all but BLIND are wrong, too
     checkpoints: list[bytes] = field(default_factory=list)  # of the log that the archive came from
+    reasons: list[tuple[str, int, str, dict[str, bytes]]] = field(default_factory=list)
+    """Openings that say why annotators were admitted: stream, number, kind, private field -> value."""
     findings: list[tuple[str, str, str]] = field(default_factory=list)  # (rule, place, what)
     wrong: int = 0
 
@@ -232,6 +235,8 @@ class _Archive:
             self._report.add("event", place, f"{error}.")
             return
         self._report.withheld += len(entry.committed.keys() - opened.keys() - {"rows"})
+        if entry.kind in KINDS:
+            self._report.reasons.append((entry.stream, entry.n, entry.kind, opened))
         self._follow(line["log"], entry)
         local = line.get("local")
         self._report.local &= isinstance(local, dict)

@@ -101,9 +101,9 @@ def _facts(audit: Audit) -> list[tuple[str, str]]:
 
 
 def _reasons(audit: Audit) -> str:
-    if not audit.receipts:
-        return "not compared: only a client's receipts open them (--receipts)"
-    unheld = f"; {audit.reasons_unheld:,} more that the receipts do not open" * bool(audit.reasons_unheld)
+    if not audit.receipts and not audit.archives:
+        return "not compared: only a client's receipts or archives open them (--receipts, --archive)"
+    unheld = f"; {audit.reasons_unheld:,} more that they do not open" * bool(audit.reasons_unheld)
     return f"{audit.reasons:,} compared with their openings{unheld}"
 
 

@@ -282,6 +282,8 @@ class Auditor:
             self.made.weighings += report.weighings
             self.made.weighed += report.compared
             self.notes += report.checkpoints
+            for stream, n, kind, opened in report.reasons:
+                self._reasons.hold(stream, n, kind, opened)
             for rule, place, what in report.findings:
                 if not rule.startswith("weighing."):
                     self._add("EN-34", PROVEN, rule, None, place, f"{path.name}: {what}")

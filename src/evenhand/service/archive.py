@@ -27,12 +27,14 @@ from evenhand.core import merkle
 from evenhand.core.checkpoint import open_checkpoint
 from evenhand.core.errors import EvenhandError, Unavailable
 from evenhand.core.events import (
+    Admitted,
     Brought,
     Event,
     Flagged,
     GoldScored,
     Moment,
     PayStated,
+    ProjectPosted,
     Released,
     Reviewed,
     Skipped,
@@ -185,6 +187,7 @@ class _Archive:
         self._media: dict[str, None] = {}  # digests, in the order of their tasks
         self._members: dict[str, str] = {}  # who answered -> kind
         self._logs: dict[int, _Log] = {}
+        self._postings: set[str] = set()  # the project's names in shared pools
         self._counts = dict.fromkeys(("tasks", "annotations", "people", "versions", "events", "media"), 0)
 
     def write(self, path: Path, upto: int) -> dict[str, Any]:
@@ -332,7 +335,13 @@ class _Archive:
                 yield told | {"local": self._local(placed.event, leases)}
 
     def _is_about(self, event: Event) -> bool:
-        return self._row["project"] in (event.stream, getattr(event, "project", None))
+        """Whether an event is about the project, or tells shared pools of it."""
+        project = self._row["project"]
+        if isinstance(event, ProjectPosted):
+            self._postings |= {event.posting} if event.project == project.encode() else set()
+        if isinstance(event, ProjectPosted | Admitted):
+            return event.posting in self._postings
+        return project in (event.stream, getattr(event, "project", None))
 
     def _leases(self, events: Sequence[Event]) -> dict[str, dict[str, Any]]:
         """What reserved these assignments and reviews: id -> its round and version, and when."""
