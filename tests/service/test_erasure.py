@@ -38,8 +38,12 @@ def test_a_task_is_erased_and_every_proof_holds(world):
     records = [{"text": f"message {n}", "external_id": f"x{n}"} for n in range(4)]
     records[1] = {"text": f"{SECRET} 1", "external_id": f"{SECRET}1"}
     project = world.project(tasks=records, questions=[TEXT])
-    ann, other = world.people[1:3]
+    ann, other, third = world.people[1:4]
     task = f"{project.id}-2"
+    held = world.next(third, count=4).assignments
+    lapsed = next(one for one in held if one.task_id == task)
+    world.call(work.flag, third, lapsed.id, wire.Skip(reason=f"{SECRET} lapses"))
+    world.ms += 30 * 86_400_000
     for _ in range(4):
         one = world.next(ann).assignments[0]
         if one.task_id != task:

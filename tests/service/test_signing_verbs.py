@@ -21,7 +21,7 @@ from evenhand.core.policy import Actor, Membership
 from evenhand.core.project import ReviewPolicy
 from evenhand.core.signing import key_id
 from evenhand.doctor import examine
-from evenhand.service import appeals, owners, projects, review, signing, tasks, work
+from evenhand.service import appeals, erasure, owners, projects, review, signing, tasks, work
 from evenhand.signer import Signer
 from evenhand.store.conformance import ORIGIN
 
@@ -278,6 +278,10 @@ def test_whatever_a_person_does_can_be_signed_and_a_policy_demands_it(world):
     log = entries(world)
     assert audited(log) == []
     _attack(log, ann.person, boss.person)
+
+    operator_too = msgspec.structs.replace(operator, memberships=world.owner.memberships)
+    world.call(erasure.erase_task, operator_too, fixed.task_id, wire.Erasure())
+    assert examine(world.store, ORIGIN).healthy and audited(entries(world)) == [], "proofs hold"
 
     everybody = msgspec.structs.replace(wanted, whose="everybody", kinds=["submitted"])
     world.call(signing.set_policy, operator, everybody)

@@ -1,7 +1,8 @@
 """Erasing a task's data, or a member: values and salts are destroyed, and the log says how many and why.
 
-Each erasure is one transaction. It reads the streams of the project and of the people who worked on the task,
-or of the organization and the member, and the node writes nothing else meanwhile.
+Each erasure is one transaction, and the node writes nothing else meanwhile. Of a task it reads the project's
+stream from its import on, and the streams of the people who worked on it from when the first of them got it;
+of a member the streams of the organization and the member. Only what names the task is decoded.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from evenhand.store import Transaction
 from evenhand.store.codec import Placed, body, decode
 
 PIECE = 2_000  # events that are read at once
-RARE = (b'"t":"tasks-imported"', b'"t":"task-corrected"')
+RARE = (b'"t":"tasks-imported"', b'"t":"task-corrected"', b'"t":"test-answered"')
 """Kinds whose openings do not tell cheaply whether they are about a task."""
 
 Strip = Callable[[Placed], tuple[Event, tuple[bytes, ...]] | None]
@@ -60,12 +61,16 @@ def erase_task(
             [TasksChanged(stream=project, owner=row["organization"], action="withdraw", rows=(change,))], at
         )
     origins = Origins(tx, tx.node.origin)
-    streams = [project, *(person for (person,) in tx.tuples("task_persons", **keys, task=n))]
-    count = sum(
-        _erase_in(tx, stream, _hints(project, n), lambda p: _of_task(p, project, n, origins))
-        for stream in streams
-    )
-    count += _erase_payloads(tx, keys, n, origins)
+    imported = _import_seq(tx, project, n)
+
+    def strip(p: Placed) -> tuple[Event, tuple[bytes, ...]] | None:
+        return _of_task(p, project, n, origins)
+
+    count = _erase_in(tx, project, (f"[{n},".encode(),), strip, after=imported - 1)
+    hints, given = _traces(tx, keys, n)
+    for (person,) in tx.tuples("task_persons", **keys, task=n):
+        count += _erase_in(tx, person, hints, strip, after=given)
+    count += _erase_payloads(tx, keys, n, imported, origins)
     _forget_words(tx, keys, n, found["record"])
     tx.run("delete_known", **keys, task=n)
     tx.run("delete_suggestions_of_task", **keys, task=n)
@@ -77,9 +82,13 @@ def erase_task(
     return _report(tx, at, event)
 
 
-def _hints(project: str, n: int) -> tuple[bytes, bytes]:
-    """What a body holds that may be about the task: the project's id, or a row that begins so."""
-    return project.encode(), f"[{n},".encode()
+def _traces(tx: Transaction, keys: dict[str, str], n: int) -> tuple[tuple[bytes, ...], int]:
+    """(What the openings in people's streams hold that are about a task: ids of assignments and reviews; the
+    seq behind which they are). Answers to a test may have come before."""
+    ids = [*tx.tuples("task_assignment_ids", **keys, task=n), *tx.tuples("task_review_ids", **keys, task=n)]
+    given = tx.tuples("task_given_seq", **keys, task=n)[0][0]
+    after = 0 if given is None or tx.tuples("has_tests", **keys) else given - 1
+    return tuple(id_.encode() for (id_,) in ids), after
 
 
 def _of_task(p: Placed, project: str, n: int, origins: Origins) -> tuple[Event, tuple[bytes, ...]] | None:
@@ -100,9 +109,12 @@ def _without_external(event: TasksImported, i: int) -> TasksImported:
     return msgspec.structs.replace(event, externals=externals)
 
 
-def _erase_payloads(tx: Transaction, keys: dict[str, str], n: int, origins: Origins) -> int:
-    """The records of all rounds. The first came with an import, whose other rows can still be shown."""
-    seq = _import_seq(tx, keys["project"], n)
+def _erase_payloads(tx: Transaction, keys: dict[str, str], n: int, seq: int, origins: Origins) -> int:
+    """The records of all rounds. The first came with an import, whose other rows can still be shown.
+
+    Args:
+        seq: of the import.
+    """
     rows = tx.tuples("task_payloads", **keys, task=n)
     for round_, salt, record in rows:
         leaf = b""
@@ -184,17 +196,35 @@ def _of_member(
 # ---- both ----------------------------------------------------------------------------------------
 
 
-def _events(tx: Transaction, stream: str) -> Iterator[tuple[Any, ...]]:
-    n = -1
+def _events(tx: Transaction, stream: str, n: int = -1) -> Iterator[tuple[Any, ...]]:
+    """Events of a stream behind its n-th."""
     while rows := tx.tuples("stream_events", stream=stream, n=n, limit=PIECE):
         yield from rows
         n = rows[-1][1]
 
 
-def _erase_in(tx: Transaction, stream: str, hints: tuple[bytes, ...], strip: Strip) -> int:
-    """Rewrite the openings of a stream; how many values are gone."""
+def _behind(tx: Transaction, stream: str, after: int) -> int:
+    """The number of a stream's last event whose seq is at most `after`; -1 when there is none."""
+    heads = tx.tuples("heads_read", ids=[stream])
+    low, high = -1, heads[0][1] - 1 if heads else -1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if tx.tuples("seq_of_place", stream=stream, n=middle)[0][0] <= after:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _erase_in(tx: Transaction, stream: str, hints: tuple[bytes, ...], strip: Strip, after: int = 0) -> int:
+    """Rewrite the openings of a stream; how many values are gone.
+
+    Args:
+        hints: one of them stands in each opening that is meant.
+        after: seq behind which all of it is.
+    """
     count = 0
-    for seq, _, entry, opening, owner in _events(tx, stream):
+    for seq, _, entry, opening, owner in _events(tx, stream, _behind(tx, stream, after)):
         if not any(hint in opening for hint in hints) and not any(kind in entry for kind in RARE):
             continue
         records = _rows_of(entry)

@@ -11,6 +11,8 @@ UPDATE opening SET body = :body WHERE seq = :seq;
 -- name: task_persons
 -- Who has had an assignment or a review of a task, or a test in its project.
 SELECT person FROM assignment WHERE organization = :organization AND project = :project AND task = :task AND state <> 'lapsed'
+UNION SELECT a.person FROM flag f JOIN assignment a ON a.id = f.assignment
+WHERE f.organization = :organization AND f.project = :project AND f.task = :task
 UNION SELECT person FROM review WHERE organization = :organization AND project = :project AND task = :task
 UNION SELECT m.person FROM test t JOIN member m ON m.organization = t.organization AND m.id = t.member
 WHERE t.organization = :organization AND t.project = :project
@@ -19,7 +21,28 @@ JOIN member m ON m.organization = a.organization AND m.id = a.judge
 WHERE r.organization = :organization AND r.project = :project AND r.task = :task;
 
 -- name: task_assignment_ids
-SELECT id FROM assignment WHERE organization = :organization AND project = :project AND task = :task AND state <> 'lapsed';
+SELECT id FROM assignment WHERE organization = :organization AND project = :project AND task = :task AND state <> 'lapsed'
+UNION SELECT assignment FROM flag WHERE organization = :organization AND project = :project AND task = :task;
+
+-- name: task_review_ids
+SELECT id FROM review WHERE organization = :organization AND project = :project AND task = :task;
+
+-- name: task_given_seq
+-- The first window or review by which somebody got a task: nothing was said about it before.
+SELECT min(e.seq) AS seq FROM (
+  SELECT pool AS stream, window_n AS n FROM assignment
+  WHERE organization = :organization AND project = :project AND task = :task AND state <> 'lapsed'
+  UNION SELECT a.pool AS stream, a.window_n AS n FROM flag f JOIN assignment a ON a.id = f.assignment
+  WHERE f.organization = :organization AND f.project = :project AND f.task = :task
+  UNION SELECT project AS stream, opened_n AS n FROM review
+  WHERE organization = :organization AND project = :project AND task = :task
+) given JOIN event e ON e.stream = given.stream AND e.n = given.n;
+
+-- name: has_tests
+SELECT 1 AS one FROM test WHERE organization = :organization AND project = :project LIMIT 1;
+
+-- name: seq_of_place
+SELECT seq FROM event WHERE stream = :stream AND n = :n;
 
 -- name: task_payloads
 -- Every round of a task's data.
