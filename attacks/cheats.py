@@ -6,15 +6,28 @@ log cannot show it: those are played too, so that the table says it and nobody h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
 
-from attacks.world import MINUTE, POOL, START, Annotator, Held, Party, World
+from attacks.beacons import CHAIN, WITNESSES, chain_of, told_by
+from attacks.world import MINUTE, ORIGIN, POOL, START, Annotator, Held, Party, World
 from evenhand.core import vrf
-from evenhand.core.canonical import decode_entry, encode_entry
-from evenhand.core.events import Availability, KeyRevoked, Place, Submitted, Waived, WindowDecided
-from evenhand.core.shared_pool import WindowView
+from evenhand.core.beacon import Evidence
+from evenhand.core.canonical import b64url, decode_entry, encode_entry
+from evenhand.core.events import (
+    Availability,
+    BeaconSet,
+    KeyRevoked,
+    Moment,
+    Place,
+    Submitted,
+    Waived,
+    WindowClosed,
+    WindowDecided,
+)
+from evenhand.core.shared_pool import Closing, Window, WindowView, decide, open_window
 
 
 class Cheat(World):
@@ -154,6 +167,182 @@ class GroundTiming(Cheat):
 
     def step(self, number: int) -> None:
         self.now += self.dice.randrange(0, 50)
+
+
+class TwoPhases(Cheat):
+    """The root of cheats on draws in two phases, with witnesses that reveal."""
+
+    phases = 2
+
+
+class WithDrand(TwoPhases):
+    """The same with rounds of drand."""
+
+    chain = CHAIN
+
+
+class Redrawn(TwoPhases):
+    control, title = "EN-6", "What was closed is not drawn, when the draw does not suit, and closed again"
+
+    def draw_closed(self, view: WindowView, closing: Closing, evidence: Evidence) -> None:
+        if self.dice.random() < 0.8:  # as if one in five did not suit
+            super().draw_closed(view, closing, evidence)
+
+
+class DrawnTwice(TwoPhases):
+    control, title = "EN-6", "One closing is drawn twice"
+
+    def draw_closed(self, view: WindowView, closing: Closing, evidence: Evidence) -> None:
+        super().draw_closed(view, closing, evidence)
+        again = self.may_wait(self.view(list(view.seats), (), []))
+        super().draw_closed(again, closing, evidence)
+
+
+class ChangedAfter(TwoPhases):
+    control, title = "EN-6", "Somebody who was among the candidates is left out of the draw"
+
+    def may_wait(self, view: WindowView) -> WindowView:
+        return msgspec.structs.replace(view, seats=view.seats[1:])
+
+
+class AddedAfter(TwoPhases):
+    control, title = "EN-6", "Somebody who was not among the candidates takes part in the draw"
+
+    def may_wait(self, view: WindowView) -> WindowView:
+        first = view.seats[0]
+        others = sorted(self.people.keys() - {seat.person for seat in view.seats})
+        who = self.people[others[0]] if others else None
+        if who is None:
+            return view
+        stranger = msgspec.structs.replace(first, person=who.id, entity=who.entity, band=who.band)
+        return msgspec.structs.replace(view, seats=(stranger, *view.seats[1:]))
+
+
+class ClosedLater(WithDrand):
+    control, title = "EN-6", "Candidates are closed when the round is known, with the time of before"
+
+    def gather(self, closing: Closing, root: bytes) -> Evidence:
+        seen = super().gather(closing, root)
+        known = CHAIN.time_of(closing.round) // 1000 + 1
+        late = tuple(w.cosign(ORIGIN, seen.size, root, known) for w in WITNESSES)
+        return msgspec.structs.replace(seen, cosignatures=late)
+
+
+class StaleRound(WithDrand):
+    control, title = "EN-6", "A round of drand decides that was known before the candidates were closed"
+
+    def say_closing(self, event: WindowClosed) -> WindowClosed:
+        return msgspec.structs.replace(event, round=event.round - 20)
+
+
+class WrongRound(WithDrand):
+    control, title = "EN-6", "Another round of drand decides than the closing has named"
+
+    def gather(self, closing: Closing, root: bytes) -> Evidence:
+        return msgspec.structs.replace(super().gather(closing, root), signature=told_by(closing.round + 1))
+
+
+class AnotherChain(WithDrand):
+    control, title = "EN-6", "The round is one of another chain, whose key the operator has"
+
+    def gather(self, closing: Closing, root: bytes) -> Evidence:
+        return msgspec.structs.replace(super().gather(closing, root), signature=told_by(closing.round, 8))
+
+
+class OwnChain(WithDrand):
+    control, title = "EN-6", "The log names a chain that the operator runs"
+
+    def set_beacon(self) -> None:
+        self.beacon = self.append(BeaconSet(stream="node", drand=(chain_of(8).told(),)))
+
+    def gather(self, closing: Closing, root: bytes) -> Evidence:
+        return msgspec.structs.replace(super().gather(closing, root), signature=told_by(closing.round, 8))
+
+
+class FellBack(WithDrand):
+    control, title = "EN-6", "The round is said not to have come, when it does not suit"
+
+    def gather(self, closing: Closing, root: bytes) -> Evidence:
+        seen = super().gather(closing, root)
+        return (
+            msgspec.structs.replace(seen, source="none", signature=b"") if self.dice.random() < 0.3 else seen
+        )
+
+
+class TooEarly(WithDrand):
+    control, title = "EN-17", "A draw says that it is older than the round it was made with"
+
+    def gather(self, closing: Closing, root: bytes) -> Evidence:
+        before = self.now
+        seen = super().gather(closing, root)
+        self.now = before
+        return seen
+
+
+class RevealWithheld(TwoPhases):
+    control, title = "EN-6", "What one witness revealed is left out, when the draw does not suit"
+
+    def gather(self, closing: Closing, root: bytes) -> Evidence:
+        seen = super().gather(closing, root)
+        return msgspec.structs.replace(seen, reveals=seen.reveals[:1]) if self.dice.random() < 0.3 else seen
+
+
+class InventedReveal(TwoPhases):
+    control, title = "EN-6", "The operator reveals for a witness"
+
+    def gather(self, closing: Closing, root: bytes) -> Evidence:
+        seen = super().gather(closing, root)
+        (who, _), *rest = seen.reveals
+        return msgspec.structs.replace(seen, reveals=((who, vrf.prove(self.secret, closing.leaf)), *rest))
+
+
+class PuppetWitness(TwoPhases):
+    control, title = "EN-6", "The log names a key of reveals that its witness has not signed"
+
+    def set_beacon(self) -> None:
+        told = [witness.told() for witness in WITNESSES]
+        told[0] |= {"public": b64url(vrf.public_key(self.secret))}
+        self.beacon = self.append(BeaconSet(stream="node", witnesses=tuple(told)))
+
+
+class Unwitnessed(TwoPhases):
+    control, title = "EN-6", "Draws are made before the witnesses have seen who may be chosen"
+
+    def gather(self, closing: Closing, root: bytes) -> Evidence:
+        return msgspec.structs.replace(super().gather(closing, root), cosignatures=())
+
+
+class AnotherTree(TwoPhases):
+    control, title = "EN-6", "The checkpoint that a draw names is that of another tree"
+
+    def gather(self, closing: Closing, root: bytes) -> Evidence:
+        return super().gather(closing, bytes(32))
+
+
+class OnePhase(TwoPhases):
+    control, title = "EN-6", "A pool that draws in two phases draws in one"
+
+    def two_phases(
+        self, view: WindowView, settled: Sequence[tuple[Place, bool, Held]], lapsed: list[Held]
+    ) -> None:
+        opening = open_window(view)
+        proof = self.draw(opening.alpha)
+        decided = decide(view, opening, proof, Moment(ms=self.now, chance=vrf.output(proof)))
+        assert isinstance(decided, Window) and decided.event is not None, "something is drawn"
+        self.queue(getattr(decided.event, "backlog", ()), ())
+        self.end(settled, lapsed)
+        self.apply(decided.event, decided)
+
+
+class ShutOut(Cheat):
+    control, title = "EN-30", "Annotators whom the rival's rules take off are kept there all the same"
+
+    def step(self, number: int) -> None:
+        rival = self.clients[self.rival]
+        if number == 3:
+            self.post(rival)
+            self.shut_out(rival, [who for who, one in self.people.items() if one.entity == "ent-0"])
+            rival.closed.clear()
 
 
 class HeldBack(Cheat):
@@ -467,14 +656,34 @@ class HonestWithEverything(Honest):
         live = [h for h in self.held.values() if h.state == "live"]
         if number == 12:
             self.buys("rec-c0", "rec-e0", 49_000_000)
+        if number == 15:
+            self.post(self.clients[self.rival])
+            self.shut_out(self.clients[self.rival], ["per-0"])
         if number in (9, 25) and live:
             from evenhand.core.allocation import slot_of
 
             self.override("recall", slot_of(live[0].id))
 
 
+class HonestWithDrand(HonestWithEverything):
+    """The same with draws in two phases by drand."""
+
+    title = "Nobody cheats; the same, drawn in two phases by drand"
+    phases = 2
+    chain = CHAIN
+
+
+class HonestWithReveals(HonestWithEverything):
+    """The same with draws in two phases by what witnesses reveal."""
+
+    title = "Nobody cheats; the same, drawn in two phases by what witnesses reveal"
+    phases = 2
+
+
+HONEST: tuple[type[Honest], ...] = (Honest, HonestWithEverything, HonestWithDrand, HonestWithReveals)
+
 CHEATS: tuple[type[Cheat], ...] = tuple(
     one
     for one in list(globals().values())
-    if isinstance(one, type) and issubclass(one, Cheat) and one not in (Cheat, Honest, HonestWithEverything)
+    if isinstance(one, type) and issubclass(one, Cheat) and one.title and not issubclass(one, Honest)
 )

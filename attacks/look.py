@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from attacks.beacons import CHAIN, POLICY
 from attacks.world import ORIGIN
 from evenhand.audit.entries import Places, read_entry
 from evenhand.audit.findings import Finding
@@ -11,12 +12,14 @@ from evenhand.audit.grammar import check_kind
 from evenhand.audit.keys import Keys, wrong_signatures
 from evenhand.audit.notes import LogKey, Unacceptable
 from evenhand.audit.run import RULES, Audit, Auditor
+from evenhand.audit.trust import read_policy
 
 
 def look(entries: Sequence[bytes]) -> Audit:
     """Steps A2 to A9 over entries in the order of the tree."""
     made = Audit(at=0)
-    auditor = Auditor(made, LogKey(ORIGIN, b"\0" * 4, bytes(32)))
+    trusted = [CHAIN.told()["public"]]
+    auditor = Auditor(made, LogKey(ORIGIN, b"\0" * 4, bytes(32)), read_policy(POLICY), chains=trusted)
     places, keys = Places(), Keys(ORIGIN)
     for index, data in enumerate(entries):
         made.entries += 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from attacks.cheats import CHEATS, Honest, HonestWithEverything
+from attacks.cheats import CHEATS, HONEST
 from attacks.files import ON_FILES
 from attacks.look import look
 from evenhand.audit.findings import ALARM, BLIND_SPOTS, CONTROLS, GAP, PROVEN
@@ -65,7 +65,7 @@ def play(job: tuple[str, int, int]) -> tuple[int, Told]:
     return number, told(look(kind(seed, kind.needs).play()))
 
 
-WORLDS = (Honest, HonestWithEverything, *CHEATS)
+WORLDS = (*HONEST, *CHEATS)
 
 
 def measure(runs: int, honest: int, processes: int) -> list[Line]:
@@ -73,14 +73,14 @@ def measure(runs: int, honest: int, processes: int) -> list[Line]:
 
     Args:
         runs: of each cheat; a third of it for the long ones.
-        honest: weeks in which nobody cheats, half of them with everything that is allowed.
+        honest: weeks in which nobody cheats, three quarters of them with everything that is allowed.
         processes: at once.
     """
     lines = [Line(kind.control, kind.title, kind.expected) for kind in WORLDS]
     files = [Line(one.control, one.title, one.expected) for one in ON_FILES]
     jobs: list[tuple[str, int, int]] = []
     for number, kind in enumerate(WORLDS):
-        count = honest // 2 if not kind.control else max(1, runs // (3 if kind.needs > 100 else 1))
+        count = honest // len(HONEST) if not kind.control else max(1, runs // (3 if kind.needs > 100 else 1))
         jobs += [("worlds", number, seed) for seed in range(count)]
     jobs += [("files", number, seed) for number in range(len(ON_FILES)) for seed in range(max(1, runs // 5))]
     for (table, _, _), (number, result) in zip(jobs, _results(jobs, processes), strict=True):

@@ -15,11 +15,15 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evenhand.core import signing, vrf
+from attacks.beacons import WITNESSES, told_by
+from evenhand.core import beacon, merkle, signing, vrf
 from evenhand.core.allocation import Candidate, slot_of
+from evenhand.core.beacon import Chain, Evidence
 from evenhand.core.canonical import b64url
 from evenhand.core.events import (
+    Admitted,
     Availability,
+    BeaconSet,
     ClientJoined,
     ClientRegistered,
     ConflictFound,
@@ -35,15 +39,19 @@ from evenhand.core.events import (
     PolicySet,
     PoolPolicySet,
     PoolShared,
+    ProjectPosted,
     Recalled,
     Said,
     Skipped,
     Submitted,
+    WindowClosed,
     WindowDecided,
+    WindowDrawn,
 )
 from evenhand.core.ownership import RULE, Graph, Interest, Record, Thresholds, judge
 from evenhand.core.shared_pool import (
     Client,
+    Closing,
     Lease,
     Seat,
     Settlement,
@@ -51,8 +59,10 @@ from evenhand.core.shared_pool import (
     Terms,
     Window,
     WindowView,
+    close,
     decide,
     open_window,
+    reopen,
 )
 from evenhand.store import codec
 
@@ -108,6 +118,7 @@ class Party:
     tasks: dict[int, int] = field(default_factory=dict)  # task -> free slots
     leases: dict[str, int] = field(default_factory=dict)  # entity -> leases
     blocked: set[str] = field(default_factory=set)
+    closed: set[str] = field(default_factory=set)  # annotators whom its posting does not admit
     next_task: int = 1
 
 
@@ -120,6 +131,8 @@ class World:
     lapse_rate = 0.04
     away_rate = 0.02
 
+    phases = 1  # of a window
+    chain: Chain | None = None  # of drand
     people_count = 12
     stock = 30  # free tasks below which a client brings more
 
@@ -154,7 +167,7 @@ class World:
         """What the operator decides on."""
         return view
 
-    def write(self, event: WindowDecided) -> WindowDecided | None:
+    def write(self, event: Any) -> Any:
         """What the operator writes about a window."""
         return event
 
@@ -206,6 +219,31 @@ class World:
     def step(self, number: int) -> None:
         """Anything else that happens before a window."""
 
+    def say_closing(self, event: WindowClosed) -> WindowClosed:
+        """What the operator writes about the first phase of a window."""
+        return event
+
+    def may_wait(self, view: WindowView) -> WindowView:
+        """What the operator draws on in the second phase."""
+        return view
+
+    def gather(self, closing: Closing, root: bytes) -> Evidence:
+        """What the operator draws with: the round, or what witnesses reveal."""
+        seconds = closing.ms // 1000
+        seen = Evidence(
+            source="none",
+            size=len(self.log),
+            root=root,
+            cosignatures=tuple(w.cosign(ORIGIN, len(self.log), root, seconds) for w in WITNESSES),
+        )
+        if self.chain is not None:
+            self.now = max(self.now, self.chain.time_of(closing.round) + 200)
+            return msgspec.structs.replace(seen, source="drand", signature=told_by(closing.round))
+        asked = beacon.reveal_input(ORIGIN, POOL, closing.n, closing.leaf)
+        return msgspec.structs.replace(
+            seen, source="reveal", reveals=tuple(witness.reveal(asked) for witness in WITNESSES)
+        )
+
     def publish(self) -> list[bytes]:
         """The log as outsiders get it."""
         return self.log
@@ -256,6 +294,8 @@ class World:
         )
         for record in [*self.entities.values(), *(client.record for client in self.clients.values())]:
             self.state(record)
+        if self.phases == 2:
+            self.set_beacon()
         for client in self.clients.values():
             self.append(
                 ClientRegistered(
@@ -279,6 +319,32 @@ class World:
             self.add_key(holder, secret)
         for n in range(self.people_count):
             self.enrol(f"per-{n}", f"ent-{n % 3}", 1 + n * 6 // self.people_count)
+
+    def set_beacon(self) -> None:
+        """What draws depend on."""
+        chain = (self.chain.told(),) if self.chain else ()
+        witnesses = () if self.chain else tuple(witness.told() for witness in WITNESSES)
+        self.beacon = self.append(BeaconSet(stream="node", drand=chain, witnesses=witnesses))
+
+    def post(self, client: Party) -> None:
+        """A client's project is named in the pool."""
+        self.append(
+            ProjectPosted(
+                stream=POOL,
+                client=client.id,
+                posting=f"pst-{client.id}",
+                family=client.family,
+                state="open",
+                test=0,
+                project=b"p",
+            )
+        )
+
+    def shut_out(self, client: Party, who: Sequence[str]) -> None:
+        """The client's project takes annotators off."""
+        told = Admitted(stream=POOL, posting=f"pst-{client.id}", on=0, who=tuple(who), evidence=b"{}")
+        self.append(told)
+        client.closed |= set(who)
 
     def state(self, record: str, **more: Any) -> None:
         """A statement of ownership."""
@@ -317,7 +383,7 @@ class World:
                 prices=tuple(prices),
                 charge=CHARGE,
                 cap=CAP,
-                draw="vrf",
+                draw="vrf" if self.phases == 1 else "vrf-drand",
                 independent=0,
             )
         )
@@ -531,6 +597,9 @@ class World:
         lapsed = [h for h in lapsed if h.id not in {one.id for _, _, one in settled}]
         view = self.see(self.view(seats, settled, lapsed))
         opening = open_window(view)
+        if self.phases == 2 and opening.alpha:
+            self.two_phases(view, settled, lapsed)
+            return
         proof = self.draw(opening.alpha) if opening.alpha else b""
         chance = vrf.output(proof) if proof else b""
         decided = decide(view, opening, proof, Moment(ms=self.now, chance=chance))
@@ -539,7 +608,45 @@ class World:
             return
         event = self.write(decided.event)
         if event is not None:
-            self.apply(event, decided, settled, lapsed)
+            self.queue(event.backlog, ())
+            self.end(settled, lapsed)
+            self.apply(event, decided)
+
+    def two_phases(
+        self, view: WindowView, settled: Sequence[tuple[Place, bool, Held]], lapsed: list[Held]
+    ) -> None:
+        """A window whose candidates are closed in the log before anything is drawn."""
+        opening = open_window(view)
+        round_ = self.chain.round_after(self.now) if self.chain else 0
+        event = self.say_closing(close(view, opening, round_, self.beacon))
+        place = self.append(event)
+        closing = Closing(
+            pool=POOL,
+            n=place.n,
+            ms=self.heads[POOL][1],
+            leaf=merkle.leaf_hash(self.log[-1]),
+            candidates=event.candidates,
+            round=event.round,
+            waiting={seat.person: seat.count for seat in view.seats},
+        )
+        self.queue(event.backlog, event.tags)
+        self.end(settled, lapsed)
+        leaves = [merkle.leaf_hash(entry) for entry in self.log]
+        evidence = self.gather(closing, merkle.CompactRange().grow(leaves).range.root())
+        later = self.may_wait(self.see(self.view(list(view.seats), (), [])))
+        self.draw_closed(later, closing, evidence)
+
+    def draw_closed(self, view: WindowView, closing: Closing, evidence: Evidence) -> None:
+        """The second phase."""
+        opening = reopen(view, closing, evidence)
+        proof = self.draw(opening.alpha)
+        at = Moment(ms=self.now, chance=vrf.output(proof))
+        decided = decide(view, opening, proof, at, evidence)
+        assert isinstance(decided, Window), f"everything was looked up: {decided}"
+        assert isinstance(decided.event, WindowDrawn), "a second phase has an entry"
+        event = self.write(decided.event)
+        if event is not None:
+            self.apply(event, decided)
 
     def view(
         self, seats: list[Seat], settled: Iterable[tuple[Place, bool, Held]], lapsed: list[Held]
@@ -555,6 +662,7 @@ class World:
                     tag=0,
                     candidates=tuple(Candidate(n, free, 1) for n, free in client.tasks.items() if free),
                     complete=True,
+                    closed=frozenset(client.closed),
                 ),
             )
             for client in self.clients.values()
@@ -576,6 +684,7 @@ class World:
                     exposure=client.exposure,
                     blocked=frozenset(client.blocked),
                     leases=dict(client.leases),
+                    closed=frozenset(client.closed),
                 )
                 for client in self.clients.values()
             ),
@@ -605,20 +714,15 @@ class World:
             state=held.state,
         )
 
-    def apply(
-        self,
-        event: WindowDecided,
-        decided: Window,
-        settled: Sequence[tuple[Place, bool, Held]],
-        lapsed: list[Held],
-    ) -> None:
-        """Write the window, and do what it says."""
-        place = self.append(event)
-        for client in self.clients.values():
-            changes = {one["client"]: bool(one["on"]) for one in event.backlog}
-            client.backlogged = changes.get(client.id, client.backlogged) and client.id not in event.gone
-            client.tag = {one["client"]: one["tag"] for one in event.tags}.get(client.id, client.tag)
-        self.virtual = event.virtual
+    def queue(self, backlog: Iterable[dict[str, Any]], tags: Iterable[dict[str, Any]]) -> None:
+        """Who waits, and with which tag."""
+        for one in backlog:
+            self.clients[one["client"]].backlogged = bool(one["on"])
+        for one in tags:
+            self.clients[one["client"]].tag = one["tag"]
+
+    def end(self, settled: Sequence[tuple[Place, bool, Held]], lapsed: Sequence[Held]) -> None:
+        """What a window has named as settled and lapsed."""
         for _, answered, held in settled:
             held.state = "over"
             if not answered:
@@ -628,9 +732,15 @@ class World:
         for held in lapsed:
             held.state = "lapsed"
             self.give_back(held)
+        self.held = {id_: held for id_, held in self.held.items() if held.state != "over"}
+
+    def apply(self, event: WindowDecided | WindowDrawn, decided: Window) -> None:
+        """Write the window, and do what it says."""
+        place = self.append(event)
+        self.queue([{"client": client, "on": 0} for client in event.gone], event.tags)
+        self.virtual = event.virtual
         for who in event.idle:
             self.people[who].idle = True
-        self.held = {id_: held for id_, held in self.held.items() if held.state != "over"}
         terms = {slot_of(one.lease.lease): one for one in decided.served}
         for lease in event.leases:
             self.lend(lease, terms[str(lease["slot"])].lease, place)

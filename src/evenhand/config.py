@@ -58,7 +58,14 @@ SETTINGS = (
     Setting(
         "EVENHAND_OUTBOUND_HOSTS",
         "",
-        "Hosts in private networks that the node may send requests to, separated by commas.",
+        "Hosts in private networks that the node may send requests to, and the host of EVENHAND_DRAND, "
+        "separated by commas.",
+    ),
+    Setting(
+        "EVENHAND_DRAND",
+        "",
+        "Address of a relay of drand's chain quicknet, such as https://api.drand.sh, for draws "
+        "in two phases. Its host must stand in EVENHAND_OUTBOUND_HOSTS. Needs evenhand[drand].",
     ),
     Setting("EVENHAND_LOG_LEVEL", "info", "debug, info, warning or error."),
     Setting("EVENHAND_OIDC_<NAME>_ISSUER", "", "OpenID Connect provider: its issuer address."),
@@ -96,6 +103,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     metrics_token: str | None = None
     witnesses: Path | None = None  # file in tlog-policy syntax; None: nobody cosigns
     outbound_hosts: tuple[str, ...] = ()  # private ones that may be sent to; public ones always may
+    drand: str | None = None  # without a slash at the end; None: draws do without
     log_level: str = "info"
     oidc: tuple[OidcProvider, ...] = ()
     url: str | None = None  # for commands
@@ -122,6 +130,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
         metrics_token=given.get("EVENHAND_METRICS_TOKEN"),
         witnesses=_path(given.get("EVENHAND_WITNESSES")),
         outbound_hosts=_words(given.get("EVENHAND_OUTBOUND_HOSTS", "")),
+        drand=_drand(given),
         log_level=_log_level(given.get("EVENHAND_LOG_LEVEL", "info").lower()),
         oidc=_providers(given),
         url=_address("EVENHAND_URL", given),
@@ -131,6 +140,20 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _drand(given: Mapping[str, str]) -> str | None:
+    """Nothing leaves the machine unasked: the host must be allowed by its name."""
+    url = _address("EVENHAND_DRAND", given)
+    host = (urlsplit(url).hostname or "") if url else ""
+    if url and host not in _words(given.get("EVENHAND_OUTBOUND_HOSTS", "").lower()):
+        raise Invalid(
+            "setting.drand",
+            f"The node may not send requests to {host}.",
+            "EVENHAND_DRAND",
+            f"Add {host} to EVENHAND_OUTBOUND_HOSTS, or leave EVENHAND_DRAND out.",
+        )
+    return url
 
 
 def _networks(text: str) -> tuple[str, ...]:

@@ -64,6 +64,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "lent": ("organization", "person"),
     "pooled": ("project",),
     "override_done": ("pool", "n"),
+    "pool_closing": ("pool",),
+    "beacon": ("n",),
     "posting": ("pool", "project"),
     "admission": ("pool", "person", "posting"),
 }

@@ -701,7 +701,8 @@ class Sequencer:
         self._interval = interval
         self._clock = clock
         self._stopping = threading.Event()
-        self._sleep = sleep or self._stopping.wait
+        self._woken = threading.Event()
+        self._sleep = sleep or self._rest
         self._thread: threading.Thread | None = None
         self.reason = "The sequencer has not been started."
         self._recover()
@@ -740,9 +741,18 @@ class Sequencer:
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
         self._thread.start()
 
+    def hasten(self) -> None:
+        """Begin the next step now: somebody waits for the checkpoint."""
+        self._woken.set()
+
+    def _rest(self, seconds: float) -> None:
+        self._woken.wait(seconds)
+        self._woken.clear()
+
     def stop(self) -> None:
         """Finish the step that is running, and stop."""
         self._stopping.set()
+        self._woken.set()
         if self._thread is not None:
             self._thread.join()
         self.reason = self.reason or "The sequencer was stopped."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
@@ -24,11 +25,12 @@ from evenhand.core.events import Moment
 from evenhand.core.receipt import Promise
 from evenhand.core.trust import Policy, parse_policy
 from evenhand.cosigner import Cosigner
+from evenhand.drawer import QUICKNET_HASH, Drawer
 from evenhand.lane import Lane
 from evenhand.ledger import Ledger, LocalDisk, PublicLog, Sequencer, read_key
 from evenhand.outbound import Door
 from evenhand.selfaudit import NAME, SelfAudit
-from evenhand.service import accounts, exchange, postings, rules
+from evenhand.service import accounts, exchange, postings, rules, windows
 from evenhand.service.adaptive import Adapter
 from evenhand.service.ledger_port import LedgerPort, declare_grammar
 from evenhand.service.search import Indexer
@@ -57,6 +59,7 @@ class Node:
         self.sequencer: Sequencer | None = None
         self.trust = _read_policy(config)  # the witnesses of the ledger
         self.cosigner: Cosigner | None = None
+        self.drawer: Drawer | None = None
         self.self_audit: SelfAudit | None = None
         self.jobs = ThreadPoolExecutor(JOBS, thread_name_prefix="evenhand-job")
         self.readers = ThreadPoolExecutor(4, thread_name_prefix="evenhand-read")
@@ -160,6 +163,16 @@ class Node:
         """What an operator should know although the node can work; "" when there is nothing."""
         return self.cosigner.remark() if self.cosigner is not None else ""
 
+    async def drawn(self) -> None:
+        """Wait until a window was drawn, or might have been: by another process that sequences."""
+        before = self.drawer.drawn if self.drawer is not None else 0
+        for _ in range(25):
+            if self.drawer is not None:
+                self.drawer.poke()
+                if self.drawer.drawn != before:
+                    return
+            await asyncio.sleep(0.01)
+
     def lag(self) -> int:
         """Committed events that no checkpoint covers yet."""
         with self.store.read() as reader:
@@ -182,6 +195,8 @@ class Node:
             self._housekeeping.join()
         for stop in self.beside:
             stop()
+        if self.drawer is not None:
+            self.drawer.stop()
         self._drain()
         if self.cosigner is not None:
             self.cosigner.stop()
@@ -205,6 +220,7 @@ class Node:
         self.lane.call(accounts.install_local_key, local.key(self.config.data))
         self.lane.call(declare_grammar)
         self.lane.call(exchange.keep_draw_key)
+        self.lane.call(windows.end_closings)
         self.lane.call(postings.post_all)
         self._start_sequencer()
         self._housekeeping.start()
@@ -224,10 +240,25 @@ class Node:
             if self.trust is not None:
                 self.cosigner = Cosigner(self.ledger, self.trust)
                 self.cosigner.start()
+            self.drawer = self._make_drawer(self.ledger, self.sequencer)
+            self.drawer.start()
             self.self_audit = SelfAudit(_ledger_folder(self.config), self.config.witnesses)
             self.self_audit.start()
             for task in self.when_leading:
                 task()
+
+    def _make_drawer(self, ledger: Ledger, sequencer: Sequencer) -> Drawer:
+        relay = f"{self.config.drand}/{QUICKNET_HASH}" if self.config.drand else None
+        return Drawer(
+            self.store,
+            self.lane,
+            ledger,
+            sequencer,
+            policy=self.trust,
+            cosigner=self.cosigner,
+            drand=relay,
+            door=self.door,
+        )
 
     def on_lead(self, task: Callable[[], None]) -> None:
         """Do this when, or as soon as, this process is the one that sequences."""

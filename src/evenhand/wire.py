@@ -577,7 +577,7 @@ class Assignment(Wire, frozen=True, kw_only=True):
 class Assignments(Wire, frozen=True, kw_only=True):
     assignments: list[Assignment]
     waiting: str | None = (
-        None  # when there are none, why: "nothing-left", "paused", "all-leased", "no-project"
+        None  # when there are none, why: "nothing-left", "paused", "all-leased", "no-project", "drawing"
     )
 
 
@@ -1295,6 +1295,7 @@ class PoolTerms(Request, frozen=True, kw_only=True):
     charge: int = 0  # in advance, 0 to cap
     cap: int = 100  # the most that one task costs
     independent: bool = False  # answers to one task come from different entities
+    draw: str = ""  # "one-phase", "two-phase"; "": as before; at first two-phase where there is a beacon
 
 
 class NewSharedPool(Request, frozen=True, kw_only=True):

@@ -20,6 +20,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from evenhand.core import beacon, vrf
+from evenhand.core.canonical import b64url
 from evenhand.core.checkpoint import (
     COSIGNATURE,
     MLDSA44,
@@ -27,6 +29,8 @@ from evenhand.core.checkpoint import (
     SigningKey,
     VerifyKey,
     open_checkpoint,
+    parse_checkpoint,
+    parse_note,
     parse_signing_key,
 )
 from evenhand.core.cosigning import MAX_REQUEST_BYTES, Judgement, cosign, judge, merge, parse_submission
@@ -119,6 +123,23 @@ class Witness:
             self._disk.write({self._path(checkpoint.origin): note})
         return Judgement(200, "".join(lines))
 
+    def reveal_key(self) -> str:
+        """Two lines, base64url: the public key of its reveals, and its signature about that key."""
+        public = vrf.public_key(self.key.derived(b"reveal"))
+        return f"{b64url(public)}\n{b64url(self.key.sign(beacon.key_text(public)))}\n"
+
+    def reveal(self, body: bytes) -> Judgement:
+        """Answer with its output for a window that was closed in a checkpoint that it has cosigned."""
+        try:
+            _, proof = beacon.parse_request(body)
+            log = self._logs.get(parse_checkpoint(parse_note(proof.checkpoint).text).origin)
+            if log is None:
+                return Judgement(404, "unknown log\n")
+            told = beacon.reveal(body, log, self.key.verify_key, self.key.derived(b"reveal"))
+        except Invalid as error:
+            return Judgement(400, f"{error.reason}\n")
+        return Judgement(200, f"{b64url(told)}\n")
+
     def latest_note(self, origin_hash: str) -> bytes | None:
         """The checkpoint cosigned last, by the hex SHA-256 of its origin; None when there is none."""
         if not all(char in "0123456789abcdef" for char in origin_hash) or len(origin_hash) != 64:
@@ -199,21 +220,27 @@ def serve(witness: Witness, host: str, port: int, on_ready: Callable[[str], None
 
 
 def application(witness: Witness, clock: Callable[[], float] = time.time) -> ASGIApp:
-    """The two calls of ``tlog-witness`` as an ASGI application."""
+    """The two calls of ``tlog-witness``, and those about reveals, as an ASGI application."""
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
     from starlette.requests import Request
     from starlette.responses import PlainTextResponse, Response
     from starlette.routing import Route
 
-    async def add_checkpoint(request: Request) -> Response:
+    async def read(request: Request, most: int) -> bytes | None:
         body = bytearray()
         async for part in request.stream():
             body += part
-            if len(body) > MAX_REQUEST_BYTES:
-                return PlainTextResponse("the request is too large\n", 413)
+            if len(body) > most:
+                return None
+        return bytes(body)
+
+    async def add_checkpoint(request: Request) -> Response:
+        body = await read(request, MAX_REQUEST_BYTES)
+        if body is None:
+            return PlainTextResponse("the request is too large\n", 413)
         try:
-            judgement = await run_in_threadpool(witness.add_checkpoint, bytes(body), int(clock()))
+            judgement = await run_in_threadpool(witness.add_checkpoint, body, int(clock()))
         except Unavailable as error:
             return PlainTextResponse(f"{error.reason}\n", 503)
         return Response(judgement.body, judgement.status, headers={"Content-Type": judgement.media_type})
@@ -225,8 +252,20 @@ def application(witness: Witness, clock: Callable[[], float] = time.time) -> ASG
         headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
         return Response(note, headers=headers, media_type="text/plain; charset=utf-8")
 
+    async def reveal(request: Request) -> Response:
+        body = await read(request, beacon.MAX_REQUEST)
+        if body is None:
+            return PlainTextResponse("the request is too large\n", 413)
+        judgement = await run_in_threadpool(witness.reveal, body)
+        return Response(judgement.body, judgement.status, headers={"Content-Type": judgement.media_type})
+
+    async def reveal_key(request: Request) -> Response:
+        return PlainTextResponse(witness.reveal_key(), headers={"Cache-Control": "no-store"})
+
     return Starlette(
         routes=[
+            Route("/reveal", reveal, methods=["POST"]),
+            Route("/reveal-key", reveal_key, methods=["GET"]),
             Route("/add-checkpoint", add_checkpoint, methods=["POST"]),
             Route("/{origin}/checkpoint", checkpoint, methods=["GET"]),
         ]

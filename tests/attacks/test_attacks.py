@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attacks.cheats import CHEATS, Cheat, Honest, HonestWithEverything
+from attacks.cheats import CHEATS, HONEST, Cheat, Honest
 from attacks.files import ON_FILES, OnFiles
 from attacks.look import look
 from attacks.table import Line, table, told, wrong
@@ -17,8 +17,8 @@ SHORT = [cheat for cheat in CHEATS if cheat.needs <= 100]
 LONG = [cheat for cheat in CHEATS if cheat.needs > 100]
 
 
-@pytest.mark.parametrize("seed", range(25))
-@pytest.mark.parametrize("kind", [Honest, HonestWithEverything])
+@pytest.mark.parametrize("seed", range(13))
+@pytest.mark.parametrize("kind", HONEST)
 def test_nobody_honest_is_accused(kind: type[Cheat], seed: int) -> None:
     """Fifty honest histories. No proven violation and no gap; an alarm would be one in a hundred."""
     audit = look(kind(10_000 + seed).play())

@@ -18,15 +18,19 @@ from evenhand.audit.entries import read_entry
 from evenhand.audit.findings import GAP, PROVEN
 from evenhand.audit.notes import LogKey
 from evenhand.audit.run import Audit, Auditor
+from evenhand.audit.trust import read_policy
 
 VECTOR = json.loads((Path(__file__).parents[1] / "vectors" / "exchange.json").read_text())
 HISTORY: list[dict[str, Any]] = [json.loads(text) for text in VECTOR["entries"]]
 Entry = dict[str, Any]
 
 
-def replay(history: list[Entry]) -> Audit:
+TWO_PHASE = json.loads((Path(__file__).parents[1] / "vectors" / "two-phase.json").read_text())
+
+
+def replay(history: list[Entry], **trusted: Any) -> Audit:
     made = Audit()
-    auditor = Auditor(made, LogKey(VECTOR["origin"], b"\0" * 4, bytes(32)))
+    auditor = Auditor(made, LogKey(VECTOR["origin"], b"\0" * 4, bytes(32)), **trusted)
     for index, entry in enumerate(history):
         data = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
         auditor.take(index, data, read_entry(data))
@@ -195,3 +199,24 @@ def test_a_lease_of_a_provider_in_conflict_is_named_so() -> None:
     statements = [i for i, e in enumerate(history) if e["t"] == "client-joined"]
     history.insert(statements[-1] + 1, moved)
     assert "EN-21" in replay(history).findings.controls
+
+
+@pytest.mark.parametrize("source", ["with_drand", "with_reveals"])
+def test_frozen_histories_in_two_phases_hold_and_a_draw_that_is_left_out_is_found(source: str) -> None:
+    history = [json.loads(text) for text in TWO_PHASE[source]]
+    trusted: dict[str, Any] = {"quorum": read_policy(TWO_PHASE["policy"]), "chains": [TWO_PHASE["chain"]]}
+    made = replay(history, **trusted)
+    assert made.findings.ok and sum(made.sources.values()) > 5, [str(f) for f in made.findings.kept]
+    last = max(i for i, e in enumerate(history) if e["t"] == "window-drawn")
+    away = history[last] | {"t": "availability", "b": {"on": 0, "who": "per-1"}, "c": {}, "re": []}
+    waiting = [*history[:last], away | {"ts": away["ts"] + 3_600_000}]
+    assert {f.rule for f in replay(waiting, **trusted).findings.kept} == {"draw.pending"}
+    cut = [e for i, e in enumerate(history) if i != first_drawn(history)]
+    assert "draw.dropped" in {f.rule for f in replay(cut, **trusted).findings.kept}
+    late = copy.deepcopy(history)
+    late[first_drawn(history) - 1]["b"]["round"] += 40
+    assert "draw.round" in {f.rule for f in replay(late, **trusted).findings.kept}
+
+
+def first_drawn(history: list[Entry]) -> int:
+    return next(i for i, e in enumerate(history) if e["t"] == "window-drawn")

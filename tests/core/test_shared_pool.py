@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 from evenhand.core import shared_pool
 from evenhand.core.allocation import Candidate, slot_of
+from evenhand.core.beacon import Evidence
 from evenhand.core.errors import Invalid
 from evenhand.core.events import Moment, Place
 from evenhand.core.fair_queue import UNIT
 from evenhand.core.shared_pool import (
     LOOK,
     Client,
+    Closing,
     Lease,
     Seat,
     Settlement,
@@ -532,3 +534,73 @@ def test_what_a_window_looks_at_first_is_what_it_serves_first():
         found = nearest(opening, bytes(64))
         assert set(ranked[:1]) <= set(found) == set(ranked[: len(found)]) and len(found) <= LOOK
     assert nearest(open_window(quiet(())), bytes(64)) == []
+
+
+def test_two_phases_decide_as_one_does_for_those_who_were_closed_in():
+    """The first phase settles and lifts; the second gives, and nothing else is in either."""
+    pool = Pool(Random(3), clients=3, annotators=4)
+    pool.settled = [
+        settlement(Lease(id="asg-7", client="cli-0", price=7, charge=4, weight=1, state="live"), True)
+    ]
+    pool.backlogged["cli-1"], pool.open["cli-1"] = True, False
+    seats = tuple(seat(f"ann-{i}", f"ent-{i}") for i in range(4))
+    view = pool.view(seats)
+    opening = open_window(view)
+    first = shared_pool.close(view, opening, 9, Place("node", 2))
+    assert first.round == 9 and first.causes == (Place("ann-x", 7), Place("node", 2))
+    assert [(row["client"], row["on"]) for row in first.backlog] == [("cli-1", 0), ("cli-0", 1), ("cli-2", 1)]
+    assert {row["client"] for row in first.tags} == {"cli-0"}, "of those that changed"
+    assert shared_pool.close(view, opening, 0, None).causes == (Place("ann-x", 7),)
+    closing = Closing(
+        pool="pool-p",
+        n=0,
+        ms=5,
+        leaf=bytes(32),
+        candidates=first.candidates,
+        round=9,
+        waiting={one.person: 1 for one in seats},
+    )
+    pool.tags |= {row["client"]: row["tag"] for row in first.tags}
+    pool.backlogged = {"cli-0": True, "cli-1": False, "cli-2": True}
+    pool.settled, pool.n = [], 1
+    evidence = Evidence(
+        source="reveal", reveals=((b"w" * 32, bytes(80)),), size=9, root=bytes(32),
+        cosignatures=((b"w" * 32, 4, bytes(64)),),
+    )  # fmt: skip
+    later = msgspec.structs.replace(pool.view(seats), stocks=view.stocks)
+    again = shared_pool.reopen(later, closing, msgspec.structs.replace(evidence, reveals=()))
+    assert again.backlog == ("cli-0", "cli-2") and again.alpha != opening.alpha
+    at = Moment(ms=6, chance=b"beta")
+    second = decide(later, again, b"p" * 80, at, evidence).event
+    one = decide(view, opening, b"p" * 80, at).event
+    assert second.leases == one.leases and second.virtual == one.virtual
+    assert second.source == "reveal" and len(second.reveals) == len(second.cosignatures) == 1
+    drand = msgspec.structs.replace(evidence, source="drand", signature=bytes(48), reveals=())
+    assert len(decide(later, again, b"p" * 80, at, drand).event.signature) == 64
+    assert not shared_pool.undrawn("pool-p", 5).leases
+
+
+def test_a_client_that_withdrew_its_tasks_since_the_first_phase_is_passed_over():
+    gone, stays = client("cli-a", backlogged=True, open=False), client("cli-b", backlogged=True, tag=5)
+    view = quiet((seat("ann-1"),), gone, stays, stocks={"cli-b": (stock("b", 1),)})
+    seen = Evidence(source="none", size=1, root=bytes(32))
+    opening = shared_pool.Opening(
+        tags={"cli-a": 0, "cli-b": 5}, backlog=("cli-a", "cli-b"), returned=(), touched=frozenset(),
+        candidates=b"", alpha=b"x",
+    )  # fmt: skip
+    event = decide(view, opening, b"p" * 80, Moment(ms=5, chance=b"beta"), seen).event
+    assert event.passed == ({"who": "ann-1", "client": "cli-a", "why": "gone"},)
+    assert [lease["client"] for lease in event.leases] == ["cli-b"]
+
+
+def test_a_second_phase_ends_before_its_entry_grows_too_long(monkeypatch):
+    monkeypatch.setattr(shared_pool, "PASSED", 3)
+    clients = [client(f"cli-{n}", backlogged=True, open=False) for n in range(5)]
+    view = quiet((seat("ann-1"), seat("ann-2")), *clients)
+    opening = shared_pool.Opening(
+        tags=dict.fromkeys((c.id for c in clients), 0), backlog=tuple(c.id for c in clients), returned=(),
+        touched=frozenset(), candidates=b"", alpha=b"x",
+    )  # fmt: skip
+    seen = Evidence(source="none", size=1, root=bytes(32))
+    event = decide(view, opening, b"p" * 80, Moment(ms=5, chance=b"beta"), seen).event
+    assert len(event.passed) == 3 and event.idle == () and event.leases == ()

@@ -17,7 +17,8 @@ from evenhand.audit.entries import read_entry
 from evenhand.audit.reasons import KINDS, Reasons
 from evenhand.core import adaptive as core
 from evenhand.core import shared_pool
-from evenhand.core.errors import Missing
+from evenhand.core.beacon import QUICKNET, Chain, Evidence
+from evenhand.core.errors import Invalid, Missing
 from evenhand.core.project import GoldPolicy, QualificationPolicy
 from evenhand.doctor import examine
 from evenhand.service import (
@@ -29,9 +30,12 @@ from evenhand.service import (
     qualification,
     receipts,
     tasks,
+    windows,
+    work,
 )
 from evenhand.store.conformance import ORIGIN
 
+CHAIN = Chain(public=QUICKNET.public, genesis=0, period=3)  # the clock of these tests begins in 1970
 TEST = QualificationPolicy(tasks=2, pass_mark=100, tries=1)
 
 
@@ -380,3 +384,52 @@ def test_whoever_holds_the_openings_finds_false_reasons(world):
     blind = [(e, {} if e["t"] == "standing-changed" else o) for e, o in told]
     assert reasons(blind) == ([], 4, 3), "what is not held is counted, and accuses nobody"
     assert reasons([(e, {}) for e, _ in told]) == ([], 0, 0)
+
+
+def test_a_window_in_two_phases_is_drawn_once_the_log_shows_who_may_be_chosen(world):
+    """Nobody comes in after the candidates are closed; who was shut out meanwhile gets nothing."""
+    for name in world.clients:
+        world.client_project(name, 30)
+    world.call(windows.set_beacon, CHAIN, {}, [])
+    world.call(windows.set_beacon, CHAIN, {}, [])
+    terms = wire.PoolTerms(prices={"text": 10}, draw="two-phase")
+    world.call(exchange.change_terms, world.operator, world.pool, terms)
+    first, second, third = world.staff["opco"]
+    answers = world.ask(first, second, count=2)
+    assert [one.waiting for one in answers] == ["drawing", "drawing"] and work.is_drawing(answers[0])
+    assert world.ask(third)[0].waiting == "drawing", "the candidates are closed"
+    healthy(world)
+    with world.reading() as reader:
+        [(closing, _)] = windows.closings(reader)
+        assert set(closing.waiting) == {first.person, second.person} and closing.round > 0
+    officer_ends = wire.Enrolment(
+        member_id=second.memberships[0].member, languages=["en"], band=2, state="ended"
+    )
+    world.call(exchange.enrol, world.managers["opco"], world.pool, officer_ends)
+    world.call(exchange.set_available, first, world.pool, wire.AvailabilityChange(available=False))
+    world.call(exchange.set_available, first, world.pool, wire.AvailabilityChange(available=True))
+    seen = Evidence(source="none", size=1, root=bytes(32))
+    assert not world.call(windows.draw, world.pool, closing.n + 1, seen), "another window"
+    assert world.call(windows.draw, world.pool, closing.n, seen)
+    assert not world.call(windows.draw, world.pool, closing.n, seen), "it was drawn"
+    assert len(world.ask(first, count=2)[0].assignments) == 2, "what was drawn is handed over"
+    healthy(world)
+    kinds = [e["t"] for e in world.entries(world.pool)]
+    assert kinds.count("window-closed") == kinds.count("window-drawn") == 1
+    rules = {(f.kind, f.rule) for f in world.audit().findings.kept}
+    assert rules == {("proven violation", "draw.checkpoint"), ("unexplained gap", "draw.fallback"),
+                     ("unexplained gap", "draw.alone")}, rules  # fmt: skip
+    assert world.ask(third)[0].waiting == "drawing"
+    with world.reading() as reader:
+        seq = windows.closings(reader)[0][1]
+    world.lane.call(lambda tx, at: tx.run("put_epoch", number=2, origin=ORIGIN, after_seq=seq, checkpoint=""))
+    world.call(windows.end_closings)
+    with world.reading() as reader:
+        assert windows.closings(reader) == []
+    with pytest.raises(Invalid):
+        world.call(
+            exchange.change_terms,
+            world.operator,
+            world.pool,
+            wire.PoolTerms(prices={"text": 10}, draw="dice"),
+        )

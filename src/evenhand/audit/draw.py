@@ -5,6 +5,7 @@ Written from RFC 9381, section 5, and ``docs/spec/ledger.md``, 10.3. Points and 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterable
@@ -21,15 +22,20 @@ _UNIT_POINT = b"\1" + bytes(31)
 
 def candidates(backlog: Iterable[tuple[str, int, int]], waiting: Iterable[tuple[str, int]]) -> bytes:
     """Digest of who may be chosen: (client, tag, weight) and (who, leases wanted), each ascending."""
-    return hashlib.sha256(_canonical({"backlog": sorted(backlog), "waiting": sorted(waiting)})).digest()
+    return hashlib.sha256(canonical({"backlog": sorted(backlog), "waiting": sorted(waiting)})).digest()
 
 
 def alpha(origin: str, pool: str, n: int, digest: str, external: str = "") -> bytes:
     """What the node must draw for in the window with this place."""
-    return hashlib.sha256(b"evenhand/rand/v1\0" + _canonical([origin, pool, n, digest, external])).digest()
+    return hashlib.sha256(b"evenhand/rand/v1\0" + canonical([origin, pool, n, digest, external])).digest()
 
 
-def _canonical(value: Any) -> bytes:
+def b64url(data: bytes) -> str:
+    """RFC 4648, section 5, without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def canonical(value: Any) -> bytes:
     """RFC 8785, for what has no floats and only ASCII keys."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 

@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from evenhand.audit import draw
+from evenhand.audit import beacon, draw
+from evenhand.audit.beacon import Closing
 from evenhand.audit.entries import unb64url
 from evenhand.audit.findings import GAP, PROVEN
 
 UNIT = 720_720
 UNSETTLED = 50  # windows of its pool after which a submission that none has named is a gap
+PASSED = 250  # of `passed` in a second phase, after which nobody has to get anything more
 OVERDUE = 20  # windows after which a lease whose time is over and that none has ended is a gap
 
 Tell = Callable[[str, str, str, str], None]
@@ -33,6 +35,7 @@ class Terms(NamedTuple):
     prices: dict[str, int]
     charge: int
     independent: bool
+    phases: int = 1
 
 
 class Enrolment(NamedTuple):
@@ -157,6 +160,7 @@ class Pool:
     waits: dict[str, tuple[int, int]] = field(default_factory=dict)  # client -> (times, ms in all)
     heads: Counter[str] = field(default_factory=Counter)  # client -> windows after which it was first in line
     headed: int = 0  # windows after which several waited
+    closing: Closing | None = None  # a window that is closed and not drawn
     recent: deque[int] = field(default_factory=lambda: deque(maxlen=OVERDUE))  # ms of the last windows
 
     # ---- what the windows depend on ----------------------------------------------------------
@@ -181,7 +185,10 @@ class Pool:
             tell("EN-2", PROVEN, "policy.weight", f"A weight does not divide {UNIT}.")
             weights = {client: max(1, weight) for client, weight in weights.items()}
         prices = {one["family"]: one["price"] for one in b["prices"]}
-        self.policies.append(Terms(b["effective_from"], weights, prices, b["charge"], bool(b["independent"])))
+        phases = 1 if b["draw"] == "vrf" else 2
+        self.policies.append(
+            Terms(b["effective_from"], weights, prices, b["charge"], bool(b["independent"]), phases)
+        )
 
     def enrol(self, b: dict[str, Any]) -> None:
         """``enrolled``."""
@@ -312,12 +319,28 @@ class Pool:
         Returns:
             How leases ended, and the draw to verify.
         """
+        before, virtual, outcomes, terms = self._open(n, at, index, b, found, tell)
+        if terms.phases == 2 and b["proof"]:
+            tell("EN-6", PROVEN, "draw.phase", "This pool draws in two phases, and this window has one.")
+        chance = self._draw(n, index, b, terms, vrf, tell)
+        self._decide(at, b, terms, draw.output(chance.proof) if chance else b"", tell)
+        self._gone(b, tell)
+        self._compare(b, before, virtual, tell)
+        self._note_head()
+        return outcomes, chance
+
+    def _open(
+        self, n: int, at: int, index: int, b: dict[str, Any], found: Pending, tell: Tell
+    ) -> tuple[dict[str, int], int, list[Outcome], Terms]:
+        """Steps 1 to 4, of a window or of its first phase; gives the tags and V of before, too."""
         self.windows += 1
         self.recent.append(at)
         before, virtual = dict(self.tags), self.virtual
-        for slot, why in self.to_recall.items():
-            tell("EN-21", PROVEN, "recall.missing", f"The lease {slot} was not taken back although {why}.")
-        self.to_recall.clear()
+        self._check_recalls(tell)
+        if self.closing is not None:
+            told = f"The window that was closed at {self.closing.n} was never drawn."
+            tell("EN-6", PROVEN, "draw.dropped", told)
+            self.closing = None
         outcomes = self._settle(at, index, b, found, tell)
         self._backlog(b, tell)
         self.since |= {change["client"]: at for change in b["backlog"] if change["on"]}
@@ -325,12 +348,73 @@ class Pool:
         if terms is None:
             tell("EN-2", PROVEN, "window.policy", "No policy is in force.")
             terms = Terms(0, {}, {}, 0, False)
-        chance = self._draw(n, index, b, terms, vrf, tell)
-        self._decide(at, b, terms, draw.output(chance.proof) if chance else b"", tell)
+        return before, virtual, outcomes, terms
+
+    def _check_recalls(self, tell: Tell) -> None:
+        for slot, why in self.to_recall.items():
+            tell("EN-21", PROVEN, "recall.missing", f"The lease {slot} was not taken back although {why}.")
+        self.to_recall.clear()
+
+    def close(
+        self,
+        n: int,
+        at: int,
+        index: int,
+        leaf: bytes,
+        b: dict[str, Any],
+        found: Pending,
+        told: beacon.Beacon | None,
+        tell: Tell,
+    ) -> list[Outcome]:
+        """``window-closed``: steps 1 to 4, and who may be chosen.
+
+        Args:
+            told: the ``beacon`` that the entry names.
+        """
+        before, _, outcomes, terms = self._open(n, at, index, b, found, tell)
+        if terms.phases != 2:
+            tell("EN-6", PROVEN, "draw.phase", "This pool draws in one phase, and this window has two.")
+        for one in b["waiting"]:
+            self._check_seat(one["who"], tell)
+        self._check_candidates(b, terms, tell)
+        self._check_tags(b, before, tell)
+        waiting = {one["who"]: one["count"] for one in b["waiting"]}
+        self.closing = Closing(n, at, leaf, index, b["candidates"], b["round"], told, waiting)
+        beacon.check_closing(self.closing, tell)
+        return outcomes
+
+    def drawn(
+        self, at: int, index: int, place: str, b: dict[str, Any], vrf: bytes, tell: Tell
+    ) -> Chance | None:
+        """``window-drawn``: steps 5 to 8 for the candidates that were closed.
+
+        Returns:
+            The draw to verify.
+        """
+        closing, self.closing = self.closing, None
+        if closing is None:
+            if b["leases"] or b["proof"]:
+                tell("EN-6", PROVEN, "draw.again", "No closed window was due to be drawn.")
+            return None
+        before, virtual = dict(self.tags), self.virtual
+        self._check_recalls(tell)
+        terms = self.terms(closing.n) or Terms(0, {}, {}, 0, False)
+        out = {who for who in closing.waiting if not self._still(who)}
+        waiting = [{"who": who, "count": count} for who, count in closing.waiting.items() if who not in out]
+        proof = unb64url(b["proof"])
+        self._decide(
+            at, b | {"waiting": waiting}, terms, draw.output(proof), tell, full=len(b["passed"]) >= PASSED
+        )
         self._gone(b, tell)
         self._compare(b, before, virtual, tell)
         self._note_head()
-        return outcomes, chance
+        told = draw.alpha(self.origin, self.id, closing.n, closing.candidates, beacon.external(closing, b))
+        return Chance(vrf, told, proof, index, place)
+
+    def _still(self, who: str) -> bool:
+        """Whether somebody who waited when the candidates were closed may still work here."""
+        person = self.people.get(who)
+        return person is not None and person.active and who not in self.suspended
 
     def _settle(self, at: int, index: int, b: dict[str, Any], found: Pending, tell: Tell) -> list[Outcome]:
         """Steps 1 to 3."""
@@ -409,12 +493,7 @@ class Pool:
         self, n: int, index: int, b: dict[str, Any], terms: Terms, vrf: bytes, tell: Tell
     ) -> Chance | None:
         """What is drawn for, 10.3."""
-        backlog = [
-            (client, self.tags.get(client, 0), terms.weights.get(client, 1)) for client in self.backlogged
-        ]
-        digest = draw.candidates(backlog, [(one["who"], one["count"]) for one in b["waiting"]])
-        if unb64url(b["candidates"]) != digest:
-            tell("EN-6", PROVEN, "draw.candidates", "The closed set of candidates is not that of the replay.")
+        self._check_candidates(b, terms, tell)
         if not b["proof"]:
             if b["leases"]:
                 tell("EN-6", PROVEN, "draw.missing", "Leases were given without a draw.")
@@ -422,13 +501,28 @@ class Pool:
         told = draw.alpha(self.origin, self.id, n, b["candidates"])
         return Chance(vrf, told, unb64url(b["proof"]), index, f"{self.id} {n}")
 
-    def _decide(self, at: int, b: dict[str, Any], terms: Terms, beta: bytes, tell: Tell) -> None:
-        """Steps 5 and 6: who has to get what, compared lease by lease."""
+    def _check_candidates(self, b: dict[str, Any], terms: Terms, tell: Tell) -> None:
+        backlog = [
+            (client, self.tags.get(client, 0), terms.weights.get(client, 1)) for client in self.backlogged
+        ]
+        digest = draw.candidates(backlog, [(one["who"], one["count"]) for one in b["waiting"]])
+        if unb64url(b["candidates"]) != digest:
+            tell("EN-6", PROVEN, "draw.candidates", "The closed set of candidates is not that of the replay.")
+
+    def _decide(
+        self, at: int, b: dict[str, Any], terms: Terms, beta: bytes, tell: Tell, full: bool = False
+    ) -> None:
+        """Steps 5 and 6: who has to get what, compared lease by lease.
+
+        Args:
+            full: the entry was too long for more, so that whoever is left out is no finding.
+        """
         wanted = {one["who"]: one["count"] for one in b["waiting"]}
         passed = self._read_passed(b, terms, tell)
         order = sorted(wanted, key=lambda who: hashlib.sha256(beta + who.encode()).digest())
-        for who in order:
-            self._check_seat(who, tell)
+        if "settled" in b:
+            for who in order:
+                self._check_seat(who, tell)
         ties = {c: hashlib.sha256(beta + c.encode()).digest()[:8] for c in self.backlogged}
         told = list(b["leases"])[::-1]
         got: Counter[str] = Counter()
@@ -443,9 +537,9 @@ class Pool:
                     continue
                 due = min(able, key=lambda c: (self.tags.get(c, 0), ties[c], c))
                 if not told:
-                    tell(
-                        "EN-1", PROVEN, "window.withheld", f"{who} had to get a task of {due}, and got none."
-                    )
+                    if not full:
+                        reason = f"{who} had to get a task of {due}, and got none."
+                        tell("EN-1", PROVEN, "window.withheld", reason)
                     dry.add(who)
                     continue
                 lease = told.pop()
@@ -461,7 +555,8 @@ class Pool:
             )
             self._give(lease, at, terms)
             got[lease["who"]] += 1
-        self._check_idle(b, wanted, got, tell)
+        if not full:
+            self._check_idle(b, wanted, got, tell)
 
     def _read_passed(self, b: dict[str, Any], terms: Terms, tell: Tell) -> set[tuple[str, str]]:
         passed: set[tuple[str, str]] = set()
@@ -473,6 +568,8 @@ class Pool:
             why, client = one["why"], one["client"]
             seen = (client, pair[1] if why == "independence" else one["who"]) in self.served
             allowed = client in given if why == "taken" else seen and why in ("had", "independence")
+            if why == "gone":
+                allowed = client not in given and "proof" in b and "settled" not in b
             if why == "closed":
                 allowed = self._closed(client, one["who"])[1] > 0
             if not allowed or (one["why"] == "independence" and not terms.independent):
@@ -589,6 +686,12 @@ class Pool:
 
     def _compare(self, b: dict[str, Any], before: dict[str, int], virtual: int, tell: Tell) -> None:
         """Step 8."""
+        self._check_tags(b, before, tell)
+        if b["virtual"] != self.virtual:
+            tell("EN-1", PROVEN, "window.virtual", f"V is {self.virtual}, and {b['virtual']} is said.")
+            self.virtual = b["virtual"]
+
+    def _check_tags(self, b: dict[str, Any], before: dict[str, int], tell: Tell) -> None:
         due = {client: tag for client, tag in self.tags.items() if tag != before.get(client)}
         told = {one["client"]: one["tag"] for one in b["tags"]}
         for client in sorted(due.keys() | told.keys()):
@@ -598,9 +701,6 @@ class Pool:
                     "EN-26", PROVEN, "window.tag", f"{client} is left with tag {said}, and {right} is right."
                 )
                 self.tags[client] = said
-        if b["virtual"] != self.virtual:
-            tell("EN-1", PROVEN, "window.virtual", f"V is {self.virtual}, and {b['virtual']} is said.")
-            self.virtual = b["virtual"]
 
     def _note_head(self) -> None:
         """Who is first in line until the next window: that is when people become unavailable."""

@@ -18,6 +18,9 @@ CAUSES = ("project-pooled", "project-versioned", "standing-changed", "test-ended
 KINDS = frozenset({*CAUSES, "admitted", "member-added", "posted"})
 """Kinds of entries whose receipts say something about it."""
 
+WINDOWS = ("window", "window-closed")
+"""Kinds of entries before which the pool must have been told."""
+
 Place = tuple[str, int]
 Opened = Mapping[str, bytes]
 """Private field -> the value that a receipt opens."""
@@ -90,7 +93,7 @@ class Reasons:
 
     def take(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
         """The next entry, of one of `KINDS` or a window."""
-        if entry.kind == "window":
+        if entry.kind in WINDOWS:
             self._look_at_due(entry)
             return
         opened = self._held.get((entry.stream, entry.n))

@@ -31,7 +31,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
     """Everything, in a stable order; equal audits give equal JSON but for `seconds`."""
     told = asdict(audit)
     kept = told.pop("findings")
-    for name in ("kinds", "spoken_for", "erasures"):  # `asdict` counts the pairs of a Counter
+    for name in ("kinds", "spoken_for", "erasures", "sources"):  # `asdict` counts the pairs of a Counter
         told[name] = dict(sorted(getattr(audit, name).items()))
     told["ok"] = audit.ok
     told["summary"] = verdict(audit)
@@ -94,6 +94,7 @@ def _facts(audit: Audit) -> list[tuple[str, str]]:
             f"{audit.weighed:,} consequences compared",
         ),
         ("reasons of admissions", _reasons(audit)),
+        ("drawn in two phases", _kinds(audit.sources) or "none"),
         ("overrides", f"{audit.overrides:,}"),
         ("late statements of ownership", f"{audit.late:,}"),
         ("clients whose ownership is private", f"{audit.private:,} (their verdicts are not checked here)"),

@@ -21,7 +21,8 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from evenhand.audit import archive, draw
+from evenhand.audit import archive, beacon, draw
+from evenhand.audit.beacon import Beacon, Roots
 from evenhand.audit.crew import Crew
 from evenhand.audit.entries import AuditedEntry, unb64url
 from evenhand.audit.findings import ALARM, GAP, PROVEN, Finding, Findings
@@ -30,13 +31,14 @@ from evenhand.audit.notes import LogKey, TreeHead, Unacceptable, read_checkpoint
 from evenhand.audit.ownership import Graph, Thresholds
 from evenhand.audit.parity import CONTROL, METRICS, Parity
 from evenhand.audit.pools import UNSETTLED, Chance, Member, Outcome, Pending, Pool, Submission
-from evenhand.audit.reasons import KINDS, Reasons
+from evenhand.audit.reasons import KINDS, WINDOWS, Reasons
 from evenhand.audit.receipts import verify_receipt
 from evenhand.audit.sources import Source, open_source
 from evenhand.audit.trust import Quorum, cosignatures, read_policy
 from evenhand.audit.verify import Progress, verify
 
 SLA = 600  # seconds without a quorum after which the log is called stalled
+UNDRAWN = 600_000  # ms after which a closed window that is not drawn is a gap
 SKEW = 60_000  # ms that honest clocks may differ, and that sequencing may take
 
 RULES: dict[str, tuple[str, str]] = {
@@ -104,6 +106,7 @@ class Audit:
     last: int = 0  # ms: newest
     draws: int = 0
     windows: int = 0
+    sources: Counter[str] = field(default_factory=Counter)  # drand, reveal, none -> windows in two phases
     overrides: int = 0
     erasures: Counter[str] = field(default_factory=Counter)  # "subject, basis" -> values that are gone
     late: int = 0  # statements of ownership that came too late
@@ -138,6 +141,7 @@ def audit(
     receipts: Sequence[Path] = (),
     archives: Sequence[Path] = (),
     views: Sequence[bytes] = (),
+    chains: Sequence[str] = (),
     at: int | None = None,
     progress: Progress | None = None,
     processes: int = 2,
@@ -151,6 +155,7 @@ def audit(
         receipts: files as `evenhand receipts watch` keeps them.
         archives: of projects of this log, as `evenhand project archive` writes them.
         views: checkpoints that others were shown: witnesses, other clients, own records.
+        chains: public keys of drand chains that are trusted, base64url, besides quicknet's.
         at: ms since 1970-01-01 UTC; by default now.
         progress: told how far it is.
         processes: that verify draws and signatures.
@@ -165,7 +170,7 @@ def audit(
     made = Audit(at=int(time.time() * 1000) if at is None else at)
     try:
         vkey = vkey or _policy_key(opened, quorum)
-        auditor = Auditor(made, _key_of(opened, vkey), quorum, processes)
+        auditor = Auditor(made, _key_of(opened, vkey), quorum, processes, chains)
         with auditor.crew as crew:
             auditor.take_receipts(receipts)
             auditor.take_archives(archives)
@@ -220,13 +225,19 @@ class Auditor:
     """The pass over the entries. `take` them in the order of the tree, then `finish`."""
 
     def __init__(
-        self, made: Audit, key: LogKey | None, quorum: Quorum | None = None, processes: int = 1
+        self,
+        made: Audit,
+        key: LogKey | None,
+        quorum: Quorum | None = None,
+        processes: int = 1,
+        chains: Sequence[str] = (),
     ) -> None:
         """Args:
         made: where everything is noted.
         key: of the log; None: nothing that depends on it is checked.
         quorum: whose cosignatures count.
         processes: that verify draws and signatures.
+        chains: see `audit`.
         """
         self.made = made
         self.key = key
@@ -251,6 +262,10 @@ class Auditor:
         self._own = _Own()
         self._reasons = Reasons(self._tell_reason, SKEW)
         self._newest = 0
+        self._chains = (beacon.QUICKNET, *chains)
+        self._beacons: list[Beacon] = []
+        self._roots = Roots()
+        self._leaf = b""  # hash of the entry that is taken
 
     # ---- A0, A10: what others hold ---------------------------------------------------------
 
@@ -342,8 +357,11 @@ class Auditor:
         made.first = made.first or entry.at
         made.last = max(made.last, entry.at)
         self._check_time(index, entry)
+        leaf = hashlib.sha256(b"\0" + data).digest()
+        self._roots.take(leaf)
         if self._owed:
-            self._owed.pop(hashlib.sha256(b"\0" + data).digest(), None)
+            self._owed.pop(leaf, None)
+        self._leaf = leaf
         handle = _HANDLERS.get(entry.kind)
         if handle is not None:
             try:
@@ -351,7 +369,7 @@ class Auditor:
             except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
                 reason = f"A field is not of its type: {type(error).__name__} {error}."
                 self._add("EN-31", PROVEN, "entry.types", index, _place(entry), reason)
-        if self._reasons.concerned and (entry.kind == "window" or entry.kind in KINDS):
+        if self._reasons.concerned and (entry.kind in WINDOWS or entry.kind in KINDS):
             self._reasons.take(index, entry, entry.b())
         if entry.stream == "node":
             self._node = (entry.n, entry.at)
@@ -531,7 +549,7 @@ class Auditor:
         self._pool(entry.stream).override(b)
 
     def _grammar(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
-        if b["schemas"] != digest() and b["schemas"] not in EARLIER:
+        if b["schemas"] not in (digest(), *EARLIER):
             reason = f"Entries follow schemas {b['schemas']} from here on, which this auditor does not know."
             self._add("EN-31", GAP, "grammar.unknown", index, _place(entry), reason)
 
@@ -543,21 +561,60 @@ class Auditor:
             self._pools[entry.stream].renew(b)
 
     def _window(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
-        pool = self._pool(entry.stream)
-        tell = self._teller(index, entry)
-        self._check_verdicts(pool, index, entry)
-        for stream, n in b["settled"]:
-            if (stream, n) not in entry.causes:
-                tell("EN-14", PROVEN, "window.cause", f"{stream} {n} is settled and is no cause.")
-        policy = self._in_force()
-        vrf = unb64url(policy["vrf"]) if policy else b""
-        found = Pending(lambda stream, n: self._pending.pop((stream, n), None))
-        outcomes, chance = pool.window(entry.n, entry.at, index, b, found, vrf, tell)
+        pool, tell = self._pool(entry.stream), self._teller(index, entry)
+        found = self._settled(pool, index, entry, b)
+        outcomes, chance = pool.window(entry.n, entry.at, index, b, found, self._vrf(), tell)
         self.made.windows += 1
         if chance is not None:
             self.crew.take(wrong_draws, chance, self._tell_draw)
         self._note_parity(pool, b, outcomes, index)
         self._own.window(entry, pool, index, self._add)
+
+    def _settled(self, pool: Pool, index: int, entry: AuditedEntry, b: dict[str, Any]) -> Pending:
+        """Before a window or its first phase: verdicts are there, what it settles is among its causes."""
+        self._check_verdicts(pool, index, entry)
+        for stream, n in b["settled"]:
+            if (stream, n) not in entry.causes:
+                reason = f"{stream} {n} is settled and is no cause."
+                self._add("EN-14", PROVEN, "window.cause", index, _place(entry), reason)
+        return Pending(lambda stream, n: self._pending.pop((stream, n), None))
+
+    def _vrf(self) -> bytes:
+        policy = self._in_force()
+        return unb64url(policy["vrf"]) if policy else b""
+
+    def _beacon(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        told = beacon.read_beacon(entry.n, entry.at, b, self._chains, self._teller(index, entry))
+        self._beacons.append(told)
+
+    def _close(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        pool, tell = self._pool(entry.stream), self._teller(index, entry)
+        found = self._settled(pool, index, entry, b)
+        named = {n for stream, n in entry.causes if stream == "node"}
+        told = next((one for one in reversed(self._beacons) if one.n in named), None)
+        newest, policy = self._beacons[-1] if self._beacons else None, self._in_force()
+        skew = policy["skew"] if policy else 0
+        if newest is not None and told is not newest and entry.at > newest.at + skew:
+            tell("EN-6", PROVEN, "draw.source", f"The window does not name the beacon of node {newest.n}.")
+        outcomes = pool.close(entry.n, entry.at, index, self._leaf, b, found, told, tell)
+        self._roots.close(pool.id, index)
+        self._note_parity(pool, {"leases": []}, outcomes, index)
+        self._own.window(entry, pool, index, self._add)
+
+    def _drawn(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        pool, tell = self._pool(entry.stream), self._teller(index, entry)
+        self._check_verdicts(pool, index, entry)
+        closing = pool.closing
+        chance = pool.drawn(entry.at, index, _place(entry), b, self._vrf(), tell)
+        self.made.windows += 1
+        if chance is not None and closing is not None:
+            self.made.sources[b["source"]] += 1
+            self.crew.take(wrong_draws, chance, self._tell_draw)
+            beacon.check_source(self.origin, pool.id, entry.at, closing, b, tell)
+            root = self._roots.at(b["size"]) if b["size"] <= index else b""
+            beacon.check_checkpoint(self.origin, closing, b, root, self._quorum, tell)
+        self._roots.drawn(pool.id)
+        self._note_parity(pool, b, [], index)
 
     def _note_parity(self, pool: Pool, b: dict[str, Any], outcomes: list[Outcome], index: int) -> None:
         """A9: matched events of different clients."""
@@ -610,6 +667,7 @@ class Auditor:
         self.made.reasons, self.made.reasons_unheld = self._reasons.checked, self._reasons.unheld
         shared = [pool for _, pool in sorted(self._pools.items()) if pool.shared]
         for pool in shared:
+            self._note_undrawn(pool)
             self._note_overdue(pool)
             self._note_shares(pool)
             self._note_bets(pool, len(shared))
@@ -632,6 +690,14 @@ class Auditor:
             if deadline < self.made.at:
                 reason = f"{name}: promised by {deadline}, and not in the log."
                 self._add("EN-18", PROVEN, "receipt.missing", None, "", reason)
+
+    def _note_undrawn(self, pool: Pool) -> None:
+        closing = pool.closing
+        if closing is not None and self._newest > closing.at + UNDRAWN:
+            reason = (
+                f"The window that was closed at {closing.n} is not drawn after {UNDRAWN // 60_000} minutes."
+            )
+            self._add("EN-6", GAP, "draw.pending", closing.index, f"{pool.id} {closing.n}", reason)
 
     def _note_overdue(self, pool: Pool) -> None:
         if len(pool.recent) == pool.recent.maxlen:
@@ -714,6 +780,9 @@ _HANDLERS: dict[str, Callable[[Auditor, int, AuditedEntry, dict[str, Any]], None
         {f"{b['subject']}, {b['basis']}": b["count"]}
     ),
     "window": Auditor._window,
+    "window-closed": Auditor._close,
+    "window-drawn": Auditor._drawn,
+    "beacon": Auditor._beacon,
     "submitted": Auditor._submitted,
     "skipped": Auditor._skipped,
     "tasks-imported": lambda self, index, entry, b: self._own.imported(entry),

@@ -53,6 +53,7 @@ INTEGER = Type({"type": "integer", "minimum": -_MOST, "maximum": _MOST}, r"(?:0|
 FLAG = Type({"enum": [0, 1]}, "[01]")
 ID = _matching("[A-Za-z0-9:._-]{1,64}")
 ID_OR_NOTHING = _matching("[A-Za-z0-9:._-]{0,64}")
+ID128 = _matching("[A-Za-z0-9_-]{128}")
 DIGEST = _matching("[A-Za-z0-9_-]{43}")
 DIGEST_OR_NOTHING = _matching("(?:[A-Za-z0-9_-]{43})?")
 SIGNATURE = _matching("[A-Za-z0-9_-]{86}")

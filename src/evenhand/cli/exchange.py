@@ -60,7 +60,12 @@ def exchange_pools(machine: bool) -> None:
 
 
 def _terms(
-    price: tuple[str, ...], weight: tuple[str, ...], charge: int, cap: int, independent: bool
+    price: tuple[str, ...],
+    weight: tuple[str, ...],
+    charge: int,
+    cap: int,
+    draw: str | None,
+    independent: bool,
 ) -> wire.PoolTerms:
     from evenhand import wire
 
@@ -70,6 +75,7 @@ def _terms(
         charge=charge,
         cap=cap,
         independent=independent,
+        draw=draw or "",
     )
 
 
@@ -78,6 +84,11 @@ def terms_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option(
             "--independent", is_flag=True, help="Answers to one task come from different providers."
+        ),
+        click.option(
+            "--draw",
+            type=click.Choice(["one-phase", "two-phase"]),
+            help="How chance decides; by default as before, at first two-phase where there is a beacon.",
         ),
         click.option("--cap", default=10_000, show_default=True, help="The most that one task may cost."),
         click.option("--charge", default=0, show_default=True, help="Charged in advance, 0 to the cap."),

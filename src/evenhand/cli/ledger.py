@@ -104,6 +104,7 @@ def ledger_fork_verify(path: str, vkey: str | None) -> int:
 )
 @click.option("--project", "projects", multiple=True, help="The same, fetched with EVENHAND_API_KEY first.")
 @click.option("--view", "views", multiple=True, metavar="CHECKPOINT", help="What somebody else was shown.")
+@click.option("--drand-key", "chains", multiple=True, metavar="KEY", help="A chain of drand that you trust.")
 @click.option("--at", type=int, help="Time of the audit, ms since 1970; freshness counts from it.")
 @click.option("--html", "page", type=click.Path(dir_okay=False), help="Write a page for people.")
 @click.option("--oscal", type=click.Path(dir_okay=False), help="Write OSCAL assessment results.")
@@ -116,6 +117,7 @@ def audit(
     archives: tuple[str, ...],
     projects: tuple[str, ...],
     views: tuple[str, ...],
+    chains: tuple[str, ...],
     at: int | None,
     page: str | None,
     oscal: str | None,
@@ -143,6 +145,7 @@ def audit(
                 receipts=[path for path in kept if not path.name.startswith("fork-")],
                 archives=[existing(Path(one)) for one in archives] + archived(projects, Path(fetched)),
                 views=[read_note(view) for view in views],
+                chains=chains,
                 at=at,
                 progress=tell,
             )

@@ -589,7 +589,7 @@ class PayStated(Event, frozen=True, kw_only=True):
     stated: int = 0  # ms: when, on the node whose archive tells it; 0: here and now
 
 
-SCHEMAS = "3wPqj-mW5VecYKniWYDJq61IHV3fUfqH1r-pwX_mopU"
+SCHEMAS = "1VdsI_vPxGvhKRQ7JVO5xH8yhb_VGyRV1HtQq8ySlwY"
 """Digest of ``docs/spec/schemas.json``, as a `grammar` entry says it. A test computes it."""
 
 
@@ -762,7 +762,7 @@ class PoolPolicySet(Event, frozen=True, kw_only=True):
     prices: tuple[dict[str, Any], ...]  # {"family", "price"}
     charge: int  # in advance, units of price
     cap: int  # the most that one task costs
-    draw: str  # "vrf"
+    draw: str  # "vrf": in one phase, "vrf-drand": in two
     independent: int  # 1: answers to one task come from different entities
 
 
@@ -910,6 +910,79 @@ class WindowDecided(Event, frozen=True, kw_only=True):
     ] = ()  # new ones: (organization, person, pseudonym there, kind)
 
 
+class BeaconSet(Event, frozen=True, kw_only=True):
+    """Whence draws in two phases take what the node could not know before. Stream: `node`."""
+
+    KIND = "beacon"
+    PUBLIC = ("drand", "witnesses")
+
+    drand: tuple[dict[str, Any], ...] = ()  # {"genesis", "period": seconds, "public": base64url}; at most one
+    witnesses: tuple[
+        dict[str, str], ...
+    ] = ()  # {"witness": its Ed25519 key, "public": its key of reveals, "sg": the first about the second}
+
+
+class WindowClosed(Event, frozen=True, kw_only=True):
+    """The first phase of a window: what came back, and who may be chosen. Stream: the pool."""
+
+    KIND = "window-closed"
+    PUBLIC = ("backlog", "candidates", "changed", "lapsed", "round", "settled", "tags", "waiting")
+    LOCAL = ("changed_ids", "lapsed_ids", "settled_ids")
+
+    backlog: tuple[dict[str, Any], ...]  # {"client", "on", "tag"}
+    waiting: tuple[dict[str, Any], ...]  # {"who", "count"}
+    candidates: str
+    round: int  # of the drand chain that will decide; 0: none
+    settled: tuple[Place, ...]
+    lapsed: tuple[str, ...]
+    changed: tuple[str, ...]
+    tags: tuple[dict[str, Any], ...]  # {"client", "tag"}
+    settled_ids: tuple[str, ...] = ()
+    lapsed_ids: tuple[str, ...] = ()
+    changed_ids: tuple[str, ...] = ()
+
+
+class WindowDrawn(Event, frozen=True, kw_only=True):
+    """The second phase: what was drawn after the first was in the log, and who got what. Stream: the pool."""
+
+    KIND = "window-drawn"
+    PUBLIC = (
+        "cosignatures",
+        "gone",
+        "idle",
+        "leases",
+        "passed",
+        "proof",
+        "reveals",
+        "root",
+        "signature",
+        "size",
+        "source",
+        "tags",
+        "virtual",
+    )
+    LOCAL = ("lent", "projects", "terms")
+    BULK = True
+
+    source: str  # drand, reveal, none
+    signature: str  # of the drand round; ""
+    reveals: tuple[dict[str, str], ...]  # {"witness", "proof"}
+    size: int  # of a checkpoint that covers the first phase
+    root: str
+    cosignatures: tuple[dict[str, Any], ...]  # {"witness", "at": seconds, "sg"} of that checkpoint
+    proof: str
+    leases: tuple[dict[str, Any], ...]
+    passed: tuple[dict[str, str], ...]
+    idle: tuple[str, ...]
+    gone: tuple[str, ...]
+    tags: tuple[dict[str, Any], ...]
+    virtual: int
+    rows: tuple[bytes, ...]  # as in `window`
+    terms: tuple[tuple[str, int, int, int], ...] = ()
+    projects: tuple[tuple[str, int], ...] = ()
+    lent: tuple[tuple[str, str, str, str], ...] = ()
+
+
 class ProjectPooled(Event, frozen=True, kw_only=True):
     """A project gets its answers from another pool. Stream: the project."""
 
@@ -1008,6 +1081,9 @@ ALL: dict[str, type[Event]] = {
         Overridden,
         Recalled,
         WindowDecided,
+        BeaconSet,
+        WindowClosed,
+        WindowDrawn,
         ProjectPooled,
         ProjectPosted,
         Admitted,

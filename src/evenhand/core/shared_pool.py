@@ -18,8 +18,9 @@ import msgspec
 
 from evenhand.core import canonical
 from evenhand.core.allocation import Candidate, Given, slot_of
+from evenhand.core.beacon import Evidence, external
 from evenhand.core.errors import Invalid
-from evenhand.core.events import Moment, Place, Recalled, WindowDecided
+from evenhand.core.events import Moment, Place, Recalled, WindowClosed, WindowDecided, WindowDrawn
 from evenhand.core.fair_queue import UNIT, FairQueue, cost, lifted, settled
 
 SEATS = 64  # annotators in one window, so that its entry stays below 65,535 bytes
@@ -37,6 +38,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     prices: dict[str, int]  # family -> units of price
     charge: int  # in advance
     independent: bool  # answers to one task come from different entities
+    phases: int = 1  # 2: candidates are closed, and drawn for once the log shows it
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +136,7 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
 class Window(msgspec.Struct, frozen=True, kw_only=True):
     """The decision."""
 
-    event: WindowDecided | None  # None: nothing happened that the log does not have
+    event: WindowDecided | WindowDrawn | None  # None: nothing happened that the log does not have
     served: tuple[Served, ...]
 
 
@@ -142,6 +144,18 @@ class Shortage(msgspec.Struct, frozen=True):
     """Nothing can be decided before these have been looked up."""
 
     wanted: tuple[tuple[str, str], ...]  # (person, client)
+
+
+class Closing(msgspec.Struct, frozen=True, kw_only=True):
+    """A window whose first phase is in the pool's stream, and whose second is not."""
+
+    pool: str
+    n: int  # place of the first
+    ms: int  # its time
+    leaf: bytes  # hash of its entry
+    candidates: str
+    round: int  # of the drand chain; 0: none
+    waiting: dict[str, int]  # person -> leases
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +189,76 @@ def open_window(view: WindowView) -> Opening:
         touched=frozenset((*returned, *(client for client, _ in changes))),
         candidates=candidates,
         alpha=alpha,
+    )
+
+
+def close(view: WindowView, opening: Opening, round_: int, beacon: Place | None) -> WindowClosed:
+    """The first phase of a window in which something is drawn: the entry that fixes the candidates.
+
+    Args:
+        round_: the drand round that will decide, which nobody knows yet; 0: none.
+        beacon: the newest `beacon` entry.
+    """
+    before = {client.id: client.tag for client in view.clients}
+    ended = tuple(sorted(c.id for c in view.clients if c.backlogged and not c.open))
+    causes = {settlement.place for settlement in view.settled} | ({beacon} if beacon else set())
+    return WindowClosed(
+        stream=view.pool,
+        causes=tuple(sorted(causes)),
+        backlog=_backlog(ended, opening),
+        waiting=tuple({"who": s.person, "count": s.count} for s in view.seats),
+        candidates=canonical.b64url(opening.candidates),
+        round=round_,
+        settled=tuple(settlement.place for settlement in view.settled),
+        lapsed=tuple(slot_of(lease.id) for lease in view.lapsed),
+        changed=tuple(slot_of(lease.id) for lease in view.changed),
+        tags=tuple(
+            {"client": client, "tag": opening.tags[client]}
+            for client in sorted(opening.touched)
+            if opening.tags[client] != before.get(client)
+        ),
+        settled_ids=tuple(settlement.lease.id for settlement in view.settled),
+        lapsed_ids=tuple(lease.id for lease in view.lapsed),
+        changed_ids=tuple(lease.id for lease in view.changed),
+    )
+
+
+def undrawn(pool: str, virtual: int) -> WindowDrawn:
+    """The second phase of a window whose first is in an earlier log: nobody gets anything."""
+    return WindowDrawn(
+        stream=pool,
+        source="none",
+        signature="",
+        reveals=(),
+        size=0,
+        root="",
+        cosignatures=(),
+        proof="",
+        leases=(),
+        passed=(),
+        idle=(),
+        gone=(),
+        tags=(),
+        virtual=virtual,
+        rows=(),
+    )
+
+
+def reopen(view: WindowView, closing: Closing, evidence: Evidence) -> Opening:
+    """A window at its second phase. Who may be chosen was fixed by the first; nothing comes in by this.
+
+    Args:
+        view: of now, with the seats of those who waited and may still work.
+    """
+    text = _encode([view.origin, view.pool, closing.n, closing.candidates, external(closing.leaf, evidence)])
+    backlog = tuple(sorted(client.id for client in view.clients if client.backlogged))
+    return Opening(
+        tags={client.id: client.tag for client in view.clients},
+        backlog=backlog,
+        returned=(),
+        touched=frozenset(),
+        candidates=b"",
+        alpha=hashlib.sha256(b"evenhand/rand/v1\x00" + text).digest(),
     )
 
 
@@ -240,8 +324,9 @@ LOOK = 8  # clients looked up at once for somebody whose work there is not known
 class _Round:
     """The state of one window while leases are given."""
 
-    def __init__(self, view: WindowView, opening: Opening, at: Moment) -> None:
+    def __init__(self, view: WindowView, opening: Opening, at: Moment, most: int) -> None:
         self.view = view
+        self.most = most  # of `passed`, after which nobody gets anything more
         self.at = at
         self.clients = {client.id: client for client in view.clients}
         tags, weights = opening.tags, view.terms.weights
@@ -257,6 +342,11 @@ class _Round:
             tuple[str, str], tuple[str, str]
         ] = {}  # (organization, person) -> new pseudonym, kind
         self.wanted: list[tuple[str, str]] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether the window ends here, because its entry would grow too long."""
+        return 0 < self.most <= len(self.passed)
 
     def _tie(self, client: str) -> int:
         return _tie(self.at.chance, client)
@@ -284,6 +374,11 @@ class _Round:
 
     def _fits(self, seat: Seat, client: str) -> tuple[Stock, Candidate] | None:
         if len(self.wanted) >= LOOK or self._bars(seat, client) or (seat.person, client) in self.passed:
+            return None
+        if self.full:
+            return None
+        if not self.clients[client].open:  # withdrawn since the candidates were closed
+            self.passed[seat.person, client] = "gone"
             return None
         found = self._task(seat, client)
         if found is None:
@@ -355,14 +450,17 @@ class _Round:
         )
 
 
-def decide(view: WindowView, opening: Opening, proof: bytes, at: Moment) -> Window | Shortage:
+def decide(
+    view: WindowView, opening: Opening, proof: bytes, at: Moment, evidence: Evidence | None = None
+) -> Window | Shortage:
     """Give work to everybody who waits, as far as there is any.
 
     Args:
         proof: of the draw for `opening.alpha`; empty when nothing is drawn.
         at: its chance is the output of that proof.
+        evidence: of the second phase of a window; None: it has only one.
     """
-    state = _Round(view, opening, at)
+    state = _Round(view, opening, at, PASSED if evidence is not None else 0)
     order = sorted(view.seats, key=lambda seat: hashlib.sha256(at.chance + seat.person.encode()).digest())
     served: list[Served] = []
     got: Counter[str] = Counter()
@@ -375,7 +473,53 @@ def decide(view: WindowView, opening: Opening, proof: bytes, at: Moment) -> Wind
                 if one is not None:
                     served.append(one)
                     got[seat.person] += 1
+    if evidence is not None:
+        return Window(event=_drawn(view, opening, state, served, got, proof, evidence), served=tuple(served))
     return Window(event=_event(view, opening, state, served, got, proof), served=tuple(served))
+
+
+def _drawn(
+    view: WindowView,
+    opening: Opening,
+    state: _Round,
+    served: list[Served],
+    got: Counter[str],
+    proof: bytes,
+    evidence: Evidence,
+) -> WindowDrawn:
+    """The entry of a second phase. Whom a full window left out is not idle."""
+    short = [s for s in view.seats if got[s.person] < s.count and (got[s.person] or not s.idle)]
+    idle = () if state.full else tuple(s.person for s in short)
+    return WindowDrawn(
+        stream=view.pool,
+        source=evidence.source,
+        signature=canonical.b64url(evidence.signature) if evidence.signature else "",
+        reveals=tuple(
+            {"witness": canonical.b64url(who), "proof": canonical.b64url(told)}
+            for who, told in evidence.reveals
+        ),
+        size=evidence.size,
+        root=canonical.b64url(evidence.root),
+        cosignatures=tuple(
+            {"witness": canonical.b64url(who), "at": seconds, "sg": canonical.b64url(signature)}
+            for who, seconds, signature in evidence.cosignatures
+        ),
+        proof=canonical.b64url(proof),
+        leases=tuple(_lease(one) for one in served),
+        passed=_passed(state),
+        idle=idle,
+        gone=tuple(client for client in sorted({one.client for one in served}) if state.gone(client)),
+        tags=tuple({"client": client, "tag": tag} for client, tag in _changed_tags(opening, state)),
+        virtual=state.queue.virtual,
+        rows=tuple(_row(one) for one in served),
+        terms=tuple(_terms(view.terms, one) for one in served),
+        projects=_projects(state, served),
+        lent=tuple((*of, *fresh) for of, fresh in state.lent.items()),
+    )
+
+
+def _projects(state: _Round, served: list[Served]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted({one.lease.project: state.projects[one.lease.project] for one in served}.items()))
 
 
 def _event(
@@ -416,9 +560,7 @@ def _event(
         lapsed_ids=tuple(lease.id for lease in view.lapsed),
         changed_ids=tuple(lease.id for lease in view.changed),
         terms=tuple(_terms(view.terms, one) for one in served),
-        projects=tuple(
-            sorted({one.lease.project: state.projects[one.lease.project] for one in served}.items())
-        ),
+        projects=_projects(state, served),
         lent=tuple((*of, *fresh) for of, fresh in state.lent.items()),
     )
 

@@ -256,6 +256,10 @@ class App:
         if route.kind == "write":
             arguments += call.query.values()
             answer = await self.node.lane.write(route.verb, *arguments)
+            limit = time.monotonic() + DRAW
+            while route.again is not None and route.again(answer) and time.monotonic() < limit:
+                await self.node.drawn()
+                answer = await self.node.lane.write(route.verb, *arguments)
             return answer if route.finish is None else route.finish(answer, call)
         return await call.in_thread(self._read, call, route, arguments)
 
@@ -338,6 +342,7 @@ class App:
 PROBLEM = tuple((k, b"application/problem+json") if k == b"content-type" else (k, v) for k, v in JSON)
 
 
+DRAW = 8.0  # seconds that somebody waits for a draw in two phases before they are told to ask again
 PROBES = frozenset({"/healthz", "/readyz"})
 """Asked by address, by whatever name: they say nothing that a foreign page could use."""
 

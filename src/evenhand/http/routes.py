@@ -66,6 +66,7 @@ class Route(msgspec.Struct, frozen=True, dict=True):
     sends: str = ""  # media type of a body that is not JSON
     query: dict[str, Any] = {}  # of an edge handler: name -> type; what may be None may be left out
     finish: Callable[[Any, Call], Any] | None = None  # last touch to the answer
+    again: Callable[[Any], bool] | None = None  # whether the verb is called again once a window is drawn
     changes_people: bool = False  # who may do what may be another now
 
     @cached_property
@@ -243,7 +244,7 @@ TABLE: tuple[Route, ...] = (
     # -- annotating
     Route("GET", "/work", "read", work.list_work, gives=wire.Page[wire.WorkProject]),
     Route("POST", "/assignments/next", "write", work.next_, takes=wire.NextAssignment,
-          gives=wire.Assignments, permission="task.label"),
+          gives=wire.Assignments, permission="task.label", again=work.is_drawing),
     Route("GET", "/assignments/{assignment}", "read", work.get, gives=wire.Assignment,
           permission="task.label"),
     Route("POST", "/assignments/{assignment}/submit", "write", work.submit, takes=wire.Submission,

@@ -155,7 +155,7 @@ def open_pool(tx: Transaction, at: Moment, actor: Actor, wanted: wire.NewSharedP
             PoolShared(
                 stream=pool, band=wanted.band, language=wanted.language, qualification=wanted.qualification
             ),
-            _terms_event(tx, pool, wanted.terms, n=2),
+            _terms_event(tx, pool, wanted.terms, 2, "vrf-drand" if windows.newest_beacon(tx) else "vrf"),
         ],
         at,
     )
@@ -172,11 +172,21 @@ def change_terms(
     if missing := sorted(used - wanted.prices.keys()):
         reason = f"Projects in this pool have the family {missing[0]!r}, which would have no price."
         raise Refused("pool.family-used", reason, f"prices.{missing[0]}", "Give it a price.")
-    tx.append([_terms_event(tx, pool, wanted, _head(tx, pool))], at)
+    before = decode_json(tx.all("pool_policies", pool=pool)[-1]["document"])["draw"]
+    tx.append([_terms_event(tx, pool, wanted, _head(tx, pool), before)], at)
     return _pool(tx, actor, pool)
 
 
-def _terms_event(tx: Transaction, pool: str, wanted: wire.PoolTerms, n: int) -> PoolPolicySet:
+_DRAWS = {"one-phase": "vrf", "two-phase": "vrf-drand"}
+
+
+def _terms_event(tx: Transaction, pool: str, wanted: wire.PoolTerms, n: int, draw: str) -> PoolPolicySet:
+    """Args:
+    n: the place that it takes.
+    draw: how windows are drawn where the terms do not say.
+    """
+    if wanted.draw and wanted.draw not in _DRAWS:
+        raise Invalid("pool.draw", "A draw is one-phase or two-phase.", "draw", "Leave it out for the usual.")
     terms = Terms(
         weights=wanted.weights, prices=wanted.prices, charge=wanted.charge, independent=wanted.independent
     )
@@ -193,7 +203,7 @@ def _terms_event(tx: Transaction, pool: str, wanted: wire.PoolTerms, n: int) -> 
         prices=tuple({"family": f, "price": p} for f, p in sorted(wanted.prices.items())),
         charge=wanted.charge,
         cap=wanted.cap,
-        draw="vrf",
+        draw=_DRAWS.get(wanted.draw, draw),
         independent=int(wanted.independent),
     )
 
@@ -227,6 +237,7 @@ def _shown(reader: Reader, row: Row) -> wire.SharedPool:
             charge=said["charge"],
             cap=said["cap"],
             independent=bool(said["independent"]),
+            draw=next(name for name, draw in _DRAWS.items() if draw == said["draw"]),
         )
         policies.append(wire.PoolPolicy(effective_from=policy["effective_from"], terms=terms))
     names = ("id", "language", "band", "qualification", "clients", "annotators")

@@ -10,10 +10,23 @@ import msgspec
 
 from evenhand.core import shared_pool, vrf
 from evenhand.core.allocation import Candidate, Given, slot_of
+from evenhand.core.beacon import Chain, Evidence
+from evenhand.core.canonical import unb64url
 from evenhand.core.errors import Refused, Unavailable
-from evenhand.core.events import Moment, Place, Recalled
+from evenhand.core.events import BeaconSet, Moment, Place, Recalled
 from evenhand.core.policy import LENT
-from evenhand.core.shared_pool import Client, Lease, Seat, Settlement, Shortage, Stock, Terms, WindowView
+from evenhand.core.shared_pool import (
+    Client,
+    Closing,
+    Lease,
+    Opening,
+    Seat,
+    Settlement,
+    Shortage,
+    Stock,
+    Terms,
+    WindowView,
+)
 from evenhand.service import gold, postings
 from evenhand.service.ids import new_id
 from evenhand.service.view import decode_json, form_of
@@ -22,21 +35,138 @@ from evenhand.store import Reader, Transaction
 HELD = 2  # leases that one annotator may hold in a shared pool: one at work, one ready
 
 
-def decide(tx: Transaction, at: Moment, pool: str, wanted: Mapping[str, int]) -> list[tuple[str, Given]]:
+def decide(
+    tx: Transaction, at: Moment, pool: str, wanted: Mapping[str, int]
+) -> list[tuple[str, Given]] | None:
     """Decide for everybody who waits in a shared pool.
 
     Args:
         wanted: person -> how many leases more.
 
     Returns:
-        (person, what they got), in the order of decisions.
+        (person, what they got), in the order of decisions. None: the candidates are closed, and what they get
+        is drawn once the log shows that: ask again.
     """
+    tx.tuples("pool_head", pool=pool)  # on PostgreSQL this locks the pool
+    if closing_of(tx, pool) is not None:
+        return None
     _settle_first(tx, at, pool)
+    if _phases(tx, pool) == 2:
+        return _close(tx, at, pool, wanted)
     given: list[tuple[str, Given]] = []
     persons = sorted(wanted)
     for start in range(0, len(persons), shared_pool.SEATS):
         given += _part(tx, at, pool, {p: wanted[p] for p in persons[start : start + shared_pool.SEATS]})
     return given
+
+
+def _phases(tx: Transaction, pool: str) -> int:
+    return terms_at(tx, pool, tx.tuples("pool_head", pool=pool)[0][0]).phases
+
+
+def _close(
+    tx: Transaction, at: Moment, pool: str, wanted: Mapping[str, int]
+) -> list[tuple[str, Given]] | None:
+    """The first phase of a window, for as many as one entry can name; who is left out asks again.
+
+    Where nobody can be chosen there is nothing to draw, and a window in one phase says what else happened.
+    """
+    view = _view(tx, pool, dict(sorted(wanted.items())[: shared_pool.SEATS]))
+    opening = shared_pool.open_window(view)
+    if not opening.alpha:
+        return _take(tx, at, _decided(tx, at, view))
+    beacon = newest_beacon(tx)
+    chain = beacon[1] if beacon else None
+    round_ = chain.round_after(at.ms) if chain else 0
+    tx.append([shared_pool.close(view, opening, round_, beacon[0] if beacon else None)], at)
+    return None
+
+
+def closing_of(reader: Reader, pool: str) -> Closing | None:
+    """The window of a pool whose second phase is due; None when there is none."""
+    row = reader.one("pool_closing", pool=pool)
+    return None if row is None else _closing(row)
+
+
+def closings(reader: Reader) -> list[tuple[Closing, int]]:
+    """Every window whose second phase is due, with the seq of its first."""
+    return [(_closing(row), row["seq"]) for row in reader.all("pool_closings")]
+
+
+def _closing(row: Mapping[str, Any]) -> Closing:
+    return Closing(
+        pool=row["pool"],
+        n=row["n"],
+        ms=row["at_ms"],
+        leaf=bytes(row["leaf"]),
+        candidates=row["candidates"],
+        round=row["round"],
+        waiting=decode_json(row["waiting"]),
+    )
+
+
+def newest_beacon(reader: Reader) -> tuple[Place, Chain | None, dict[bytes, bytes]] | None:
+    """What draws in two phases depend on: (its place, drand's chain, witness's key -> key of its reveals)."""
+    row = reader.one("newest_beacon")
+    if row is None:
+        return None
+    said = decode_json(row["document"])
+    chains = [Chain(**{**one, "public": unb64url(one["public"])}) for one in said["drand"]]
+    reveals = {unb64url(one["witness"]): unb64url(one["public"]) for one in said["witnesses"]}
+    return Place("node", row["n"]), chains[0] if chains else None, reveals
+
+
+def set_beacon(
+    tx: Transaction, at: Moment, chain: Chain | None, told: Mapping[str, dict[str, str]], keep: Sequence[str]
+) -> None:
+    """Say what draws depend on from now on, unless the log says so already.
+
+    Args:
+        told: witness's key, base64url -> its element of the entry.
+        keep: witnesses of whom what was said last stays when they say nothing now.
+    """
+    row = tx.one("newest_beacon")
+    said: dict[str, Any] = decode_json(row["document"]) if row else {"drand": [], "witnesses": []}
+    found = {one["witness"]: one for one in said["witnesses"] if one["witness"] in keep} | dict(told)
+    now = {"drand": [chain.told()] if chain else [], "witnesses": [found[name] for name in sorted(found)]}
+    if now != said:
+        tx.append(
+            [BeaconSet(stream="node", drand=tuple(now["drand"]), witnesses=tuple(now["witnesses"]))], at
+        )
+
+
+def end_closings(tx: Transaction, at: Moment) -> None:
+    """After a restore: what was closed in the earlier log is drawn in none, and gives nobody anything."""
+    epochs = tx.tuples("epochs")
+    for closing, seq in closings(tx):
+        if seq <= epochs[-1][2]:
+            row = tx.one("shared_pool", pool=closing.pool)
+            assert row is not None, "its pool is shared"
+            tx.append([shared_pool.undrawn(closing.pool, row["virtual"])], at)
+
+
+def draw(tx: Transaction, at: Moment, pool: str, n: int, evidence: Evidence) -> bool:
+    """The second phase of a window.
+
+    Args:
+        n: place of its first phase.
+
+    Returns:
+        Whether it was still due.
+    """
+    tx.tuples("pool_head", pool=pool)  # on PostgreSQL this locks the pool
+    closing = closing_of(tx, pool)
+    if closing is None or closing.n != n:
+        return False
+    view = msgspec.structs.replace(
+        _view(tx, pool, closing.waiting, closed=True),
+        terms=terms_at(tx, pool, closing.n),
+        settled=(),
+        changed=(),
+    )
+    opening = shared_pool.reopen(view, closing, evidence)
+    _take(tx, at, _decided(tx, at, view, opening, evidence))
+    return True
 
 
 def _part(tx: Transaction, at: Moment, pool: str, wanted: Mapping[str, int]) -> list[tuple[str, Given]]:
@@ -86,18 +216,25 @@ def _window(tx: Transaction, at: Moment, view: WindowView) -> list[tuple[str, Gi
     return _take(tx, at, _decided(tx, at, view))
 
 
-def _decided(tx: Transaction, at: Moment, view: WindowView) -> shared_pool.Window:
-    opening = shared_pool.open_window(view)
+def _decided(
+    tx: Transaction,
+    at: Moment,
+    view: WindowView,
+    opening: Opening | None = None,
+    evidence: Evidence | None = None,
+) -> shared_pool.Window:
+    """A window, or with its opening and evidence the second phase of one."""
+    opening = opening or shared_pool.open_window(view)
     proof, chance = b"", b""
     if opening.alpha:
         proof = tx.node.draw(opening.alpha)
         chance = vrf.output(proof)
         view = _stocked(tx, view, shared_pool.nearest(opening, chance))
     drawn = Moment(ms=at.ms, chance=chance)
-    decided = shared_pool.decide(view, opening, proof, drawn)
+    decided = shared_pool.decide(view, opening, proof, drawn, evidence)
     while isinstance(decided, Shortage):  # each time one pair more is known, and there are finitely many
         view = _looked_up(tx, view, decided.wanted)
-        decided = shared_pool.decide(view, opening, proof, drawn)
+        decided = shared_pool.decide(view, opening, proof, drawn, evidence)
     return decided
 
 
@@ -137,13 +274,13 @@ def require_open(reader: Reader, assignment: str) -> None:
 # ---- the view ------------------------------------------------------------------------------------
 
 
-def _view(tx: Transaction, pool: str, wanted: Mapping[str, int]) -> WindowView:
+def _view(tx: Transaction, pool: str, wanted: Mapping[str, int], closed: bool = False) -> WindowView:
     heads = tx.tuples("pool_head", pool=pool)  # on PostgreSQL this locks the pool: one decision at a time
     row = tx.one("shared_pool", pool=pool)
     assert row is not None and heads, "a shared pool has a first entry"
     n = heads[0][0]
-    seats = _seats(tx, row, wanted)
-    closed, closed_clients = postings.closed(tx, pool, [seat.person for seat in seats])
+    seats = _seats(tx, row, wanted, closed)
+    kept_out, closed_clients = postings.closed(tx, pool, [seat.person for seat in seats])
     return WindowView(
         pool=pool,
         n=n,
@@ -151,7 +288,7 @@ def _view(tx: Transaction, pool: str, wanted: Mapping[str, int]) -> WindowView:
         virtual=row["virtual"],
         terms=terms_at(tx, pool, n),
         clients=_clients(tx, pool, sorted({seat.entity for seat in seats}), closed_clients),
-        closed=closed,
+        closed=kept_out,
         seats=seats,
         settled=tuple(_settlement(row) for row in _some(tx, "shared_unsettled", pool)),
         changed=tuple(_lease(row) for row in _some(tx, "shared_changed", pool)),
@@ -170,6 +307,7 @@ def terms_at(reader: Reader, pool: str, n: int) -> Terms:
         prices={one["family"]: one["price"] for one in said["prices"]},
         charge=said["charge"],
         independent=bool(said["independent"]),
+        phases=1 if said["draw"] == "vrf" else 2,
     )
 
 
@@ -210,9 +348,16 @@ _NOBODY: frozenset[str] = frozenset()
 _NOTHING: dict[str, int] = {}
 
 
-def _seats(tx: Transaction, pool: Mapping[str, Any], wanted: Mapping[str, int]) -> tuple[Seat, ...]:
+def _seats(
+    tx: Transaction, pool: Mapping[str, Any], wanted: Mapping[str, int], closed: bool
+) -> tuple[Seat, ...]:
+    """Who waits and may work; of candidates that are closed, all who have not been shut out since."""
     rows = tx.all("pool_seats", pool=pool["id"], persons=sorted(wanted)) if wanted else []
-    return tuple(_seat(row, wanted[row["person"]]) for row in rows if _fits(row, pool))
+    return tuple(
+        _seat(row, wanted[row["person"]])
+        for row in rows
+        if (row["state"] == "active" and not row["suspended"] if closed else _fits(row, pool))
+    )
 
 
 def _fits(row: Mapping[str, Any], pool: Mapping[str, Any]) -> bool:

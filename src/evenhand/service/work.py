@@ -292,6 +292,7 @@ def _submitted(p: Placed, leaf: bytes, promise: Any) -> wire.Submitted:
 
 NextArgs = tuple[Actor, wire.NextAssignment]
 MOST = 20  # assignments in one call
+DRAWING = "drawing"  # why somebody waits: what they get is drawn once the log shows who may be chosen
 
 
 class _Ask:
@@ -353,6 +354,11 @@ def next_(tx: Transaction, at: Moment, actor: Actor, request: wire.NextAssignmen
         raise outcome
     result: wire.Assignments = outcome
     return result
+
+
+def is_drawing(answer: wire.Assignments) -> bool:
+    """Whether what the caller gets is about to be drawn."""
+    return answer.waiting == DRAWING
 
 
 def _pools_of(
@@ -468,6 +474,10 @@ def _decide_shared(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> 
         if counts[person] <= 0 and ask.missing() > 0:
             ask.waiting = "all-leased"
     given = windows.decide(tx, at, pool, {person: count for person, count in counts.items() if count > 0})
+    if given is None:
+        for person, ask in able.items():
+            ask.waiting = DRAWING if counts[person] > 0 else ask.waiting
+        return
     _hand_over(tx, [(able[person], lease) for person, lease in given], {})
 
 

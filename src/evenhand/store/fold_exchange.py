@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 
 from evenhand.core import events as ev
+from evenhand.core.merkle import leaf_hash
 from evenhand.store import fold_leases
 from evenhand.store.codec import Placed
 from evenhand.store.driver import Connection
@@ -172,11 +173,44 @@ def _windows(db: Connection, placed: list[Placed]) -> None:
     for p in placed:
         event = cast(ev.WindowDecided, p.event)
         _come_back(db, event, p.ms)
+        _backlog(db, event.stream, event.backlog)
         _queue(db, event)
         _give(db, event, p)
 
 
-def _come_back(db: Connection, event: ev.WindowDecided, ms: int) -> None:
+def _closed(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.WindowClosed, p.event)
+        _come_back(db, event, p.ms)
+        _backlog(db, event.stream, event.backlog)
+        _tags(db, event.stream, [(row["client"], row["tag"]) for row in event.tags])
+        db.run(
+            "fold_closing",
+            pool=event.stream,
+            n=p.n,
+            seq=p.seq,
+            ms=p.ms,
+            leaf=leaf_hash(p.entry),
+            candidates=event.candidates,
+            round=event.round,
+            waiting=_encode({row["who"]: row["count"] for row in event.waiting}),
+        )
+
+
+def _drawn(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        event = cast(ev.WindowDrawn, p.event)
+        db.run("fold_closing_over", pool=event.stream)
+        _queue(db, event)
+        _give(db, event, p)
+
+
+def _beacons(db: Connection, placed: list[Placed]) -> None:
+    for p in placed:
+        db.run("fold_beacon", n=p.n, document=document(p.event))
+
+
+def _come_back(db: Connection, event: ev.WindowDecided | ev.WindowClosed, ms: int) -> None:
     """Leases that ended: settled ones stay as they are, lapsed ones give their slot back."""
     if event.lapsed_ids:
         tasks = db.all("lapsed_tasks", ids=list(event.lapsed_ids))
@@ -188,18 +222,21 @@ def _come_back(db: Connection, event: ev.WindowDecided, ms: int) -> None:
     db.many("fold_lease_state", [{"id": id_, "state": "lapsed"} for id_ in event.lapsed_ids])
 
 
-def _queue(db: Connection, event: ev.WindowDecided) -> None:
-    pool = event.stream
-    changes = [(row["client"], row["on"]) for row in event.backlog] + [(client, 0) for client in event.gone]
-    rows = [{"pool": pool, "client": client, "backlogged": on} for client, on in changes]
+def _backlog(db: Connection, pool: str, changes: Sequence[Mapping[str, Any]]) -> None:
+    rows = [{"pool": pool, "client": row["client"], "backlogged": row["on"]} for row in changes]
     db.many("fold_client_backlog", rows)
+
+
+def _queue(db: Connection, event: ev.WindowDecided | ev.WindowDrawn) -> None:
+    pool = event.stream
+    _backlog(db, pool, [{"client": client, "on": 0} for client in event.gone])
     _tags(db, pool, [(row["client"], row["tag"]) for row in event.tags])
     db.run("fold_shared_virtual", id=pool, virtual=event.virtual)
     busy = [{"pool": pool, "person": row["who"], "idle": 0} for row in event.leases]
     db.many("fold_idle", [*busy, *({"pool": pool, "person": who, "idle": 1} for who in event.idle)])
 
 
-def _give(db: Connection, event: ev.WindowDecided, p: Placed) -> None:
+def _give(db: Connection, event: ev.WindowDecided | ev.WindowDrawn, p: Placed) -> None:
     for organization, person, member, kind in event.lent:
         db.run("fold_lent", organization=organization, person=person, member=member)
         db.run("fold_lent_member", organization=organization, member=member, kind=kind, ms=p.ms)
@@ -211,7 +248,9 @@ def _give(db: Connection, event: ev.WindowDecided, p: Placed) -> None:
     db.many("fold_pooled_leases", [{"project": project, "leases": n} for project, n in event.projects])
 
 
-def _lease(event: ev.WindowDecided, p: Placed, i: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _lease(
+    event: ev.WindowDecided | ev.WindowDrawn, p: Placed, i: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """(row of the assignment, row of what it was given for)."""
     lease, organization, project, task, round_, version, member = _row(event.rows[i])
     public = event.leases[i]
@@ -293,6 +332,9 @@ FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
     ev.Overridden: _overridden,
     ev.Recalled: _recalled,
     ev.WindowDecided: _windows,
+    ev.WindowClosed: _closed,
+    ev.WindowDrawn: _drawn,
+    ev.BeaconSet: _beacons,
     ev.ProjectPooled: _pooled,
     ev.ProjectPosted: _posted,
     ev.Admitted: _admitted,

@@ -45,6 +45,7 @@ export interface SupplyOptions {
 }
 
 const ASK_AGAIN = 15_000; // ms between two questions while there is nothing
+const ASK_SOON = 1_000; // ms after which a draw that was slow may be over
 const RETRY = 3_000; // ms after an unreachable node
 const MARGIN = 5_000; // ms that a lease must still last to be worth showing
 const MISSES = 5; // times in a row after which it waits all the same
@@ -146,7 +147,7 @@ export class Supply {
     if (others.length > 0 && waiting !== "paused" && waiting !== "no-project" && this.lack.why !== "other-tab") {
       return this.#askTabs();
     }
-    this.#lacking(others.length > 0 ? { why: "other-tab" } : { why: waiting ?? "all-leased" }, ASK_AGAIN);
+    this.#lacking(others.length > 0 ? { why: "other-tab" } : { why: waiting ?? "all-leased" }, waiting === "drawing" ? ASK_SOON : ASK_AGAIN);
   }
 
   /** Other tabs hold all that there is: ask them once for what they have not begun. */

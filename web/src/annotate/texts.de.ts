@@ -108,6 +108,9 @@ export const de: Texts = {
     "In diesem Projekt gibt es keine Aufgabe mehr, die Sie nicht beantwortet haben. Kommen neue dazu, erscheinen sie hier von selbst.",
   "lack.all-leased.title": "Die letzten Aufgaben sind gerade bei anderen",
   "lack.all-leased.text": "Wird eine davon zurückgegeben, erscheint sie hier von selbst.",
+  "lack.drawing.title": "Es wird gelost",
+  "lack.drawing.text":
+    "Wer welche Aufgabe bekommt, entscheidet sich, sobald das öffentliche Protokoll zeigt, wer teilnimmt. Sie erscheint hier von selbst.",
   "lack.paused.title": "Dieses Projekt ist angehalten",
   "lack.paused.text":
     "Es wurde für den Moment gestoppt. Was Sie abgegeben haben, ist sicher; geht es weiter, erscheint hier die nächste Aufgabe.",

@@ -113,6 +113,8 @@ const en = {
   "lack.nothing-left.text": "There is no task left in this project that you have not answered. If more are added, they appear here by themselves.",
   "lack.all-leased.title": "The last tasks are with others right now",
   "lack.all-leased.text": "If one of them is handed back, it appears here by itself.",
+  "lack.drawing.title": "Lots are being drawn",
+  "lack.drawing.text": "Who gets which task is decided as soon as the public log shows who takes part. It appears here by itself.",
   "lack.paused.title": "This project is paused",
   "lack.paused.text": "A manager has stopped it for the moment. What you have handed in is safe; when it goes on, the next task appears here.",
   "lack.qualification.title": "First, a short test",

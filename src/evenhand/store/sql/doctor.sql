@@ -104,6 +104,12 @@ SELECT n, kinds, since_ms, whose FROM signing_policy ORDER BY n;
 -- name: walk_said
 SELECT id FROM said ORDER BY id {collate};
 
+-- name: walk_pool_closing
+SELECT pool, n, seq, at_ms, leaf, candidates, round, waiting FROM pool_closing ORDER BY pool {collate};
+
+-- name: walk_beacon
+SELECT n, document FROM beacon ORDER BY n;
+
 -- name: walk_exposure
 SELECT pool, client, entity, leases FROM exposure ORDER BY pool {collate}, client {collate}, entity {collate};
 

@@ -187,6 +187,25 @@ SELECT n, effective_from, document FROM pool_policy WHERE pool = :pool ORDER BY 
 -- name: pool_policy_at
 SELECT document FROM pool_policy WHERE pool = :pool AND effective_from <= :n ORDER BY n DESC LIMIT 1;
 
+-- name: fold_closing!
+INSERT INTO pool_closing (pool, n, seq, at_ms, leaf, candidates, round, waiting)
+VALUES (:pool, :n, :seq, :ms, :leaf, :candidates, :round, :waiting);
+
+-- name: fold_closing_over!
+DELETE FROM pool_closing WHERE pool = :pool;
+
+-- name: fold_beacon!
+INSERT INTO beacon (n, document) VALUES (:n, :document);
+
+-- name: pool_closing
+SELECT pool, n, seq, at_ms, leaf, candidates, round, waiting FROM pool_closing WHERE pool = :pool;
+
+-- name: pool_closings
+SELECT pool, n, seq, at_ms, leaf, candidates, round, waiting FROM pool_closing ORDER BY pool;
+
+-- name: newest_beacon
+SELECT n, document FROM beacon ORDER BY n DESC LIMIT 1;
+
 -- name: pool_clients
 -- Open: there is a free slot in one of its active projects here.
 SELECT c.client, c.organization, c.tag, c.backlogged, c.band, c.exposure, c.state,
