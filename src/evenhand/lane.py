@@ -27,6 +27,7 @@ from evenhand.core.events import Moment
 from evenhand.store import Node, Store, Transaction
 
 T = TypeVar("T")
+V = TypeVar("V", bound=Callable[..., Any])
 Verb = Callable[..., Any]  # (tx, at, *args) -> result
 Group = Callable[[Transaction, Moment, Sequence[tuple[Any, ...]]], Sequence[Any]]  # results or exceptions
 
@@ -51,6 +52,16 @@ def group(batch: Group) -> Callable[[Verb], Verb]:
         return verb
 
     return mark
+
+
+def first(verb: V) -> V:
+    """Declare that calls of a verb run before all others of their group.
+
+    For verbs that lock a pool: it comes before tasks and projects in the order of locks. Two lanes of
+    which one has a pool and wants a project, and the other the reverse, would stand still for a second.
+    """
+    verb.first = True  # type: ignore[attr-defined]  # read by _by_verb
+    return verb
 
 
 class _Item:
@@ -184,11 +195,11 @@ class Lane:
 
 
 def _by_verb(items: list[_Item]) -> dict[Verb, list[_Item]]:
-    """The calls of each verb, verbs in the order of their first call."""
+    """The calls of each verb, verbs in the order of their first call; see `first`."""
     calls: dict[Verb, list[_Item]] = {}
     for item in items:
         calls.setdefault(item.verb, []).append(item)
-    return calls
+    return {verb: calls[verb] for verb in sorted(calls, key=lambda verb: not hasattr(verb, "first"))}
 
 
 def _run_calls(tx: Transaction, at: Moment, verb: Verb, items: list[_Item]) -> None:

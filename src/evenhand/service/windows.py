@@ -256,6 +256,16 @@ def is_open(reader: Reader, assignment: str) -> bool:
     return row is not None and not row["blocked"] and row["state"] != "recalled"
 
 
+def lock_where_closed(tx: Transaction, assignments: Sequence[str]) -> None:
+    """Lock the pools where answers to these assignments may close a project to those who give them.
+
+    Such an answer makes an entry of the pool. A pool is locked before its tasks, or two lanes deadlock.
+    """
+    pools = [pool for (pool,) in tx.tuples("pools_that_close", ids=assignments)]
+    if pools:
+        tx.tuples("heads", ids=pools)
+
+
 def require_open(reader: Reader, assignment: str) -> None:
     """Pass, or raise.
 

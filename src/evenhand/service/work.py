@@ -18,7 +18,7 @@ from evenhand.core.policy import Actor, allows, is_lent, labels_anywhere, requir
 from evenhand.core.project import Document, Form
 from evenhand.core.receipt import Opening, Receipt
 from evenhand.core.submission import SubmissionView, TaskView
-from evenhand.lane import group
+from evenhand.lane import first, group
 from evenhand.service import adaptive, gold, review, signing, windows
 from evenhand.service.ids import new_ordered_id
 from evenhand.service.view import (
@@ -44,13 +44,13 @@ def _submit_all(tx: Transaction, at: Moment, calls: Sequence[SubmitArgs]) -> lis
     outcomes: list[Any] = [None] * len(calls)
     todo = list(range(len(calls)))
     while todo:
-        first: list[int] = []
+        now: list[int] = []
         later: list[int] = []
         seen: set[str] = set()
         for i in todo:
-            (later if calls[i][1] in seen else first).append(i)
+            (later if calls[i][1] in seen else now).append(i)
             seen.add(calls[i][1])
-        _submit_distinct(tx, at, calls, first, outcomes)
+        _submit_distinct(tx, at, calls, now, outcomes)
         todo = later
     return outcomes
 
@@ -71,7 +71,9 @@ def submit(
 def _submit_distinct(
     tx: Transaction, at: Moment, calls: Sequence[SubmitArgs], indices: list[int], outcomes: list[Any]
 ) -> None:
-    views = {view[0].assignment: view for view in _submission_views(tx, [calls[i][1] for i in indices])}
+    ids = [calls[i][1] for i in indices]
+    windows.lock_where_closed(tx, ids)
+    views = {view[0].assignment: view for view in _submission_views(tx, ids)}
     keys = signing.in_force(tx, {calls[i][0].person for i in indices})
     demand = signing.demand_now(tx, at)
     tasks: dict[tuple[str, int], TaskView] = {}
@@ -84,7 +86,9 @@ def _submit_distinct(
                 outcomes[i] = _replayed(tx, at, seq, view)
                 continue
             key = (view.project, view.number)
-            view = msgspec.structs.replace(view, task=tasks.get(key, view.task), again=_again(tx, view))
+            if key in tasks or view.state == "lapsed":
+                again = _again(tx, view)
+                view = msgspec.structs.replace(view, task=tasks.get(key, view.task), again=again)
             event = submission.accept(view, request.answers, request.seconds, request.revision)
             event = signing.submitted(tx, demand, keys[actor.person], event, request)
             tasks[key] = submission.after(view.task, event)
@@ -346,6 +350,7 @@ def _next_all(tx: Transaction, at: Moment, calls: Sequence[NextArgs]) -> list[An
     return outcomes
 
 
+@first
 @group(_next_all)
 def next_(tx: Transaction, at: Moment, actor: Actor, request: wire.NextAssignment) -> wire.Assignments:
     """The caller's live assignments that it does not have yet, and as many new ones as it asks for."""
@@ -758,8 +763,11 @@ def draft(
     return wire.DraftSaved(saved_at=when(at.ms))
 
 
+@first
 def extend(tx: Transaction, at: Moment, actor: Actor, assignment: str) -> wire.Assignment:
     """More time for a live assignment."""
+    for pool, _ in _places(tx, [assignment]).values():
+        tx.tuples("pool_head", pool=pool)  # locked before the task, as windows do
     view, _ = _view_of(tx, actor, assignment)
     if view.state != "live":
         raise Refused(
