@@ -1,8 +1,8 @@
 """A log of a million entries: how long it takes to build, to sequence, and to audit from outside.
 
 One log is that of a node within one organization, driven through its lane in big groups: imports, leases,
-submissions, conclusions, tasks given back. The other is that of shared pools as `attacks` plays it: every
-fourth entry is a window with a draw, which is the dearest thing to audit.
+submissions, half of them signed, conclusions, tasks given back. The other is that of shared pools, as
+`attacks` plays it: every fourth entry is a window with a draw, which is the dearest thing to audit.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ import asyncio
 import gc
 import os
 import random
-import resource
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +28,16 @@ from attacks.files import ORIGIN, SEED
 from bench.node import QUESTION, records
 from evenhand import wire
 from evenhand.core import merkle
+from evenhand.core.allocation import slot_of
+from evenhand.core.canonical import b64url
 from evenhand.core.checkpoint import open_checkpoint
 from evenhand.core.events import NodeOpened
 from evenhand.core.policy import Actor, Membership
 from evenhand.lane import Lane
 from evenhand.ledger import Ledger, PublicLog, Sequencer
-from evenhand.service import accounts, intake, projects, work
+from evenhand.service import accounts, intake, projects, signing, work
 from evenhand.service.ledger_port import LedgerPort, declare_grammar
+from evenhand.signer import Signer
 from evenhand.store import open_store
 from evenhand.store.conformance import FakeNode, organization
 
@@ -107,11 +109,14 @@ def _organization(folder: Path, entries: int) -> Iterator[Callable[[], int]]:
 
 
 async def _work(lane: Lane, entries: int) -> None:
-    """Everybody asks and answers, 1 in 50 gives the task back, until the store has so many entries."""
+    """Everybody asks and answers, half of them signed, until the store has so many entries."""
     owner = _actor("owner", "person-of-owner", "owner")
     project, opened = lane.call(projects.create, owner, _draft()).id, ""
     people = [lane.call(accounts.put_annotator, "org", f"annotator {n}", "human") for n in range(PEOPLE)]
-    actors = [_actor(member, person, "annotator") for member, person in people]
+    actors = [
+        _Annotator(lane, _actor(member, person, "annotator"), n % 2 == 0)
+        for n, (member, person) in enumerate(people)
+    ]
     dice, wanted = random.Random(0), wire.NextAssignment(count=1)
     given = rows = 0
     while _size(lane) < entries:
@@ -121,22 +126,41 @@ async def _work(lane: Lane, entries: int) -> None:
             for group in intake.groups(lines):
                 lane.call(intake.take, owner, opened, group)
             rows += len(lines)
-        held = await asyncio.gather(*(lane.write(work.next_, actor, wanted) for actor in actors))
+        held = await asyncio.gather(*(lane.write(work.next_, one.actor, wanted) for one in actors))
+        given += sum(len(assignments.assignments) for assignments in held)
         await asyncio.gather(
             *(
-                _end(lane, actor, one.id, dice)
+                actor.end(one, dice)
                 for actor, assignments in zip(actors, held, strict=True)
                 for one in assignments.assignments
             )
         )
-        given += PEOPLE
 
 
-def _end(lane: Lane, actor: Actor, assignment: str, dice: random.Random) -> Any:
-    if dice.random() < 0.02:
-        return lane.write(work.skip, actor, assignment, wire.Skip(reason="unclear"))
-    answers = {"spam": dice.choice(["ham", "spam"])}
-    return lane.write(work.submit, actor, assignment, wire.Submission(answers=answers, seconds=2.5))
+class _Annotator:
+    """Somebody who answers, and signs what they say where they have a key."""
+
+    def __init__(self, lane: Lane, actor: Actor, signs: bool) -> None:
+        self.actor = actor
+        self._lane = lane
+        self._signer = Signer(os.urandom(32)) if signs else None
+        if self._signer is not None:
+            proof = self._signer.possession(ORIGIN, actor.person)
+            key = wire.NewSigningKey(public=b64url(self._signer.public), proof=proof)
+            lane.call(signing.add, actor, key)
+
+    def end(self, one: wire.Assignment, dice: random.Random) -> Any:
+        if self._signer is None and dice.random() < 0.04:
+            return self._lane.write(work.skip, self.actor, one.id, wire.Skip(reason="unclear"))
+        answers, signed = {"spam": dice.choice(["ham", "spam"])}, None
+        if self._signer is not None:
+            public, private = (
+                {"ms": 2500, "revision": 1, "slot": slot_of(one.id)},
+                {"answers": msgspec.json.encode(answers)},
+            )
+            signed = self._signer.say(ORIGIN, self.actor.person, "submitted", one.place, public, private)
+        submission = wire.Submission(answers=answers, seconds=2.5, signed=signed)
+        return self._lane.write(work.submit, self.actor, one.id, submission)
 
 
 def _size(lane: Lane) -> int:
@@ -196,24 +220,18 @@ def _proof_ms(folder: Path, size: int) -> float:
 
 def _audited(folder: Path) -> str:
     """``evenhand audit`` of a folder: seconds, CPU seconds, most memory of all its processes, whether ok."""
-    before, start, peak = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter(), 0
+    start, peak, spent = time.perf_counter(), 0, dict[int, float]()
     command = [str(Path(sys.executable).with_name("evenhand")), "audit", str(folder)]
     process = psutil.Popen(command, stdout=(folder / "report").open("wb"))
     while process.poll() is None:
-        peak = max(peak, _resident(process))
+        with suppress(psutil.Error):  # it, or one of its children, has just ended
+            family = [process, *process.children(recursive=True)]
+            peak = max(peak, sum(one.memory_info().rss for one in family))
+            spent |= {one.pid: one.cpu_times().user + one.cpu_times().system for one in family}
         time.sleep(0.2)
-    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    seconds = time.perf_counter() - start
     told = "yes" if process.returncode == 0 else (folder / "report").read_text()[:300]
-    return f"{seconds:.0f} | {cpu:.0f} | {peak / 2**20:.0f} | {told}"
-
-
-def _resident(process: psutil.Popen) -> int:
-    """Bytes of a process and all below it; 0 when it has ended."""
-    try:
-        return sum(p.memory_info().rss for p in [process, *process.children(recursive=True)])
-    except psutil.Error:
-        return 0
+    return f"{seconds:.0f} | {sum(spent.values()):.0f} | {peak / 2**20:.0f} | {told}"
 
 
 def entries_wanted() -> int:

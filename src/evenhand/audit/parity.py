@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import add
 
 TOLERANCE = 0.02  # differences below this, in [-1, 1], are nobody's concern: published
 ALPHA = 0.01  # how often an honest log may be accused at all, over all clients
@@ -39,7 +40,7 @@ class EProcess:
     def take(self, x: float) -> None:
         """One more observation."""
         self.count += 1
-        self.logs = [log + step for log, step in zip(self.logs, _steps(x), strict=True)]
+        self.logs = list(map(add, self.logs, _steps(x)))
 
     @property
     def value(self) -> float:
