@@ -100,11 +100,14 @@ def test_next_task_does_not_wait_for_the_node(node: Node, seat: Seat) -> None:
 
 
 def test_enter_asks_for_the_answer_that_is_missing(node: Node, seat: Seat) -> None:
-    project = node.project("Needed", [SPAM], messages(2))
-    page = seat(node.annotator("Ana"), project)
+    many = {"name": "kind", "type": "choice", "choices": [f"kind {n}" for n in range(16)]}
+    project = node.project("Needed", [many], messages(2))
+    page = seat(node.annotator("Ana"), project, viewport={"width": 390, "height": 700})
     text = task(page)
+    page.get_by_label("kind 15").check()
+    page.keyboard.press("u")
     page.keyboard.press("Enter")
-    expect(page.locator(".question .error")).to_be_visible()
+    expect(page.locator(".question .error")).to_be_in_viewport(ratio=1)  # above a list longer than the phone
     assert task(page) == text
 
 
