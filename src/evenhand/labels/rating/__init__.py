@@ -23,9 +23,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max: Annotated[Step, Meta(title="To", description="Highest step")] = 5
     labels: Annotated[
         dict[str, str],
-        Meta(
-            title="Names of steps", description='Step -> what it means, such as {"1": "awful", "5": "great"}'
-        ),
+        Meta(title="Names of steps", description="A step, and what it means: 1 is awful, 5 is great"),
     ] = {}
 
 

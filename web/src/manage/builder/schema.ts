@@ -5,6 +5,7 @@
  */
 import type { ConfigSchema } from "../../lib/api";
 import type { Json } from "../../widget";
+import { typed } from "./typed";
 
 interface Common {
   /** Key in the configuration. */
@@ -54,8 +55,8 @@ function control(key: string, property: Schema, root: Schema, required: boolean)
   const { schema, nullable } = resolve(property, root);
   const common: Common = {
     key,
-    title: text(property["title"]) ?? text(schema["title"]) ?? key,
-    help: text(property["description"]) ?? "",
+    title: typed(text(property["title"]) ?? text(schema["title"]) ?? key),
+    help: typed(text(property["description"]) ?? ""),
     required,
     preset: property["default"] as Json | undefined,
     nullable,
@@ -116,8 +117,8 @@ function entries(schema: Schema, root: Schema): { tree: boolean; columns: Column
 function column(key: string, property: Schema): Column {
   return {
     key,
-    title: text(property["title"]) ?? key,
-    help: text(property["description"]) ?? "",
+    title: typed(text(property["title"]) ?? key),
+    help: typed(text(property["description"]) ?? ""),
     max: number(property["maxLength"]),
   };
 }
