@@ -206,12 +206,22 @@ class LabelTypeInfo(Wire, frozen=True, kw_only=True):
     widget: str | None  # address of its ES module on this origin
 
 
+class FormatOption(Wire, frozen=True, kw_only=True):
+    """One thing that can be said about an export in a format."""
+
+    name: str  # in `options` of a new export
+    kind: Literal["switch", "choice", "question", "field", "text"]  # a question's id, a key of the data
+    choices: list[str]
+    default: str | bool | None
+
+
 class FormatInfo(Wire, frozen=True, kw_only=True):
     name: str
     title: str
     suffixes: list[str]
     reads: bool
     writes: bool
+    options: list[FormatOption]  # for writing
 
 
 # -- projects -----------------------------------------------------------------------------------
@@ -920,6 +930,21 @@ class NewExport(Request, frozen=True, kw_only=True):
     surplus: bool = False  # with the answers outside the overlap, marked; else the manifest says how many
     accept_loss: bool = False
     options: dict[str, Any] = {}
+
+
+class Lost(Wire, frozen=True, kw_only=True):
+    """Something that an export would not carry."""
+
+    part: str  # data, metadata, consensus, annotations, ...
+    where: str  # which field or question; "" when it is all of the part
+    reason: str
+
+
+class ExportCheck(Wire, frozen=True, kw_only=True):
+    """What an export would lose, told before anything is written."""
+
+    lost: list[Lost]
+    whole: bool  # all tasks were looked at; else the first ones, and a later one may lose more
 
 
 class Export(Wire, frozen=True, kw_only=True):

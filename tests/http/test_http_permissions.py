@@ -50,6 +50,7 @@ BODIES: dict[str, Any] = {
     "POST /assignments/{assignment}/flag": {},
     "PUT /assignments/{assignment}/draft": {"answers": {}},
     "POST /projects/{project}/exports": {},
+    "POST /projects/{project}/exports/check": {},
     "POST /projects/{project}/gold": {"use": "none", "tasks": []},
     "POST /projects/{project}/standings/{member}": {"state": "active"},
     "POST /projects/{project}/qualification/answer": {"answers": {"spam": "spam"}},

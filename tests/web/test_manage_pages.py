@@ -765,17 +765,48 @@ def test_export_tells_what_would_be_lost(node: Node, owner: Annotator, visit: Op
 
 
 def test_export_in_a_poorer_format_asks_first(node: Node, owner: Annotator, visit: Open) -> None:
+    """Before anything is written; and with the format's options."""
     project = node.project("Poorer", [SPAM], [{"text": "a", "extra": {"deep": [1]}}, {"text": "b"}])
     page = visit(f"/projects/{project}/export", owner)
     page.get_by_label("Format").select_option(label="CSV")
+    page.get_by_label("Separator").fill(";")
+    page.get_by_label("Separator").blur()
     page.get_by_role("button", name="Export", exact=True).click()
     ask = page.get_by_role("alertdialog")
     expect(ask).to_contain_text("CSV would lose something")
-    ask.get_by_role("button", name="Choose another format").click()
+    expect(ask).to_contain_text("Nothing has been written yet")
+    assert violations(page) == []
+    ask.get_by_role("button", name="Back").click()
+    expect(page.get_by_text("Nothing has been exported yet.")).to_be_visible()
+    expect(page.get_by_label("Separator")).to_have_value(";")
     page.get_by_role("button", name="Export", exact=True).click()
     page.get_by_role("button", name="Write it all the same").click()
     done = page.locator("li").filter(has_text="CSV").filter(has_text="Done")
-    expect(done.get_by_role("link", name=re.compile(r"\.csv$"))).to_be_visible()
+    with page.expect_download() as download:
+        done.get_by_role("link", name=re.compile(r"\.csv$")).click()
+    assert Path(download.value.path()).read_text().splitlines()[0].count(";") > 2
+    page.get_by_label("Format").select_option(label="CoNLL-2003")
+    expect(page.get_by_label("Tags")).to_be_visible()
+
+
+def test_a_project_goes_as_an_archive_and_comes_back(node: Node, owner: Annotator, visit: Open) -> None:
+    project = node.project("Roundtrip", [SPAM], rows(3))
+    answer_some(node, project, person(node, "Ada", "annotator"), 2)
+    page = visit(f"/projects/{project}/export", owner)
+    page.get_by_role("button", name="Write the archive").click()
+    done = page.locator("li").filter(has_text="Archive").filter(has_text="Done")
+    with page.expect_download() as download:
+        done.get_by_role("link", name="archive.zip").click()
+    page.goto("/projects/restore")
+    page.get_by_label("Archive", exact=True).set_input_files(download.value.path())
+    page.get_by_role("button", name="Restore", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("There is a project called")
+    page.get_by_label("Archive", exact=True).set_input_files(download.value.path())
+    page.get_by_label("Name of the project").fill("Came back")
+    page.get_by_role("button", name="Restore", exact=True).click()
+    expect(page.get_by_text("3 tasks, 2 annotations")).to_be_visible(timeout=20_000)
+    page.get_by_role("link", name="To the project").click()
+    expect(page.get_by_role("heading", name="Came back")).to_be_visible()
 
 
 # -- people, keys, organizations, log -----------------------------------------------------------
@@ -981,6 +1012,7 @@ def every_page(node: Node) -> list[str]:
     shared = [
         "/",
         "/projects/new",
+        "/projects/restore",
         "/people",
         "/people?invite=1",
         "/webhooks",

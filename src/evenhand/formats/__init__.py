@@ -14,7 +14,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path, PurePath
 from types import MappingProxyType, TracebackType
-from typing import Any, BinaryIO, ClassVar, Literal, Self, TypeVar
+from typing import Any, BinaryIO, ClassVar, Literal, Self, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -64,6 +64,19 @@ class WriteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     prompt: str | None = None  # key of the data that holds the prompt
     completion: str | None = None  # key of the data that holds what was judged
     tags: Literal["iob2", "bioes"] = "iob2"  # how spans are told token by token
+
+
+NAMES = {"question": "question", "prompt": "field", "completion": "field"}
+"""Options that name something of the project."""
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """One option that a format heeds when it writes, as a page asks for it."""
+
+    name: str
+    kind: Literal["switch", "choice", "question", "field", "text"]
+    choices: tuple[str, ...] = ()  # of a choice
+    default: str | bool | None = None
 
 
 READ_DEFAULTS = ReadOptions()
@@ -142,14 +155,17 @@ class Format(ABC):
             Invalid: this record is no row of such a release.
         """
 
+    def unasked_loss(self, schema: ReleaseSchema, options: WriteOptions) -> tuple[Loss, ...]:
+        """What would be lost that the options do not ask for themselves."""
+        return self.loss(schema, msgspec.structs.replace(options, escape_formulas=False))
+
     def write(self, schema: ReleaseSchema, folder: Path, options: WriteOptions = WRITE_DEFAULTS) -> Writer:
         """A writer of an export into this folder, which exists.
 
         Raises:
             Refused: something would be lost, and `options.accept_loss` does not allow it.
         """
-        unasked = msgspec.structs.replace(options, escape_formulas=False)  # who asks for it accepts it
-        lost = () if options.accept_loss else self.loss(schema, unasked)
+        lost = () if options.accept_loss else self.unasked_loss(schema, options)
         if lost:
             raise Refused(
                 "format.loss",
@@ -256,6 +272,22 @@ def read_options(kind: Format, raw: Mapping[str, Any]) -> ReadOptions:
 def write_options(kind: Format, raw: Mapping[str, Any]) -> WriteOptions:
     """As `read_options`, for writing."""
     return _options(WriteOptions, raw, kind, kind.writes_with | {"accept_loss"})
+
+
+def declared_options(kind: Format) -> tuple[Declared, ...]:
+    """What can be said about an export in this format, in alphabetical order."""
+    types = {one.name: one for one in msgspec.structs.fields(WriteOptions)}
+    return tuple(_declared(types[name]) for name in sorted(kind.writes_with))
+
+
+def _declared(field: msgspec.structs.FieldInfo) -> Declared:
+    default = field.default
+    if field.type is bool:
+        return Declared(name=field.name, kind="switch", default=default)
+    if get_origin(field.type) is Literal:
+        return Declared(name=field.name, kind="choice", choices=get_args(field.type), default=default)
+    named: Any = NAMES.get(field.name, "text")
+    return Declared(name=field.name, kind=named, default=default)
 
 
 def _options(into: type[O], raw: Mapping[str, Any], kind: Format, heeded: frozenset[str]) -> O:

@@ -34,5 +34,13 @@ async def all_formats(call: Call) -> wire.Page[wire.FormatInfo]:
 
 def _format(kind: Any) -> wire.FormatInfo:
     return wire.FormatInfo(
-        name=kind.name, title=kind.title, suffixes=list(kind.suffixes), reads=bool(kind.suffixes), writes=True
+        name=kind.name,
+        title=kind.title,
+        suffixes=list(kind.suffixes),
+        reads=bool(kind.suffixes),
+        writes=True,
+        options=[
+            wire.FormatOption(name=o.name, kind=o.kind, choices=list(o.choices), default=o.default)
+            for o in formats.declared_options(kind)
+        ],
     )

@@ -312,6 +312,8 @@ TABLE: tuple[Route, ...] = (
     # -- export
     Route("POST", "/projects/{project}/exports", "edge", transfer.start_export, takes=wire.NewExport,
           gives=wire.Export, permission="export.manage"),
+    Route("POST", "/projects/{project}/exports/check", "read", exports.check, takes=wire.NewExport,
+          gives=wire.ExportCheck, permission="export.manage"),
     Route("POST", "/projects/{project}/archive", "edge", transfer.start_archive, takes=wire.NewArchive,
           gives=wire.Export, permission="archive.manage"),
     Route("POST", "/restores", "write", restores.open_restore, takes=wire.NewRestore, gives=wire.Restore,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,29 @@ def start(tx: Transaction, at: Moment, actor: Actor, project: str, request: wire
         at=at.ms,
     )
     return get(tx, actor, id_)
+
+
+CHECKED = 10_000  # tasks whose data a check looks at: a page waits for it
+
+
+def check(reader: Reader, actor: Actor, project: str, request: wire.NewExport) -> wire.ExportCheck:
+    """What an export would lose. Nothing is written.
+
+    Raises:
+        Invalid: the format has no such option, or cannot do what it says.
+    """
+    row = project_row(reader, actor, project, "export.manage")
+    open_to(reader, actor, row)
+    kind = formats.find(request.format)
+    options = formats.write_options(kind, {**request.options, "accept_loss": request.accept_loss})
+    form = form_of(reader, row["organization"], project, row["version"])
+    about = {"organization": row["organization"], "project": project}
+    schema = _schema(reader, about, form, kind.surveys, CHECKED)
+    lost = [] if request.accept_loss else kind.unasked_loss(schema, options)
+    whole = not kind.surveys or row["next_task"] - 1 <= CHECKED
+    return wire.ExportCheck(
+        lost=[wire.Lost(part=one.part, where=one.where, reason=one.reason) for one in lost], whole=whole
+    )
 
 
 def _row(reader: Reader, actor: Actor, export: str) -> dict[str, Any]:
@@ -282,14 +306,18 @@ def _surplus(reader: Reader, row: dict[str, Any], since: int) -> int:
     return int(reader.tuples("release_surplus", **keys, since=since)[0][0])
 
 
-def _schema(reader: Reader, row: dict[str, Any], form: Form, surveys: bool) -> ReleaseSchema:
+def _schema(
+    reader: Reader, row: dict[str, Any], form: Form, surveys: bool, most: int | None = None
+) -> ReleaseSchema:
     """What the rows look like.
 
     Args:
         surveys: the columns of the data are asked for, which takes a pass over all of them.
+        most: tasks that it looks at; None: all.
     """
     survey = Survey()
-    for chunk in _chunks(reader, row["organization"], row["project"]) if surveys else ():
+    chunks = _chunks(reader, row["organization"], row["project"]) if surveys else iter(())
+    for chunk in chunks if most is None else islice(chunks, most // CHUNK):
         for _, _, record, mapping, _ in chunk:
             survey.add(_encode(split(record, mapping)[0]) if len(mapping) > 2 else record, RESERVED)
     questions = tuple(ReleasedQuestion(id=q, label=label) for q, label in form.labels.items())

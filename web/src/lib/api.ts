@@ -473,6 +473,46 @@ export interface FormatInfo {
   suffixes: string[];
   reads: boolean;
   writes: boolean;
+  /** What can be said about an export in it. */
+  options: FormatOption[];
+}
+
+export interface FormatOption {
+  name: string;
+  /** `question` is the id of one, `field` a key of the data. */
+  kind: "switch" | "choice" | "question" | "field" | "text";
+  choices: string[];
+  default: string | boolean | null;
+}
+
+/** What an export would lose, told before anything is written. */
+export interface ExportCheck {
+  lost: { part: string; where: string; reason: string }[];
+  /** Whether all tasks were looked at, and not only the first ones. */
+  whole: boolean;
+}
+
+/** A project that comes back out of an archive. */
+export interface Restore {
+  id: string;
+  name: string | null;
+  state: "open" | "running" | "done" | "failed";
+  bytes: number;
+  received: number;
+  /** Of the archive's history; 0 until it is checked. */
+  events: number;
+  replayed: number;
+  project_id: string | null;
+  report: {
+    versions: number;
+    tasks: number;
+    annotations: number;
+    acts: { [kind: string]: number };
+    rejected: Rejected[];
+    rejected_count: number;
+    left: { [kind: string]: number };
+  } | null;
+  error: Problem | null;
 }
 
 export interface Counts {
@@ -795,10 +835,27 @@ export const actOnTasks = (project: string, action: TaskAction): Promise<{ chang
 export const getTask = (id: string): Promise<Task> => call("GET", path`/tasks/${id}`);
 export const correctTask = (id: string, data: { [field: string]: Json }): Promise<Task> =>
   call("PATCH", path`/tasks/${id}`, { data });
-export const createExport = (
-  project: string,
-  wish: { format: string; since: string | null; accept_loss: boolean; surplus: boolean },
-): Promise<Export> => call("POST", path`/projects/${project}/exports`, wish);
+export interface ExportWish {
+  format: string;
+  since: string | null;
+  accept_loss: boolean;
+  surplus: boolean;
+  options: { [name: string]: string | boolean };
+}
+export const createExport = (project: string, wish: ExportWish): Promise<Export> =>
+  call("POST", path`/projects/${project}/exports`, wish);
+export const checkExport = (project: string, wish: ExportWish): Promise<ExportCheck> =>
+  call("POST", path`/projects/${project}/exports/check`, wish);
+export const createArchive = (project: string, people: "named" | "pseudonymous"): Promise<Export> =>
+  call("POST", path`/projects/${project}/archive`, { people });
+export const createRestore = (wish: { bytes: number; name: string | null; organization_id: string | null }): Promise<Restore> =>
+  call("POST", "/restores", wish);
+export const getRestore = (id: string): Promise<Restore> => call("GET", path`/restores/${id}`);
+export const sendArchivePart = (id: string, offset: number, bytes: Blob, signal?: AbortSignal): Promise<Restore> =>
+  call("PUT", `${path`/restores/${id}/file`}${query({ offset })}`, bytes, {
+    type: "application/octet-stream",
+    ...(signal ? { signal } : {}),
+  });
 export const listExports = (project: string, after?: string): Promise<Page<Export>> =>
   call("GET", `${path`/projects/${project}/exports`}${query({ after, limit: 50 })}`);
 export const getExport = (id: string): Promise<Export> => call("GET", path`/exports/${id}`);

@@ -4,6 +4,7 @@ const PATTERNS = {
   projects: "/",
   invite: "/invite/:token",
   create: "/projects/new",
+  restore: "/projects/restore",
   overview: "/projects/:project",
   settings: "/projects/:project/settings",
   import: "/projects/:project/import",

@@ -52,24 +52,39 @@ export async function persist<T>(
   }
 }
 
-/** The calls that an upload makes, so that it can run against anything that answers like the node. */
-export interface Calls {
-  getImport: typeof getImport;
-  sendPart: typeof sendPart;
+/** What receives a file: an import, or a project that comes back. */
+export interface Receiver {
+  id: string;
+  received: number;
 }
+
+/** The calls that an upload makes, so that it can run against anything that answers like the node. */
+export interface Calls<T extends Receiver> {
+  getImport: (id: string) => Promise<T>;
+  sendPart: (id: string, offset: number, bytes: Blob, signal?: AbortSignal) => Promise<T>;
+}
+
+export const uploadFile = (
+  start: Import,
+  file: Blob,
+  watch: Watch,
+  signal: AbortSignal,
+  calls: Calls<Import> = { getImport, sendPart },
+  wait: Pause = pause,
+): Promise<Import> => uploadParts(start, file, watch, signal, calls, wait);
 
 /**
  * Sends what the node lacks of the file. After a drop it asks first what has arrived: a part may have
  * been received although its answer was lost.
  */
-export async function uploadFile(
-  start: Import,
+export async function uploadParts<T extends Receiver>(
+  start: T,
   file: Blob,
   watch: Watch,
   signal: AbortSignal,
-  calls: Calls = { getImport, sendPart },
+  calls: Calls<T>,
   wait: Pause = pause,
-): Promise<Import> {
+): Promise<T> {
   let now = start;
   watch.progress(now.received);
   while (now.received < file.size) {
