@@ -38,7 +38,7 @@ def replay(found: Crowd, rule: Rule, seed: int) -> Replay:
     """Ask label by label, in rounds: every task that is worth it gets one more, until none is."""
     whole = found.table.votes
     most, votes = np.diff(whole.first), shuffled(whole, seed)
-    pilot = adaptive.pilots(seed.to_bytes(32), whole.tasks)
+    pilot = adaptive.pilots(seed.to_bytes(32), np.ones(whole.tasks, bool))
     asked = np.where(pilot, most, np.minimum(most, rule.least))
     every = np.arange(whole.tasks)
     for _ in range(int(most.max())):

@@ -23,11 +23,19 @@ def made(tasks: int = 500, per_task: int = 9, classes: int = 3, seed: int = 1) -
     return Crowd("simulated", table, columns["truth"])
 
 
+def every_one(tasks: int) -> np.ndarray:
+    return np.ones(tasks, bool)
+
+
 def test_pilots_are_drawn_by_the_seed_and_are_enough() -> None:
-    drawn = pilots(SEED, 1000)
-    assert drawn.sum() == 100 and (drawn == pilots(SEED, 1000)).all()
-    assert (drawn & pilots(b"\1" * 32, 1000)).sum() < 30
-    assert pilots(SEED, 200).sum() == PILOT_LEAST and pilots(SEED, 7).sum() == 7
+    drawn = pilots(SEED, every_one(1000))
+    assert drawn.sum() == 100 and (drawn == pilots(SEED, every_one(1000))).all()
+    assert (drawn & pilots(b"\1" * 32, every_one(1000))).sum() < 30
+    assert pilots(SEED, every_one(200)).sum() == PILOT_LEAST and pilots(SEED, every_one(7)).sum() == 7
+    assert len(adaptive.lots_of(SEED)) == 32 and adaptive.lots_of(SEED) != SEED, "a hash can be shown"
+    asked = np.arange(1000) % 2 == 0
+    some = pilots(SEED, asked)
+    assert some.sum() == 50 and not (some & ~asked).any(), "gold and what is withdrawn takes no pilot's place"
 
 
 def test_nothing_is_decided_before_the_pilots_have_all_their_labels() -> None:
@@ -35,13 +43,13 @@ def test_nothing_is_decided_before_the_pilots_have_all_their_labels() -> None:
     votes = made().table.votes
     most, every = np.diff(votes.first), np.arange(votes.tasks)
     agreed = first_votes(votes, every, np.minimum(most, 2))
-    assert plan(agreed, most, pilots(SEED, votes.tasks), Rule()) is None
+    assert plan(agreed, most, pilots(SEED, every_one(votes.tasks)), Rule()) is None
 
 
 def test_what_is_gained_falls_with_certainty_and_with_the_labels_left() -> None:
     votes = made().table.votes
     most = np.diff(votes.first)
-    found = plan(votes, most, pilots(SEED, votes.tasks), Rule(tolerance=0.01))
+    found = plan(votes, most, pilots(SEED, every_one(votes.tasks)), Rule(tolerance=0.01))
     assert found is not None and found.pilots == 50 and found.loss <= 0.01
     sure, unsure = np.array([[0.98, 0.01, 0.01]]), np.array([[0.5, 0.4, 0.1]])
     few, many, none = np.array([2]), np.array([9]), np.array([9])
@@ -58,7 +66,7 @@ def test_the_gain_is_what_a_simulation_finds() -> None:
     """Two classes, independent labels of one skill: the binomial law instead of the normal one."""
     votes = made(classes=2).table.votes
     most = np.diff(votes.first)
-    found = plan(votes, most, pilots(SEED, votes.tasks), Rule())
+    found = plan(votes, most, pilots(SEED, every_one(votes.tasks)), Rule())
     assert found is not None
     skill, dice, more = 0.7, np.random.default_rng(0), 12
     model = replace(found.model, newcomer=np.array([[skill, 1 - skill], [1 - skill, skill]]))
@@ -74,7 +82,7 @@ def test_the_gain_is_what_a_simulation_finds() -> None:
 def test_a_running_task_is_decided_as_all_tasks_are() -> None:
     votes = made().table.votes
     most, every = np.diff(votes.first), np.arange(votes.tasks)
-    drawn = pilots(SEED, votes.tasks)
+    drawn = pilots(SEED, every_one(votes.tasks))
     given = first_votes(votes, every, np.where(drawn, most, np.minimum(most, 3)))
     found = plan(given, most, drawn, Rule())
     assert found is not None
@@ -90,9 +98,9 @@ def test_a_running_task_is_decided_as_all_tasks_are() -> None:
 def test_a_loss_that_cannot_be_afforded_stops_nothing() -> None:
     votes = made(tasks=300).table.votes
     most = np.diff(votes.first)
-    found = plan(votes, most, pilots(SEED, votes.tasks), Rule(tolerance=-1.0))
+    found = plan(votes, most, pilots(SEED, every_one(votes.tasks)), Rule(tolerance=-1.0))
     assert found is not None and found.threshold == 0.0
-    easy = plan(votes, most, pilots(SEED, votes.tasks), Rule(tolerance=1.0))
+    easy = plan(votes, most, pilots(SEED, every_one(votes.tasks)), Rule(tolerance=1.0))
     assert easy is not None and easy.threshold == adaptive.THRESHOLDS[0]
 
 

@@ -1,6 +1,7 @@
 """Gold cannot be told from ordinary tasks by what an annotator's browser receives.
 
-That is: contents, sizes, headers, times, order, the growth of the log.
+That is: contents, sizes, headers, times, order, the growth of the log, what the public log says beside each
+answer, in a project whose overlap adapts, so that ordinary tasks are asked further and gold is not.
 
 Three annotators work through the real interface and keep everything that came back. A classifier learns
 from a part of it which tasks were gold, and guesses the rest. With the answer planted into what it sees
@@ -9,8 +10,10 @@ it finds it, so that it would find a real tell.
 
 from __future__ import annotations
 
+import json
 import math
 import time
+from collections import defaultdict
 from typing import Any
 
 import httpx
@@ -18,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GroupKFold, cross_val_predict
+
+from evenhand.service import adaptive
 
 ORDINARY, GOLD, PEOPLE = 160, 40, 3
 WORDS = ("parcel", "invoice", "refund", "meeting", "holiday", "printer", "lunch", "ticket")
@@ -31,7 +36,8 @@ def project(site: Any) -> tuple[str, dict[str, bool]]:
         "fields": [{"name": "text"}],
         "questions": [{"name": "spam", "type": "choice", "choices": ["ham", "spam"]}],
         "order": "random",
-        "overlap": 2,
+        "overlap": 3,
+        "adaptive": {"least": 2, "tolerance": 20},
         "gold": {"per_mille": 250, "block": 7},
     }
     made = site.ok(site.operator, "POST", "/projects", json=draft)["id"]
@@ -52,6 +58,7 @@ class Watcher:
         self.site, self.project = site, made
         self.key = site.ok(site.operator, "POST", "/members", json={"name": name})["api_key"]
         self.size = 0  # of the log, as the header of the last answer said
+        self.places: list[tuple[str, int]] = []  # of its answers in the log
 
     def step(self) -> tuple[str, list[float]] | None:
         """One task: (its text, numbers from everything that came back); None at the end."""
@@ -74,6 +81,7 @@ class Watcher:
         numbers += [len(work["task_id"]), len(work), work["version"], work["suggestion"] is None]
         numbers += [work["draft"] is None, *moved(before[0].json(), after[0].json(), self.project)]
         receipt = sent[0].json()
+        self.places.append(tuple(receipt["receipt"]["place"]))
         numbers += [receipt["revision"], len(receipt["receipt"]["entry"]), receipt["receipt"]["place"][1]]
         numbers += [len(receipt["receipt"]), receipt["state"] == "submitted", len(work["data"])]
         return str(work["data"]["text"]), numbers
@@ -96,6 +104,34 @@ def moved(before: Any, after: Any, made: str) -> list[float]:
     return [now[key] - was[key] for key in ("tasks", "done", "mine", "version")]
 
 
+def beside(site: Any, places: list[tuple[str, int]]) -> Rows:
+    """[answers, numbers] what the public log says at the moments of these answers: kinds, counts, causes."""
+    with site.app.node.lane.store.read() as reader:
+        found = [json.loads(entry) for _, entry, _, _ in reader.tuples("events_after", seq=0, limit=1 << 20)]
+    at = {(one["s"], one["n"]): one["ts"] for one in found}
+    kinds = sorted({one["t"] for one in found})
+    near: dict[int, list[Any]] = defaultdict(list)
+    for one in found:
+        for ms in range(one["ts"] - 2, one["ts"] + 3):
+            near[ms].append(one)
+    return np.array(
+        [
+            [
+                number
+                for kind in kinds
+                for own in [[one for one in near[at[place]] if one["t"] == kind]]
+                for number in (
+                    len(own),
+                    sum(one["b"].get("count", 0) for one in own),
+                    sum(len(one["re"]) for one in own),
+                )
+            ]
+            for place in places
+        ],
+        float,
+    )
+
+
 def auc(rows: Rows, gold: npt.NDArray[np.bool_], task: list[str]) -> tuple[float, float]:
     """Chance that the classifier puts a gold task before an ordinary one, each guessed by a forest that
     has not seen this task, from nobody; and its standard error without any signal (Mann and Whitney 1947)."""
@@ -111,7 +147,8 @@ def auc(rows: Rows, gold: npt.NDArray[np.bool_], task: list[str]) -> tuple[float
 def test_a_classifier_does_no_better_than_chance(quick: Any) -> None:
     made, known = project(quick)
     watchers = [Watcher(quick, made, f"W{i}") for i in range(PEOPLE)]
-    rows, gold, texts, turn = [], [], [], 0
+    rows, gold, texts, places, turn = [], [], [], [], 0
+    adaptive.weigh(quick.app.node.lane, made)
     while watchers and turn < 3 * (ORDINARY + GOLD):
         watcher = watchers[turn % len(watchers)]
         seen = watcher.step()
@@ -122,11 +159,14 @@ def test_a_classifier_does_no_better_than_chance(quick: Any) -> None:
         rows.append([*seen[1], turn % 7])
         gold.append(known[seen[0]])
         texts.append(seen[0])
+        places.append(watcher.places[-1])
+        if turn % 200 == 0:
+            adaptive.weigh(quick.app.node.lane, made)
     table, truth = np.array(rows, float), np.array(gold)
     order = [
         [float(truth[max(i - 3, 0) : i].sum()), float(i % 4)] for i in range(len(truth))
     ]  # who came before
-    table = np.hstack([table, np.array(order)])
+    table = np.hstack([table, np.array(order), beside(quick, places)])
     assert truth.sum() >= 40 and (~truth).sum() >= 200
     reached, error = auc(table, truth, texts)
     assert reached < 0.5 + 4 * error, f"a browser can tell gold: {reached:.3f}, chance is 0.5 +- {error:.3f}"

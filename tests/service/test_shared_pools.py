@@ -191,7 +191,7 @@ def work_on(world: ExchangeWorld, people, sharp: float = 0.85) -> Counter:
 def test_overlap_adapts_in_a_shared_pool_and_every_window_replays(world, monkeypatch):
     """Tasks that were done come back to the queue when the weighing wants more; turns stay what they are."""
     monkeypatch.setattr(core, "PILOT_LEAST", 6)
-    monkeypatch.setattr(core, "pilots", lambda lots, count: np.arange(count) % 5 == 0)
+    monkeypatch.setattr(core, "pilots", lambda lots, asked: asked & (np.arange(len(asked)) % 5 == 0))
     project = world.client_project("acme", 30, overlap=5, adaptive=ADAPTIVE)
     world.client_project("bolt", 40, overlap=2)
     people = [*world.staff["opco"], *world.staff["indie"]]

@@ -253,8 +253,8 @@ class Replay:
             policy.get("tolerance", 5) / 1000,
             policy.get("target", 100) / 100,
         )
-        pilots = drawn(bytes.fromhex(basis["lots"]), state.tasks)
         asked = np.array([state.asked(n) for n in range(1, state.tasks + 1)], bool)
+        pilots = drawn(bytes.fromhex(basis["lots"]), asked)
         annotators = {name: i for i, name in enumerate(sorted({who for _, who, _ in given}))}
         self.weighings += 1
         questions = {}
@@ -265,10 +265,10 @@ class Replay:
                 for n, who, answer in given
                 if answer.answers is not None and name in answer.answers
             ]
-            found = _weighed(place, said, votes, state.tasks, annotators, pilots & asked, rules, self._tell)
+            found = _weighed(place, said, votes, state.tasks, annotators, pilots, rules, self._tell)
             if found is not None:
                 questions[name] = found
-        return Weighing(entry.n, entry.at, rules, pilots & asked, questions)
+        return Weighing(entry.n, entry.at, rules, pilots, questions)
 
     # -- what follows
 
@@ -448,7 +448,7 @@ def _planned(
 ) -> Plan | None:
     """The plan, section 4, compared with what was said; by the dependence that was said."""
     ready = pilots & (votes.counts >= reach)
-    due = reach > rules.least and ready.sum() >= min(LEAST_PILOTS, votes.tasks)
+    due = reach > rules.least and ready.sum() >= max(min(LEAST_PILOTS, int(pilots.sum())), 1)
     if said["pilots"] != (int(ready.sum()) if reach > rules.least else 0):
         differs(f"{int(ready.sum())} pilots have all their answers; it says {said['pilots']}.")
         return None

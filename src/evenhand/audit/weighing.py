@@ -237,13 +237,13 @@ def _normal(x: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-(0.07056 * x**3 + 1.5976 * x))))
 
 
-def drawn(lots: bytes, tasks: int) -> NDArray[np.bool_]:
-    """[tasks] which are pilots, if they are asked about."""
-    count = min(max(LEAST_PILOTS, round(tasks / 10)), tasks)
-    domain = b"evenhand/pilot/v1\0" + lots
-    lot = [hashlib.sha256(domain + n.to_bytes(8, "big")).digest() for n in range(tasks)]
-    found = np.zeros(tasks, bool)
-    found[sorted(range(tasks), key=lot.__getitem__)[:count]] = True
+def drawn(lots: bytes, asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """[tasks] which are pilots, of those that are asked about."""
+    numbers = [int(n) for n in np.flatnonzero(asked)]
+    count = min(max(LEAST_PILOTS, round(len(numbers) / 10)), len(numbers))
+    numbers.sort(key=lambda n: hashlib.sha256(b"evenhand/pilot/v1\0" + lots + n.to_bytes(8, "big")).digest())
+    found = np.zeros(len(asked), bool)
+    found[numbers[:count]] = True
     return found
 
 

@@ -51,16 +51,21 @@ def lots_of(seed: bytes) -> bytes:
     return hashlib.sha256(b"evenhand/pilots/v1\x00" + seed).digest()
 
 
-def pilots(lots: bytes, tasks: int) -> Mask:
-    """[tasks] which tasks are pilots: those whose hashes under a secret are the lowest.
+def pilots(lots: bytes, asked: Mask) -> Mask:
+    """[tasks] which tasks are pilots: of those that are asked about, the ones whose hashes under a secret are
+    the lowest.
 
     Nobody without the secret can tell which they are, and whoever has it draws the same ones again.
+
+    Args:
+        asked: [tasks] which tasks are asked about: not withdrawn, no gold, none of a test.
     """
-    count = min(max(PILOT_LEAST, round(PILOT_SHARE * tasks)), tasks)
+    numbers = np.flatnonzero(asked).tolist()
+    count = min(max(PILOT_LEAST, round(PILOT_SHARE * len(numbers))), len(numbers))
     drawn_by = b"evenhand/pilot/v1\x00" + lots
-    lot = [hashlib.sha256(drawn_by + n.to_bytes(8)).digest() for n in range(tasks)]
-    drawn = np.zeros(tasks, bool)
-    drawn[sorted(range(tasks), key=lot.__getitem__)[:count]] = True
+    lot = {n: hashlib.sha256(drawn_by + n.to_bytes(8)).digest() for n in numbers}
+    drawn = np.zeros(len(asked), bool)
+    drawn[sorted(numbers, key=lot.__getitem__)[:count]] = True
     return drawn
 
 
@@ -172,7 +177,7 @@ def plan(
     """
     answered = np.diff(votes.first)
     ready = np.flatnonzero(pilot & (answered >= most))
-    if len(ready) < min(PILOT_LEAST, votes.tasks):
+    if len(ready) < max(min(PILOT_LEAST, int(pilot.sum())), 1):
         return None
     fit = infer(votes) if fit is None else fit
     dependence = dependence_of(first_votes(votes, ready, answered[ready]), fit.model)

@@ -203,7 +203,7 @@ def _pilots(read: _Read) -> np.ndarray:
     """[tasks] pilots, of the tasks that are asked about."""
     asked = np.zeros(read.last, bool)
     asked[[n - 1 for n in read.tasks]] = True
-    return core.pilots(read.lots, read.last) & asked
+    return core.pilots(read.lots, asked)
 
 
 def _rule(document: Document) -> Rule:
