@@ -16,10 +16,12 @@ from evenhand import Client, cli, local, wire
 from evenhand.audit import report
 from evenhand.audit.forks import verify_fork
 from evenhand.audit.receipts import verify_receipt
+from evenhand.audit.report import as_text
 from evenhand.audit.run import audit
 from evenhand.audit.sources import FolderSource
 from evenhand.config import Config
 from evenhand.core.checkpoint import COSIGNATURE, Checkpoint, SigningKey, sign_note
+from evenhand.core.cosigning import cosign, merge
 from evenhand.core.trust import parse_policy
 from evenhand.http import server
 from evenhand.ledger import read_key
@@ -167,6 +169,39 @@ def test_false_reasons_are_told_by_the_watcher_and_found_by_an_audit(
     opened = audit(data / "ledger" / "public", archives=[archive])
     assert [f.rule for f in opened.findings.kept] == ["admitted.no-reason"] and opened.reasons == 2
     assert audit(data / "ledger" / "public").findings.ok, "without the openings nobody can tell"
+
+
+def test_a_quorum_is_as_old_as_the_oldest_signature_that_it_needs(
+    node: tuple[Client, Path], tmp_path: Path
+) -> None:
+    """One witness is alive, the other has been silent for an hour: both must have signed lately."""
+    client, data = node
+    log = tmp_path / "log"
+    shutil.copytree(data / "ledger" / "public", log)
+    keys = [SigningKey(f"w{n}.example", bytes([n]) * 32, COSIGNATURE) for n in (1, 2)]
+    told = (log / "checkpoint").read_bytes()
+    text = told.decode().partition("\n\n")[0] + "\n"
+    now = 1_800_000_000
+    lines = [cosign(text, key, now - age) for key, age in zip(keys, (5, 3600), strict=True)]
+    (log / "cosigned").write_bytes(merge(told, lines, [key.verify_key for key in keys]))
+    named = "".join(f"witness w{n} {key.verify_key}\n" for n, key in enumerate(keys))
+    for quorum, age in (("any", 5), ("all", 3600)):
+        policy = f"{named}group g {quorum} w0 w1\nquorum g\n"
+        watcher = Watcher(
+            client, tmp_path / quorum, log=FolderSource(log), policy=parse_policy(policy), clock=lambda: now
+        )
+        stalled = [a for a in watcher.round() if a.rule == "log.stalled"]
+        made = audit(log, policy=policy, at=now * 1000)
+        assert made.age == age and f"{age:,} s before the audit" in as_text(made)
+        late = [f for f in made.findings.kept if f.rule == "fresh"]
+        assert bool(stalled) is bool(late) is (age > 600)
+    assert audit(log, policy=policy, at=now * 1000, most_age=4000).findings.ok, "the policy allows it"
+    strict = Watcher(
+        client, tmp_path / "strict", log=FolderSource(log), clock=lambda: now, most_age=4,
+        policy=parse_policy(f"{named}group g any w0 w1\nquorum g\n"),
+    )  # fmt: skip
+    assert [a.rule for a in strict.round()] == ["log.stalled"]
+    assert "only witnesses' clocks" in as_text(audit(log, at=now * 1000))
 
 
 def test_the_command(node: tuple[Client, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,6 +247,12 @@ def test_a_node_collects_cosignatures_and_goes_on_when_witnesses_are_down(tmp_pa
     net.down = set()
     assert cosigner.round() and cosigner.remark() == "" and cosigner.age() == 0
     assert {s.size for s in cosigner.standings.values()} == {8}
+    net.down = {"b.example", "c.example"}
+    later = Cosigner(ledger, policy, transport=net, clock=lambda: NOW + 700)  # witnesses' clocks say NOW
+    assert later.age() == 700 and later.stale, "a new process knows from the note how old the quorum is"
+    assert later.round() and later.age() == 700, "a signed again; b's signature is as old as before"
+    later.stop()
+    net.down = set()
     again = Cosigner(ledger, policy, transport=net, clock=lambda: NOW)  # a new process knows no sizes
     assert again.round() and again.remark() == ""
     cosigner.stop()

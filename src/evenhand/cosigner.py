@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 INTERVAL = 2.0  # seconds from one round to the next while there is something new
 REFRESH = 60.0  # seconds after which an unchanged log is cosigned again: its witnesses are alive
 LATE = 180.0  # seconds without a quorum after which the node says so
+STALE = 600.0  # seconds after which an auditor calls the log stalled
 MAX_TRIES = 3  # of one witness in one round: its size may change under us
 
 
@@ -56,15 +57,34 @@ class Cosigner:
         """
         self.standings = {w.name: Standing(w.name) for w in policy.witnesses if w.url}
         self.witnessed: Checkpoint | None = None  # the newest that enough have cosigned
-        self.witnessed_at = 0.0  # when the last quorum was reached, seconds since 1970-01-01 UTC
+        self.witnessed_at = (
+            0.0  # when enough had cosigned last, by their clocks, seconds since 1970-01-01 UTC
+        )
         self._ledger = ledger
         self._policy = policy
         self._clock = clock
         self._client = httpx.Client(transport=transport, timeout=10, follow_redirects=False)
+        self._remember()
         self._pool = ThreadPoolExecutor(max(1, len(self.standings)), thread_name_prefix="witness")
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def _remember(self) -> None:
+        """What enough of them had cosigned before this process began."""
+        note = self._ledger.public.cosigned_note()
+        if note is None:
+            return
+        try:
+            opened = open_note(note, [self._ledger.key.verify_key, *self._policy.keys])
+        except Invalid:
+            return  # of another log, or of witnesses that are no more in the policy
+        self.witnessed_at = float(self._policy.reached(opened.signers, opened.times))
+
+    @property
+    def stale(self) -> bool:
+        """Whether it is longer ago than an auditor accepts that enough have cosigned."""
+        return self.age() > STALE
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
@@ -113,10 +133,12 @@ class Cosigner:
         answers = self._pool.map(lambda witness: self._ask(witness, note, checkpoint), asked)
         merged = merge(note, answers, self._policy.keys)
         keys: list[VerifyKey] = [self._ledger.key.verify_key, *self._policy.keys]
-        enough = self._policy.satisfied(open_note(merged, keys).signers)
+        opened = open_note(merged, keys)
+        enough = self._policy.satisfied(opened.signers)
         self._ledger.publish_cosigned(checkpoint, merged, enough)
         if enough:
-            self.witnessed, self.witnessed_at = checkpoint, self._clock()
+            self.witnessed = checkpoint
+            self.witnessed_at = float(self._policy.reached(opened.signers, opened.times) or self._clock())
         return enough
 
     def _ask(self, witness: Witness, note: bytes, checkpoint: Checkpoint) -> str:

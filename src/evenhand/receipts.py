@@ -28,7 +28,9 @@ from evenhand.core.trust import Policy
 from evenhand.sdk import Client
 
 GRACE = 5.0  # seconds past a promise's deadline: clocks differ
-STALE = 600.0  # seconds without a new cosignature after which the log is called stalled
+STALE = (
+    600.0  # seconds without a quorum after which the log is called stalled, unless somebody says otherwise
+)
 
 
 class Alarm(msgspec.Struct, frozen=True):
@@ -54,6 +56,7 @@ class Watcher:
         witnesses: dict[str, Source] | None = None,
         policy: Policy | None = None,
         hook: str = "",
+        most_age: float = STALE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Args:
@@ -63,6 +66,7 @@ class Watcher:
         witnesses: name -> where its monitoring prefix is; asked what they have seen.
         policy: whose quorum must have cosigned lately.
         hook: a command that gets each alarm as JSON on its standard input.
+        most_age: seconds that the last quorum may be old.
         clock: seconds since 1970-01-01 UTC.
         """
         self._client = client
@@ -71,6 +75,7 @@ class Watcher:
         self._witnesses = witnesses or {}
         self._policy = policy
         self._hook = hook
+        self._most_age = most_age
         self._clock = clock
         (folder / "receipts").mkdir(parents=True, exist_ok=True)
         self._key = read_key(self._pinned_key())
@@ -159,18 +164,18 @@ class Watcher:
             return
         note = self._log.read("cosigned")
         seen = 0 if note is None else self._newest_cosignature(note)
-        if self._clock() - seen > STALE:
+        if self._clock() - seen > self._most_age:
             told = "never" if seen == 0 else f"not for {self._clock() - seen:.0f} s"
             yield self._alarm("log.stalled", f"Enough witnesses have cosigned the log {told}.")
 
     def _newest_cosignature(self, note: bytes) -> int:
-        """When the quorum was reached, by the witnesses' clocks; 0 when it was not."""
+        """When the quorum was reached last, by the witnesses' clocks; 0: never."""
         assert self._policy is not None, "the caller has one"
         try:
             opened = open_note(note, [parse_vkey(self._key_line()), *self._policy.keys])
         except Invalid:
             return 0
-        return max(opened.times.values(), default=0) if self._policy.satisfied(opened.signers) else 0
+        return self._policy.reached(opened.signers, opened.times)
 
     def _check_receipts(self) -> Iterator[Alarm]:
         for path in self.waiting():

@@ -664,6 +664,8 @@ class Neutrality(Wire, frozen=True, kw_only=True):
     shares: list[NeutralShare] = []
     edges: list[NeutralEdge] = []
     witnesses: list[NeutralWitness] = []
+    cosigned_at: str | None = None  # when enough witnesses had cosigned last, by their clocks; None: never
+    stale: bool = False  # that is longer ago than an auditor accepts
 
 
 class Receipts(Wire, frozen=True, kw_only=True):

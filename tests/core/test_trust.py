@@ -88,3 +88,10 @@ def test_what_is_no_policy(rule: str, line: str, lines: tuple[str, ...]) -> None
     with pytest.raises(Invalid) as caught:
         parse_policy(text(*lines))
     assert (caught.value.rule, caught.value.where) == (rule, line)
+
+
+def test_a_quorum_is_reached_when_the_last_that_it_needs_has_signed():
+    policy = parse_policy(text(f"witness a {W[0]}", f"witness b {W[1]}", "group g all a b", "quorum g"))
+    times = {policy.keys[0].name: 5, policy.keys[1].name: 9}
+    assert policy.reached(policy.keys, times) == 5
+    assert policy.reached(policy.keys[:1], times) == 0 == policy.reached(policy.keys, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,33 @@ def test_an_altered_tile_or_checkpoint_is_told(node: Node, told: dict[str, Any],
         page.unroute(path)
     page.get_by_role("button", name="Protokoll jetzt prüfen").click()
     expect(page.get_by_text("Es stimmt:")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_when_witnesses_are_down_the_page_says_since_when(
+    node: Node, told: dict[str, Any], browser: Browser, width: int, scheme: Any
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, locale="en")
+    page = context.new_page()
+    witnesses = [
+        {"name": "client", "size": 40, "seconds": 1_764_000_000, "reason": ""},
+        {"name": "university", "size": 12, "seconds": 0, "reason": "connection refused"},
+    ]
+    shown = httpx.get(f"{node.url}/api/v1/neutrality").json() | {"witnesses": witnesses}
+    said = {"cosigned_at": "2025-11-24T16:00:00Z"}
+    for more, text in (
+        (said | {"stale": False}, "Enough of them last signed on"),
+        ({"cosigned_at": None, "stale": True}, "Not enough of them have ever signed"),
+        (said | {"stale": True}, "Not enough of them have signed since"),
+    ):
+        page.unroute_all()
+        page.route("**/api/v1/neutrality", partial(Route.fulfill, body=json.dumps(shown | more)))
+        page.goto(f"{node.url}/neutrality")
+        expect(page.get_by_text(text)).to_be_visible()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     context.close()
 
 

@@ -82,6 +82,7 @@ def _facts(audit: Audit) -> list[tuple[str, str]]:
         ("key", f"{audit.vkey} ({trusted})"),
         ("period", f"{_day(audit.first)} to {_day(audit.last)}; audited {_day(audit.at)}"),
         ("quorum of witnesses", f"{audit.quorum}; cosigned by {witnesses}"),
+        ("freshness", _freshness(audit)),
         ("the operator's word alone", f"{share} of entries ({audit.signed:,} are signed by their actor)"),
         ("values erased", _kinds(audit.erasures) or "none"),
         ("keys of actors", f"{audit.keys:,}, of which the node alone replaced {audit.keys_by_node:,}"),
@@ -110,6 +111,18 @@ def _reasons(audit: Audit) -> str:
 
 def _kinds(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{kind} {count:,}" for kind, count in sorted(counts.items()))
+
+
+def _freshness(audit: Audit) -> str:
+    if audit.quorum == "none asked":
+        return (
+            "not known: only witnesses' clocks show how old the newest checkpoint is; name them with --policy"
+        )
+    return (
+        "no quorum ever"
+        if audit.age is None
+        else f"enough witnesses cosigned {audit.age:,} s before the audit"
+    )
 
 
 def _day(ms: int) -> str:

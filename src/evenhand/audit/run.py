@@ -37,7 +37,9 @@ from evenhand.audit.sources import Source, open_source
 from evenhand.audit.trust import Quorum, cosignatures, read_policy
 from evenhand.audit.verify import Progress, verify
 
-SLA = 600  # seconds without a quorum after which the log is called stalled
+MOST_AGE = (
+    600  # seconds without a quorum after which the log is called stalled, unless somebody says otherwise
+)
 UNDRAWN = 600_000  # ms after which a closed window that is not drawn is a gap
 SKEW = 60_000  # ms that honest clocks may differ, and that sequencing may take
 
@@ -119,6 +121,9 @@ class Audit:
     reasons_unheld: int = 0  # those whose reason they do not open
     cosigned: dict[str, int] = field(default_factory=dict)  # witness -> seconds since 1970-01-01 UTC
     quorum: str = "none asked"  # "met", "not met", "none asked"
+    age: int | None = (
+        None  # seconds since enough witnesses cosigned, by their clocks; None: never, or not asked
+    )
     shares: list[Share] = field(default_factory=list)
     passed: dict[str, int] = field(default_factory=dict)  # "pool client entity" -> claims of nothing left
     e_values: dict[str, dict[str, float]] = field(default_factory=dict)  # pool -> client -> merged e-value
@@ -142,6 +147,7 @@ def audit(
     archives: Sequence[Path] = (),
     views: Sequence[bytes] = (),
     chains: Sequence[str] = (),
+    most_age: int = MOST_AGE,
     at: int | None = None,
     progress: Progress | None = None,
     processes: int = 2,
@@ -156,6 +162,7 @@ def audit(
         archives: of projects of this log, as `evenhand project archive` writes them.
         views: checkpoints that others were shown: witnesses, other clients, own records.
         chains: public keys of drand chains that are trusted, base64url, besides quicknet's.
+        most_age: seconds that the last quorum may be old.
         at: ms since 1970-01-01 UTC; by default now.
         progress: told how far it is.
         processes: that verify draws and signatures.
@@ -170,7 +177,7 @@ def audit(
     made = Audit(at=int(time.time() * 1000) if at is None else at)
     try:
         vkey = vkey or _policy_key(opened, quorum)
-        auditor = Auditor(made, _key_of(opened, vkey), quorum, processes, chains)
+        auditor = Auditor(made, _key_of(opened, vkey), quorum, processes, chains, most_age)
         with auditor.crew as crew:
             auditor.take_receipts(receipts)
             auditor.take_archives(archives)
@@ -231,19 +238,21 @@ class Auditor:
         quorum: Quorum | None = None,
         processes: int = 1,
         chains: Sequence[str] = (),
+        most_age: int = MOST_AGE,
     ) -> None:
         """Args:
         made: where everything is noted.
         key: of the log; None: nothing that depends on it is checked.
         quorum: whose cosignatures count.
         processes: that verify draws and signatures.
-        chains: see `audit`.
+        chains, most_age: see `audit`.
         """
         self.made = made
         self.key = key
         self.origin = key.name if key else ""
         self.notes: list[bytes] = []  # checkpoints that the log must continue
         self._quorum = quorum
+        self._most_age = most_age
         self.crew = Crew(processes)
         self._pools: dict[str, Pool] = {}
         self._parity: dict[str, Parity] = {}
@@ -332,22 +341,24 @@ class Auditor:
     def _check_quorum(self, own: Sequence[bytes]) -> None:
         """A12: enough witnesses, and lately."""
         assert self._quorum is not None, "the caller has one"
-        best: tuple[int, dict[str, int]] = (0, {})
+        best: tuple[int, int, dict[str, int]] = (0, 0, {})  # when, size, by whom
         for note in own:
             try:
                 head = read_checkpoint(note, self.key) if self.key else TreeHead("", 0, b"")
                 times = cosignatures(note, head, self._quorum)
             except Unacceptable:
                 continue  # noted by `_bracket`
-            if self._quorum.met(set(times)) and head.size >= best[0]:
-                best = (head.size, times)
-        self.made.cosigned = best[1]
-        self.made.quorum = "met" if best[1] else "not met"
-        if not best[1]:
+            best = max(best, (self._quorum.reached(times), head.size, times), key=lambda one: one[:2])
+        reached, _, self.made.cosigned = best
+        self.made.quorum = "met" if reached else "not met"
+        self.made.age = self.made.at // 1000 - reached if reached else None
+        if self.made.age is None:
             self._add("EN-19", GAP, "quorum", None, "", "No checkpoint is cosigned by enough witnesses.")
-        elif self.made.at / 1000 - max(best[1].values()) > SLA:
-            age = self.made.at / 1000 - max(best[1].values())
-            self._add("EN-20", GAP, "fresh", None, "", f"The last quorum is {age:.0f} s old.")
+        elif self.made.age > self._most_age:
+            told = (
+                f"Enough witnesses last cosigned {self.made.age} s ago, and {self._most_age} s are allowed."
+            )
+            self._add("EN-20", GAP, "fresh", None, "", told)
 
     # ---- A2: entries -------------------------------------------------------------------------
 

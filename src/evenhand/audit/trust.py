@@ -48,6 +48,13 @@ class Quorum:
                 held.add(name)
         return self.needed == "none" or self.needed in held
 
+    def reached(self, times: dict[str, int]) -> int:
+        """The newest time, in seconds, at which enough of them had cosigned; 0: never."""
+        for time in sorted(set(times.values()), reverse=True):
+            if self.met({label for label, seconds in times.items() if seconds >= time}):
+                return time
+        return 0
+
 
 def read_policy(text: str) -> Quorum:
     """Read a policy.

@@ -105,6 +105,9 @@ def ledger_fork_verify(path: str, vkey: str | None) -> int:
 @click.option("--project", "projects", multiple=True, help="The same, fetched with EVENHAND_API_KEY first.")
 @click.option("--view", "views", multiple=True, metavar="CHECKPOINT", help="What somebody else was shown.")
 @click.option("--drand-key", "chains", multiple=True, metavar="KEY", help="A chain of drand that you trust.")
+@click.option(
+    "--max-age", "most_age", default=600, show_default=True, help="Seconds that the last quorum may be old."
+)
 @click.option("--at", type=int, help="Time of the audit, ms since 1970; freshness counts from it.")
 @click.option("--html", "page", type=click.Path(dir_okay=False), help="Write a page for people.")
 @click.option("--oscal", type=click.Path(dir_okay=False), help="Write OSCAL assessment results.")
@@ -118,6 +121,7 @@ def audit(
     projects: tuple[str, ...],
     views: tuple[str, ...],
     chains: tuple[str, ...],
+    most_age: int,
     at: int | None,
     page: str | None,
     oscal: str | None,
@@ -146,6 +150,7 @@ def audit(
                 archives=[existing(Path(one)) for one in archives] + archived(projects, Path(fetched)),
                 views=[read_note(view) for view in views],
                 chains=chains,
+                most_age=most_age,
                 at=at,
                 progress=tell,
             )
@@ -170,11 +175,21 @@ def receipts() -> None:
 @click.option("--dir", "folder", required=True, type=click.Path(file_okay=False), help="Where to keep them.")
 @click.option("--policy", type=click.Path(dir_okay=False), help="Whose witnesses to ask (tlog-policy).")
 @click.option("--hook", default="", help="A command that gets each alarm as JSON on its standard input.")
+@click.option(
+    "--max-age", "most_age", default=600, show_default=True, help="Seconds that the last quorum may be old."
+)
 @click.option("--every", default=10.0, show_default=True, help="Seconds between two looks.")
 @click.option("--once", is_flag=True, help="Look once, until nothing is waiting any more.")
 @as_json
 def receipts_watch(
-    url: str, folder: str, policy: str | None, hook: str, every: float, once: bool, machine: bool
+    url: str,
+    folder: str,
+    policy: str | None,
+    hook: str,
+    most_age: int,
+    every: float,
+    once: bool,
+    machine: bool,
 ) -> int:
     """Keep a receipt of everything that EVENHAND_API_KEY's organization asked for and had done, and look for
     each in the log. Tells at once, and exits with 1, when one is not there or the log tells two stories."""
@@ -191,7 +206,9 @@ def receipts_watch(
             "receipts.key", "Whose receipts?", "EVENHAND_API_KEY", "Set it to a key of your organization."
         )
     with Client(url, key) as client:
-        watcher = Watcher(client, Path(folder), witnesses=dict(asked), policy=trust, hook=hook)
+        watcher = Watcher(
+            client, Path(folder), witnesses=dict(asked), policy=trust, hook=hook, most_age=most_age
+        )
         alarms = watch(watcher, every, once)
     for alarm in alarms:
         say(

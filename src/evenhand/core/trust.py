@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -58,6 +58,20 @@ class Policy(msgspec.Struct, frozen=True):
         for name, group in self.groups.items():  # a group only names earlier ones
             held[name] = sum(held[member] for member in group.members) >= group.needed
         return held[self.quorum]
+
+    def reached(self, signers: Collection[VerifyKey], times: Mapping[str, int]) -> int:
+        """The newest time at which enough witnesses had cosigned, seconds since 1970-01-01 UTC; 0: never.
+
+        Who signed long ago stands in a note for ever, so one witness that is alive does not make it fresh.
+
+        Args:
+            signers: of a note.
+            times: name of a witness -> when it saw the note.
+        """
+        for time in sorted(set(times.values()), reverse=True):
+            if self.satisfied([key for key in signers if times.get(key.name, 0) >= time]):
+                return time
+        return 0
 
 
 def parse_policy(text: str) -> Policy:

@@ -57,11 +57,19 @@ async def neutrality(call: Call) -> wire.Neutrality:
     witnesses = [
         wire.NeutralWitness(name=s.name, size=s.size, seconds=s.seconds, reason=s.reason) for s in standings
     ]
+    cosigner = node.cosigner
+    at = cosigner.witnessed_at if cosigner is not None else 0
+    standing = wire.Neutrality(
+        witnesses=witnesses,
+        cosigned_at=when(int(at * 1000)) if at else None,
+        stale=cosigner is not None and cosigner.stale,
+    )
     told = await call.in_thread(node.own_audit)
     if told is None:
-        return wire.Neutrality(witnesses=witnesses)
+        return standing
     audit = msgspec.json.decode(told, type=_Audit)
-    return wire.Neutrality(
+    return msgspec.structs.replace(
+        standing,
         audited_at=when(audit.at),
         size=audit.size,
         summary=audit.summary,
@@ -72,7 +80,6 @@ async def neutrality(call: Call) -> wire.Neutrality:
         late=audit.late,
         shares=audit.shares,
         edges=[edge for statement in audit.edges for edge in _edges(statement)],
-        witnesses=witnesses,
     )
 
 

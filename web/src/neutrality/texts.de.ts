@@ -34,6 +34,10 @@ export const de: { [key in keyof typeof en]: string } = {
   "graph.label": "Graph von {count} angegebenen Beteiligungen, unten als Tabelle",
   "witnesses.title": "Zeugen",
   "witnesses.none": "Niemand zeichnet dieses Protokoll gegen. Sein Betreiber könnte zwei Leuten zwei Protokolle zeigen.",
+  "witnesses.fresh": "Genug von ihnen haben zuletzt am {when} gegengezeichnet, nach ihren eigenen Uhren.",
+  "witnesses.stale":
+    "Seit {when} haben nicht genug von ihnen gegengezeichnet. Der Knoten arbeitet weiter; was neuer ist, hat sonst niemand gesehen.",
+  "witnesses.unseen": "Noch nie haben genug von ihnen gegengezeichnet. Der Knoten arbeitet weiter; dieses Protokoll hat sonst niemand gesehen.",
   "witnesses.name": "Zeuge",
   "witnesses.size": "Einträge",
   "witnesses.when": "Zuletzt",

@@ -36,4 +36,6 @@ export interface Neutrality {
   readonly shares: readonly Share[];
   readonly edges: readonly Edge[];
   readonly witnesses: readonly Witness[];
+  readonly cosigned_at: string | null; // when enough witnesses had cosigned last
+  readonly stale: boolean; // longer ago than an auditor accepts
 }
