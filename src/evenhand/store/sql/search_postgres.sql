@@ -1,8 +1,10 @@
 -- The index of words on PostgreSQL (GIN). Words hold letters, digits and marks only, so they need no escaping.
 
 -- name: put_words!
-INSERT INTO search (organization, project, task, words) VALUES (:organization, :project, :task,
-  (SELECT array_to_tsvector(array_agg(CAST(:slot AS TEXT) || ':' || word)) FROM unnest(string_to_array(:words, ' ')) word));
+INSERT INTO search (organization, project, task, words)
+SELECT {r organization}, {r project}, {r task},
+  (SELECT array_to_tsvector(array_agg(CAST({r slot} AS TEXT) || ':' || word)) FROM unnest(string_to_array({r words}, ' ')) word)
+{rows organization text, project text, task bigint, slot bigint, words text};
 
 -- name: drop_words!
 DELETE FROM search WHERE organization = :organization AND project = :project AND task = :task;
