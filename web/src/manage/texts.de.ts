@@ -25,6 +25,7 @@ export const de: { [key in keyof typeof en]: string } = {
   "filters.clear": "Filter löschen",
 
   "trouble.title": "Das ging nicht",
+  "trouble.forbidden": "Hier haben Sie keinen Zugang",
   "trouble.missing": "Hier ist nichts",
   "trouble.signedOut": "Sie sind abgemeldet.",
   "trouble.signedOut.remedy": "Melden Sie sich an und versuchen Sie es noch einmal.",
@@ -737,6 +738,8 @@ export const de: { [key in keyof typeof en]: string } = {
   "log.command": "Befehl",
   "log.key": "Prüfschlüssel",
   "log.key.hint": "Bewahren Sie eine Abschrift anderswo auf: Dann kann Ihnen niemand unter demselben Namen ein anderes Protokoll zeigen.",
+  "log.neutrality": "Wie unparteiisch dieser Knoten ist: seine letzte Prüfung, und eine in Ihrem Browser",
+  "log.audit": "Befehl, der jede Entscheidung noch einmal trifft",
   "log.limits": "Was doch alle sehen: Tage, Uhrzeiten und Mengen. Wer, was und welche Antwort nicht.",
   "log.none": "Noch kein Prüfpunkt",
   "log.none.text": "Der erste wird gezeichnet, sobald etwas geschieht.",

@@ -23,6 +23,7 @@ export const en = {
 
   "trouble.title": "This did not work",
   "trouble.missing": "There is nothing here",
+  "trouble.forbidden": "You have no access here",
   "trouble.signedOut": "You are signed out.",
   "trouble.signedOut.remedy": "Sign in and try again.",
   "trouble.later": "Try again in a moment.",
@@ -735,6 +736,8 @@ export const en = {
   "log.command": "Command",
   "log.key": "Verification key",
   "log.key.hint": "Keep a copy elsewhere: then nobody can show you another log under the same name.",
+  "log.neutrality": "How even-handed this node is: its last audit, and a check in your browser",
+  "log.audit": "Command that takes every decision again",
   "log.limits": "What still shows to everyone: dates, hours and volumes. Who, what and which answer does not.",
   "log.none": "No checkpoint yet",
   "log.none.text": "The first one is signed as soon as something happens.",

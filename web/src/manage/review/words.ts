@@ -4,7 +4,7 @@ import { speaker } from "../../lib/language.svelte";
 export const en = {
   review: "Review",
   "review.lack.off": "Nobody reviews this project",
-  "review.lack.off.text": "Switch review on in the project's settings: for every answer, for a share, or where it pays most. Finished tasks then come here.",
+  "review.lack.off.text": "A manager switches review on in the project's settings: for every answer, for a share, or where it pays most. Finished tasks then come here.",
   "review.lack.nothing": "Nothing waits for a review",
   "review.lack.nothing.text": "A task comes here when it has all its answers, as far as the project's rules ask for a review of it.",
   "review.lack.share": "The share of reviews is used",
@@ -96,7 +96,7 @@ export const en = {
 export const de: { readonly [K in keyof typeof en]: string } = {
   review: "Prüfung",
   "review.lack.off": "Dieses Projekt wird nicht geprüft",
-  "review.lack.off.text": "Schalten Sie die Prüfung in den Einstellungen des Projekts ein: für alle Antworten, einen Anteil oder dort, wo sie am meisten bringt. Fertige Aufgaben kommen dann hierher.",
+  "review.lack.off.text": "Die Projektleitung schaltet die Prüfung in den Einstellungen des Projekts ein: für alle Antworten, einen Anteil oder dort, wo sie am meisten bringt. Fertige Aufgaben kommen dann hierher.",
   "review.lack.nothing": "Nichts wartet auf eine Prüfung",
   "review.lack.nothing.text": "Eine Aufgabe kommt hierher, wenn sie alle Antworten hat und die Regeln des Projekts eine Prüfung verlangen.",
   "review.lack.share": "Der Anteil der Prüfungen ist verbraucht",
