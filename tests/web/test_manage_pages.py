@@ -635,7 +635,10 @@ def test_task_browser_by_keyboard(node: Node, owner: Annotator, visit: Open) -> 
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="m1", exact=True)).to_be_visible()
-    page.go_back()
+    expect(page.get_by_role("link", name="Task before")).to_have_count(0)
+    page.get_by_role("link", name="Task after").click()
+    expect(page.get_by_role("heading", name="m10", exact=True)).to_be_visible()
+    page.locator("main").get_by_role("link", name="Tasks", exact=True).click()
     expect(page.get_by_label("Search in the data")).to_have_value("message 1")
 
 
@@ -926,7 +929,8 @@ def test_public_log_needs_no_account(node: Node, visit: Open) -> None:
     page = visit("/log", None)
     key = httpx.get(f"{node.url}/log/vkey").text.strip()
     expect(page.get_by_label("Verification key")).to_have_value(key)
-    expect(page.get_by_label("Command")).to_have_value(f"evenhand ledger verify {node.url}")
+    expect(page.get_by_label("Command that checks")).to_have_value(f"evenhand ledger verify {node.url}")
+    expect(page.get_by_label("Command that takes")).to_have_value(f"evenhand audit {node.url}")
     expect(page.get_by_role("heading", name="Newest checkpoint")).to_be_visible()
 
 
