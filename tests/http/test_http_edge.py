@@ -473,3 +473,13 @@ def test_many_at_once(quick: Any) -> None:
         thread.join()
     assert sorted(names) == sorted(f"key {i}" for i in range(30))
     assert quick.app.node.lane.committed > before
+
+
+def test_an_answer_goes_out_whole(quick: Any) -> None:
+    """Head and body in one system call: each costs the way through the network, and wakes the client."""
+    host, port = quick.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as line:
+        for _ in range(30):
+            line.sendall(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            head, _, body = line.recv(65536).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200") and f"content-length: {len(body)}".encode() in head
