@@ -13,7 +13,6 @@ from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -111,11 +110,13 @@ def decode_entry(data: bytes) -> Entry:
 
 def _check_causes(entry: Entry) -> None:
     """Causes are a set, so their order must carry nothing; and an entry cannot follow from its own future."""
-    causes = entry.causes
-    if any(left >= right for left, right in pairwise(causes)):
-        raise Invalid("entry.causes", "Causes stand in ascending order, each once.", "re")
-    if any(stream == entry.stream and n >= entry.n for stream, n in causes):
-        raise Invalid("entry.causes", "An entry cannot follow from itself or from a later entry.", "re")
+    before: Place = ("", -1)
+    for cause in entry.causes:
+        if cause <= before:
+            raise Invalid("entry.causes", "Causes stand in ascending order, each once.", "re")
+        if cause[0] == entry.stream and cause[1] >= entry.n:
+            raise Invalid("entry.causes", "An entry cannot follow from itself or from a later entry.", "re")
+        before = cause
 
 
 def _check_actor(entry: Entry) -> None:

@@ -70,8 +70,12 @@ def _levels(leaves: Sequence[bytes]) -> list[Sequence[bytes]]:
 
 def _path(levels: Sequence[Sequence[bytes]], index: int) -> tuple[bytes, ...]:
     """The siblings on the way from a leaf to the root."""
-    siblings = ((level, (index >> height) ^ 1) for height, level in enumerate(levels))
-    return tuple(level[sibling] for level, sibling in siblings if sibling < len(level))
+    path = []
+    for level in levels:
+        if index ^ 1 < len(level):
+            path.append(level[index ^ 1])
+        index >>= 1
+    return tuple(path)
 
 
 def verify_promise(leaf: bytes, given: Promise, log: VerifyKey) -> None:

@@ -46,7 +46,7 @@ def encode(
     Args:
         kept: the commitments of fields that were erased, whose salts are empty.
     """
-    public = {name: _public(getattr(event, name)) for name in event.PUBLIC}
+    public: dict[str, Any] = {name: getattr(event, name) for name in event.PUBLIC}
     commitments = {
         name: canonical.b64url(canonical.commit(origin, event.KIND, name, salt, getattr(event, name)))
         if salt or not kept
@@ -167,10 +167,3 @@ def _said(header: canonical.Entry, kind: type[Event], salts: Sequence[bytes]) ->
         salts=tuple((field, own[field]) for field in sorted(told.commitments)),
         clock=told.clock,
     )
-
-
-def _public(value: Any) -> Any:
-    """Tuples of places and dictionaries as JSON has them."""
-    if isinstance(value, tuple):
-        return [_public(part) for part in value]
-    return value
