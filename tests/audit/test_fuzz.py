@@ -16,17 +16,21 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+import msgspec
 import pytest
 
-from evenhand.audit import entries, forks, notes, receipts, trust
+from evenhand.audit import draw, entries, forks, notes, receipts, trust
+from evenhand.audit.grammar import check_kind
 from evenhand.audit.keys import Keys
-from evenhand.audit.run import audit
+from evenhand.audit.ownership import Graph, Thresholds
+from evenhand.audit.run import GRAPH, Audit, Auditor, audit
 from evenhand.audit.sources import Source
 from evenhand.audit.verify import verify
-from evenhand.core import canonical, checkpoint, cosigning
+from evenhand.core import bods, canonical, checkpoint, cosigning, merkle, vrf
 from evenhand.core import trust as core_trust
 from evenhand.core.errors import Invalid
 from evenhand.core.events import NodeOpened
+from evenhand.core.receipt import Receipt, verify_receipt
 from evenhand.ledger import Ledger
 from evenhand.store import codec
 
@@ -52,6 +56,64 @@ def _entry(data: bytes) -> None:
 def _receipt(data: bytes) -> None:
     receipts.verify_receipt(data, VECTORS["vkey"])
 
+
+def _core_receipt(data: bytes) -> None:
+    try:
+        receipt = msgspec.json.decode(data, type=Receipt)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise Invalid("receipt", str(error) or "deep", "") from error
+    verify_receipt(receipt, checkpoint.parse_vkey(VECTORS["vkey"]))
+
+
+def _numbers(data: bytes) -> tuple[int, int, list[bytes]]:
+    """A tree's numbers and a proof, out of any bytes."""
+    hashes = [data[i : i + 32] for i in range(16, len(data), 32)]
+    return int.from_bytes(data[:8], "big", signed=True), int.from_bytes(data[8:16], "big"), hashes
+
+
+def _inclusion(data: bytes) -> None:
+    index, size, proof = _numbers(data)
+    merkle.verify_inclusion(LEAF, index, size, proof, LEAF)
+
+
+def _consistency(data: bytes) -> None:
+    old, new, proof = _numbers(data)
+    merkle.verify_consistency(old, new, proof, LEAF, LEAF)
+
+
+def _auditor_s_tree(data: bytes) -> None:
+    index, size, proof = _numbers(data)
+    receipts.climb(LEAF, index, size, proof)
+
+
+def _auditor_s_forks(data: bytes) -> None:
+    old, new, proof = _numbers(data)
+    forks.roots_of_consistency(old, new, proof, LEAF)
+
+
+def _draws(data: bytes) -> None:
+    """Both proofs of a draw: they answer, and never raise."""
+    key, proof = data[:32], data[32:112]
+    draw.holds(key, b"alpha", proof)
+    try:
+        vrf.verify(key, b"alpha", proof)
+    except Invalid as error:
+        assert str(error)
+
+
+def _statements(data: bytes) -> None:
+    try:
+        told = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    bods.read(told if isinstance(told, list) else [told])
+
+
+LEAF = bytes(range(32))
+TREE = (3).to_bytes(8, "big") + (7).to_bytes(8, "big") + LEAF * 3
+STATEMENT = bods.entity("a", "Alpha", "2025-06-13", "0" * 32)
+HOLDING = bods.Holding(holder="a", held="b", economic=49, since="2025-06-01")
+STATED = [STATEMENT, bods.holding("r", HOLDING, "2025-06-13", "1" * 32)]
 
 PARSERS: dict[str, tuple[Callable[[bytes], Any], type[Exception] | tuple[()], list[bytes]]] = {
     "entry, auditor": (_entry, notes.Unacceptable, ENTRIES),
@@ -81,6 +143,13 @@ PARSERS: dict[str, tuple[Callable[[bytes], Any], type[Exception] | tuple[()], li
     "receipt": (_receipt, (), [json.dumps(VECTORS["receipt"]).encode()]),
     "proof": (checkpoint.parse_proof, Invalid, [b"c2sp.org/tlog-proof@v1\nindex 0\n\n" + NOTE]),
     "witness's request": (cosigning.parse_submission, Invalid, [b"old 0\n\n" + NOTE]),
+    "receipt, core": (_core_receipt, Invalid, [json.dumps(VECTORS["receipt"]).encode()]),
+    "inclusion, core": (_inclusion, Invalid, [TREE]),
+    "consistency, core": (_consistency, Invalid, [TREE]),
+    "inclusion, auditor": (_auditor_s_tree, notes.Unacceptable, [TREE]),
+    "consistency, auditor": (_auditor_s_forks, notes.Unacceptable, [TREE]),
+    "draw": (_draws, (), [LEAF + bytes(80), bytes(112)]),
+    "ownership": (_statements, Invalid, [json.dumps(STATED).encode()]),
     "fork": (lambda data: forks.verify_fork(data), notes.Unacceptable, [b'{"first":"","second":""}']),
 }
 
@@ -190,3 +259,95 @@ def test_a_log_with_any_bent_file_is_a_finding_and_never_an_error(tmp_path: Path
         made = audit(Bent(files), vkey=whole["vkey"].decode().strip(), at=1, processes=1)
         same = files == whole or name in ("vkey", "cosigned") or bent.startswith(whole[name])
         assert same or not made.ok, (name, bent[:80])
+
+
+HISTORY = json.loads((Path(__file__).parents[1] / "vectors" / "exchange.json").read_text())
+NUMBERS = (0, 1, -1, 2, 720_720, 10**8, 10**15, 2**53 - 1, -(2**53 - 1))
+NAMES = ("", "cli-0", "per-0", "ent-0", "pool-1", "node", "rec-1", "f" * 32, "A" * 43)
+
+
+def bent_entry(entry: dict[str, Any], dice: random.Random) -> dict[str, Any]:
+    """The entry with one of its public values another of the same sort: what a node could write."""
+    told: dict[str, Any] = json.loads(json.dumps(entry))
+    places: list[tuple[Any, Any]] = []
+
+    def walk(inside: Any) -> None:
+        for key in range(len(inside)) if isinstance(inside, list) else list(inside):
+            places.append((inside, key))
+            if isinstance(inside[key], list | dict):
+                walk(inside[key])
+
+    walk(told["b"])
+    inside, key = dice.choice(places) if places else ({"": 0}, "")
+    match inside[key]:
+        case int():
+            inside[key] = dice.choice(NUMBERS)
+        case str():
+            inside[key] = dice.choice(NAMES)
+        case list() as parts:
+            inside[key] = dice.choice(([], parts * 2, parts[:-1], parts[::-1]))
+    return told
+
+
+def test_a_history_that_a_node_could_write_is_replayed_to_its_end() -> None:
+    """Grammatical lies, also absurd ones: the replay takes as long as for the truth, and does not fall."""
+    dice = random.Random(11)
+    truth = [json.loads(text) for text in HISTORY["entries"]]
+    told, slowest = set(), 0.0
+    for _ in range(30):
+        history = list(truth)
+        for _ in range(dice.choice((1, 2, 8))):
+            at, to = dice.randrange(len(history)), dice.randrange(len(history))
+            match dice.randrange(6):
+                case 0:
+                    del history[at]
+                case 1:
+                    history.insert(to, history[at])
+                case _:
+                    history[at] = bent_entry(history[at], dice)
+        made, started = Audit(), time.process_time()
+        auditor = Auditor(made, notes.LogKey(HISTORY["origin"], b"\0" * 4, bytes(32)))
+        for index, entry in enumerate(history):
+            data = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+            try:
+                read = entries.read_entry(data)
+                check_kind(read)
+            except notes.Unacceptable:
+                continue
+            auditor.take(index, data, read)
+        auditor.finish()
+        slowest = max(slowest, time.process_time() - started)
+        told |= {finding.rule for finding in made.findings.kept}
+    assert len(told) > 8 and slowest < LONGEST, (len(told), slowest)
+
+
+def test_ownership_that_nobody_can_compute_ends_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node may state circles of a hundred companies; an auditor ends, and accuses nobody of grades."""
+    monkeypatch.setattr("evenhand.audit.run.GRAPH", 1)
+    made = Audit()
+    auditor = Auditor(made, notes.LogKey(HISTORY["origin"], b"\0" * 4, bytes(32)))
+    for index, text in enumerate(HISTORY["entries"]):
+        auditor.take(index, text.encode(), entries.read_entry(text.encode()))
+    auditor.finish()
+    assert [(one.rule, one.kind) for one in made.findings.kept] == [("ownership.endless", "unexplained gap")]
+
+
+def circle(size: int) -> Graph:
+    """Everybody holds a part of everybody."""
+    shares = {"least": 1, "most": 10**8 // size - 1, "indirect": 0, "end": 0, "type": "shareholding"}
+    common = {"status": "new", "form": "", "components": [], "interests": [shares]}
+    rows = [
+        common | {"record": f"{a} {b}", "type": "relationship", "subject": str(b), "party": str(a)}
+        for a in range(size)
+        for b in range(size)
+        if a != b
+    ]
+    names = ("blocked", "waiver", "disclosed", "common", "control")
+    return Graph(rows, 0, Thresholds.read(dict.fromkeys(names, 25_000_000)))
+
+
+def test_what_a_graph_costs_is_known_before() -> None:
+    assert circle(5).work < 10**6 < GRAPH < circle(90).work
+    started = time.process_time()
+    assert circle(12).grade("1", "2") > 0
+    assert time.process_time() - started < LONGEST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -389,3 +390,24 @@ def test_an_unknown_tool_is_refused_with_the_known_ones() -> None:
     with pytest.raises(Invalid) as caught:
         peers.find("excel")
     assert "label-studio" in caught.value.remedy
+
+
+@pytest.mark.parametrize("make", SOURCES, ids=lambda make: make.__name__)
+def test_whatever_is_in_the_files_it_is_refused_in_words(make: Callable[[Path], Source], tmp_path) -> None:
+    """Pieces exchanged, doubled and cut: a project, faults, or a sentence, and never another error."""
+    name, files, options = make(tmp_path)
+    whole = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    pieces = [b"{}", b"[]", b"null", b"-1", b'"', b"[" * 3000, b"\xff", b"uf-8", b"<a>", b"1e999", b""]
+    dice, refused = random.Random(name), 0
+    for _ in range(80):
+        path = dice.choice(sorted(whole))
+        at = dice.randrange(len(whole[path]))
+        piece = dice.choice([*pieces, whole[path][at : at + 20] * 2])
+        path.write_bytes(whole[path][:at] + piece + whole[path][at + dice.choice((0, 1, 5, 30)) :])
+        try:
+            list(peers.read(peers.find(name), files, peers.Options(**options)).items())
+        except Invalid as error:
+            assert error.reason and error.rule.startswith("peer.")
+            refused += 1
+        path.write_bytes(whole[path])
+    assert refused > 0 or name == "doccano"

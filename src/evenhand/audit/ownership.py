@@ -82,6 +82,23 @@ class Graph:
             if statement["type"] == "relationship":
                 self._take(statement)
 
+    @cached_property
+    def work(self) -> int:
+        """How much there is to compute, in steps of some 20 ns: fractions grow with each step of a path, and
+        with each record of a circle. Ownership of a few thousand companies comes to 10^5 to 10^8."""
+        total = 0
+        for matrix in self._shares:
+            depth, order = 0, _components(matrix)
+            of = {record: number for number, component in enumerate(order) for record in component}
+            deep = [1] * len(order)
+            for number, component in enumerate(order):
+                depth = max(depth, deep[number])
+                for held in {held for holder in component for held in matrix.get(holder, {})}:
+                    deep[of[held]] = max(deep[of[held]], deep[number] + len(component))
+            edges = sum(map(len, matrix.values()))
+            total += len(of) * edges * depth + 20 * sum(len(c) ** 4 for c in order if len(c) > 1)
+        return total
+
     def grade(self, p: str, q: str) -> int:
         """0 to 3: how badly two records are in conflict."""
         if p == q:

@@ -546,6 +546,8 @@ class Pool:
                 self._check_lease(lease, who, due, at, terms, tell)
                 self._give(lease, at, terms)
                 got[who] += 1
+            if all(who in dry or turn + 1 >= wanted[who] for who in order):
+                break  # whatever count somebody is said to wait for
         for lease in told[::-1]:
             tell(
                 "EN-1",

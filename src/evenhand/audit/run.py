@@ -41,6 +41,7 @@ MOST_AGE = (
     600  # seconds without a quorum after which the log is called stalled, unless somebody says otherwise
 )
 UNDRAWN = 600_000  # ms after which a closed window that is not drawn is a gap
+GRAPH, GRAPHS = 1_000_000_000, 20_000_000_000  # steps for one graph of ownership, and for all of a log
 SKEW = 60_000  # ms that honest clocks may differ, and that sequencing may take
 
 RULES: dict[str, tuple[str, str]] = {
@@ -261,6 +262,8 @@ class Auditor:
         self._statements: dict[str, dict[str, Any]] = {}  # record -> newest
         self._history: list[tuple[int, int, dict[str, Any]]] = []  # (n, ts, statement)
         self._graphs: dict[int, Graph] = {}
+        self._steps = 0  # that graphs have cost
+        self._endless = False  # more than anybody computes is stated
         self._checked: dict[str, int] = {}  # pool -> statements that its verdicts were checked against
         self._policies: list[tuple[int, int, dict[str, Any]]] = []  # (effective n, ts when reached, policy)
         self._node = (-1, 0)  # newest entry of the node stream: n, ts
@@ -434,14 +437,29 @@ class Auditor:
     def _graph(self, count: int, at: int) -> Graph | None:
         """Ownership after the first `count` statements."""
         policy = self._in_force()
-        if policy is None or count == 0:
+        if policy is None or count == 0 or self._endless:
             return None
         if count not in self._graphs:
             newest = {statement["record"]: statement for _, _, statement in self._history[:count]}
             if len(self._graphs) > 4:
                 self._graphs.clear()
-            self._graphs[count] = Graph(newest.values(), at, Thresholds.read(policy["thresholds"]))
+            graph = Graph(newest.values(), at, Thresholds.read(policy["thresholds"]))
+            self._steps += graph.work
+            if graph.work > GRAPH or self._steps > GRAPHS:
+                self._tell_endless()
+                return None
+            self._graphs[count] = graph
         return self._graphs[count]
+
+    def _tell_endless(self) -> None:
+        """Ownership that nobody can compute is not looked at any more: an auditor ends."""
+        if not self._endless:
+            self._endless = True
+            reason = (
+                f"The {len(self._history):,} statements of ownership hold circles or chains so long that "
+                "grades are not computed from here on. Ask the operator why they are stated like that."
+            )
+            self._add("EN-21", GAP, "ownership.endless", None, "node", reason)
 
     def _conflict(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
         """A verdict must be what the stated ownership gives."""
@@ -461,6 +479,8 @@ class Auditor:
         if named is not None:
             counts.append(sum(n <= named for n, _, _ in self._history))
         graphs = [self._graph(count, self._history[count - 1][1]) for count in counts if count]
+        if self._endless:
+            return []
         return [graph.grade(client, entity) for graph in graphs if graph is not None] or [0]
 
     def _check_verdicts(self, pool: Pool, index: int, entry: AuditedEntry) -> None:

@@ -114,7 +114,7 @@ def _import_from(
             files, options = peer.fetch(door, sources[0], token or "", Path(folder), options)
         else:
             files = [Path(s) if Path(s).is_dir() else existing(Path(s)) for s in sources]
-        brought = peer.read(files, options)
+        brought = peers.read(peer, files, options)
         if brought.lost:
             click.echo(f"What does not fit here:\n{moving.losses(brought.lost)}", err=True)
             if not (accept_loss or (sys.stdin.isatty() and click.confirm("Go on without it?", err=True))):

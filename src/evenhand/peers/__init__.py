@@ -176,7 +176,7 @@ def objects(path: Path, lines: bool = False) -> Iterator[tuple[int, dict[str, An
     for number, raw in _lines(path) if lines else _elements(path):
         try:
             value = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             yield number, Fault(line=number, reason=f"This is not JSON: {error}.")
             continue
         if isinstance(value, dict):
@@ -198,7 +198,7 @@ def _elements(path: Path) -> Iterator[tuple[int, bytes]]:
         elements = msgspec.json.decode(content, type=list[msgspec.Raw])
     except msgspec.ValidationError as error:
         raise Invalid("peer.list", "The file is not a JSON list.", str(path), "Export it again.") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise _not_json(path, content) from error
     yield from ((number, bytes(element)) for number, element in enumerate(elements, 1))
 
@@ -266,8 +266,25 @@ def draft(
     }
 
 
-UNFIT = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+UNFIT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What reading a task raises that does not have the tool's form."""
+
+
+def read(peer: Peer, files: Sequence[Path], options: Options) -> Brought:
+    """The project that these files hold, whatever is in them.
+
+    Raises:
+        Invalid: the source as a whole cannot be read, or does not have the tool's form.
+    """
+    try:
+        return peer.read(files, options)
+    except UNFIT as error:
+        raise Invalid(
+            "peer.form",
+            f"This does not have the form of {peer.title}: {error!r}.",
+            ", ".join(map(str, files)),
+            f"Export it again: {peer.takes}",
+        ) from error
 
 
 def guarded(
