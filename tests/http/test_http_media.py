@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
+import tarfile
 import wave
 import zipfile
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -409,3 +411,34 @@ def test_a_file_comes_in_pieces_and_is_read_once(quick: Any) -> None:
             return
         quick.plain.get("/healthz")
     raise AssertionError("the file was read, and stays on the disk")
+
+
+@pytest.mark.parametrize("format", ["yolo", "coco", "voc", "datumaro"])
+def test_stored_images_come_with_an_export(quick: Any, tmp_path: Path, format: str) -> None:
+    """Under the names that the labels have; an image that two tasks show comes once, and none unasked."""
+    client = quick.client(quick.operator)
+    boxes = {"name": "cats", "type": "box", "field": "photo", "labels": ["cat"]}
+    fields = [{"name": "photo", "type": "image"}]
+    project = client.create_project(f"Pictures for {format}", fields=fields, questions=[boxes]).id
+    content = png(30, 20)
+    photo = client.upload(project, content, "image/png")
+    stored = {"blob": photo.blob, "type": photo.type, "width": 30, "height": 20}
+    client.import_tasks(
+        project, [{"n": i, "photo": stored} for i in range(2)] + [{"photo": "http://x/a.png"}]
+    )
+    annotator = quick.client(client.create_annotator(f"For {format}").api_key)
+    while (work := annotator.next_assignment(project)) is not None:
+        box = {"x": 3, "y": 2, "width": 6, "height": 4, "label": "cat"}
+        annotator.submit(work.id, {"cats": [box]})
+    client.export(project, format=format, out=tmp_path / "with", accept_loss=True)
+    with tarfile.open(tmp_path / "with" / "images.tar") as pictures:
+        (name,) = pictures.getnames()
+        kept = pictures.extractfile(name)
+        assert kept is not None and kept.read() == content
+    labels = b"".join(one.read_bytes() for one in (tmp_path / "with").iterdir() if one.name != "images.tar")
+    assert name.split("/")[0].lower().endswith("images")
+    assert name.rpartition("/")[2].rpartition(".")[0].encode() in labels
+    client.export(
+        project, format=format, out=tmp_path / "without", accept_loss=True, options={"media": False}
+    )
+    assert not (tmp_path / "without" / "images.tar").exists()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import base64
+import inspect
 import io
 import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,8 +24,9 @@ from scaleapi.api_client.v2 import (
     SetTaskMetadataRequest,
 )
 from scaleapi.api_client.v2 import exceptions as v2_errors
-from scaleapi.batches import BatchStatus
-from scaleapi.tasks import TaskReviewStatus, TaskStatus, TaskType
+from scaleapi.batches import Batch, BatchStatus
+from scaleapi.projects import Project
+from scaleapi.tasks import Task, TaskReviewStatus, TaskStatus, TaskType
 from scaleapi.teams import TeammateRole
 
 from evenhand import Client
@@ -796,6 +800,7 @@ def test_version_2(scale: ScaleClient, annotator: Client) -> None:
     assert [b.name for b in scale.v2.get_batches(project_name="second", status="cancelled").batches] == [
         "v2 batch"
     ]
+    assert len(scale.v2.get_tasks(project_name="second").tasks) == 3
     assert scale.v2.get_deliveries().deliveries == [] and scale.v2.get_datasets().datasets == []
     for call in (
         lambda: scale.v2.get_task(task_id="no such"),
@@ -1028,3 +1033,92 @@ def test_many_at_once_and_no_unique_id_twice(site: Any, scale: ScaleClient) -> N
     for thread in threads:
         thread.join()
     assert (outcomes.count("made"), outcomes.count("taken")) == (20, 60)
+
+
+def test_objects_act_like_the_client(scale: ScaleClient) -> None:
+    """What tasks and projects of the client offer themselves."""
+    task = make(scale, attachment="by itself")
+    task.set_tags(["a"])
+    task.add_tags(["b", "a"])
+    task.delete_tags(["a"])
+    task.set_metadata({"x": 1})
+    task.update_unique_id("by-itself")
+    task.refresh()
+    assert (task.tags, task.metadata, task.unique_id) == (["b"], {"x": 1}, "by-itself")
+    task.clear_unique_id()
+    task.cancel()
+    task.refresh()
+    assert task.status == "canceled" and "unique_id" not in task.as_dict()
+    scale.create_project(project_name="own template", task_type=TaskType.TextCollection)
+    scale.update_project("own template", fields=FIELDS, patch=False)
+    assert scale.get_project("own template").get_template().version == 0
+    scale.create_project(project_name="held", task_type=TaskType.Categorization, params=WORDS, studio=True)
+    scale.create_batch(project="held", batch_name="held back")
+    assert scale.finalize_batch("held back").name == "held back"
+
+
+def test_what_nobody_delivers_is_not_found(scale: ScaleClient) -> None:
+    """Deliveries and data sets of version 2: lists are empty, one by its id is 404."""
+    assert scale.v2.get_dataset_deliveries(dataset_id="d").deliveries == []
+    for call in (
+        lambda: scale.v2.get_dataset_delivery(delivery_id="d"),
+        lambda: scale.v2.get_dataset_tasks(dataset_id="d"),
+        lambda: scale.v2.get_dataset_task(task_id="t"),
+        lambda: scale.v2.get_dataset_task_response_url(task_id="t", attachment_id="a"),
+        lambda: scale.v2.get_delivery_tasks(delivery_id="d"),
+        lambda: scale.v2.get_schema(schema_id="s"),
+    ):
+        with pytest.raises(v2_errors.NotFoundException):
+            call()
+
+
+# ---- nothing was forgotten ---------------------------------------------------------------------
+
+TRAPS: dict[str, Any] = {
+    "1 only 200 is success": test_every_success_is_200,
+    "2 409 crashes without a unique_id": test_cancel_tags_metadata_unique_ids,
+    "3 422 is not mapped": test_what_cannot_be_labelled_is_refused_and_said,
+    "4 the body of an error": test_each_error_class,
+    "5 empty bodies called JSON": test_cancel_tags_metadata_unique_ids,
+    "6 DELETE with a body": test_cancel_tags_metadata_unique_ids,
+    "7 %2F in names": test_projects,
+    "8 True in queries": test_lists_and_paging,
+    "9 absent, not null": test_cancel_tags_metadata_unique_ids,
+    "10 paging ends": test_lists_and_paging,
+    "11 no redirects": test_traps_of_the_transport,
+    "12 the host of version 2": test_version_2,
+}
+
+
+def calls_of(source: ast.AST, version_2: bool) -> set[str]:
+    """The methods that this file calls: of `client.v2`, or of everything else."""
+    called = {
+        node.func
+        for node in ast.walk(source)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    return {
+        func.attr
+        for func in called
+        if version_2 == (isinstance(func.value, ast.Attribute) and func.value.attr == "v2")
+    }
+
+
+def offered(kind: type) -> set[str]:
+    names = {name for name, member in inspect.getmembers(kind) if callable(member) and name[0] != "_"}
+    return {name for name in names if not name.endswith(("_with_http_info", "_without_preload_content"))}
+
+
+def test_every_call_error_and_trap_has_its_test(scale: ScaleClient) -> None:
+    """Of the client that is installed: what a newer one brings is missed here first."""
+    source = ast.parse(Path(__file__).read_text(encoding="utf-8"))
+    first, second = calls_of(source, False), calls_of(source, True)
+    for kind in (ScaleClient, Task, Batch, Project):
+        assert offered(kind) - first == set(), kind
+    assert offered(type(scale.v2)) - second == set()
+    named = {node.attr for node in ast.walk(source) if isinstance(node, ast.Attribute)}
+    errors = {
+        name for name, one in vars(exceptions).items() if isinstance(one, type) and issubclass(one, Exception)
+    }
+    assert errors - named == set()
+    assert len(TRAPS) == 12 and all(callable(test) for test in TRAPS.values())

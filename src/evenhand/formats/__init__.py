@@ -64,6 +64,7 @@ class WriteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     prompt: str | None = None  # key of the data that holds the prompt
     completion: str | None = None  # key of the data that holds what was judged
     tags: Literal["iob2", "bioes"] = "iob2"  # how spans are told token by token
+    media: bool = True  # with the images that are stored here, where the format's tools look for them
 
 
 NAMES = {"question": "question", "prompt": "field", "completion": "field"}
@@ -116,6 +117,7 @@ class Format(ABC):
     reads_with: ClassVar[frozenset[str]] = frozenset()  # names of the `ReadOptions` that it heeds
     writes_with: ClassVar[frozenset[str]] = frozenset()  # names of the `WriteOptions` that it heeds
     surveys: ClassVar[bool] = True  # whether it must know the columns of the data before the first row
+    pictures: ClassVar[str | None] = None  # folder in which its tools look for images; None: they do not
     guide: ClassVar[str]  # Markdown for the export's README: what is where, and how to read it
 
     def card(self, schema: ReleaseSchema) -> str:

@@ -38,6 +38,8 @@ class Coco(Outward):
 
     name: ClassVar[str] = "coco"
     title: ClassVar[str] = "COCO"
+    writes_with: ClassVar[frozenset[str]] = frozenset({"media"})
+    pictures: ClassVar[str | None] = "images"
     carries: ClassVar[frozenset[str]] = frozenset({"box", "polygon", "mask", "keypoint"})
     keeps: ClassVar[frozenset[str]] = frozenset({"external_id"})
     guide: ClassVar[str] = """\
@@ -46,8 +48,8 @@ class Coco(Outward):
 COCO's own form: `images` (with `task_id` and `external_id`), `annotations`, `categories`. Ids begin at 1.
 Boxes are `[x, y, width, height]` in pixels; of a turned box `bbox` is the upright one around it,
 `segmentation` its corners and `attributes.rotation` its angle. Masks are run lengths. All points of one
-answer are one annotation with `keypoints`. Images themselves are not part of the export; `file_name` and
-`coco_url` say where they are.
+answer are one annotation with `keypoints`. `file_name` and `coco_url` say where images are; those that were
+stored are in `images.tar`, which makes a folder `images`.
 
     from pycocotools.coco import COCO
     coco = COCO("annotations.json")

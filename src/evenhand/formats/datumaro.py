@@ -37,12 +37,14 @@ class Datumaro(Outward):
 
     name: ClassVar[str] = "datumaro"
     title: ClassVar[str] = "Datumaro"
+    writes_with: ClassVar[frozenset[str]] = frozenset({"media"})
+    pictures: ClassVar[str | None] = "images/default"
     carries: ClassVar[frozenset[str]] = frozenset({"class", "box", "polygon", "mask", "keypoint"})
     guide: ClassVar[str] = """\
 ## `default.json`
 
-Put it into a folder `annotations`, beside a folder `images`. Each task is an item, its id that of the task;
-`attributes.question` says which question an annotation answers.
+Put it into a folder `annotations`, beside the folder `images` that `images.tar` makes. Each task is an item,
+its id that of the task; `attributes.question` says which question an annotation answers.
 
     from datumaro.components.dataset import Dataset
     dataset = Dataset.import_from(".", "datumaro")

@@ -26,12 +26,15 @@ class Masks(Outward):
 
     name: ClassVar[str] = "masks"
     title: ClassVar[str] = "Indexed masks"
+    writes_with: ClassVar[frozenset[str]] = frozenset({"media"})
+    pictures: ClassVar[str | None] = "images"
     carries: ClassVar[frozenset[str]] = frozenset({"mask"})
     guide: ClassVar[str] = """\
 ## `masks.tar`
 
 `masks/NAME.png` for each image: one byte a pixel, 0 where nothing is, else the number of a class.
 `classes.txt` has a line for each number, from 0. Where masks overlap, the later one covers the earlier.
+Images that were stored are in `images.tar`, under the same names.
 
     import numpy, PIL.Image
     classes = numpy.asarray(PIL.Image.open("masks/NAME.png"))

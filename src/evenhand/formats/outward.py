@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tarfile
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, ClassVar, NamedTuple
@@ -290,6 +290,16 @@ class Archive:
         head = _tar_header(self._free(name), len(content))
         self.output.write(head + content + bytes(-len(content) % 512))
 
+    def put_once(self, name: str, size: int, pieces: Iterable[bytes]) -> None:
+        """One file of this size, piece by piece, unless there is one of this name."""
+        if hash(name) in self._names:
+            return
+        self._names.add(hash(name))
+        self.output.write(_tar_header(name, size))
+        for piece in pieces:
+            self.output.write(piece)
+        self.output.write(bytes(-size % 512))
+
     def _free(self, name: str) -> str:
         path, dot, suffix = name.rpartition(".")
         free, number = name, 1
@@ -323,6 +333,45 @@ def _tar_header(name: str, size: int) -> bytes:
 
 
 _TAR_REST = b"0" + bytes(100) + b"ustar  \0" + bytes(247)  # a regular file, GNU's magic, nothing else
+
+
+class Pictures:
+    """The images of an export that are stored here, as `images.tar` beside its labels.
+
+    They are read piece by piece; memory grows by some 60 bytes an image, as an `Archive` does.
+    """
+
+    NAME = "images.tar"
+
+    def __init__(self, folder: Path, inside: str, read: Callable[[str], tuple[int, Iterable[bytes]] | None]):
+        """Args:
+        inside: folder in the archive.
+        read: digest -> size and bytes of a stored medium; None where there is none.
+        """
+        self._path, self._inside, self._read = folder / self.NAME, inside, read
+        self._archive: Archive | None = None
+
+    def add(self, task: ReleasedTask) -> None:
+        """The images that this task's data name."""
+        if b'"blob"' not in bytes(task.data):
+            return
+        data = data_of(task.data)
+        for field, value in data.items():
+            found = medium(data, field) if isinstance(value, dict) else None
+            stored = self._read(value["blob"]) if found is not None else None
+            if found is not None and stored is not None:
+                if self._archive is None:
+                    self._archive = Archive(self._path)
+                self._archive.put_once(f"{self._inside}/{found.name}", *stored)
+
+    def close(self) -> tuple[ReleasedFile, ...]:
+        """Makes them durable; nothing where there are none."""
+        return () if self._archive is None else (self._archive.keep(),)
+
+    def drop(self) -> None:
+        """Removes them, unless they were kept. May be called twice."""
+        if self._archive is not None:
+            self._archive.drop()
 
 
 class Files(Writer):

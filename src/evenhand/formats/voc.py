@@ -31,13 +31,15 @@ class Voc(Outward):
 
     name: ClassVar[str] = "voc"
     title: ClassVar[str] = "Pascal VOC"
+    writes_with: ClassVar[frozenset[str]] = frozenset({"media"})
+    pictures: ClassVar[str | None] = "JPEGImages"
     carries: ClassVar[frozenset[str]] = frozenset({"box"})
     guide: ClassVar[str] = """\
 ## `voc.tar`
 
 `Annotations/NAME.xml` for each image, as the VOC devkit of 2012 reads them: pixels from 1, the last one
-included. Of a turned box stands the upright one around it, and its angle as `rotation`. Images are not part
-of the export.
+included. Of a turned box stands the upright one around it, and its angle as `rotation`. Images that were
+stored are in `images.tar`: unpacked at the same place it makes `JPEGImages`.
 
     import torchvision
     torchvision.datasets.VOCDetection(root, "2012", "train")

@@ -34,13 +34,16 @@ class Yolo(Outward):
 
     name: ClassVar[str] = "yolo"
     title: ClassVar[str] = "YOLO"
+    writes_with: ClassVar[frozenset[str]] = frozenset({"media"})
+    pictures: ClassVar[str | None] = "images/train"
     carries: ClassVar[frozenset[str]] = frozenset({"box", "polygon"})
     guide: ClassVar[str] = """\
 ## `yolo.tar`
 
 Unpack it where the images are. `labels/train/NAME.txt` has a line for each box (`class x y width height`)
 or polygon (`class x1 y1 x2 y2 …`), as shares of width and height; of a turned box its four corners.
-`data.yaml` names the classes. Put the images into `images/train`.
+`data.yaml` names the classes. Images that were stored are in `images.tar`: unpacked at the same place it
+makes `images/train`; put others there.
 
     from ultralytics import YOLO
     YOLO("yolo11n.pt").train(data="data.yaml")

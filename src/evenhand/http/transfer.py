@@ -208,7 +208,7 @@ _new_export = msgspec.json.Decoder(wire.NewExport).decode
 
 
 def _run_export(node: Node, id_: str) -> None:
-    node.run_job(exports.run, node.lane, id_, _export_folder(node), node.checkpoint)
+    node.run_job(exports.run, node.lane, id_, _export_folder(node), node.checkpoint, node.blobs)
 
 
 async def start_archive(call: Call) -> wire.Export:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 
 from evenhand import __version__, formats, wire
+from evenhand.blobs import Blobs
 from evenhand.core import merkle
 from evenhand.core.errors import EvenhandError, Missing, Refused
 from evenhand.core.events import Moment, Released
@@ -34,6 +36,7 @@ from evenhand.core.release import (
     dump_manifest,
     readme,
 )
+from evenhand.formats.outward import Pictures
 from evenhand.lane import Lane
 from evenhand.service.ids import new_id
 from evenhand.service.quality import agreement_of
@@ -169,12 +172,15 @@ def format_of(settings: bytes) -> str:
 # ---- the job -----------------------------------------------------------------------------------
 
 
-def run(lane: Lane, export: str, folder: Path, checkpoint: Callable[[], str | None]) -> None:
+def run(
+    lane: Lane, export: str, folder: Path, checkpoint: Callable[[], str | None], blobs: Blobs | None = None
+) -> None:
     """Write an export into ``folder/<export>``: whole, or not at all and with the reason.
 
     Args:
         folder: of all exports.
         checkpoint: the newest signed checkpoint of the ledger, once it covers what was read.
+        blobs: the images that are stored; None: there are none.
     """
     with lane.store.read() as reader:
         row = reader.one("export", id=export)
@@ -184,7 +190,7 @@ def run(lane: Lane, export: str, folder: Path, checkpoint: Callable[[], str | No
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
-        manifest, upto = _write(lane, row, work, checkpoint)
+        manifest, upto = _write(lane, row, work, checkpoint, blobs)
         shutil.rmtree(target, ignore_errors=True)
         work.rename(target)
         lane.call(_done, row, manifest, upto)
@@ -228,7 +234,11 @@ def failed(tx: Transaction, at: Moment, export: str, error: EvenhandError) -> No
 
 
 def _write(
-    lane: Lane, row: dict[str, Any], folder: Path, checkpoint: Callable[[], str | None]
+    lane: Lane,
+    row: dict[str, Any],
+    folder: Path,
+    checkpoint: Callable[[], str | None],
+    blobs: Blobs | None,
 ) -> tuple[Manifest, int]:
     settings = _settings(row["settings"])
     kind = formats.find(settings.format)
@@ -243,14 +253,19 @@ def _write(
         lost = kind.loss(schema, options)
         counts = {"tasks": 0, "annotations": 0}
         surplus = _surplus(reader, row, since) if project["surplus"] else 0
-        with kind.write(schema, folder, options) as writer:
+        pictures = _pictures(reader, row["organization"], kind, options, folder, blobs)
+        with kind.write(schema, folder, options) as writer, _dropped_unless_kept(pictures):
             for task in rows(reader, row["organization"], row["project"], since, settings.surplus):
                 writer.add(task)
+                if pictures is not None:
+                    pictures.add(task)
                 counts["tasks"] += 1
                 counts["annotations"] += len(task.annotations)
                 if counts["tasks"] % 20_000 == 0:
                     lane.call(progress, row["id"], counts["tasks"])
             files = writer.close()
+            if pictures is not None:
+                files += pictures.close()
     if surplus:
         counts["surplus"] = surplus
     manifest = _finish(
@@ -259,6 +274,35 @@ def _write(
     text = readme(manifest, form.document.name, kind.guide)
     (folder / "README.md").write_text(kind.card(schema) + text, encoding="utf-8")
     return manifest, upto
+
+
+def _pictures(
+    reader: Reader,
+    organization: str,
+    kind: formats.Format,
+    options: formats.WriteOptions,
+    folder: Path,
+    blobs: Blobs | None,
+) -> Pictures | None:
+    """What takes the stored images along; None where the format has no place for them, or none are wanted."""
+    if kind.pictures is None or not options.media or blobs is None:
+        return None
+
+    def read(digest: str) -> tuple[int, Iterator[bytes]] | None:
+        row = reader.one("blob", organization=organization, sha256=digest)
+        return (row["bytes"], blobs.read(organization, digest, 0, row["bytes"])) if row else None
+
+    return Pictures(folder, kind.pictures, read)
+
+
+@contextmanager
+def _dropped_unless_kept(pictures: Pictures | None) -> Iterator[None]:
+    """Removes half an archive of images when the export fails."""
+    try:
+        yield
+    finally:
+        if pictures is not None:
+            pictures.drop()
 
 
 def progress(tx: Transaction, at: Moment, export: str, written: int) -> None:

@@ -698,6 +698,8 @@ export const de: { [key in keyof typeof en]: string } = {
   "option.prompt.hint": "Das Feld mit dem, was das Modell gefragt wurde.",
   "option.completion": "Ausgabe",
   "option.completion.hint": "Das Feld mit dem, was beurteilt wurde.",
+  "option.media": "Mit den Bildern",
+  "option.media.hint": "Die hier aufbewahrten, in images.tar, wo die Werkzeuge des Formats sie suchen. Adressen anderswo bleiben Adressen.",
   "option.tags": "Marken",
   "option.tags.hint": "Wie eine Stelle Wort für Wort steht: IOB2 kennzeichnet ihren Anfang, BIOES auch ihr Ende.",
   archive: "Archiv",

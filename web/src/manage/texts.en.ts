@@ -696,6 +696,8 @@ export const en = {
   "option.prompt.hint": "The field with what the model was asked.",
   "option.completion": "Completion",
   "option.completion.hint": "The field with what was judged.",
+  "option.media": "With the images",
+  "option.media.hint": "Those that are stored here, in images.tar, where the format's tools look for them. Addresses elsewhere stay addresses.",
   "option.tags": "Tags",
   "option.tags.hint": "How a span is told word by word: IOB2 marks its beginning, BIOES its end too.",
   archive: "Archive",
