@@ -1265,7 +1265,8 @@ class Forecast(Wire, frozen=True, kw_only=True):
 class Adapting(Wire, frozen=True, kw_only=True):
     """How far adaptive overlap has got, by the question that asks for most."""
 
-    state: Literal["pilots", "asking", "spent"]  # pilots lack answers; under way; the budget is given out
+    state: Literal["pilots", "asking", "spent", "fixed"]
+    """Pilots lack answers; under way; the budget is given out; all get all answers, which are weighed."""
     pilots: int  # tasks that get all answers at once
     pilots_ready: int
     tolerance: float  # share of right answers that may be lost, 0 to 1

@@ -194,6 +194,27 @@ def test_a_model_is_an_annotator_with_a_confusion_of_its_own(world: World):
     assert world.reweigh(project)[1].weighings == 1
 
 
+def test_answers_are_weighed_where_all_are_asked_for(world: World):
+    """With the least equal to the overlap nothing is saved; who gave an answer counts all the same."""
+    project = world.project(tasks=30, overlap=3, adaptive=wire.AdaptivePolicy(least=3)).id
+    for i, actor in enumerate(world.people[1:4]):
+        while got := world.next(actor, project_id=project).assignments:
+            n = int(got[0].task_id.rpartition("-")[2])
+            world.submit(actor, got[0].id, {"spam": "spam" if i and n % 2 else truth(n)})
+    assert {one.method for one in consensus(world, project)} <= {"majority", "unanimous"}
+    adaptive.weigh(world.lane, project)
+    found = world.read(quality.get, world.owner, project).adaptive
+    assert found is not None and (found.state, found.per_task) == ("fixed", None)
+    assert set(overlaps(world, project)) == {3}
+    assert {one.method for one in consensus(world, project)} == {"robust"}
+    assert world.reweigh(project)[0] == []
+
+
+def consensus(world: World, project: str) -> list:
+    full = world.read(tasks.list_full, world.owner, project, limit=100).items
+    return [task.consensus["spam"] for task in full]
+
+
 def test_a_budget_is_kept(world: World):
     policy = wire.AdaptivePolicy(least=2, tolerance=1, budget=2 * TASKS + 20)
     project = world.project(tasks=TASKS, overlap=5, adaptive=policy).id

@@ -13,7 +13,7 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -519,7 +519,7 @@ def ask_further(
 # ---- reading -----------------------------------------------------------------------------------
 
 
-def state(reader: Reader, row: dict[str, Any], document: Document) -> wire.Adapting | None:
+def progress(reader: Reader, row: dict[str, Any], document: Document) -> wire.Adapting | None:
     """How far it has got, for the manager; None where the overlap is fixed."""
     policy = document.adaptive
     if policy is None:
@@ -531,8 +531,13 @@ def state(reader: Reader, row: dict[str, Any], document: Document) -> wire.Adapt
     per_task = max((one.per_task for one in planned if one.per_task is not None), default=None)
     share = found["pilots"] / max(row["tasks"], 1) if found else 0.0
     expected = None if per_task is None else share * document.overlap + (1 - share) * per_task
+    state: Literal["pilots", "asking", "spent", "fixed"]
+    if policy.least >= document.overlap:
+        state = "fixed"
+    else:
+        state = "pilots" if expected is None else "spent" if found and found["spent"] else "asking"
     return wire.Adapting(
-        state="pilots" if expected is None else "spent" if found and found["spent"] else "asking",
+        state=state,
         pilots=found["pilots"] if found else 0,
         pilots_ready=min((one.pilots for one in questions), default=0),
         tolerance=policy.tolerance / 1000,

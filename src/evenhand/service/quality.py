@@ -72,7 +72,7 @@ def get(reader: Reader, actor: Actor, project: str) -> wire.Quality:
     form = form_of(reader, row["organization"], project, row["version"])
     questions = _questions(reader, row, form, _stored(found["body"])) if found else []
     hides = bool(hidden(reader, actor, row))
-    adapting = adaptive.state(reader, row, form.document)
+    adapting = adaptive.progress(reader, row, form.document)
     return wire.Quality(
         state=found["state"] if found else "none",
         read=found["done"] if found else 0,

@@ -256,7 +256,7 @@ export interface Quality {
   };
   /** null: the overlap is fixed. */
   adaptive: {
-    state: "pilots" | "asking" | "spent";
+    state: "pilots" | "asking" | "spent" | "fixed";
     pilots: number;
     pilots_ready: number;
     tolerance: number;

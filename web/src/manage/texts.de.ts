@@ -811,7 +811,7 @@ export const de: { [key in keyof typeof en]: string } = {
   "policy.adaptive.on": "Nicht mehr fragen als nötig",
   "policy.adaptive.hint": "Antworten je Aufgabe sind dann die höchste Zahl. Ein Zehntel der Aufgaben, mindestens 40, bekommt alle auf einmal und zeigt, was weniger Fragen kostet; die übrigen bekommen mehr nur, solange es sich lohnt.",
   "policy.adaptive.least": "Antworten jeder Aufgabe, mindestens",
-  "policy.adaptive.least.hint": "Zwei oder mehr.",
+  "policy.adaptive.least.hint": "Zwei oder mehr. So viele wie Antworten je Aufgabe: alle werden erfragt und trotzdem gewogen.",
   "policy.adaptive.tolerance": "Richtige Antworten, die verloren gehen dürfen, Prozent",
   "policy.adaptive.tolerance.hint": "Gegenüber allen Antworten zu allen Aufgaben, im Mittel.",
   "policy.adaptive.target": "Sicher genug ab, Prozent",

@@ -809,7 +809,7 @@ export const en = {
   "policy.adaptive.on": "Ask no more than is needed",
   "policy.adaptive.hint": "Answers per task are then the most. A tenth of the tasks, at least 40, gets all at once and shows what asking fewer costs; the others get more only while it is worth it.",
   "policy.adaptive.least": "Answers of every task, at least",
-  "policy.adaptive.least.hint": "Two or more.",
+  "policy.adaptive.least.hint": "Two or more. As many as answers per task: all are asked for, and weighed all the same.",
   "policy.adaptive.tolerance": "Right answers that may be lost, percent",
   "policy.adaptive.tolerance.hint": "Against asking for all answers of all tasks, in the mean.",
   "policy.adaptive.target": "Sure enough at, percent",
