@@ -22,10 +22,10 @@ from evenhand.core.inference.robust import Brakes, robust
 
 PEERS = ("MajorityVote", "DawidSkene", "OneCoinDawidSkene", "MACE", "GLAD", "MMSR")
 CHOICES = {
-    "rounds": (2, 4, 6),
+    "rounds": (2, 3, 5),
     "own": (1.0, 2.0, 4.0),
     "sharpness": (1.0, 2.0, 3.0),
-    "tolerance": (0.01, 0.02, 0.03, 0.05),
+    "tolerance": (0.01, 0.02, 0.03, 0.04, 0.06, 0.08),
 }
 SIZES = tuple(itertools.product((100_000, 1_000_000), (2, 10, 100)))
 ITERATIONS = 10

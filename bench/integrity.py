@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.stats
 
 from bench.crowd import FOLDER, crowd
 from evenhand.core.inference import Estimate, Votes, infer
@@ -198,20 +199,30 @@ def deals(votes: Votes, organizations: int, runs: int) -> Iterator[tuple[int, np
         yield seed, np.random.default_rng(seed).permutation(votes.annotators) % organizations
 
 
-def lean_table(say: Say, runs: int = 300, draws: int = 399) -> None:
-    """False alarms without a lean, and how often a planted one is found."""
+def lean_table(say: Say, runs: int = 1500, planted: int = 100, draws: int = 399) -> None:
+    """False alarms without a lean, with their exact interval, and how often a planted lean is found."""
     shares = (0.05, 0.1, 0.2, 0.3)
-    say(f"\n## Organizations: {runs} deals into five for alarms, {runs // 3} for power\n")
-    say(f"| set | annotators | false alarms | {' | '.join(f'found at {f:.0%}' for f in shares)} |")
-    say("|" + " --- |" * (3 + len(shares)))
+    say(f"\n## Organizations: {runs} deals into five for alarms, {planted} for power\n")
+    found = " | ".join(f"found at {share:.0%}" for share in shares)
+    say(f"| set | annotators | false alarms | 95% interval | {found} |\n|" + " --- |" * (4 + len(shares)))
+    every = 0
     for name in LEANING:
         votes = crowd(name).table.votes
         alarms = sum(bool(lean(votes, o, draws=draws, seed=s).flagged) for s, o in deals(votes, 5, runs))
-        cells = [name, str(votes.annotators), f"{alarms / runs:.1%}"]
+        every += alarms
+        cells = [name, str(votes.annotators), *_rate(alarms, runs)]
         for share in shares:
-            hits = sum(_found(votes, o, share, s, draws) for s, o in deals(votes, 5, runs // 3))
-            cells.append(f"{hits / (runs // 3):.2f}")
+            hits = sum(_found(votes, o, share, s, draws) for s, o in deals(votes, 5, planted))
+            cells.append(f"{hits / planted:.2f}")
         say(f"| {' | '.join(cells)} |")
+    share, interval = _rate(every, runs * len(LEANING))
+    say(f"\nOver all, {every} of {runs * len(LEANING):,} deals gave an alarm: {share} ({interval}).")
+
+
+def _rate(hits: int, runs: int) -> tuple[str, str]:
+    """(share, its exact interval: Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404)."""
+    found = scipy.stats.binomtest(hits, runs).proportion_ci()
+    return f"{hits / runs:.1%}", f"{found.low:.1%} to {found.high:.1%}"
 
 
 def _found(votes: Votes, organization: np.ndarray, share: float, seed: int, draws: int) -> bool:

@@ -109,7 +109,8 @@ def test_many_classes_come_to_what_few_do(method: str, monkeypatch: pytest.Monke
     narrow = infer(seen, method)
     assert narrow.model.narrow and not wide.model.narrow
     assert (narrow.label == wide.label).mean() > 0.99 and (narrow.label == truth).mean() > 0.95
-    assert np.abs(narrow.skill.value - wide.skill.value).max() < 0.02
+    near = 0.05 if method == "robust" else 0.02  # which tells kinds of tasks apart where classes are few
+    assert np.abs(narrow.skill.value - wide.skill.value).max() < near
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -25,7 +25,7 @@ def skill_of(given: Places, prior: Floats, confusion: Floats) -> Skill:
     Wilson 1927, doi:10.1080/01621459.1927.10502953. It is as wide as if the truth of each task were
     known, so it is a little too narrow where tasks have few votes.
     """
-    value = np.einsum("k,akk->a", prior, confusion)
+    value = np.minimum(np.einsum("k,akk->a", prior, confusion), 1.0)
     n = given + Z**2
     centre = (value * given + Z**2 / 2) / n
     half = Z * np.sqrt(value * (1 - value) * given + Z**2 / 4) / n

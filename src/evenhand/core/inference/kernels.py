@@ -98,8 +98,11 @@ def vote_sweep(
 ) -> None:
     """Add up expected votes where a task's posterior is its weighted vote, or, if `hard`, the winner of it.
 
-    Adds to `counts` [parts, annotators * classes, classes] and `mass` [parts, classes].
+    Adds to `counts` [parts, annotators * classes, states] and `mass` [parts, states]. State m * classes + k
+    is class k on a task of kind m: a share q is dealt to M kinds as a binomial law of M - 1 tries deals it,
+    so that the first kind are tasks on which annotators agree.
     """
+    kinds = mass.shape[1] // classes
     for p in prange(len(bound) - 1):
         share = np.zeros(classes)
         for t in range(bound[p], bound[p + 1]):
@@ -118,15 +121,18 @@ def vote_sweep(
                 k = code[v] % classes
                 if share[k] > 0.0 and share[k] >= least:
                     q = share[k] / total
-                    mass[p, k] += q
-                    for w in range(first[t], first[t + 1]):
-                        counts[p, code[w], k] += q
+                    part = q**kinds
+                    for m in range(kinds):
+                        mass[p, m * classes + k] += part
+                        for w in range(first[t], first[t + 1]):
+                            counts[p, code[w], m * classes + k] += part
+                        part *= (kinds - 1 - m) / (m + 1) * (1.0 - q) / q
                 share[k] = 0.0
 
 
 @njit(cache=True, nogil=True)
 def weigh(first: Any, code: Any, t: int, table: Any, prior: Any, score: Any) -> float:
-    """The posterior of task `t` into `score` [classes]; gives the log-likelihood of its votes."""
+    """The posterior of task `t` into `score` [states]; gives the log-likelihood of its votes."""
     classes = len(prior)
     for k in range(classes):
         score[k] = prior[k]
@@ -152,7 +158,7 @@ def em_sweep(
 ) -> None:
     """One pass of expectation and the sums for maximization, fused.
 
-    `table` [annotators * classes, classes] logarithm of what a vote says for each class, `prior` [classes]
+    `table` [annotators * classes, states] logarithm of what a vote says for each state, `prior` [states]
     logarithms. Adds to `counts` and `mass` as `vote_sweep`, and the log-likelihood to `fit` [parts].
     """
     classes = len(prior)
@@ -174,21 +180,22 @@ def em_sweep(
 def maximize(counts: Any, own: float, pooled: Any, tiny: float, table: Any) -> None:
     """Write `table` from the parts' counts: logarithms of shares, shrunk by `own` votes to `pooled`.
 
-    `pooled` [true, given] are shares. A share below `tiny` is as if it were `tiny`.
+    `pooled` [states, given] are shares. A share below `tiny` is as if it were `tiny`.
     """
-    parts, rows, classes = counts.shape
+    parts, rows, states = counts.shape
+    classes = pooled.shape[1]
     least = math.log(tiny)
     for a in range(rows // classes):
-        given = np.full(classes, own)
+        given = np.full(states, own)
         for row in range(a * classes, (a + 1) * classes):
-            for k in range(classes):
+            for k in range(states):
                 votes = own * pooled[k, row - a * classes]
                 for p in range(parts):
                     votes += counts[p, row, k]
                     given[k] += counts[p, row, k]
                 table[row, k] = votes
         for row in range(a * classes, (a + 1) * classes):
-            for k in range(classes):
+            for k in range(states):
                 far = table[row, k] <= tiny * given[k]
                 table[row, k] = least if far else math.log(table[row, k] / given[k])
 

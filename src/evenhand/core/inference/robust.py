@@ -13,48 +13,58 @@ from evenhand.core.inference.sweeps import Sweeps, agreement, posterior_of, swee
 from evenhand.core.inference.votes import Floats, Votes
 
 
+KINDS = 3  # of tasks of each class: annotators agree, are split, or are misled
+
+
 @dataclass(frozen=True)
 class Brakes:
     """The constants of `robust`: chosen together on ten public sets, and each set scored with a choice
     made without it (`python -m bench inference`, docs/inference.md)."""
 
-    rounds: int = 4  # of expectation maximization
-    own: float = 2.0  # votes for each true class that the pooled annotator adds to each annotator's own
+    rounds: int = 2  # of expectation maximization
+    own: float = 1.0  # votes for each true class that the pooled annotator adds to each annotator's own
     coin: float = 10.0  # votes for each true class that one coin adds to the pooled annotator
     sharpness: float = 2.0  # power of an annotator's agreement with the majority in the weighted vote
-    tolerance: float = 0.02  # dependence at which model and weighted vote count alike
+    tolerance: float = 0.04  # dependence at which model and weighted vote count alike
     doubt: float = 0.5  # votes spread evenly over the classes that are added to the weighted vote
-    floor: float = 0.02  # share of every posterior that is spread evenly over the classes
+    floor: float = 0.01  # share of every posterior that is spread evenly over the classes
     usual: float = 0.04  # dependence that is assumed where votes do not tell
     pairs: float = 50.0  # variance of pairs of votes that this assumption weighs as much as
 
 
 def robust(votes: Votes, iterations: int | None = None, brakes: Brakes = Brakes()) -> Estimate:
-    """Dawid-Skene, shrunk and stopped early, and blended with the weighted vote as far as votes depend.
+    """Dawid-Skene that knows hard tasks, shrunk, stopped early, and blended with the weighted vote.
 
-    1. Each annotator's confusion is shrunk to that of all annotators, and that to one coin. A few rounds
-       of expectation maximization start from the vote weighted by agreement with the majority.
-    2. Dawid and Skene (1979, doi:10.2307/2346806) take the votes on a task as independent given its
-       class. They are not: tasks differ in difficulty, and annotators err alike. `dependence` is how much
-       they go together beyond the class: the moment estimate of an intraclass correlation, over pairs of
-       votes on a task whose most probable class is taken for true.
-    3. The weighted vote gets the share dependence / (dependence + tolerance) of the posterior, the model
-       the rest. So the model decides where it fits, and votes where it does not: no true label is seen.
+    1. Dawid and Skene (1979, doi:10.2307/2346806) take the votes on a task as independent given its
+       class. They are not: tasks differ in difficulty, and annotators err alike. So a class has `KINDS` of
+       tasks, each with confusions of its own, as in Li, Rubinstein and Cohn (2019, Exploiting worker
+       correlation for label aggregation in crowdsourcing, proceedings.mlr.press/v97/li19i.html). A few
+       rounds of expectation maximization start from the vote weighted by agreement with the majority: a
+       class with share q of a task's votes has them at q^2 of the first kind, 2 q (1 - q), (1 - q)^2.
+       Each annotator's confusion is shrunk to that of all annotators, and that to one coin.
+    2. What was learnt of the kinds is put together: the posterior is that of Dawid and Skene's model with
+       those confusions. With more classes than `sweeps.WIDE`, kinds are not told apart.
+    3. `dependence` is how much votes still go together beyond the class: the moment estimate of an
+       intraclass correlation, over pairs of votes on a task whose most probable class is taken for true,
+       against the confusions that follow from the model's posterior. The weighted vote gets the share
+       dependence / (dependence + tolerance) of the posterior, the model the rest. So the model decides
+       where it fits, and votes where it does not: no true label is seen.
 
     Shapes: posterior [tasks, classes], confusion [annotators, true, given], all probabilities.
     """
-    sweeps, agreed = sweeps_of(votes), agreement(votes)
+    sweeps, agreed = sweeps_of(votes, KINDS), agreement(votes)
     sweeps.count(agreed)
     fit, rounds = 0.0, brakes.rounds if iterations is None else iterations
-    pooled, prior = _shrink(sweeps, brakes)
     for _ in range(rounds):
-        fit = sweeps.expect(prior)
-        pooled, prior = _shrink(sweeps, brakes)
-    dependence = _dependence(sweeps, prior, brakes)
-    weight = agreed**brakes.sharpness
+        fit = sweeps.expect(_shrink(sweeps, brakes)[1])
+    sweeps = sweeps.merged()
+    pooled, prior = _shrink(sweeps, brakes)
+    confusion, weight = sweeps.confusion, agreed**brakes.sharpness
+    sweeps.expect(prior)
+    dependence = _dependence(sweeps, _shrink(sweeps, brakes)[1], brakes)
     model = Model(
         prior=prior,
-        confusion=sweeps.confusion,
+        confusion=confusion,
         newcomer=pooled,
         weight=weight,
         newcomer_weight=mean_weight(votes, weight),
@@ -64,7 +74,7 @@ def robust(votes: Votes, iterations: int | None = None, brakes: Brakes = Brakes(
         narrow=sweeps.narrow,
     )
     diagnostics = Diagnostics(iterations=rounds, log_likelihood=fit, dependence=dependence)
-    return estimate("robust", votes, model, sweeps.read(model), diagnostics)
+    return estimate("robust", votes, model, posterior_of(votes, model), diagnostics)
 
 
 def blended(model: Model, dependence: float, brakes: Brakes = Brakes()) -> Model:
@@ -95,13 +105,13 @@ def _blend(dependence: float, brakes: Brakes) -> float:
 
 
 def _shrink(sweeps: Sweeps, brakes: Brakes) -> tuple[Floats, Floats]:
-    """Set the table from the sums; gives the pooled confusion [true, given] and the prior [classes]."""
+    """Set the table from the sums; gives the pooled confusion [states, given] and the prior [states]."""
     pooled, classes = sweeps.pooled, sweeps.votes.classes
-    right = np.trace(pooled) / max(pooled.sum(), TINY)
-    coin = np.full((classes, classes), (1 - right) / max(classes - 1, 1))
-    np.fill_diagonal(coin, right)
+    true = np.tile(np.eye(classes), (sweeps.kinds, 1))
+    right = (pooled * true).sum() / max(pooled.sum(), TINY)
+    coin = np.where(true > 0, right, (1 - right) / max(classes - 1, 1))
     pooled = shares_of(pooled + brakes.coin * coin)
-    sweeps.maximize(brakes.own, pooled)
+    sweeps.maximize(float(brakes.own), pooled)
     return pooled, shares_of(sweeps.shares + 1.0)
 
 

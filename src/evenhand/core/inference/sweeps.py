@@ -23,6 +23,7 @@ class Sweeps(Protocol):
 
     votes: Votes
     narrow: bool  # only classes that somebody gave a task may be true of it
+    kinds: int  # of tasks of each class that are told apart; a state is a class and a kind
 
     def count(self, weight: Floats, hard: bool = False) -> None:
         """Sums where the weighted vote is the posterior, or its winner is the truth."""
@@ -31,7 +32,10 @@ class Sweeps(Protocol):
         """Sums under the posterior of the table and `prior`; gives the log-likelihood of the votes."""
 
     def maximize(self, own: float, pooled: Floats) -> None:
-        """The table from the sums, each annotator shrunk by `own` votes a class to `pooled` [true, given]."""
+        """The table from the sums, each annotator shrunk by `own` votes a state to `pooled` [states, given]."""
+
+    def merged(self) -> Sweeps:
+        """The same sums with one kind of task."""
 
     def coins(self) -> None:
         """The table from the sums, of one probability of being right for each annotator."""
@@ -44,25 +48,25 @@ class Sweeps(Protocol):
 
     @property
     def shares(self) -> Floats:
-        """[classes] the posterior's sums over tasks."""
+        """[states] the posterior's sums over tasks."""
 
     @property
     def pooled(self) -> Floats:
-        """[true, given] the sums of all annotators."""
+        """[states, given] the sums of all annotators."""
 
     @property
     def confusion(self) -> Floats:
         """[annotators, true, given] what the table has, as probabilities."""
 
 
-def sweeps_of(votes: Votes) -> Sweeps:
-    """The passes that suit the number of classes.
+def sweeps_of(votes: Votes, kinds: int = 1) -> Sweeps:
+    """The passes that suit the number of classes; where there are many, kinds of tasks are not told apart.
 
     Raises:
         Refused: the tables would not fit.
     """
     check_size(votes)
-    return _Narrow(votes) if votes.classes > WIDE else _Wide(votes)
+    return _Narrow(votes) if votes.classes > WIDE else _Wide(votes, kinds)
 
 
 def agreement(votes: Votes) -> Floats:
@@ -76,18 +80,18 @@ def agreement(votes: Votes) -> Floats:
 
 
 class _Wide:
-    """Every class may be true of every task: `table` [annotators * classes, classes], logarithms."""
+    """Every class may be true of every task: `table` [annotators * classes, states], logarithms."""
 
     narrow = False
 
-    def __init__(self, votes: Votes) -> None:
-        self.votes = votes
+    def __init__(self, votes: Votes, kinds: int) -> None:
+        self.votes, self.kinds = votes, kinds
         self.bound = parts_of(votes)
-        rows, classes, parts = votes.annotators * votes.classes, votes.classes, len(self.bound) - 1
-        self.counts = np.zeros((parts, rows, classes))
-        self.mass = np.zeros((parts, classes))
+        rows, states, parts = votes.annotators * votes.classes, votes.classes * kinds, len(self.bound) - 1
+        self.counts = np.zeros((parts, rows, states))
+        self.mass = np.zeros((parts, states))
         self.fit = np.zeros(parts)
-        self.table = np.empty((rows, classes))
+        self.table = np.empty((rows, states))
         self.place = (votes.first, votes.code, self.bound)
 
     def count(self, weight: Floats, hard: bool = False) -> None:
@@ -108,6 +112,12 @@ class _Wide:
         from evenhand.core.inference import kernels
 
         kernels.maximize(self.counts, own, pooled, TINY, self.table)
+
+    def merged(self) -> Sweeps:
+        one = _Wide(self.votes, 1)
+        for of_kind, sums in ((self.counts, one.counts), (self.mass, one.mass)):
+            of_kind.reshape(*sums.shape[:-1], self.kinds, -1).sum(axis=-2, out=sums)
+        return one
 
     def coins(self) -> None:
         classes = self.votes.classes
@@ -141,14 +151,15 @@ class _Wide:
 
     @property
     def _cube(self) -> Floats:
-        """[annotators, given, true] the sums."""
-        return np.asarray(self.counts.sum(axis=0).reshape(-1, self.votes.classes, self.votes.classes))
+        """[annotators, given, states] the sums."""
+        return np.asarray(self.counts.sum(axis=0).reshape(-1, self.votes.classes, self.table.shape[1]))
 
 
 class _Narrow:
     """Only classes that somebody gave a task may be true of it: `logs` [cells]; see `narrow`."""
 
     narrow = True
+    kinds = 1
 
     def __init__(self, votes: Votes) -> None:
         from evenhand.core.inference import narrow
@@ -194,6 +205,9 @@ class _Narrow:
 
         self.shrunk = (own, pooled)
         narrow.maximize(self.counts, self.key, own, pooled, TINY, self.logs, self.right)
+
+    def merged(self) -> Sweeps:
+        return self
 
     def coins(self) -> None:
         classes = self.votes.classes
