@@ -215,8 +215,8 @@ def lean_table(say: Say, runs: int = 1500, planted: int = 100, draws: int = 399)
             hits = sum(_found(votes, o, share, s, draws) for s, o in deals(votes, 5, planted))
             cells.append(f"{hits / planted:.2f}")
         say(f"| {' | '.join(cells)} |")
-    share, interval = _rate(every, runs * len(LEANING))
-    say(f"\nOver all, {every} of {runs * len(LEANING):,} deals gave an alarm: {share} ({interval}).")
+    rate, interval = _rate(every, runs * len(LEANING))
+    say(f"\nOver all, {every:,} of {runs * len(LEANING):,} deals gave an alarm: {rate} ({interval}).")
 
 
 def _rate(hits: int, runs: int) -> tuple[str, str]:
