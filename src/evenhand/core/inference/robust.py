@@ -12,7 +12,6 @@ from evenhand.core.inference.methods import mean_weight
 from evenhand.core.inference.sweeps import Sweeps, agreement, posterior_of, sweeps_of
 from evenhand.core.inference.votes import Floats, Votes
 
-
 KINDS = 3  # of tasks of each class: annotators agree, are split, or are misled
 
 

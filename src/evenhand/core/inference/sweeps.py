@@ -32,7 +32,7 @@ class Sweeps(Protocol):
         """Sums under the posterior of the table and `prior`; gives the log-likelihood of the votes."""
 
     def maximize(self, own: float, pooled: Floats) -> None:
-        """The table from the sums, each annotator shrunk by `own` votes a state to `pooled` [states, given]."""
+        """The table from the sums, each annotator shrunk by `own` votes a state to `pooled`."""
 
     def merged(self) -> Sweeps:
         """The same sums with one kind of task."""
