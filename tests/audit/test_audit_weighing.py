@@ -92,7 +92,7 @@ def test_both_plan_the_same(classes: int, seed: int) -> None:
     model = weighing.fit(theirs)
     low, high = weighing.dependence(theirs.of(drawn), model.prior, model.chance)
     assert low - 1e-9 <= plan.dependence <= high + 1e-9
-    blend = plan.dependence / (plan.dependence + 0.02)
+    blend = plan.dependence / (plan.dependence + weighing.TOLERATED)
     again = weighing.Plan(
         weighing.replace(model, used=blend), plan.dependence, most, plan.target, plan.threshold
     )

@@ -1,4 +1,4 @@
-"""The rule ``weigh:1`` of ``docs/spec/weighing.md``, written from that page and from nothing else.
+"""The rule ``weigh:2`` of ``docs/spec/weighing.md``, written from that page and from nothing else.
 
 Sections are those of the page. Plain arrays; speed matters less than that it can be read beside the page.
 """
@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-RULE = "weigh:1"
+RULE = "weigh:2"
 METHOD = "robust"
 TOLERANCE = 1e-5  # stated: probabilities, weights, dependence and losses may differ by so much
 EQUAL = 1e-9
 TINY = 1e-12
 WIDE = 16
-ROUNDS, OWN, COIN = 4, 2.0, 10.0
-USUAL, PAIRS, TOLERATED = 0.04, 50.0, 0.02
-DOUBT, FLOOR = 0.5, 0.02
+KINDS, ROUNDS, OWN, COIN = 3, 2, 1.0, 10.0
+USUAL, PAIRS, TOLERATED = 0.04, 50.0, 0.04
+DOUBT, FLOOR = 0.5, 0.01
 LEAST_PILOTS, RIVALS = 40, 4
 THRESHOLDS = [0.4 * (0.001 / 0.4) ** (j / 19) for j in range(20)] + [0.0]
 
@@ -76,7 +76,7 @@ class Model:
 
 
 def expected(votes: Votes, prior: Floats, chance: Floats) -> Floats:
-    """[tasks, classes] section 2, "Rounds": from the tasks' own votes; the prior where there are none."""
+    """[tasks, states] section 2, "Rounds": from the tasks' own votes; the prior where there are none."""
     logs = np.log(np.maximum(chance, TINY))
     score = np.tile(np.log(prior + TINY), (votes.tasks, 1))
     np.add.at(score, votes.task, logs[votes.who, :, votes.label])
@@ -106,34 +106,40 @@ def fit(votes: Votes) -> Model:
     start = np.zeros((votes.tasks, votes.classes))
     np.add.at(start, (votes.task, votes.label), agreed[votes.who])
     total = start.sum(axis=1, keepdims=True)
-    prior, pooled, chance = _shrunk(votes, np.divide(start, total, out=np.zeros_like(start), where=total > 0))
+    share = np.divide(start, total, out=np.zeros_like(start), where=total > 0)
+    rest, kinds = 1 - share, 1 if votes.classes > WIDE else KINDS
+    q = share if kinds == 1 else np.hstack([share**3, 2 * share**2 * rest, share * rest**2])
     for _ in range(ROUNDS):
+        prior, _, chance = _shrunk(votes, q)
         q = expected(votes, prior, chance)
         q[votes.counts == 0] = 0.0
-        prior, pooled, chance = _shrunk(votes, q)
+    q = q.reshape(votes.tasks, kinds, -1).sum(axis=1)
+    prior, pooled, chance = _shrunk(votes, q)
+    again = expected(votes, prior, chance)
+    again[votes.counts == 0] = 0.0
+    prior_again, _, chance_again = _shrunk(votes, again)
     weight, n = agreed**2, np.bincount(votes.who, minlength=votes.annotators)
-    low, high = dependence(votes, prior, chance)
+    low, high = dependence(votes, prior_again, chance_again)
     blend = low / (low + TOLERATED), high / (high + TOLERATED)
     newcomer = float((n * weight).sum() / n.sum())
     return Model(prior, chance, pooled, weight, newcomer, n, blend, blend[0])
 
 
 def _shrunk(votes: Votes, q: Floats) -> tuple[Floats, Floats, Floats]:
-    """Sums and shrinking: prior, pooled, chance."""
-    k = votes.classes
-    sums = np.zeros((votes.annotators, k, k))
+    """Sums and shrinking: prior [states], pooled [states, given], chance [annotators, states, given]."""
+    k, states = votes.classes, q.shape[1]
+    sums = np.zeros((votes.annotators, states, k))
     for given in range(k):
         own = votes.label == given
         np.add.at(sums[:, :, given], votes.who[own], q[votes.task[own]])
     whole = sums.sum(axis=0)
-    right = np.trace(whole) / max(whole.sum(), TINY)
-    coin = np.full((k, k), (1 - right) / (k - 1))
-    np.fill_diagonal(coin, right)
-    pooled = whole + COIN * coin
+    true = np.tile(np.eye(k), (states // k, 1)) > 0
+    right = whole[true].sum() / max(whole.sum(), TINY)
+    pooled = whole + COIN * np.where(true, right, (1 - right) / (k - 1))
     pooled /= pooled.sum(axis=1, keepdims=True)
     chance = (sums + OWN * pooled) / (sums.sum(axis=2, keepdims=True) + OWN)
     mass = q.sum(axis=0)
-    return (mass + 1) / (mass.sum() + k), pooled, np.maximum(chance, TINY)
+    return (mass + 1) / (mass.sum() + states), pooled, np.maximum(chance, TINY)
 
 
 def dependence(votes: Votes, prior: Floats, chance: Floats) -> tuple[float, float]:

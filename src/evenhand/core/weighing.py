@@ -17,7 +17,7 @@ import numpy as np
 from evenhand.core.inference import DEFAULT, Model, Running
 from evenhand.core.inference.votes import Floats, Places
 
-RULE = "weigh:1"
+RULE = "weigh:2"
 """Name of the published rule. A change of a method, of a constant or of an order gets the next number."""
 
 TIE = 1e-9  # probabilities so near to each other are equal: else the order of additions would decide
