@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -12,7 +13,7 @@ import pytest
 
 from evenhand import Client, cli, local
 from evenhand.audit import report
-from evenhand.audit.findings import ALARM, BLIND_SPOTS, CONTROLS, GAP, PROVEN, Finding
+from evenhand.audit.findings import ALARM, BLIND_SPOTS, CONTROLS, GAP, PROVEN, Finding, advice
 from evenhand.audit.notes import TreeHead, Unacceptable
 from evenhand.audit.oscal import as_oscal
 from evenhand.audit.run import RULES, Audit, Share, audit
@@ -88,6 +89,29 @@ def test_a_forged_cosignature_is_a_violation(tmp_path: Path) -> None:
     ledger.close()
     made = audit(tmp_path / "public", policy=POLICY)
     assert ("EN-19", PROVEN) in {(f.control, f.kind) for f in made.findings.kept}
+
+
+def test_what_was_given_wrongly_is_told_as_that_and_accuses_nobody(
+    data: Path, tmp_path: Path, capsys
+) -> None:
+    log = data / "ledger" / "public"
+    assert cli.run(["audit", str(log), "--vkey", "a slip of the pen"]) == 1
+    assert "no key of a log" in capsys.readouterr().err
+    assert cli.run(["audit", str(tmp_path)]) == 1
+    assert "neither a checkpoint nor a key" in capsys.readouterr().err
+
+
+def test_each_finding_says_what_to_do(data: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut"
+    shutil.copytree(data / "ledger" / "public", cut)
+    for path in (cut / "tile" / "entries").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    made = audit(cut)
+    told = report.as_json(made)["findings"]
+    assert told and all(one["advice"] for one in told)
+    assert "What to do:" in report.as_text(made) and "somebody who keeps a copy" in report.as_html(made)
+    assert all(advice(rule, kind) for rule, (_, kind) in RULES.items())
 
 
 def test_every_rule_of_the_walk_has_a_control() -> None:

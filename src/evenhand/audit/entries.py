@@ -249,7 +249,9 @@ class Places:
         expected, last = streams.get(stream) or (self._begin(stream, n), 0)
         wrong = []
         if n != expected:
-            wrong.append(f"place {stream} {n} stands where {stream} {expected} is due")
+            wrong.append(
+                f"it is number {n} of {stream}, where number {expected} is due: one was left out or moved"
+            )
         if at < last:
             wrong.append(f"the time of {stream} falls from {last} to {at}")
         for cause, number in causes:

@@ -75,6 +75,75 @@ BLIND_SPOTS: dict[str, str] = {
 """Why an audit of the log alone says nothing about these, on its first page."""
 
 
+ADVICE: tuple[tuple[str, str], ...] = (
+    # beginning of a rule -> what to do about it; the first that fits
+    (
+        "checkpoint",
+        "First compare the key with the one that the operator publishes elsewhere. If it is right, keep this "
+        "checkpoint: the log does not stand behind what it shows.",
+    ),
+    (
+        "earlier.",
+        "Keep both checkpoints: together they prove that two people were shown two histories. "
+        "`evenhand ledger fork-proof` makes one file of them, which anybody can check. Tell the witnesses.",
+    ),
+    (
+        "receipt.",
+        "Keep the receipt: the node's own signature in it is the evidence. Ask the operator for the entry.",
+    ),
+    (
+        "tile.missing",
+        "Fetch the log again, or from somebody who keeps a copy. What is in the missing file is not checked.",
+    ),
+    (
+        "bundle.missing",
+        "Fetch the log again, or from somebody who keeps a copy. What is in the missing file is not checked.",
+    ),
+    (
+        "quorum",
+        "Ask the witnesses of your policy what they have seen: they may be down, or be kept from the log.",
+    ),
+    (
+        "fresh",
+        "Ask the witnesses and the operator why nothing newer is cosigned; work may go on outside the log.",
+    ),
+    ("cosignature", "Keep the checkpoint, and ask the witness whether it signed this."),
+    (
+        "entry.unsigned",
+        "Ask the holder of the key whether they did this. If not, the operator spoke in their name.",
+    ),
+    ("entry.s", "Ask the holder of the key for what they signed, and compare. Keep the entry."),
+    ("statement.", "Ask the holder of the key how often they did this. A signature counts for one act."),
+    (
+        "key.",
+        "Ask the holder whether the key is theirs, and since when. Until then trust nothing that it signed.",
+    ),
+    ("grammar.", "Take a newer version of this program, and audit again."),
+    ("ownership.late", "Ask when the operator learned of it, and what was given out meanwhile."),
+    ("conflict.", "Whoever has the statements gets the right grade: show it to the client and the operator."),
+    (
+        "admitted.",
+        "Compare the decision of your project with the entry, and ask the operator for the reason.",
+    ),
+    (
+        "parity.",
+        "This is no proof. Compare what the clients' tasks ask for, then ask the operator for the reason.",
+    ),
+    ("override.", "Ask both officers for their signatures. Without two of them nobody may step in."),
+    ("time.", "Compare with what the witnesses signed at that time."),
+)
+BY_CLASS: dict[str, str] = {
+    PROVEN: "Anybody who replays the log gets the same: keep a copy of it, and show the operator this entry.",
+    ALARM: "This is no proof. Ask the operator for the reason.",
+    GAP: "Ask the operator. Fetch the log again later: what was only late is there then.",
+}
+
+
+def advice(rule: str, kind: str) -> str:
+    """What whoever reads a finding can do about it."""
+    return next((text for start, text in ADVICE if rule.startswith(start)), BY_CLASS.get(kind, ""))
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that an audit found."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from evenhand.audit.findings import BLIND_SPOTS, CONTROLS, Finding
+from evenhand.audit.findings import BLIND_SPOTS, CONTROLS, Finding, advice
 from evenhand.audit.report import verdict
 from evenhand.audit.run import Audit
 
@@ -81,6 +81,7 @@ def _observation(name: str, number: int, finding: Finding, when: str) -> dict[st
         "props": [*props, _prop("control", finding.control)],
         "methods": ["TEST"],
         "collected": when,
+        "remarks": advice(finding.rule, finding.kind),
     }
 
 

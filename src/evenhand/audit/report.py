@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from evenhand.audit.findings import ALARM, BLIND, BLIND_SPOTS, CLASSES, CONTROLS, GAP, PROVEN, Finding
+from evenhand.audit.findings import ALARM, BLIND, BLIND_SPOTS, CLASSES, CONTROLS, GAP, PROVEN, Finding, advice
 from evenhand.audit.parity import METRICS
 from evenhand.audit.run import Audit
 
@@ -35,7 +35,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
         told[name] = dict(sorted(getattr(audit, name).items()))
     told["ok"] = audit.ok
     told["summary"] = verdict(audit)
-    told["findings"] = kept["kept"]
+    told["findings"] = [one | {"advice": advice(one["rule"], one["kind"])} for one in kept["kept"]]
     told["counts"] = {kind: audit.findings.counts[kind] for kind in CLASSES if kind != BLIND}
     told["controls"] = dict(sorted(audit.findings.controls.items(), key=lambda item: int(item[0][3:])))
     told["not_auditable"] = dict(BLIND_SPOTS)
@@ -57,6 +57,7 @@ def as_text(audit: Audit) -> str:
     """For a terminal."""
     lines = [verdict(audit), "", *(f"  {name}: {value}" for name, value in _facts(audit)), ""]
     lines += [str(finding) for finding in audit.findings.kept[:SHOWN]]
+    lines += _advice(audit.findings.kept[:SHOWN])
     if len(audit.findings.kept) > SHOWN:
         lines.append(f"… and {sum(audit.findings.counts.values()) - SHOWN:,} more: see --json or --html.")
     for pool, values in audit.e_values.items():
@@ -71,6 +72,12 @@ def as_text(audit: Audit) -> str:
     lines += ["", "What the log cannot prove:", *(f"  - {text}" for text in CANNOT)]
     lines += [f"  - {control} {CONTROLS[control]}: {why}" for control, why in BLIND_SPOTS.items()]
     return "\n".join(lines)
+
+
+def _advice(kept: Sequence[Finding]) -> list[str]:
+    """What to do, each sentence once."""
+    told = dict.fromkeys(advice(one.rule, one.kind) for one in kept)
+    return ["", "What to do:", *(f"  - {text}" for text in told), ""] if told else []
 
 
 def _facts(audit: Audit) -> list[tuple[str, str]]:
@@ -141,7 +148,7 @@ _STYLE = """
 * { box-sizing: border-box }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   margin: 0 auto; padding: 1rem; max-width: 62rem }
-h1 { font-size: 1.6rem; line-height: 1.2 }
+h1 { font-size: 1.6rem; line-height: 1.2; overflow-wrap: anywhere }
 h2 { margin-top: 2.2rem; font-size: 1.2rem }
 table { border-collapse: collapse; width: 100%; font-size: .92rem }
 caption { text-align: left; color: var(--soft) }
@@ -158,6 +165,8 @@ dt { color: var(--soft) }
 dd { margin: 0; overflow-wrap: anywhere }
 svg { width: 100%; height: auto; display: block }
 svg text { fill: var(--ink); font-size: 13px }
+@media print { body { max-width: none; padding: 0; font-size: 11pt } .wide { overflow: visible }
+  tr, svg, .verdict { break-inside: avoid } h2 { break-after: avoid } thead { display: table-header-group } }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr } dt { margin-top: .5rem } }
 """
 _TONES = {PROVEN: "bad", ALARM: "warn", GAP: "warn"}
@@ -212,15 +221,18 @@ def _findings(kept: Sequence[Finding]) -> str:
         return '<p class="good">None.</p>'
     rows = (
         (
-            _e(f.control),
+            f"{_e(f.control)}<br>{_e(CONTROLS[f.control])}",
             f'<span class="{_TONES[f.kind]}">{_e(f.kind)}</span>',
             "" if f.index is None else f"{f.index:,}",
             _e(f.place),
             _e(f.evidence),
+            _e(advice(f.rule, f.kind)),
         )
         for f in kept
     )
-    return _table("In the order of controls", ("Control", "Class", "Entry", "Place", "Evidence"), rows)
+    return _table(
+        "In the order of controls", ("Control", "Class", "Entry", "Place", "Evidence", "What to do"), rows
+    )
 
 
 def _shares(audit: Audit) -> str:

@@ -18,7 +18,7 @@ from evenhand.audit.entries import AuditedEntry, Places, names_previous, read_en
 from evenhand.audit.grammar import check_kind
 from evenhand.audit.keys import Check, Keys, wrong_signatures
 from evenhand.audit.notes import LogKey, TreeHead, Unacceptable, read_checkpoint, read_key
-from evenhand.audit.sources import Source, numbered, open_source
+from evenhand.audit.sources import Source, Unreadable, numbered, open_source
 
 WIDTH = 256  # entries of a bundle, hashes of a tile
 MAX_FINDINGS = 1000  # that are kept one by one; further ones are counted
@@ -124,6 +124,8 @@ def _check_log(
     crew: Crew,
 ) -> None:
     """Read key and checkpoint, then walk the log."""
+    if source.read("checkpoint") is None and source.read("vkey") is None:
+        raise Unreadable("there is neither a checkpoint nor a key of a log")
     try:
         report.vkey = (vkey if vkey is not None else _need(source, "vkey").decode()).strip()
         key = read_key(report.vkey)
@@ -158,7 +160,11 @@ def _heads(report: Report, key: LogKey, head: TreeHead, notes: Sequence[bytes]) 
             report.add("earlier.unreadable", None, f"{error}.")
     for old in heads:
         if old.size > head.size:
-            report.add("earlier.rollback", None, f"The log had {old.size} entries and has {head.size}.")
+            report.add(
+                "earlier.rollback",
+                None,
+                f"The log signed for {old.size} entries, and shows {head.size} now: some are gone.",
+            )
     return sorted((old for old in heads if old.size <= head.size), key=lambda old: old.size)
 
 
@@ -214,7 +220,11 @@ class _Walk:
         entries = self._unpack(bundle, first, width)
         told = None if tile is None else [tile[at : at + 32] for at in range(0, width * 32, 32)]
         if told is None or len(told[-1]) != 32:
-            self.report.add("tile.missing", first, f"Tile {numbered(first // WIDTH)} is missing or short.")
+            self.report.add(
+                "tile.missing",
+                first,
+                _file("hashes of entries", "tile", first, width, "missing or short"),
+            )
             told = None
         if entries is None:
             return told
@@ -231,7 +241,11 @@ class _Walk:
     def _unpack(self, bundle: bytes | None, first: int, width: int) -> list[bytes] | None:
         """The entries of a bundle, by their lengths."""
         if bundle is None:
-            self.report.add("bundle.missing", first, f"Bundle {numbered(first // WIDTH)} is missing.")
+            self.report.add(
+                "bundle.missing",
+                first,
+                _file("entries", "bundle", first, width, "missing"),
+            )
             return None
         entries: list[bytes] = []
         at = 0
@@ -240,7 +254,11 @@ class _Walk:
             entries.append(bundle[at + 2 : end])
             at = end
         if len(entries) < width or at > len(bundle):
-            self.report.add("bundle.short", first, f"Bundle {numbered(first // WIDTH)} is cut off.")
+            self.report.add(
+                "bundle.short",
+                first,
+                _file("entries", "bundle", first, width, "cut off"),
+            )
             return None
         return entries
 
@@ -322,7 +340,9 @@ class _Walk:
                 self.report.earlier += 1
             else:
                 self.report.add(
-                    "earlier.fork", None, f"The log does not continue its checkpoint of size {old.size}."
+                    "earlier.fork",
+                    None,
+                    f"The log has signed another history of its first {old.size} entries.",
                 )
 
     def _root(self, leaves: list[bytes]) -> bytes:
@@ -337,6 +357,13 @@ class _Walk:
         while subtrees:
             root = hashlib.sha256(b"\1" + subtrees.pop() + root).digest()
         return root
+
+
+def _file(what: str, sort: str, first: int, width: int, how: str) -> str:
+    """A file by what is in it, and by its number."""
+    return (
+        f"The file with {what} {first} to {first + width - 1} ({sort} {numbered(first // WIDTH)}) is {how}."
+    )
 
 
 def _perfect_roots(hashes: list[bytes]) -> list[bytes]:

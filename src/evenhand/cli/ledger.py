@@ -30,7 +30,7 @@ def ledger_verify(source: str, vkey: str | None, machine: bool) -> int:
 
     try:
         with progress("Checking", "entries") as tell:
-            report = verify(log_address(source), vkey=vkey, progress=tell)
+            report = verify(log_address(source), vkey=right_key(vkey), progress=tell)
     except Unreadable as error:
         remedy = "Name a folder with a checkpoint, or the address of a node."
         raise Missing("ledger.unreadable", f"There is no log: {error}.", source, remedy) from error
@@ -144,7 +144,7 @@ def audit(
         ):
             made = run(
                 log_address(source),
-                vkey=vkey,
+                vkey=right_key(vkey),
                 policy=None if policy is None else text_of(Path(policy)),
                 receipts=[path for path in kept if not path.name.startswith("fork-")],
                 archives=[existing(Path(one)) for one in archives] + archived(projects, Path(fetched)),
@@ -261,6 +261,23 @@ def archived(projects: Sequence[str], folder: Path) -> list[Path]:
     with reach(config.read()) as reached:
         found = [find_project(reached.client, one) for one in projects]
         return [reached.client.archive(one.id, folder / f"{one.id}.evenhand.zip") for one in found]
+
+
+def right_key(vkey: str | None) -> str | None:
+    """A key that was given, when it is one: a slip of the pen is nobody's violation.
+
+    Raises:
+        Invalid: it is none.
+    """
+    from evenhand.audit.notes import Unacceptable, read_key
+
+    try:
+        if vkey is not None:
+            read_key(vkey.strip())
+    except Unacceptable as error:
+        remedy = "Copy the whole line: origin+id+key."
+        raise Invalid("audit.vkey", f"This is no key of a log: {error}.", "--vkey", remedy) from error
+    return vkey
 
 
 def log_address(source: str) -> str:
