@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from evenhand import wire
 from evenhand.audit import reweigh, weighing
 from evenhand.audit.findings import BLIND, PROVEN
+from evenhand.audit.reweigh import Replay
 from evenhand.core import adaptive as core
 from evenhand.core import inference
 from evenhand.core.inference import Votes, infer
@@ -187,6 +188,43 @@ def test_what_is_not_opened_is_not_auditable_and_no_violation(
     found, _ = world.reweigh(labelled(world, rounds=1), change=change)
     assert rules(found) == set()
     assert f"weighing.{rule}" in rules(found, BLIND)
+
+
+ODD: dict[str, Any] = {
+    "blend": -7.5,
+    "dependence": -0.02,
+    "threshold": float("nan"),
+    "loss": 1e308,
+    "per_task": -1,
+    "pilots": 10**30,
+    "weights": [["mem-1", 0.5], ["mem-nobody", 0.5]],
+}
+
+
+def test_odd_numbers_are_findings_and_nothing_worse(world: World) -> None:
+    """A stranger's log may say anything of a weighing."""
+    project = labelled(world, rounds=2)
+    for field, value in ODD.items():
+
+        def change(event: Any, opened: dict[str, bytes], field: str = field, value: Any = value) -> None:
+            if event.KIND == "fitted":
+                basis = json.loads(opened["basis"])
+                for said in basis["questions"]:
+                    if said.get(field) is not None:
+                        said[field] = value
+                opened["basis"] = json.dumps(basis).encode()
+
+        found, _ = world.reweigh(project, change=change)
+        assert "weighing.differs" in rules(found), field
+
+
+def test_more_tasks_than_anybody_has_are_not_counted_through() -> None:
+    found: list[tuple[str, str, str, str]] = []
+    replay = Replay("prj-a", {}, lambda *told: found.append(told))
+    replay._change(tasks=10**15)
+    replay._history = [(0, replay._state)]
+    assert replay._weigh("prj-a 3", None, {"project": 3, "upto": []}, {}) is None  # type: ignore[arg-type]
+    assert [(kind, rule) for kind, rule, _, _ in found] == [(BLIND, "weighing.size")]
 
 
 def other_weights(monkeypatch: pytest.MonkeyPatch) -> None:

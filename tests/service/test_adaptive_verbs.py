@@ -242,6 +242,11 @@ def test_what_a_review_said_stands_and_its_task_is_asked_no_further(world: World
     said = world.read(tasks.get, world.owner, held.task_id).consensus["spam"]
     assert (said.value, said.method) == ("spam", "review")
     assert set(overlaps(world, project)) == {2}, "all wait for a reviewer"
+    held = world.call(review.next_, boss, project).review
+    assert held is not None
+    world.call(review.decide, boss, held.id, wire.ReviewDecision(decision="accept"))
+    found, replay = world.reweigh(project)
+    assert [rule for _, rule, _, _ in found] == [] and replay.weighings == 1
 
 
 def test_the_rule_goes_with_classes_and_is_switched_off_again(world: World):

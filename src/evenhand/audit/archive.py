@@ -95,7 +95,9 @@ def verify(path: Path, vkey: str | None = None) -> ArchiveReport:
         report.add("archive.form", "", f"{error}.")
     except DAMAGED as error:
         report.add("archive.file", "", f"The file cannot be read: {error}.")
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+    except (
+        ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, ArithmeticError,
+    ) as error:  # fmt: skip
         report.add("archive.form", "", f"The archive is not of the layout of version 1: {error!r}.")
     return report
 

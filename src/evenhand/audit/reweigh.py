@@ -40,6 +40,7 @@ from evenhand.audit.weighing import (
 
 LATE = 60_000  # ms that a consequence may name the weighing before the newest
 MOST_CELLS = 300_000_000  # of a table; a larger one is not taken again
+MOST_TASKS = 50_000_000  # numbers that a log of a few lines could name
 
 Tell = Callable[[str, str, str, str], None]  # class, rule, place, what
 
@@ -229,6 +230,11 @@ class Replay:
         self, place: str, entry: AuditedEntry, basis: dict[str, Any], document: dict[str, Any]
     ) -> Weighing | None:
         state, upto = self._at(basis["project"]), dict(map(tuple, basis["upto"]))
+        if state.tasks > MOST_TASKS:
+            self._tell(
+                BLIND, "weighing.size", place, f"There are {state.tasks} tasks, more than can be taken."
+            )
+            return None
         given = [
             (n, slot.annotator, answer)
             for n in sorted(self._of_task)
@@ -460,7 +466,7 @@ def _planned(
     low, high = dependence(votes.of(ready), model.prior, model.chance)
     if not _within(said["dependence"], low, high):
         differs(f"the pilots' dependence is {low:.6f}; it says {said['dependence']}.")
-    d = said["dependence"]
+    d = max(said["dependence"], 0.0)  # below it nothing is right, and there would be nothing to divide by
     plan = Plan(replace(model, used=d / (d + TOLERATED)), d, reach, rules.target, said["threshold"])
     loss, stops = losses(votes, plan, ready, rules)
     allowed = {_step(loss, rules.tolerance + shift) for shift in (-TOLERANCE, EQUAL, TOLERANCE)}
