@@ -94,7 +94,7 @@ def test_a_forged_cosignature_is_a_violation(tmp_path: Path) -> None:
 def test_what_was_given_wrongly_is_told_as_that_and_accuses_nobody(
     data: Path, tmp_path: Path, capsys
 ) -> None:
-    log = data / "ledger" / "public"
+    log = data / "data" / "ledger" / "public"
     assert cli.run(["audit", str(log), "--vkey", "a slip of the pen"]) == 1
     assert "no key of a log" in capsys.readouterr().err
     assert cli.run(["audit", str(tmp_path)]) == 1
@@ -103,7 +103,7 @@ def test_what_was_given_wrongly_is_told_as_that_and_accuses_nobody(
 
 def test_each_finding_says_what_to_do(data: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut"
-    shutil.copytree(data / "ledger" / "public", cut)
+    shutil.copytree(data / "data" / "ledger" / "public", cut)
     for path in (cut / "tile" / "entries").rglob("*"):
         if path.is_file():
             path.unlink()
