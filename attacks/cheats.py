@@ -162,7 +162,10 @@ class Ground(Cheat):
 
 
 class GroundTiming(Cheat):
-    control, title = "EN-6", "Windows are closed when the draw suits, milliseconds earlier or later"
+    control, title = (
+        "EN-6",
+        "Windows in one phase are closed when the draw suits, milliseconds earlier or later",
+    )
     expected = False
 
     def step(self, number: int) -> None:

@@ -531,9 +531,9 @@ def test_what_a_window_looks_at_first_is_what_it_serves_first():
             return opening.tags[c], hashlib.sha256(bytes(64) + c.encode()).digest()[:8], c
 
         ranked = sorted(opening.backlog, key=rank)
-        found = nearest(opening, bytes(64))
+        found = nearest(view, opening, bytes(64))
         assert set(ranked[:1]) <= set(found) == set(ranked[: len(found)]) and len(found) <= LOOK
-    assert nearest(open_window(quiet(())), bytes(64)) == []
+    assert nearest(quiet(()), open_window(quiet(())), bytes(64)) == []
 
 
 def test_two_phases_decide_as_one_does_for_those_who_were_closed_in():

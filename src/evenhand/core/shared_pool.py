@@ -308,13 +308,16 @@ def _tie(chance: bytes, client: str) -> int:
     return int.from_bytes(hashlib.sha256(chance + client.encode()).digest()[:8])
 
 
-def nearest(opening: Opening, chance: bytes) -> list[str]:
-    """The clients that are served first if nothing bars them: whose tasks a window looks at."""
-    tags = opening.tags
-    last = max(heapq.nsmallest(LOOK, (tags[client] for client in opening.backlog)), default=0)
+def nearest(view: WindowView, opening: Opening, chance: bytes) -> list[str]:
+    """The clients that are served first if nothing bars them: whose tasks a window looks at.
+
+    One more than there are leases to give: whoever is barred at the first has another.
+    """
+    tags, most = opening.tags, min(LOOK, 1 + sum(seat.count for seat in view.seats))
+    last = max(heapq.nsmallest(most, (tags[client] for client in opening.backlog)), default=0)
     near = [client for client in opening.backlog if tags[client] <= last]
-    if len(near) > LOOK:
-        near = heapq.nsmallest(LOOK, near, key=lambda client: (tags[client], _tie(chance, client), client))
+    if len(near) > most:
+        near = heapq.nsmallest(most, near, key=lambda client: (tags[client], _tie(chance, client), client))
     return near
 
 

@@ -229,7 +229,7 @@ def _decided(
     if opening.alpha:
         proof = tx.node.draw(opening.alpha)
         chance = vrf.output(proof)
-        view = _stocked(tx, view, shared_pool.nearest(opening, chance))
+        view = _stocked(tx, view, shared_pool.nearest(view, opening, chance))
     drawn = Moment(ms=at.ms, chance=chance)
     decided = shared_pool.decide(view, opening, proof, drawn, evidence)
     while isinstance(decided, Shortage):  # each time one pair more is known, and there are finitely many
@@ -330,25 +330,26 @@ def _clients(
     tx: Transaction, pool: str, entities: list[str], closed: Mapping[str, frozenset[str]]
 ) -> tuple[Client, ...]:
     blocked: dict[str, set[str]] = defaultdict(set)
-    for client, entity in tx.tuples("pool_blocked", pool=pool):
+    for client, entity in tx.tuples("pool_blocked", pool=pool, entities=entities):
         blocked[client].add(entity)
     leases: dict[str, dict[str, int]] = defaultdict(dict)
     for client, entity, count in tx.tuples("pool_exposure", pool=pool, entities=entities):
         leases[client][entity] = count
+    has_free = {client for (client,) in tx.tuples("pool_open", pool=pool)}
     return tuple(
         Client(
             id=client,
             organization=organization,
             tag=tag,
             backlogged=bool(backlogged),
-            open=bool(has_free) and state == "active",
+            open=client in has_free and state == "active",
             band=band,
             exposure=exposure,
             blocked=frozenset(blocked[client]) if client in blocked else _NOBODY,
             leases=leases.get(client, _NOTHING),
             closed=closed.get(client, _NOBODY),
         )
-        for client, organization, tag, backlogged, band, exposure, state, has_free in tx.tuples(
+        for client, organization, tag, backlogged, band, exposure, state in tx.tuples(
             "pool_clients", pool=pool
         )
     )

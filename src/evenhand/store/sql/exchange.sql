@@ -213,15 +213,17 @@ SELECT pool, n, seq, at_ms, leaf, candidates, round, waiting FROM pool_closing O
 SELECT n, document FROM beacon ORDER BY n DESC LIMIT 1;
 
 -- name: pool_clients
--- Open: there is a free slot in one of its active projects here.
-SELECT c.client, c.organization, c.tag, c.backlogged, c.band, c.exposure, c.state,
-  EXISTS (SELECT 1 FROM pooled o JOIN project q ON q.id = o.project AND q.organization = c.organization
-    WHERE o.pool = c.pool AND o.client = c.client AND q.state = 'active' AND q.tasks > q.done
-    AND EXISTS (SELECT 1 FROM task t WHERE t.organization = q.organization AND t.project = q.id AND t.free > 0)) AS open
-FROM pool_client c WHERE c.pool = :pool ORDER BY c.client;
+SELECT client, organization, tag, backlogged, band, exposure, state FROM pool_client
+WHERE pool = :pool ORDER BY client;
+
+-- name: pool_open
+-- Clients with a free slot in one of their active projects here: asked once for all of them, not for each.
+SELECT DISTINCT o.client FROM pooled o JOIN project q ON q.id = o.project
+WHERE o.pool = :pool AND q.state = 'active' AND q.tasks > q.done
+  AND EXISTS (SELECT 1 FROM task t WHERE t.organization = q.organization AND t.project = q.id AND t.free > 0);
 
 -- name: pool_blocked
-SELECT client, entity FROM conflict WHERE pool = :pool AND blocked = 1;
+SELECT client, entity FROM conflict WHERE pool = :pool AND blocked = 1 AND entity {in entities};
 
 -- name: pool_exposure
 SELECT client, entity, leases FROM exposure WHERE pool = :pool AND entity {in entities};
