@@ -204,9 +204,15 @@ def test_a_quorum_is_as_old_as_the_oldest_signature_that_it_needs(
     assert "only witnesses' clocks" in as_text(audit(log, at=now * 1000))
 
 
-def test_the_command(node: tuple[Client, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command(
+    node: tuple[Client, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     client, data = node
     monkeypatch.setenv("EVENHAND_API_KEY", local.key(data))
     assert cli.run(["receipts", "watch", client.url, "--dir", str(tmp_path), "--once"]) == 0
+    assert "Each of them is in the log" in capsys.readouterr().out
     monkeypatch.delenv("EVENHAND_API_KEY")
     assert cli.run(["receipts", "watch", client.url, "--dir", str(tmp_path), "--once"]) == 1

@@ -193,6 +193,7 @@ def receipts_watch(
 ) -> int:
     """Keep a receipt of everything that EVENHAND_API_KEY's organization asked for and had done, and look for
     each in the log. Tells at once, and exits with 1, when one is not there or the log tells two stories."""
+    from evenhand.audit.findings import PROVEN, advice
     from evenhand.audit.sources import HttpSource
     from evenhand.core.trust import parse_policy
     from evenhand.receipts import Watcher, watch
@@ -211,10 +212,12 @@ def receipts_watch(
         )
         alarms = watch(watcher, every, once)
     for alarm in alarms:
-        say(
-            machine,
-            alarm,
-            f"ALARM {alarm.rule}: {alarm.reason}" + (f" See {alarm.evidence}." * bool(alarm.evidence)),
+        see = f" See {alarm.evidence}." * bool(alarm.evidence)
+        say(machine, alarm, f"ALARM {alarm.rule}: {alarm.reason}{see} {advice(alarm.rule, PROVEN)}")
+    if not alarms and not machine:
+        kept = sum(1 for _ in Path(folder, "receipts").rglob("*.json"))
+        click.echo(
+            f"{kept:,} receipts are kept in {folder}. Each of them is in the log, and nothing is wrong."
         )
     return 1 if alarms else 0
 
