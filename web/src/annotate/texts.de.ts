@@ -106,6 +106,8 @@ export const de: Texts = {
   "lack.nothing-left.title": "Hier ist alles erledigt",
   "lack.nothing-left.text":
     "In diesem Projekt gibt es keine Aufgabe mehr, die Sie nicht beantwortet haben. Kommen neue dazu, erscheinen sie hier von selbst.",
+  "lack.empty.title": "Noch keine Aufgaben",
+  "lack.empty.text": "In diesem Projekt gibt es noch keine. Sobald welche da sind, erscheinen sie hier von selbst.",
   "lack.all-leased.title": "Die letzten Aufgaben sind gerade bei anderen",
   "lack.all-leased.text": "Wird eine davon zurückgegeben, erscheint sie hier von selbst.",
   "lack.drawing.title": "Es wird gelost",

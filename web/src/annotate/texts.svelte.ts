@@ -111,6 +111,8 @@ const en = {
   "lack.loading": "Getting your next task",
   "lack.nothing-left.title": "All done here",
   "lack.nothing-left.text": "There is no task left in this project that you have not answered. If more are added, they appear here by themselves.",
+  "lack.empty.title": "No tasks yet",
+  "lack.empty.text": "Nobody has brought any to this project. As soon as there are some, they appear here by themselves.",
   "lack.all-leased.title": "The last tasks are with others right now",
   "lack.all-leased.text": "If one of them is handed back, it appears here by itself.",
   "lack.drawing.title": "Lots are being drawn",
