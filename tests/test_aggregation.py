@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -64,6 +65,9 @@ def test_ids_of_any_type() -> None:
     assert len(result.table()) == 7
     far = aggregate(task=np.array([5, 2**40, 5]), worker=np.array([7, 7, 8], np.uint8), label=[0, 1, 0])
     assert named(far) == {5: 0, 2**40: 1} and far.annotators.tolist() == [7, 8]
+    one, two = UUID(int=1), UUID(int=2)
+    unique = aggregate(task=[one, one, two], worker=[one, two, one], label=[0, 0, 1])
+    assert sorted(named(unique).values()) == [0, 1] and len(unique.table()) == 2
 
 
 def test_what_is_missing_is_dropped_and_what_comes_twice_is_replaced_and_both_are_said() -> None:

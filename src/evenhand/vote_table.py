@@ -192,7 +192,8 @@ def _encoded(name: str, values: Any) -> tuple[npt.NDArray[np.int32], Ids]:
         return _encoded_slowly(name, values)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
-    if pa.types.is_nested(array.type) or pa.types.is_null(array.type):
+    own = isinstance(array.type, pa.BaseExtensionType)  # a UUID, say, which Arrow cannot number
+    if own or pa.types.is_nested(array.type) or pa.types.is_null(array.type):
         return _encoded_slowly(name, array.to_pylist())
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()

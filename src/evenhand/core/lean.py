@@ -30,7 +30,7 @@ SHARES = np.arange(1, 101) / 100
 SHRINK = (1.0, 10_000.0)  # limits of c
 TAME = 2.0  # robust standard deviations
 TINY = 1e-12
-FALSE_ALARMS = 0.06
+FALSE_ALARMS = 0.05
 """Share of runs where something is flagged though nobody leans: real annotators dealt at random into five
 organizations, the worst of four sets (`python -m bench lean`, docs/integrity.md)."""
 TOO_FEW = f"fewer than two organizations have {FEWEST} annotators on tasks that others answered too"
