@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from evenhand.core.inference import Votes, kernels, narrow
+from evenhand.core.inference.sweeps import sweeps_of
 
 DICE = np.random.default_rng(5)
 ROWS = DICE.integers(0, (9, 4, 3), (60, 3))
@@ -37,8 +38,22 @@ def test_sweeps_add_up_the_same_compiled_and_plain(bound: np.ndarray) -> None:
     both(kernels.agree_sweep, bound, 3, sizes=((4,),))
     for hard in (False, True):
         both(kernels.vote_sweep, bound, WEIGHT, 3, hard, sizes=((12, 3), (3,)))
+    both(kernels.vote_sweep, bound, WEIGHT, 3, False, sizes=((12, 9), (9,)))
     both(kernels.em_sweep, bound, TABLE, PRIOR, sizes=((12, 3), (3,), ()))
     both(kernels.dependence_sweep, bound, TABLE, PRIOR, sizes=((), ()))
+
+
+def test_kinds_of_tasks_add_up_to_the_classes_that_they_are_of() -> None:
+    one, three = sweeps_of(VOTES), sweeps_of(VOTES, 3)
+    for sums in (one, three):
+        sums.count(WEIGHT)
+    merged = three.merged()
+    assert (three.kinds, merged.kinds, len(three.shares), len(merged.shares)) == (3, 1, 9, 3)
+    assert merged.shares == pytest.approx(one.shares) and merged.pooled == pytest.approx(one.pooled)
+    agreed = Votes.of([0, 0, 1, 1], [0, 1, 0, 1], [0, 0, 0, 1])
+    split = sweeps_of(agreed, 3)
+    split.count(np.ones(2))
+    assert split.shares.tolist() == [1 + 1 / 8, 1 / 8, 1 / 4, 1 / 4, 1 / 8, 1 / 8]
 
 
 @pytest.mark.parametrize("blend", [0.0, 0.4])
