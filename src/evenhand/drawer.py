@@ -37,7 +37,8 @@ POLL = 0.25  # seconds between two looks when nobody says that something waits
 TREE = 10.0  # seconds to wait for the checkpoint that covers a first phase
 QUORUM = 2.0  # seconds to wait for enough cosignatures
 LATE = 6.0  # seconds to wait for a drand round after its time; when the last one did not come, HURRY
-HURRY = 0.5
+HURRY = 0.5  # the same where the last one was in vain: who is down holds nobody up again and again
+ANSWER = 3.0  # seconds to wait for a witness's answer; when the last one did not come, HURRY
 AGAIN = 60.0  # seconds after which witnesses that did not say what they reveal with are asked again
 MOST = 10_000  # bytes of an answer
 QUICKNET_HASH = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
@@ -76,7 +77,9 @@ class Drawer:
             [w for w in policy.witnesses if w.url and w.key.kind == COSIGNATURE] if policy else []
         )
         self._cosigner, self._drand, self._door, self._chain = cosigner, drand, door, chain
-        self._client = httpx.Client(transport=transport, timeout=3, follow_redirects=False)
+        self._client = httpx.Client(transport=transport, follow_redirects=False)
+        self._silent: set[str] = set()  # witnesses that did not answer the last time
+        self._alone = False  # there was no quorum the last time
         self._clock = clock
         self._patience = LATE
         self._ask_at = 0.0  # monotonic: when witnesses are asked for their keys
@@ -148,13 +151,15 @@ class Drawer:
     def _wait_for_quorum(self, needed: int) -> None:
         if self._cosigner is None or not self._witnesses:
             return
-        limit = time.monotonic() + QUORUM
+        limit = time.monotonic() + (HURRY if self._alone else QUORUM)
         while not self._stopping.is_set() and time.monotonic() < limit:
             seen = self._cosigner.witnessed
             if seen is not None and seen.size >= needed:
+                self._alone = False
                 return
             self._cosigner.hasten()
             time.sleep(0.01)
+        self._alone = True
 
     def _evidence(self, closing: Closing, chain: Chain | None, keys: dict[bytes, bytes]) -> Evidence:
         """The checkpoint, and what decides."""
@@ -247,12 +252,15 @@ class Drawer:
         return told
 
     def _text(self, method: str, witness: Witness, name: str, body: bytes = b"") -> str:
-        with self._client.stream(method, f"{witness.url.rstrip('/')}/{name}", content=body) as response:
+        url, seconds = f"{witness.url.rstrip('/')}/{name}", HURRY if witness.name in self._silent else ANSWER
+        self._silent.add(witness.name)
+        with self._client.stream(method, url, content=body, timeout=seconds) as response:
             data = b""
             for part in response.iter_bytes():
                 data += part
                 if len(data) > MOST:
                     raise Invalid("draw.too-long", "Its answer is too long.", witness.name)
+            self._silent.discard(witness.name)
             if response.status_code != 200:
                 raise Unavailable("draw.witness", f"It answers {response.status_code}.", witness.name)
         return data.decode("ascii", "replace")
