@@ -220,6 +220,15 @@ def test_training_is_told_of_annotations(site: Site, model: Model, backend: str)
     until(lambda: len(model.of("/webhook")) == 2)
     told = {body["action"]: body for body in model.of("/webhook")}
     assert told["START_TRAINING"]["project"]["label_config"].startswith("<View>")
+    revised = {"answers": {**answers, "spam": "spam"}, "revision": 1}
+    site.ok(site.operator, "POST", f"/assignments/{one['id']}/submit", json=revised)
+    site.ok(site.operator, "PATCH", f"/tasks/{project}-1", json={"data": {"text": "bye Zoë"}})
+    site.ok(site.operator, "PATCH", f"/projects/{project}", json={"version": 1, "instructions": "Anew."})
+    until(lambda: len(model.of("/webhook")) == 5)
+    told = {body["action"]: body for body in model.of("/webhook")}
+    assert told["ANNOTATION_UPDATED"]["annotation"]["id"] == told["ANNOTATION_CREATED"]["annotation"]["id"]
+    assert told["ANNOTATIONS_DELETED"]["annotations"] == [{"id": one["id"]}]
+    assert told["PROJECT_UPDATED"]["project"]["label_config"].startswith("<View>")
     made_ = told["ANNOTATION_CREATED"]
     assert made_["task"]["data"] == {"text": "hello Zoë"}
     assert [part["type"] for part in made_["annotation"]["result"]] == ["choices", "labels"]

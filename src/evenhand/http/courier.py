@@ -74,7 +74,7 @@ class Courier:
         with self._node.store.read() as reader:
             behind, due = webhooks.behind(reader), webhooks.due(reader, now_ms())
         if behind:
-            self._node.lane.call(webhooks.gather, backends.annotated)
+            self._node.lane.call(webhooks.gather, backends.heard)
         if due:
             self._node.lane.call(webhooks.tried, self._send_all(due))
 

@@ -14,7 +14,7 @@ import msgspec
 
 from evenhand import wire
 from evenhand.core.errors import EvenhandError, Missing, Refused
-from evenhand.core.events import Moment, Submitted
+from evenhand.core.events import Event, Moment, ProjectVersioned, Submitted, TaskCorrected
 from evenhand.core.intake import shown_data
 from evenhand.core.policy import Actor, require
 from evenhand.core.project import Form
@@ -311,25 +311,67 @@ def train(tx: Transaction, at: Moment, actor: Actor, backend: str) -> None:
     _tell(tx, at, row, TRAIN, message)
 
 
-def annotated(tx: Transaction, at: Moment, organization: str, event: Submitted) -> None:
-    """Tell the backends that train of one more annotation."""
+def heard(tx: Transaction, at: Moment, organization: str, event: Event) -> None:
+    """Tell the backends that train what happened to annotations, or to the rules that they answer."""
+    if isinstance(event, Submitted):
+        _annotated(tx, at, organization, event)
+    elif isinstance(event, TaskCorrected):
+        _outdated(tx, at, organization, event.stream, int(event.task))
+    elif isinstance(event, ProjectVersioned) and event.version > 1:
+        _each(tx, at, organization, event.stream, {"action": "PROJECT_UPDATED"})
+
+
+def _annotated(tx: Transaction, at: Moment, organization: str, event: Submitted) -> None:
     project, n = event.project, event.task
-    rows = [row for row in tx.all("backends", organization=organization, project=project) if row["training"]]
-    found = tx.one("project", project=project) if rows else None
-    record = tx.one("record_now", organization=organization, project=project, task=n) if found else None
-    if found is None or record is None or not event.stored:  # nobody trains, or it was erased
+    if not event.stored or not _training(tx, organization, project):  # it was erased, or nobody trains
+        return
+    record = tx.one("record_now", organization=organization, project=project, task=n)
+    found = tx.one("project", project=project)
+    if found is None or record is None:
         return
     form = form_of(tx, organization, project, found["version"])
     data = shown_data(record["record"], record["mapping"], form.shown)
     told = translation_of(tx, organization, project, found["version"])
-    message = {
-        "action": "ANNOTATION_CREATED",
-        "annotation": {"result": told.results(decode_json(event.stored), data), "task": task_id(project, n)},
-        "task": {"id": task_id(project, n), "data": data},
-        "project": _project(found, told),
+    annotation = {
+        "id": event.assignment,
+        "task": task_id(project, n),
+        "result": told.results(decode_json(event.stored), data),
+        "lead_time": event.ms / 1000 if event.ms >= 0 else None,
     }
-    for row in rows:
-        _tell(tx, at, row, EVENT, message)
+    action = "ANNOTATION_CREATED" if event.revision == 1 else "ANNOTATION_UPDATED"
+    task = {"id": task_id(project, n), "data": data}
+    _each(tx, at, organization, project, {"action": action, "annotation": annotation, "task": task})
+
+
+def _outdated(tx: Transaction, at: Moment, organization: str, project: str, n: int) -> None:
+    """The task has new data: what was answered about the old ones is none of its annotations any more."""
+    if not _training(tx, organization, project):
+        return
+    ids = tx.tuples("annotations_outdated", organization=organization, project=project, task=n)
+    gone = [{"id": id_} for (id_,) in ids]
+    if gone:
+        task = {"id": task_id(project, n)}
+        _each(
+            tx,
+            at,
+            organization,
+            project,
+            {"action": "ANNOTATIONS_DELETED", "annotations": gone, "task": task},
+        )
+
+
+def _training(tx: Transaction, organization: str, project: str) -> list[dict[str, Any]]:
+    return [row for row in tx.all("backends", organization=organization, project=project) if row["training"]]
+
+
+def _each(tx: Transaction, at: Moment, organization: str, project: str, message: dict[str, Any]) -> None:
+    """The message, with the project, for each backend of it that trains."""
+    rows = _training(tx, organization, project)
+    found = tx.one("project", project=project) if rows else None
+    if found is not None:
+        told = translation_of(tx, organization, project, found["version"])
+        for row in rows:
+            _tell(tx, at, row, EVENT, message | {"project": _project(found, told)})
 
 
 def _project(project: Mapping[str, Any], told: Translation) -> dict[str, Any]:

@@ -232,14 +232,14 @@ def behind(reader: Reader) -> bool:
     return bool(reader.tuples("watches"))
 
 
-Heard = Callable[[Transaction, Moment, str, ev.Submitted], None]
+Heard = Callable[[Transaction, Moment, str, Event], None]
 
 
 def gather(tx: Transaction, at: Moment, heard: Heard | None = None) -> None:
     """Make messages of the next events, once each: the place that was read to moves in the same commit.
 
     Args:
-        heard: is told of every submission too, with the organization whose task it answers.
+        heard: is told of each of these events too, with the organization whose project it is about.
     """
     tx.run("delete_deliveries", before=at.ms - KEPT_MS)
     for organization, seq, newest in tx.tuples("watches"):
@@ -249,7 +249,7 @@ def gather(tx: Transaction, at: Moment, heard: Heard | None = None) -> None:
             header = decode_entry(row["entry"])
             if header.kind in NAMES:
                 placed = decode(row["seq"], row["entry"], row["body"], row["owner"])
-                if heard is not None and isinstance(placed.event, ev.Submitted):
+                if heard is not None:
                     heard(tx, at, organization, placed.event)
                 _tell(tx, at, organization, hooks, placed, header.public)
         tx.run("set_watch", organization=organization, seq=upto)

@@ -71,3 +71,10 @@ FROM task t
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
 WHERE t.organization = :organization AND t.project = :project AND t.n {in tasks}
 ORDER BY t.n {lock_task};
+
+-- name: annotations_outdated
+-- What was answered to earlier data of a task.
+SELECT a.id FROM assignment a
+JOIN task t ON t.organization = a.organization AND t.project = a.project AND t.n = a.task AND t.round > a.round
+WHERE a.organization = :organization AND a.project = :project AND a.task = :task
+  AND a.state IN ('submitted', 'surplus') AND a.state <> 'lapsed' ORDER BY a.id;
