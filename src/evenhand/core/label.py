@@ -41,62 +41,57 @@ class TextElement(Element, frozen=True, kw_only=True, tag="text"):
     value: str
 
 
-class SpanElement(Element, frozen=True, kw_only=True, tag="text-span"):
-    """A stretch of a text field."""
+class LabelledElement(Element, frozen=True, kw_only=True):
+    """A place in a medium or text, with what it shows: the base of spans and shapes."""
 
-    field: str  # name of the field that holds the text
-    start: int  # Unicode code points from the start of the field's text
-    end: int  # code points, end excluded
+    field: str  # name of the field that holds the text, image or recording
     label: str  # id of the label
 
 
-class BoxElement(Element, frozen=True, kw_only=True, tag="box"):
+class SpanElement(LabelledElement, frozen=True, kw_only=True, tag="text-span"):
+    """A stretch of a text field."""
+
+    start: int  # Unicode code points from the start of the field's text
+    end: int  # code points, end excluded
+
+
+class BoxElement(LabelledElement, frozen=True, kw_only=True, tag="box"):
     """A box in an image."""
 
-    field: str  # name of the field that holds the image
     x: float  # pixels after EXIF orientation, left edge
     y: float  # pixels, top edge
     width: float  # pixels, > 0
     height: float  # pixels, > 0
-    label: str  # id of the label
     rotation: float = 0.0  # degrees clockwise about the centre
 
 
-class PolygonElement(Element, frozen=True, kw_only=True, tag="polygon"):
+class PolygonElement(LabelledElement, frozen=True, kw_only=True, tag="polygon"):
     """A closed polygon in an image."""
 
-    field: str
     points: tuple[tuple[float, float], ...]  # pixels after EXIF orientation, first point not repeated
-    label: str
 
 
-class MaskElement(Element, frozen=True, kw_only=True, tag="mask"):
+class MaskElement(LabelledElement, frozen=True, kw_only=True, tag="mask"):
     """A set of pixels of an image."""
 
-    field: str
     width: int  # pixels
     height: int  # pixels
     runs: tuple[int, ...]  # lengths of alternating runs, off first, row by row
-    label: str
 
 
-class KeypointElement(Element, frozen=True, kw_only=True, tag="keypoint"):
+class KeypointElement(LabelledElement, frozen=True, kw_only=True, tag="keypoint"):
     """A point in an image."""
 
-    field: str
     x: float  # pixels after EXIF orientation
     y: float
-    label: str
     visible: bool = True
 
 
-class TimeSpanElement(Element, frozen=True, kw_only=True, tag="time-span"):
+class TimeSpanElement(LabelledElement, frozen=True, kw_only=True, tag="time-span"):
     """A stretch of a recording."""
 
-    field: str
     start: float  # seconds
     end: float  # seconds, end excluded
-    label: str
     text: str = ""  # transcript, where there is one
 
 

@@ -16,7 +16,15 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from evenhand.core.label import BoxElement, Element, Json, KeypointElement, MaskElement, PolygonElement
+from evenhand.core.label import (
+    BoxElement,
+    Element,
+    Json,
+    KeypointElement,
+    LabelledElement,
+    MaskElement,
+    PolygonElement,
+)
 from evenhand.core.release import ReleasedFile, ReleasedQuestion, ReleasedTask, ReleaseSchema
 from evenhand.formats import WriteOptions, Writer
 from evenhand.formats.output import Output
@@ -116,8 +124,8 @@ class _CocoWriter(Writer):
                 yield self._skeleton(question, elements)
             return
         for element in elements:
-            label: str = element.label  # type: ignore[attr-defined]  # every kind carried here has one
-            number = len(self._points) + self._categories.of(question, label) + 1
+            assert isinstance(element, LabelledElement), "nothing else is carried"
+            number = len(self._points) + self._categories.of(question, element.label) + 1
             category = {"category_id": number}
             if isinstance(element, BoxElement):
                 yield category | _box(element)

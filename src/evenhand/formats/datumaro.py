@@ -13,6 +13,7 @@ from evenhand.core.label import (
     Element,
     Json,
     KeypointElement,
+    LabelledElement,
     MaskElement,
     PolygonElement,
 )
@@ -91,7 +92,8 @@ class _DatumaroWriter(Lines):
         return comma + _encode(item)
 
     def _mark(self, question: str, element: Element) -> dict[str, Json]:
-        label: str = element.value if isinstance(element, ClassElement) else element.label  # type: ignore[attr-defined]  # all others have one
+        assert isinstance(element, ClassElement | LabelledElement), "nothing else is carried"
+        label = element.value if isinstance(element, ClassElement) else element.label
         common = {"label_id": self._categories.of(question, label), "z_order": 0}
         match element:
             case ClassElement():

@@ -22,6 +22,7 @@ from evenhand.core.label import (
     Element,
     Json,
     KeypointElement,
+    LabelledElement,
     MaskElement,
     NumberElement,
     OrderElement,
@@ -194,7 +195,8 @@ class Asked:
         self, kind: str, element: Element, data: Mapping[str, Json], picture: Medium | None
     ) -> Iterator[dict[str, Json]]:
         _, _, type_ = MARKS[kind]
-        labels = {type_: [element.label]}  # type: ignore[attr-defined]  # every mark has one
+        assert isinstance(element, LabelledElement), "nothing else is a mark"
+        labels = {type_: [element.label]}
         if isinstance(element, SpanElement):
             text = data.get(element.field)
             if isinstance(text, str):

@@ -12,7 +12,12 @@ from typing import ClassVar
 
 import msgspec
 
-from evenhand.core.label import BoxElement, Element, PolygonElement
+from evenhand.core.label import (
+    BoxElement,
+    Element,
+    LabelledElement,
+    PolygonElement,
+)
 from evenhand.core.release import Loss, ReleasedQuestion, ReleasedTask, ReleaseSchema
 from evenhand.formats import WriteOptions, Writer
 from evenhand.formats.coco import corners
@@ -91,9 +96,9 @@ class _YoloWriter(Files):
         else:
             points = corners(element) if isinstance(element, BoxElement) else _points(element)
             numbers = [share for x, y in points for share in (x / wide, y / high)]
-        label: str = element.label  # type: ignore[attr-defined]  # both kinds have one
+        assert isinstance(element, LabelledElement), "nothing else is carried"
         shares = " ".join(f"{min(max(number, 0.0), 1.0):.6f}" for number in numbers)
-        return f"{self._categories.of(question, label)} {shares}\n"
+        return f"{self._categories.of(question, element.label)} {shares}\n"
 
     def last(self) -> None:
         names = "".join(
