@@ -49,9 +49,9 @@ Kind = Literal["copying", "blind", "suggested", "previous", "fast", "typed", "re
 
 FALSE_ALARMS: dict[Kind, float | None] = {
     "copying": 0.00005,
-    "blind": 0.003,
-    "suggested": 0.003,
-    "previous": 0.008,
+    "blind": 0.001,
+    "suggested": 0.004,
+    "previous": 0.006,
     "fast": None,
     "typed": None,
     "repeated": 0.0,
