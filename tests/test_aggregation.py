@@ -243,3 +243,72 @@ def test_the_summary_for_people_names_the_most_and_the_least_skilled(
     shown = capsys.readouterr().out
     assert "140 labels of 7 annotators for 20 tasks, 2 classes." in shown
     assert re.search(r"Most skilled(.|\n)*Least skilled(.|\n)*^  0: right in \d%", shown, re.M)
+
+
+# -- numbers ------------------------------------------------------------------------------------
+
+NUMBERS = [
+    (f"t{t}", who, 10.0 * t + bias + (t * t) % 7 % 3 * spread)
+    for t in range(12)
+    for who, bias, spread in (("ann", 0.0, 0.1), ("bob", 5.0, 0.1), ("cy", -9.0, 6.0))
+]
+
+
+def test_numbers_come_to_values_with_errors_biases_and_spreads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out, people = tmp_path / "numbers.csv", tmp_path / "values.csv", tmp_path / "people.csv"
+    rows = [f"{task},{who},{said}" for task, who, said in [*NUMBERS, ("t99", "ann", "")]]
+    path.write_text("\n".join(["task,worker,label", *rows]), encoding="utf-8")
+    options = ["--type", "number", "--out", str(out), "--annotators", str(people)]
+    assert cli.run(["aggregate", str(path), *options, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["type"], said["labels"], said["tasks"], said["out"]) == ("number", 36, 13, str(out))
+    assert "1 rows without" in said["notes"][0] and 0 < said["error"] < 5
+    values = read(out)
+    assert list(values[0]) == ["task", "value", "error"] and values[-1] == {
+        "task": "t99",
+        "value": "",
+        "error": "",
+    }
+    task, worker, label = zip(*NUMBERS, strict=True)
+    found = aggregate(task=task, worker=worker, label=label, type="number")
+    assert [float(row["value"]) for row in values[:-1]] == pytest.approx(found.values)
+    apart = np.diff(found.values)
+    assert apart == pytest.approx(np.full(11, 10.0), abs=1)
+    ann, bob, cy = found.bias
+    assert bob - ann == pytest.approx(5, abs=0.5) and cy < ann
+    assert [row["worker"] for row in read(people)] == ["ann", "bob", "cy"] and found.spread.argmax() == 2
+    assert cli.run(["aggregate", str(path), "--type", "number"]) == 0
+    shown = capsys.readouterr().out
+    assert "36 numbers of 3 annotators for 13 tasks" in shown and "Most exact" in shown
+
+
+def test_numbers_of_a_single_annotator_stay_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "numbers.csv"
+    path.write_text("task,worker,label\n1,ann,2.5\n2,ann,-1\n", encoding="utf-8")
+    found = aggregate(path, type="number")
+    assert found.values.tolist() == [2.5, -1.0] and np.isnan(found.errors).all()
+    assert found.table()["error"].null_count == 2
+    assert cli.run(["aggregate", str(path), "--type", "number", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["error"] is None and said["annotators"][0]["spread"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        ({"label": [1, "cat"], "type": "number"}, "votes.numbers"),
+        ({"label": [1, np.inf], "type": "number"}, "votes.numbers"),
+        ({"label": [(1, 2), 3], "type": "number"}, "votes.numbers"),
+        ({"label": [1, 2], "type": "shape"}, "votes.type"),
+        ({"label": [1, 2], "type": "number", "method": "majority"}, "votes.type-method"),
+        ({"label": [1, 2], "type": "number", "classes": [1, 2]}, "votes.type-method"),
+    ],
+)
+def test_what_are_no_numbers_is_told(given: dict[str, Any], rule: str) -> None:
+    with pytest.raises(Invalid) as error:
+        aggregate(task=[1, 1], worker=["a", "b"], **given)
+    assert error.value.rule == rule

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from evenhand import aggregation_numbers, table_file
+from evenhand.aggregation_numbers import AggregatedNumbers, NumberSummary
 from evenhand.core.errors import Invalid
 from evenhand.core.inference import DEFAULT, Diagnostics, Estimate, infer
 from evenhand.core.inference.votes import Floats
 from evenhand.vote_table import Ids, Progress, VoteTable, from_columns, from_file, from_table
 
 SHOWN = 5  # annotators at either end that a person is told of; --json has all
+TYPES = ("class", "number")
 WRITTEN_ROWS = 1 << 18  # rows that are written at once
 
 
@@ -48,7 +52,33 @@ class Aggregated:
         import pyarrow as pa
 
         columns = {"votes": self.votes, "skill": self.skill, "low": self.skill_low, "high": self.skill_high}
-        return pa.table({"worker": _column(self.annotators), **columns})
+        return pa.table({"worker": table_file.column(self.annotators), **columns})
+
+
+@overload
+def aggregate(
+    table: Any = None,
+    *,
+    task: Any = None,
+    worker: Any = None,
+    label: Any = None,
+    classes: Sequence[Any] | None = None,
+    method: str = DEFAULT,
+    iterations: int | None = None,
+    type: Literal["class"] = "class",
+) -> Aggregated: ...
+
+
+@overload
+def aggregate(
+    table: Any = None,
+    *,
+    task: Any = None,
+    worker: Any = None,
+    label: Any = None,
+    iterations: int | None = None,
+    type: Literal["number"],
+) -> AggregatedNumbers: ...
 
 
 def aggregate(
@@ -60,8 +90,10 @@ def aggregate(
     classes: Sequence[Any] | None = None,
     method: str = DEFAULT,
     iterations: int | None = None,
-) -> Aggregated:
-    """The most probable label of each task, from the labels of several annotators of unknown skill.
+    type: str = "class",
+) -> Aggregated | AggregatedNumbers:
+    """What the labels of several annotators of unknown skill come to: of each task the most probable label,
+    or, where labels are numbers, the value with its standard error.
 
     Of several labels of one annotator for one task the last counts. Rows in which something is missing
     are dropped. Both are said in `diagnostics.notes`.
@@ -73,18 +105,35 @@ def aggregate(
         classes: all classes in the order wanted; None: those that were given, sorted.
         method: "robust", "dawid-skene", "one-coin", "weighted" or "majority".
         iterations: exactly so many; None: what the method needs.
+        type: "class"; or "number", for measurements and for ratings on a scale, which
+            `core.inference.numbers` weighs and which take neither classes nor another method.
 
     Raises:
         Invalid: the input cannot be read. Missing: there is no such file.
         Refused: it would not fit into memory.
     """
+    _check_type(type, method, classes)
     if table is None:
         if task is None or worker is None or label is None:
             reason = "Neither a table nor all of task, worker and label are given."
             raise Invalid("votes.missing", reason, "", "Give a table, or three columns.")
-        return estimated(from_columns(task, worker, label, classes), method, iterations)
-    found = from_file(Path(table)) if isinstance(table, str | os.PathLike) else from_table(table, classes)
+        found = from_columns(task, worker, label, classes)
+    elif isinstance(table, str | os.PathLike):
+        found = from_file(Path(table))
+    else:
+        found = from_table(table, classes)
+    if type == "number":
+        return aggregation_numbers.estimated(found, iterations)
     return estimated(found, method, iterations)
+
+
+def _check_type(type: str, method: str, classes: Sequence[Any] | None) -> None:
+    if type not in TYPES:
+        remedy = f"Use one of: {', '.join(TYPES)}."
+        raise Invalid("votes.type", f"There is no type {type!r}.", "type", remedy)
+    if type != "class" and (method != DEFAULT or classes is not None):
+        reason = f"Labels of the type {type} have no classes, and a method of their own."
+        raise Invalid("votes.type-method", reason, "type", "Give neither method nor classes with it.")
 
 
 def estimated(found: VoteTable, method: str = DEFAULT, iterations: int | None = None) -> Aggregated:
@@ -149,20 +198,25 @@ def summarize(
     method: str = DEFAULT,
     iterations: int | None = None,
     on_progress: Progress | None = None,
-) -> Summary:
+    type: str = "class",
+) -> Summary | NumberSummary:
     """The command `aggregate`: read, infer, write; all of a file or nothing of it.
 
     Raises:
         Missing, Invalid, Refused: as `aggregate`; or a file cannot be written.
     """
+    _check_type(type, method, None)
     for path in (out, annotators):
         if path is not None:
-            writable(path)
-    result = estimated(from_file(file, on_progress), method, iterations)
+            table_file.writable(path)
+    found = from_file(file, on_progress)
+    if type == "number":
+        return aggregation_numbers.summarized(found, iterations, out, annotators)
+    result = estimated(found, method, iterations)
     if out is not None:
         write(result, out)
     if annotators is not None:
-        write_annotators(result, annotators)
+        table_file.write(annotators, [result.annotator_table])
     return _summary(result, out)
 
 
@@ -185,8 +239,10 @@ def _summary(result: Aggregated, out: Path | None) -> Summary:
     )
 
 
-def words(found: Summary) -> str:
+def words(found: Summary | NumberSummary) -> str:
     """A summary for a person: the weakest and the strongest annotators, and what was dropped."""
+    if isinstance(found, NumberSummary):
+        return aggregation_numbers.words(found)
     sizes = f"{found.labels:,} labels of {len(found.annotators):,} annotators for {found.tasks:,} tasks"
     lines = [f"{sizes}, {len(found.classes):,} classes.", f"Method {found.method}."]
     lines.append(f"A task's label is right with a probability of {found.confidence:.3f} in the mean.")
@@ -217,68 +273,16 @@ def write(result: Aggregated, path: Path) -> None:
     Raises:
         Invalid: the name ends otherwise.
     """
-    pieces = range(0, max(len(result.tasks), 1), WRITTEN_ROWS)
-    _write(path, [lambda at=at: _arrow(result, slice(at, at + WRITTEN_ROWS)) for at in pieces])
-
-
-def write_annotators(result: Aggregated, path: Path) -> None:
-    """Write `result.annotator_table()` in the same way."""
-    _write(path, [result.annotator_table])
-
-
-def writable(path: Path) -> None:
-    """Tell at once that a file cannot be written, not after an hour.
-
-    Raises:
-        Invalid: the name ends in none of the known ways, or there is no such folder.
-    """
-    if path.suffix.lower() not in (".csv", ".tsv", ".parquet"):
-        raise Invalid(
-            "votes.suffix", "By its name this is no table.", str(path), "End it in .csv, .tsv or .parquet."
-        )
-    if not path.absolute().parent.is_dir():
-        raise Invalid(
-            "votes.no-folder", "There is no such folder.", str(path.absolute().parent), "Make it first."
-        )
-
-
-def _write(path: Path, pieces: Sequence[Any]) -> None:
-    writable(path)
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with _writer(beside, path.suffix.lower(), pieces[0]().schema) as writer:
-            for piece in pieces:
-                writer.write_table(piece())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _writer(path: Path, suffix: str, schema: Any) -> Any:
-    from pyarrow import csv, parquet
-
-    if suffix == ".parquet":
-        return parquet.ParquetWriter(path, schema)
-    options = csv.WriteOptions(delimiter="," if suffix == ".csv" else "\t", quoting_style="needed")
-    return csv.CSVWriter(path, schema, write_options=options)
+    starts = range(0, max(len(result.tasks), 1), WRITTEN_ROWS)
+    table_file.write(path, [partial(_arrow, result, slice(at, at + WRITTEN_ROWS)) for at in starts])
 
 
 def _arrow(result: Aggregated, rows: slice) -> Any:
     import pyarrow as pa
 
-    columns = {"task": _column(result.tasks[rows]), "label": _column(result.labels[rows])}
+    columns = {"task": table_file.column(result.tasks[rows]), "label": table_file.column(result.labels[rows])}
     columns["probability"] = pa.array(result.probability[rows])
     for k, name in enumerate(result.classes.tolist()):
         shown = str(name)
         columns[f"class {shown}" if shown in columns else shown] = pa.array(result.posterior[rows, k])
     return pa.table(columns)
-
-
-def _column(ids: Ids) -> Any:
-    """Ids as a column: as they are where they are of one type, else as texts."""
-    import pyarrow as pa
-
-    try:
-        return pa.array(ids)
-    except pa.ArrowException:
-        return pa.array([None if one is None else str(one) for one in ids.tolist()])

@@ -15,6 +15,7 @@ from evenhand.cli.frame import as_json, commands, progress, say
 @click.option("--annotators", type=click.Path(path_type=Path), help="Table of their skills to write.")
 @click.option("--method", default="robust", show_default=True, help="How; the guide lists the methods.")
 @click.option("--iterations", type=click.IntRange(0), help="Exactly so many.")
+@click.option("--type", "kind", default="class", show_default=True, help="What labels are: class or number.")
 @as_json
 def aggregate(
     file: Path,
@@ -22,13 +23,14 @@ def aggregate(
     annotators: Path | None,
     method: str,
     iterations: int | None,
+    kind: str,
     machine: bool,
 ) -> None:
     """What the labels of several annotators come to: FILE has the columns task, worker and label."""
     from evenhand import aggregation
 
     with progress("Reading", "labels") as tell:
-        found = aggregation.summarize(file, out, annotators, method, iterations, tell)
+        found = aggregation.summarize(file, out, annotators, method, iterations, tell, kind)
     say(machine, found, aggregation.words(found))
 
 
