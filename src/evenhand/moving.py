@@ -11,10 +11,13 @@ from typing import Any
 import msgspec
 
 from evenhand import sdk, wire
+from evenhand.core.errors import Invalid
 from evenhand.peers import Brought, Fault, Item, Unfit
+from evenhand.peers.media import File, Media
 from evenhand.sdk import Client, Progress
 
 BATCH = 500  # annotations of one request
+REMEMBERED = 10_000  # media known to be stored, so that tasks may share one
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,15 +33,22 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     lost: tuple[Unfit, ...]
 
 
-def move(client: Client, brought: Brought, into: str | None, tell: Progress | None = None) -> Moved:
-    """Make the project, or take the one of an earlier time, and send tasks and annotations.
+def move(
+    client: Client,
+    brought: Brought,
+    into: str | None,
+    tell: Progress | None = None,
+    media: Media | None = None,
+) -> Moved:
+    """Make the project, or take the one of an earlier time, and send media, tasks and annotations.
 
     Args:
         into: id of the project to fill; None: the one with the same name, or a new one.
         tell: called with the tasks sent and how many there are.
+        media: those that have looked at this project; None: addresses stay what they are.
     """
     project, fresh = _project(client, brought, into)
-    source = _Source(brought, tell)
+    source = _Source(brought, tell, _Stored(client, project, media))
     report = client.import_tasks(project, source.records(), name=brought.draft["name"])
     rejected = [(source.lines[row - 1], path, why) for row, path, why in report.rejected]
     total = wire.BroughtReport(accepted=0, present=0, rejected=[])
@@ -74,8 +84,9 @@ def _project(client: Client, brought: Brought, into: str | None) -> tuple[str, b
 class _Source:
     """The items of a source, once for their records and once for their annotations."""
 
-    def __init__(self, brought: Brought, tell: Progress | None) -> None:
-        self._brought, self._tell = brought, tell
+    def __init__(self, brought: Brought, tell: Progress | None, stored: _Stored) -> None:
+        self._brought, self._tell, self._stored = brought, tell, stored
+        self._without: set[str] = set()  # external ids of tasks that were not sent
         self.lines = array("q")  # of the records sent, in their order
         self.faults: list[tuple[int, str, str]] = []
 
@@ -84,16 +95,52 @@ class _Source:
             if isinstance(item, Fault):
                 self.faults.append((item.line, "", item.reason))
                 continue
+            try:
+                record = self._stored.record(item.record)
+            except Invalid as error:
+                self.faults.append((item.line, "", error.reason))
+                self._without.add(item.external_id)
+                continue
             self.lines.append(item.line)
-            yield item.record
+            yield record
             if self._tell is not None and len(self.lines) % 500 == 0:
                 self._tell(len(self.lines), self._brought.counts["tasks"])
 
     def annotations(self) -> Iterator[wire.BroughtAnnotation]:
         now = datetime.now(UTC).isoformat()
         for item in self._brought.items():
-            if isinstance(item, Item):
+            if isinstance(item, Item) and item.external_id not in self._without:
                 yield from (_annotation(item, given, now) for given in item.annotations)
+
+
+class _Stored:
+    """Stores media on the node, each file once, and puts them in the place of their addresses."""
+
+    def __init__(self, client: Client, project: str, media: Media | None) -> None:
+        self._client, self._project, self._media = client, project, media
+        self._blobs: dict[str, wire.Blob] = {}  # path of a file -> what was stored
+
+    def record(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record with its media; what they were called stays in its metadata, as at every import.
+
+        Raises:
+            Invalid: a file is damaged, or not taken.
+        """
+        found = dict(self._media.of(record)) if self._media is not None else {}
+        if not found:
+            return record
+        made = record | {field: msgspec.to_builtins(self._blob(file)) for field, file in found.items()}
+        metadata = record.get("metadata") or {}
+        if isinstance(metadata, dict) and "media" not in metadata:
+            made["metadata"] = {**metadata, "media": {field: record[field] for field in found}}
+        return made
+
+    def _blob(self, file: File) -> wire.Blob:
+        if file.path not in self._blobs:
+            if len(self._blobs) >= REMEMBERED:
+                self._blobs.clear()
+            self._blobs[file.path] = self._client.upload(self._project, file.read, "application/octet-stream")
+        return self._blobs[file.path]
 
 
 def _annotation(item: Item, given: Any, now: str) -> wire.BroughtAnnotation:

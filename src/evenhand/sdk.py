@@ -361,8 +361,15 @@ class Client:
         """The project's imports, newest first."""
         return self._pages(f"/projects/{_segment(project_id)}/imports", wire.Page[wire.Import])
 
-    def upload(self, project_id: str, content: bytes, media_type: str) -> wire.Blob:
-        """Store an image or a sound; ``{"blob": blob.blob}`` stands for it in a record."""
+    def upload(
+        self, project_id: str, content: bytes | Callable[[], Iterable[bytes]], media_type: str
+    ) -> wire.Blob:
+        """Store an image or a sound; ``{"blob": blob.blob}`` stands for it in a record.
+
+        Args:
+            content: its bytes; or what gives them in pieces, from the start each time it is called.
+            media_type: what it is; ``application/octet-stream`` when its bytes shall tell.
+        """
         path = f"/projects/{_segment(project_id)}/blobs"
         return _read(self._send("POST", path, content, {"Content-Type": media_type}, again=True), wire.Blob)
 
@@ -1095,7 +1102,7 @@ class Client:
         self,
         method: str,
         path: str,
-        content: bytes | None = None,
+        content: bytes | Callable[[], Iterable[bytes]] | None = None,
         headers: Mapping[str, str] | None = None,
         *,
         again: bool = False,
@@ -1111,7 +1118,8 @@ class Client:
             last = attempt + 1 == ATTEMPTS
             wait: str | None = None
             try:
-                response = self._http.request(method, _API + path, content=content, headers=headers)
+                body = content() if callable(content) else content
+                response = self._http.request(method, _API + path, content=body, headers=headers)
             except httpx.TransportError as error:
                 if last or not (again or isinstance(error, httpx.ConnectError)):
                     raise _unreachable(self.url, error) from error

@@ -12,6 +12,7 @@ from evenhand import local, moving, peers
 from evenhand.config import Config
 from evenhand.core.release import ReleasedTask
 from evenhand.http import server
+from evenhand.peers.media import Media
 from evenhand.sdk import Client
 
 Bring = Callable[..., moving.Moved]
@@ -30,9 +31,12 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 def bring(client: Client) -> Bring:
     """Brings files of a peer onto the node."""
 
-    def call(peer: str, *files: Path, **options: object) -> moving.Moved:
+    def call(peer: str, *files: Path, media: Path | None = None, **options: object) -> moving.Moved:
         read = peers.find(peer).read(files, peers.Options(**options))
-        return moving.move(client, read, None)
+        if media is None:
+            return moving.move(client, read, None)
+        with Media(media) as found:
+            return moving.move(client, found.look(read), None, None, found)
 
     return call
 

@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     "--into", metavar="PROJECT", help="Fill this project; without it, the one of that name, or a new one."
 )
 @click.option("--token", help="That tool's API key, when FILES is the address of a project.")
+@click.option(
+    "--media",
+    type=click.Path(path_type=Path),
+    help="Folder or ZIP archive with that tool's images and sounds.",
+)
 @click.option("--accept-loss", is_flag=True, help="Go on although not everything fits.")
 @click.option(
     "--fetch-media", is_flag=True, help="The node fetches the web addresses in fields of images and sounds."
@@ -54,17 +59,18 @@ def import_(sources: tuple[str, ...], machine: bool, **given: Any) -> int:
     \b
     evenhand import messages more.csv
     evenhand import street photos.zip
-    evenhand import --from label-studio export.json --config config.xml
+    evenhand import --from label-studio export.json --config config.xml --media photos.zip
     evenhand import --from label-studio https://labels.example.org/projects/7 --token …
     """
-    peer = {key: given.pop(key) for key in ("config_file", "name", "overlap", "into", "token", "accept_loss")}
+    of_peer = ("config_file", "name", "overlap", "into", "token", "media", "accept_loss")
+    peer = {key: given.pop(key) for key in of_peer}
     if name := given.pop("peer"):
         if given["fetch_media"]:
             raise click.UsageError("--fetch-media does not go with --from.")
         return _import_from(name, sources, machine, **peer)
     if any(peer.values()):
         raise click.UsageError(
-            "--config, --name, --overlap, --into, --token and --accept-loss go with --from."
+            "--config, --name, --overlap, --into, --token, --media and --accept-loss go with --from."
         )
     if len(sources) < 2:
         raise click.UsageError("Name a project and at least one file.")
@@ -98,31 +104,38 @@ def _import_from(
     config_file: Path | None,
     into: str | None,
     token: str | None,
+    media: Path | None,
     accept_loss: bool,
     **kept: Any,
 ) -> int:
     """A whole project of another tool."""
     from evenhand import moving, peers
     from evenhand.outbound import Door
+    from evenhand.peers.media import Media
 
     peer = peers.find(tool)
     settings = config.read()
     with tempfile.TemporaryDirectory(prefix="evenhand-") as folder:
-        options = peers.Options(config=existing(config_file) if config_file else None, **kept)
+        options = peers.Options(
+            config=existing(config_file) if config_file else None,
+            media=existing(media) if media and not media.is_dir() else media,
+            **kept,
+        )
         if sources[0].startswith(("http://", "https://")):
             door = Door(settings.outbound_hosts)
             files, options = peer.fetch(door, sources[0], token or "", Path(folder), options)
         else:
             files = [Path(s) if Path(s).is_dir() else existing(Path(s)) for s in sources]
-        brought = peers.read(peer, files, options)
-        if brought.lost:
-            click.echo(f"What does not fit here:\n{moving.losses(brought.lost)}", err=True)
-            if not (accept_loss or (sys.stdin.isatty() and click.confirm("Go on without it?", err=True))):
-                click.echo("Nothing was written. --accept-loss goes on.", err=True)
-                return 1
-        with reach(settings) as reached, progress(peer.title, "tasks") as tell:
-            project = find_project(reached.client, into).id if into else None
-            moved = moving.move(reached.client, brought, project, tell)
+        with Media(options.media) as found:
+            brought = found.look(peers.read(peer, files, options))
+            if brought.lost:
+                click.echo(f"What does not fit here:\n{moving.losses(brought.lost)}", err=True)
+                if not (accept_loss or (sys.stdin.isatty() and click.confirm("Go on without it?", err=True))):
+                    click.echo("Nothing was written. --accept-loss goes on.", err=True)
+                    return 1
+            with reach(settings) as reached, progress(peer.title, "tasks") as tell:
+                project = find_project(reached.client, into).id if into else None
+                moved = moving.move(reached.client, brought, project, tell, found)
     say(machine, moved, moving.words(moved, SHOWN_REJECTIONS))
     return 1 if moved.rejected else 0
 

@@ -85,6 +85,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What whoever imports says beside the files."""
 
     config: Path | None = None  # of the other tool: its description of the project
+    media: Path | None = None  # folder or ZIP archive with its images and sounds
     name: str | None = None  # of the project to make
     overlap: int | None = None  # answers that each task needs
     instructions: str = ""  # Markdown

@@ -1,12 +1,14 @@
 """doccano: its JSON Lines exports (doccano.github.io/doccano), with and without relations.
 
 What a file holds is told by its lines: `[start, end, label]` are spans, names are choices, and texts
-that hardly ever come twice are texts that somebody wrote. Offsets are code points.
+that hardly ever come twice are texts that somebody wrote. Offsets are code points. Projects on images and
+sounds have `filename` in the place of `text`, and boxes in pixels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,7 +32,19 @@ from evenhand.peers import (
     question,
 )
 
-OWN = {"id", "text", "label", "labels", "entities", "relations", "Comments", "cats", "annotations"}
+OWN = {
+    "id",
+    "text",
+    "filename",
+    "bbox",
+    "label",
+    "labels",
+    "entities",
+    "relations",
+    "Comments",
+    "cats",
+    "annotations",
+}
 EVERYBODY = {"all", "unknown", "admin_all", "project"}  # names of files that do not name a person
 
 
@@ -52,7 +66,7 @@ class Doccano(Peer):
                 if not isinstance(row, Fault):
                     kinds.look(row)
         questions = kinds.questions()
-        made = draft(files[0].stem, {"text": "text"}, questions, options, overlap=1)
+        made = draft(files[0].stem, {kinds.field: kinds.field}, questions, options, overlap=1)
         counts = count(_items(files, kinds, losses))
         return Brought(
             draft=made, lost=losses.all(), items=lambda: _items(files, kinds, Losses()), counts=counts
@@ -72,11 +86,18 @@ class _Kinds:
 
     def __init__(self) -> None:
         self.configured: list[str] = []
-        self.spans, self.names = Seen(), Seen()
+        self.field = "text"  # that is shown; it is called by its type
+        self.spans, self.names, self.boxes = Seen(), Seen(), Seen()
         self._several = False
         self._rows = self._given = 0
 
     def look(self, row: Mapping[str, Any]) -> None:
+        if "text" not in row and "filename" in row:
+            guessed = guess_type(str(row["filename"]))[0] or ""
+            self.field = "audio" if guessed.startswith("audio/") else "image"
+        for box in row.get("bbox") or []:
+            if isinstance(box, dict) and "label" in box:
+                self.boxes.add(box["label"])
         for label in _labels(row):
             if isinstance(label, list) and len(label) == 3:
                 self.spans.add(label[2])
@@ -105,6 +126,9 @@ class _Kinds:
         if self.spans.all():
             labels = list(dict.fromkeys([*self.configured, *self.spans.all()]))
             found.append(question("spans", "span", "Spans", field="text", labels=labels, overlap=True))
+        if self.boxes.all():
+            labels = list(dict.fromkeys([*self.configured, *self.boxes.all()]))
+            found.append(question("boxes", "box", "Boxes", field="image", labels=labels, min_size=0))
         if self.names.all():
             choices = list(dict.fromkeys([*self.configured, *self.names.all()]))
             config: dict[str, Any] = {} if self.written else {"choices": choices}
@@ -127,11 +151,11 @@ def _items(files: Sequence[Path], kinds: _Kinds, losses: Losses) -> Iterator[Ite
 
 
 def _item(line: int, row: dict[str, Any], person: str, kinds: _Kinds, losses: Losses) -> Item:
-    text = row["text"]
+    text = row["text"] if kinds.field == "text" else row["filename"]
     if not isinstance(text, str):
         raise ValueError("text is no text")
     metadata = {key: value for key, value in row.items() if key not in OWN}
-    record: dict[str, Any] = {"text": text}
+    record: dict[str, Any] = {kinds.field: text}
     record["external_id"] = str(row["id"]) if "id" in row else named_by_content([text, metadata])
     record |= {"metadata": metadata} if metadata else {}
     if row.get("relations"):
@@ -159,6 +183,11 @@ def _answers(row: Mapping[str, Any], kinds: _Kinds, losses: Losses) -> dict[str,
     ]
     names = [label for label in _labels(row) if isinstance(label, str)]
     answers: dict[str, Any] = {"spans": spans} if spans else {}
+    sides = ("x", "y", "width", "height")
+    boxes = [
+        {side: box[side] for side in sides} | {"label": str(box["label"])} for box in row.get("bbox") or []
+    ]
+    answers |= {"boxes": boxes} if boxes else {}
     if names and kinds.picked == "multi_choice":
         answers["label"] = names
     elif names:

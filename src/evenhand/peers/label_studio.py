@@ -6,18 +6,22 @@ there and about their centre here, text offsets are UTF-16 code units there and 
 
 from __future__ import annotations
 
+import errno
 import math
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import msgspec
 
-from evenhand.core.errors import Invalid, Refused
+from evenhand.blobs import MAX_BLOB
+from evenhand.core.errors import Invalid, Refused, Unavailable
 from evenhand.formats.brush import decode as brush_runs
 from evenhand.outbound import Door
 from evenhand.peers import (
@@ -33,6 +37,7 @@ from evenhand.peers import (
     objects,
     one_file,
 )
+from evenhand.peers.media import path_of
 
 Json = Any
 OBJECTS = {
@@ -82,7 +87,11 @@ class LabelStudio(Peer):
     def fetch(
         self, door: Door, url: str, token: str, folder: Path, options: Options
     ) -> tuple[list[Path], Options]:
-        """From ``https://host/projects/7``, with either of Label Studio's two kinds of token."""
+        """From ``https://host/projects/7``, with either of Label Studio's two kinds of token.
+
+        Media that this server keeps come along, unless others are given. Those that it does not give
+        are left out, and missed later.
+        """
         address = re.match(r"(https?://.+?)/projects/(\d+)(?:/|$)", url)
         if address is None:
             raise Invalid(
@@ -99,12 +108,16 @@ class LabelStudio(Peer):
             _let_in(status, export)
             for piece in pieces:
                 target.write(piece)
+        media = options.media or folder / (urlsplit(base).hostname or "media")
+        if options.media is None:
+            media.mkdir()
+            _Uploads(door, base, token, media).fetch(tasks)
         told = {
             "name": options.name or project.get("title") or f"Label Studio {number}",
             "overlap": options.overlap or project.get("maximum_annotations"),
             "instructions": project.get("expert_instruction") or "",
         }
-        return [tasks], msgspec.structs.replace(options, config=options.config or config, **told)
+        return [tasks], msgspec.structs.replace(options, config=options.config or config, media=media, **told)
 
 
 PATIENCE = 600.0  # seconds that a server may take to write its export
@@ -132,6 +145,91 @@ def _let_in(status: int, url: str) -> None:
     if status != 200:
         remedy = "Check the token (--token) and the address."
         raise Refused("peer.server", f"The server answered {status}.", url, remedy)
+
+
+class _Uploads:
+    """Fetches the media that a server keeps itself, each into a file that is called by its path."""
+
+    def __init__(self, door: Door, base: str, token: str, folder: Path) -> None:
+        self._door, self._base, self._token, self._folder = door, base, token, folder
+        self._prefix = urlsplit(base).path  # of a server that is not at the top of its host
+        self._origin = base.removesuffix(self._prefix)
+        self._authorization = _authorization(door, base, token)
+
+    def fetch(self, tasks: Path) -> None:
+        """The media that these tasks name. A server that no longer answers is not asked on and on.
+
+        Raises:
+            Unavailable: the disk is full.
+        """
+        silent, asked = 0, set[str]()
+        for url, path in self._named(tasks):
+            if path in asked or silent >= SILENT:
+                continue
+            asked.add(path)
+            try:
+                self._one(url, self._folder / path)
+                silent = 0
+            except Unavailable as error:
+                if not error.rule.startswith("outbound."):
+                    raise
+                silent += 1
+
+    def _named(self, tasks: Path) -> Iterator[tuple[str, str]]:
+        """(address, path) of each medium that this server keeps."""
+        for _, task in objects(tasks):
+            data = {} if isinstance(task, Fault) else task.get("data", task)
+            for value in data.values() if isinstance(data, dict) else ():
+                url = self._own(value)
+                if url is not None and (path := path_of(value)) is not None:
+                    yield url, path
+
+    def _own(self, value: Json) -> str | None:
+        """The address of a medium that this server keeps; None for whatever else."""
+        if not isinstance(value, str):
+            return None
+        path = value.removeprefix(self._origin).removeprefix(self._prefix)
+        return f"{self._base}{path}" if path.startswith(("/data/upload/", "/data/local-files/")) else None
+
+    def _one(self, url: str, target: Path) -> None:
+        """One medium. Personal tokens are good for minutes only, so that a new one is asked for in between."""
+        for last in (False, True):
+            headers = {"authorization": self._authorization}
+            with self._door.open("GET", url, headers, seconds=SECONDS) as (status, _, pieces):
+                if status == 200:
+                    _write(target, pieces)
+                    return
+            if last or status != 401:
+                return
+            self._authorization = _authorization(self._door, self._base, self._token)
+
+
+SECONDS = 30.0  # for one medium
+SILENT = 5  # times in a row that a server may fail to answer
+
+
+def _write(target: Path, pieces: Iterator[bytes]) -> None:
+    """Keep a medium that is whole and not too large, under a name that the disk takes; else nothing is left."""
+    size, whole = 0, False
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            for piece in pieces:
+                size += file.write(piece)
+                if size > MAX_BLOB:
+                    return
+        whole = True
+    except TimeoutError:
+        raise  # of the network, and the door's to say
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise Unavailable(
+                "disk.full", "There is no room for the media.", str(target.parent), "Set TMPDIR."
+            ) from error
+    finally:
+        if not whole:
+            with suppress(OSError):
+                target.unlink()
 
 
 # -- the labeling configuration -------------------------------------------------------------------
