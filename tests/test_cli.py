@@ -434,20 +434,26 @@ def test_titles_become_short_keys(title: str, name: str) -> None:
 
 def test_a_project_of_label_studio_comes_and_goes_back(run: Run, node: Client, tmp_path: Path) -> None:
     choices = '<Choices name="c" toName="t"><Choice value="A"/><Choice value="B"/></Choices>'
-    config = f'<View><Text name="t" value="$text"/>{choices}<Relations/></View>'
+    shown = '<Text name="t" value="$text"/><Image name="i" value="$image"/>'
+    config = f"<View>{shown}{choices}<Relations/></View>"
     (tmp_path / "config.xml").write_text(config)
     result = [{"from_name": "c", "to_name": "t", "type": "choices", "value": {"choices": ["B"]}}]
     annotation = {"completed_by": 3, "created_at": "2026-01-02T03:04:05Z", "result": result}
-    task = {"id": 1, "data": {"text": "x"}, "annotations": [annotation]}
+    data = {"text": "x", "image": "/data/upload/1/1.png"}
+    task = {"id": 1, "data": data, "annotations": [annotation]}
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "1.png").write_bytes(demo.shelves().records[1][0]["image"])
     (tmp_path / "export.json").write_text(json.dumps([task]))
     command = ["import", "--from", "label-studio", "export.json", "--config", "config.xml"]
     refused = run(*command)
     assert refused.returncode == 1 and "control Relations" in refused.stderr
+    assert "media of the field image (1 times)" in refused.stderr
     assert "Nothing was written" in refused.stderr and not list(node.projects())
-    done = run(*command, "--accept-loss", "--json")
+    done = run(*command, "--media", "media", "--accept-loss", "--json")
     assert done.returncode == 0, done.stderr
     moved = json.loads(done.stdout)
     assert (moved["tasks"], moved["annotations"], moved["fresh"]) == (1, 1, True)
+    assert [one["where"] for one in moved["lost"]] == ["control Relations"]
     unaccepted = run("export", moved["project_id"], "--format", "label_studio", "--out", "back")
     assert unaccepted.returncode == 1 and "cannot carry everything" in unaccepted.stderr
     back = run("export", moved["project_id"], "--format", "label_studio", "--out", "back", "--accept-loss")

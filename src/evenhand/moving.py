@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -52,7 +51,8 @@ def move(
     report = client.import_tasks(project, source.records(), name=brought.draft["name"])
     rejected = [(source.lines[row - 1], path, why) for row, path, why in report.rejected]
     total = wire.BroughtReport(accepted=0, present=0, rejected=[])
-    for batch in _batches(source.annotations()):
+    began = next(client.imports(project)).created_at  # by the node's clock: ours may go ahead of it
+    for batch in _batches(source.annotations(began)):
         answer = client.bring_annotations(project, batch)
         total = wire.BroughtReport(
             accepted=total.accepted + answer.accepted,
@@ -106,11 +106,11 @@ class _Source:
             if self._tell is not None and len(self.lines) % 500 == 0:
                 self._tell(len(self.lines), self._brought.counts["tasks"])
 
-    def annotations(self) -> Iterator[wire.BroughtAnnotation]:
-        now = datetime.now(UTC).isoformat()
+    def annotations(self, began: str) -> Iterator[wire.BroughtAnnotation]:
+        """Every annotation of a task that was sent; `began` stands for times that the tool does not say."""
         for item in self._brought.items():
             if isinstance(item, Item) and item.external_id not in self._without:
-                yield from (_annotation(item, given, now) for given in item.annotations)
+                yield from (_annotation(item, given, began) for given in item.annotations)
 
 
 class _Stored:
@@ -143,7 +143,7 @@ class _Stored:
         return self._blobs[file.path]
 
 
-def _annotation(item: Item, given: Any, now: str) -> wire.BroughtAnnotation:
+def _annotation(item: Item, given: Any, began: str) -> wire.BroughtAnnotation:
     return wire.BroughtAnnotation(
         line=item.line,
         external_id=item.external_id,
@@ -153,7 +153,7 @@ def _annotation(item: Item, given: Any, now: str) -> wire.BroughtAnnotation:
         kind=given.kind,
         answers=given.answers,
         seconds=given.seconds,
-        submitted_at=given.submitted_at or now,
+        submitted_at=given.submitted_at or began,
     )
 
 

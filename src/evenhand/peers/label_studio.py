@@ -192,7 +192,7 @@ class _Uploads:
         return f"{self._base}{path}" if path.startswith(("/data/upload/", "/data/local-files/")) else None
 
     def _one(self, url: str, target: Path) -> None:
-        """One medium. Personal tokens are good for minutes only, so that a new one is asked for in between."""
+        """One medium. Personal tokens give short ones, so that a new one is asked for in between."""
         for last in (False, True):
             headers = {"authorization": self._authorization}
             with self._door.open("GET", url, headers, seconds=SECONDS) as (status, _, pieces):
@@ -209,7 +209,7 @@ SILENT = 5  # times in a row that a server may fail to answer
 
 
 def _write(target: Path, pieces: Iterator[bytes]) -> None:
-    """Keep a medium that is whole and not too large, under a name that the disk takes; else nothing is left."""
+    """Keep a medium that is whole, not too large, and called as the disk allows; else nothing is left."""
     size, whole = 0, False
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ class File(msgspec.Struct, frozen=True):
     """A file that may be a medium."""
 
     path: str  # inside the folder or archive, with slashes
-    bytes: int
+    size: int  # bytes
     read: Callable[[], Iterator[bytes]]  # may raise Invalid: it is damaged
 
 
@@ -80,7 +80,7 @@ class Media:
             self._choose(brought)
         missing: dict[tuple[str, str], list[str]] = {}
         losses = Losses()
-        for field, address in self._addresses(brought):
+        for field, address in self._all(brought):
             found = self._find(field, address)
             if isinstance(found, str):
                 losses.note(field, found)
@@ -92,11 +92,10 @@ class Media:
 
     def of(self, record: Mapping[str, Any]) -> Iterator[tuple[str, File]]:
         """The fields of this record whose media are there, with their files."""
-        for field in self._fields:
-            if _is_address(address := record.get(field)):
-                found = self._find(field, address)
-                if isinstance(found, File):
-                    yield field, found
+        for field, address in self._addresses(record):
+            found = self._find(field, address)
+            if isinstance(found, File):
+                yield field, found
 
     def _files(self, path: Path) -> Iterator[File]:
         if path.is_dir():
@@ -107,18 +106,23 @@ class Media:
             if not packed.fault:
                 yield File(packed.name, packed.bytes, partial(archive.read, packed))
 
-    def _addresses(self, brought: Brought) -> Iterator[tuple[str, str]]:
+    def _addresses(self, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """(field, address) of each medium that this record names elsewhere."""
+        for field in self._fields:
+            value = record.get(field)
+            if isinstance(value, str) and value.strip() and not value.startswith("data:"):
+                yield field, value
+
+    def _all(self, brought: Brought) -> Iterator[tuple[str, str]]:
         for item in brought.items():
             if not isinstance(item, Fault):
-                for field in self._fields:
-                    if _is_address(address := item.record.get(field)):
-                        yield field, address
+                yield from self._addresses(item.record)
 
     def _choose(self, brought: Brought) -> None:
         """Give each file to the address that it fits best; to none when two fit as well."""
         claims: dict[str, dict[str, int]] = {}  # path of a file -> path of an address -> how well it fits
         files: dict[str, File] = {}
-        for _, address in self._addresses(brought):
+        for _, address in self._all(brought):
             path = path_of(address)
             if path and (best := self._best(path)):
                 fit, file = best
@@ -158,7 +162,7 @@ class Media:
                 if known is None
                 else f"Several addresses mean one file of {self._title}."
             )
-        if file.bytes > MAX_BLOB:
+        if file.size > MAX_BLOB:
             return f"The file is larger than {MAX_BLOB >> 20} MiB."
         if not self._type(file).startswith(f"{self._fields[field]}/"):
             return f"The file is no {self._fields[field]} that browsers show."
@@ -175,7 +179,7 @@ class Media:
 
 
 def path_of(address: str) -> str | None:
-    """What an address says of a file's place: its path with slashes, composed as NFC, hosts and buckets first.
+    """Where an address says that a file is: a path with slashes, composed as NFC, hosts and buckets first.
 
     None when it leads out of the folder that it is looked for in, or names no file.
     """
@@ -192,13 +196,8 @@ def path_of(address: str) -> str | None:
     return "/".join(steps)
 
 
-def _is_address(value: Any) -> bool:
-    """Whether this value of a field names a medium that is elsewhere."""
-    return isinstance(value, str) and bool(value.strip()) and not value.startswith("data:")
-
-
 def _fit(wanted: list[str], file: list[str]) -> int:
-    """How well a file's path fits: 0 by its name alone, else the parts in common when one ends in the other."""
+    """How well a file's path fits: 0 by its name alone, else the parts that both end in."""
     shorter = min(len(wanted), len(file))
     if wanted[-shorter:] != file[-shorter:]:
         return 0
