@@ -12,7 +12,7 @@ import msgspec
 from evenhand import sdk, wire
 from evenhand.core.errors import Invalid
 from evenhand.peers import Brought, Fault, Item, Unfit
-from evenhand.peers.media import File, Media
+from evenhand.peers.media import File, Media, is_inline
 from evenhand.sdk import Client, Progress
 
 BATCH = 500  # annotations of one request
@@ -131,8 +131,9 @@ class _Stored:
             return record
         made = record | {field: msgspec.to_builtins(self._blob(file)) for field, file in found.items()}
         metadata = record.get("metadata") or {}
-        if isinstance(metadata, dict) and "media" not in metadata:
-            made["metadata"] = {**metadata, "media": {field: record[field] for field in found}}
+        called = {field: record[field] for field in found if not is_inline(record[field])}
+        if called and isinstance(metadata, dict) and "media" not in metadata:
+            made["metadata"] = {**metadata, "media": called}
         return made
 
     def _blob(self, file: File) -> wire.Blob:

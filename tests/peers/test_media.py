@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import struct
@@ -29,6 +30,7 @@ def picture(number: int) -> bytes:
 
 
 def folder(root: Path, files: Files) -> Path:
+    root.mkdir()
     for name, content in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
@@ -61,6 +63,10 @@ def stored(task: Any, field: str = "image") -> Any:
     return json.loads(bytes(task.data))[field]
 
 
+def inline(content: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
 CVAT = """<annotations><meta/><image id="0" name="a/1.jpg" width="4" height="3"><tag label="day"/></image>
 </annotations>"""
 TAG = {"type": "groundtruth/image-classification", "class-name": "x", "human-annotated": "yes"}
@@ -74,7 +80,7 @@ CASES: dict[str, tuple[str, Files, Files, str]] = {  # peer, its files, media, f
     "bucket": (
         "ground_truth",
         {"o.manifest": json.dumps({"source-ref": "s3://b/x/1.jpg", "j": 0, "j-metadata": TAG}).encode()},
-        {"x/1.jpg": picture(1), "y/1.jpg": picture(2)},
+        {"set/x/1.jpg": picture(1), "set/y/1.jpg": picture(2)},
         "source-ref",
     ),
     "web": (
@@ -83,7 +89,16 @@ CASES: dict[str, tuple[str, Files, Files, str]] = {  # peer, its files, media, f
             ".argilla/settings.json": json.dumps(ARGILLA).encode(),
             "records.json": b'[{"id": "1", "fields": {"pic": "https://e.org/x/gr%C3%BCn.png?v=2"}}]',
         },
-        {"any/gru\u0308n.png": picture(1)},
+        {"x/gru\u0308n.png": picture(1), "y/gr\u00fcn.png": picture(2)},
+        "pic",
+    ),
+    "inline": (
+        "argilla",
+        {
+            ".argilla/settings.json": json.dumps(ARGILLA).encode(),
+            "records.json": json.dumps([{"id": "1", "fields": {"pic": inline(picture(1))}}]).encode(),
+        },
+        {},
         "pic",
     ),
     "name": (
@@ -129,7 +144,7 @@ def test_what_is_not_found_is_named_and_keeps_its_address(tmp_path, bring, relea
         "/data/upload/1/00000000-cow.jpg",  # two that were uploaded under one name
         "/data/upload/1/11111111-cow.jpg",
         "/data/upload/1/sheep.jpg",  # and two of one name in the folder
-        "data:image/png;base64,AAAA",
+        "data:image/png;base64,AAA",
     ]
     export, config = label_studio(tmp_path, *addresses)
     media = folder(
@@ -152,11 +167,11 @@ def test_what_is_not_found_is_named_and_keeps_its_address(tmp_path, bring, relea
     assert [stored(task) for task in tasks[2:]] == addresses[2:]
     assert client.task(tasks[0].task_id).metadata["media"] == {"image": addresses[0]}
     lost = {one.reason: one.count for one in moved.lost if one.where == "media of the field image"}
-    assert sorted(lost.values()) == [1, 1, 2, 2] and (moved.tasks, moved.annotations) == (9, 9)
+    assert sorted(lost.values()) == [1, 2, 2, 2] and (moved.tasks, moved.annotations) == (9, 9)
     (gone,) = (reason for reason in lost if "no file of this path" in reason)
     assert "media has" in gone and addresses[3] in gone and addresses[7] in gone
     with Media(None) as none:
-        (one,) = none.look(peers.find("label_studio").read([export], peers.Options(config=config))).lost
+        one, _ = none.look(peers.find("label_studio").read([export], peers.Options(config=config))).lost
     assert one.count == 8 and "--media" in one.reason and one.reason.endswith("…."), one.reason
 
 

@@ -1,23 +1,27 @@
 """Media of another tool: taken from a folder or an archive by the addresses that its records have.
 
 Such an address (``/data/upload/1/cat.jpg``, ``s3://bucket/a/cat.jpg``, ``a/cat.jpg``) opens there and
-nowhere else. A file is meant by it when the one's path is the end of the other's, or else by its name,
-where only one file is called so. A file that several addresses would share is taken for none of them:
-a task without its image is seen at once, one with another's is not.
+nowhere else; or it is the medium itself (``data:image/png;base64,…``). A file is meant by it when the
+one's path is the end of the other's, or else by its name, where only one file is called so. A file that
+several addresses would share is taken for none of them: a task without its image is seen at once, one
+with another's is not.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import unicodedata
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from operator import itemgetter
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, unquote_to_bytes, urlsplit
 
 import msgspec
 
@@ -29,7 +33,7 @@ from evenhand.zipped import CHUNK, Zipped
 KINDS = ("image", "audio")
 NAMED = 3  # addresses that a loss lists
 SHOWN = 80  # characters of each
-WHOLE = 1_000  # outweighs every count of parts
+WHOLE = 10_000  # outweighs every count of parts
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")  # what Label Studio puts before an uploaded file's name
 
 
@@ -52,14 +56,19 @@ class Media:
         Raises:
             Invalid: it is neither, or an archive that is not opened (see `Zipped`).
         """
-        self._title = path.resolve().name if path else ""  # what losses call it; "" when there is none
+        self._title = (
+            (path.resolve().name or str(path)) if path else ""
+        )  # what losses call it; "" when there is none
         self._archive: Zipped | None = None
         self._fields: dict[str, str] = {}  # those that show media -> "image" or "audio"
         self._chosen: dict[str, File] = {}  # path of an address -> its file
         self._types: dict[str, str] = {}  # path of a file -> media type, "" when it is no medium
-        self._named: dict[str, list[File]] = {}  # name -> the files that are called so
-        for file in self._files(path) if path else ():
-            self._named.setdefault(PurePosixPath(file.path).name, []).append(file)
+        self._files: dict[str, File] = {}  # by path
+        self._ends: dict[str, File | None] = {}  # end of a path, name included -> its file; None: several
+        for file in self._read(path) if path else ():
+            self._files[file.path] = file
+            for end in _ends(file.path):
+                self._ends[end] = None if end in self._ends else file
 
     def __enter__(self) -> Self:
         return self
@@ -76,7 +85,7 @@ class Media:
         self._fields = {field["name"]: field["type"] for field in fields if field["type"] in KINDS}
         if not self._fields:
             return brought
-        if self._named:
+        if self._files:
             self._choose(brought)
         missing: dict[tuple[str, str], list[str]] = {}
         losses = Losses()
@@ -97,7 +106,7 @@ class Media:
             if isinstance(found, File):
                 yield field, found
 
-    def _files(self, path: Path) -> Iterator[File]:
+    def _read(self, path: Path) -> Iterator[File]:
         if path.is_dir():
             yield from _in_folder(path)
             return
@@ -110,7 +119,7 @@ class Media:
         """(field, address) of each medium that this record names elsewhere."""
         for field in self._fields:
             value = record.get(field)
-            if isinstance(value, str) and value.strip() and not value.startswith("data:"):
+            if isinstance(value, str) and value.strip():
                 yield field, value
 
     def _all(self, brought: Brought) -> Iterator[tuple[str, str]]:
@@ -123,8 +132,8 @@ class Media:
         claims: dict[str, dict[str, int]] = {}  # path of a file -> path of an address -> how well it fits
         files: dict[str, File] = {}
         for _, address in self._all(brought):
-            path = path_of(address)
-            if path and (best := self._best(path)):
+            path = None if is_inline(address) else path_of(address)
+            if path and (best := self._best(address, path)):
                 fit, file = best
                 files[file.path] = file
                 claims.setdefault(file.path, {})[path] = fit
@@ -134,34 +143,48 @@ class Media:
             if not more:
                 self._chosen[first] = files[name]
 
-    def _best(self, path: str) -> tuple[int, File] | None:
-        """The one file that this path means, and how well it fits."""
+    def _best(self, address: str, path: str) -> tuple[int, File] | None:
+        """The one file that this address means, and how well it fits; its host or bucket may be left out."""
+        paths = [path, path.partition("/")[2]] if "://" in address else [path]
+        found = [best for one in paths if one and (best := self._by(one))]
+        return max(found, key=itemgetter(0), default=None)
+
+    def _by(self, path: str) -> tuple[int, File] | None:
+        """The one file that this path means, and how well it fits: by all, or by more or fewer last parts."""
         *above, name = path.split("/")
-        if name not in self._named:
-            name = _UPLOADED.sub("", name)
-        found = self._named.get(name, [])
-        fits = [(_fit([*above, name], file.path.split("/")), file) for file in found]
-        most = max((fit for fit, _ in fits), default=0)
-        best = [(fit, file) for fit, file in fits if fit == most]
-        if len(best) != 1 or (most == 0 and len(found) > 1):
-            return None
-        return best[0]
+        path = "/".join([*above, name if name in self._ends else _UPLOADED.sub("", name)])
+        if path in self._files:
+            return WHOLE, self._files[path]
+        *longer, name = _ends(path)
+        if longer and path in self._ends:
+            file = self._ends[path]
+            return (len(longer), file) if file else None
+        for end in longer:
+            if end in self._files:
+                return end.count("/"), self._files[end]
+        file = self._ends.get(name)
+        return (0, file) if file else None
 
     def _find(self, field: str, address: str) -> File | str:
         """The file behind an address, or why there is none."""
+        if is_inline(address):
+            return self._fitting(field, _inline(address))
         path = path_of(address)
         if not self._title:
             return "No media were given with the project (--media)."
         if path is None:
             return "The address leads out of any folder."
-        file = self._chosen.get(path)
-        if file is None:
-            known = self._best(path)
+        if path not in self._chosen:
+            known = self._best(address, path)
             return (
                 f"{self._title} has no file of this path or name, or several."
                 if known is None
                 else f"Several addresses mean one file of {self._title}."
             )
+        return self._fitting(field, self._chosen[path])
+
+    def _fitting(self, field: str, file: File) -> File | str:
+        """The file, or why the field cannot show it."""
         if file.size > MAX_BLOB:
             return f"The file is larger than {MAX_BLOB >> 20} MiB."
         if not self._type(file).startswith(f"{self._fields[field]}/"):
@@ -196,12 +219,27 @@ def path_of(address: str) -> str | None:
     return "/".join(steps)
 
 
-def _fit(wanted: list[str], file: list[str]) -> int:
-    """How well a file's path fits: 0 by its name alone, else the parts that both end in."""
-    shorter = min(len(wanted), len(file))
-    if wanted[-shorter:] != file[-shorter:]:
-        return 0
-    return WHOLE if len(wanted) == len(file) else shorter if shorter > 1 else 0
+def is_inline(address: str) -> bool:
+    """Whether the address is the medium itself (RFC 2397)."""
+    return address[:5].lower() == "data:"
+
+
+def _inline(address: str) -> File:
+    """The medium in such an address; without a byte when it cannot be read."""
+    head, _, data = address.partition(",")
+    content = unquote_to_bytes(data)
+    if head.lower().endswith(";base64"):
+        try:
+            content = b64decode(content)
+        except ValueError:
+            content = b""
+    return File(f"data:{hashlib.sha256(content).hexdigest()}", len(content), partial(iter, (content,)))
+
+
+def _ends(path: str) -> list[str]:
+    """What a path ends in, from all of it down to the file's name."""
+    steps = path.split("/")
+    return ["/".join(steps[n:]) for n in range(len(steps))]
 
 
 def _in_folder(root: Path) -> Iterator[File]:
