@@ -349,6 +349,17 @@ def test_choices_and_written_texts_of_doccano_are_told_apart(tmp_path: Path) -> 
     assert made["config"]["choices"] == ["a", "c", "b"]
 
 
+def test_images_and_sounds_of_doccano_come_with_boxes_and_labels(tmp_path, bring, released) -> None:
+    box = {"x": 11, "y": 12, "width": 64, "height": 66, "label": "cat"}
+    row = {"id": 1, "filename": "cat.png", "label": ["pet"], "bbox": [{"id": 5, **box}]}
+    moved = bring("doccano", lines(tmp_path / "all.jsonl", row, {"id": 2, "filename": "no.png"}))
+    first, second = released(moved.project_id)
+    assert json.loads(bytes(first.data)) == {"image": "cat.png"} and not second.annotations
+    assert json.loads(bytes(first.annotations[0].answers)) == {"boxes": [box], "label": "pet"}
+    sound = lines(tmp_path / "ana.jsonl", {"filename": "a.mp3", "label": ["loud"]})
+    assert peers.find("doccano").read([sound], peers.Options()).draft["fields"][0]["type"] == "audio"
+
+
 NER = {"task_id": "1", "type": "namedentityrecognition", "params": {"labels": ["A"], "text": "x"}}
 CLASS = {"source": "a", "j": 0, "j-metadata": {"type": "groundtruth/text-classification", "class-name": "x"}}
 BROKEN: list[tuple[str, str, list[Any], list[int]]] = [
