@@ -191,7 +191,7 @@ def test_a_file_is_read_in_pieces_and_ids_go_on_from_one_to_the_next(
 def test_a_file_that_does_not_fit_is_refused_with_the_size_that_would(
     labels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vote_table, "_most_votes", lambda: 5)
+    monkeypatch.setattr(vote_table, "most_votes", lambda: 5)
     with pytest.raises(Refused, match="Take at most 5, or a larger machine"):
         aggregate(labels)
 
@@ -312,3 +312,103 @@ def test_what_are_no_numbers_is_told(given: dict[str, Any], rule: str) -> None:
     with pytest.raises(Invalid) as error:
         aggregate(task=[1, 1], worker=["a", "b"], **given)
     assert error.value.rule == rule
+
+
+# -- pairs --------------------------------------------------------------------------------------
+
+BEATS = {"a": 3, "b": 2, "c": 1, "d": 0}
+COMPARED = [
+    (who, one, other, one if (BEATS[one] > BEATS[other]) == (who != "eve") else other)
+    for who in ("ann", "bob", "cy", "eve")
+    for one in BEATS
+    for other in BEATS
+    if one < other
+]
+
+
+def test_comparisons_come_to_scores_and_skills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out, people = tmp_path / "pairs.csv", tmp_path / "scores.csv", tmp_path / "people.csv"
+    rows = [",".join(row) for row in [*COMPARED, ("ann", "a", "a", "tie"), ("bob", "a", "b", "")]]
+    path.write_text("\n".join(["worker,left,right,winner", *rows]), encoding="utf-8")
+    options = ["--type", "pairs", "--out", str(out), "--annotators", str(people)]
+    assert cli.run(["aggregate", str(path), *options, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["type"], said["labels"], said["items"], said["out"]) == ("pairs", 24, 4, str(out))
+    assert "1 rows without a worker" in said["notes"][0] and "with itself" in said["notes"][1]
+    assert [one["item"] for one in said["best"]] == ["a", "b", "c", "d"]
+    assert [(row["item"], row["votes"]) for row in read(out)] == [(one, "12") for one in BEATS]
+    assert float(read(people)[3]["skill"]) < 0.45 and read(people)[3]["worker"] == "eve"
+    found = aggregate(path, type="pairs")
+    assert found.items.tolist() == list(BEATS) and (np.diff(found.scores) < -0.5).all()
+    assert cli.run(["aggregate", str(path), "--type", "pairs"]) == 0
+    shown = capsys.readouterr().out
+    assert (
+        "24 comparisons of 4 items by 4 annotators." in shown and "Best:" in shown and "Most skilled" in shown
+    )
+
+
+def test_every_kind_of_table_of_comparisons_comes_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = dict(zip(("worker", "left", "right", "winner"), zip(*COMPARED, strict=True), strict=True))
+    once = aggregate({name: list(values) for name, values in columns.items()}, type="pairs")
+    path = tmp_path / "pairs.parquet"
+    parquet.write_table(
+        pa.table({name: list(values) for name, values in columns.items()}), path, row_group_size=5
+    )
+    monkeypatch.setattr(vote_table, "ROWS", 7)
+    words = [{one: "left", other: "right"}[best] for _, one, other, best in COMPARED]
+    number = {name: i + 7 for i, name in enumerate(BEATS)}
+    for other in (
+        aggregate(path, type="pairs"),
+        aggregate(pd.DataFrame(columns), type="pairs"),
+        aggregate(pl.DataFrame(columns), type="pairs"),
+        aggregate(**{**columns, "winner": words}, type="pairs"),
+        aggregate(
+            worker=columns["worker"],
+            left=np.array([number[one] for one in columns["left"]]),
+            right=[number[one] for one in columns["right"]],
+            winner=[number[one] for one in columns["winner"]],
+            type="pairs",
+        ),
+    ):
+        assert sorted(map(str, other.items)) in (sorted(BEATS), sorted(map(str, number.values())))
+        by_name = dict(zip((str(one) for one in other.items), other.scores, strict=True))
+        assert [by_name.get(one, by_name.get(str(number[one]))) for one in once.items] == pytest.approx(
+            once.scores
+        )
+        assert other.skill == pytest.approx(once.skill)
+    drawn = aggregate(worker=[1, 1], left=["tie", 5], right=[5, "tie"], winner=["tie", 5], type="pairs")
+    assert drawn.items.tolist() == ["tie", 5] and drawn.scores[1] > 0  # the last of two; "tie" is an id here
+    even = aggregate(worker=[1], left=[4], right=[5], winner=["tie"], type="pairs")
+    assert even.items.tolist() == [4, 5] and even.scores == pytest.approx([0, 0])
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        ({}, "pairs.missing"),
+        ({"table": {"worker": [1], "left": [1], "right": [2]}}, "votes.column"),
+        ({"worker": [1], "left": [1], "right": [2], "winner": [3]}, "pairs.winner"),
+        ({"worker": [1], "left": [1], "right": [2, 3], "winner": [1]}, "pairs.lengths"),
+        ({"worker": [1], "left": [1], "right": [1], "winner": [1]}, "pairs.empty"),
+        ({"worker": [1], "left": [1], "right": [2], "winner": [None]}, "pairs.empty"),
+    ],
+)
+def test_bad_comparisons_are_told(given: dict[str, Any], rule: str) -> None:
+    with pytest.raises(Invalid) as error:
+        aggregate(**given, type="pairs")
+    assert error.value.rule == rule
+
+
+def test_files_without_comparisons_or_with_too_many_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text("worker,left,right,winner\n", encoding="utf-8")
+    with pytest.raises(Invalid, match="There are no comparisons"):
+        aggregate(path, type="pairs")
+    path.write_text("worker,left,right,winner\n1,a,b,a\n", encoding="utf-8")
+    monkeypatch.setattr("evenhand.pair_table.most_votes", lambda: 1)
+    with pytest.raises(Refused, match="Take at most 0"):
+        aggregate(path, type="pairs")

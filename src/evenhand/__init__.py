@@ -8,16 +8,25 @@ if TYPE_CHECKING:
     from evenhand.aggregation import Aggregated as Aggregated
     from evenhand.aggregation import aggregate as aggregate
     from evenhand.aggregation_numbers import AggregatedNumbers as AggregatedNumbers
+    from evenhand.aggregation_pairs import AggregatedPairs as AggregatedPairs
     from evenhand.agreeing import agreement as agreement
     from evenhand.sdk import Client as Client
 
 __version__ = "0.1.0"
-__all__ = ["Aggregated", "AggregatedNumbers", "Client", "__version__", "aggregate", "agreement"]
+__all__ = [
+    "Aggregated",
+    "AggregatedNumbers",
+    "AggregatedPairs",
+    "Client",
+    "__version__",
+    "aggregate",
+    "agreement",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for only then, so that `evenhand --help` waits neither for HTTP nor for tables."""
-    if name in ("aggregate", "Aggregated", "AggregatedNumbers"):
+    if name in ("aggregate", "Aggregated", "AggregatedNumbers", "AggregatedPairs"):
         from evenhand import aggregation
 
         return getattr(aggregation, name)

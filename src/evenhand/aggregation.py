@@ -13,15 +13,16 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from evenhand import aggregation_numbers, table_file
+from evenhand import aggregation_numbers, aggregation_pairs, pair_table, table_file
 from evenhand.aggregation_numbers import AggregatedNumbers, NumberSummary
+from evenhand.aggregation_pairs import AggregatedPairs, PairSummary
 from evenhand.core.errors import Invalid
 from evenhand.core.inference import DEFAULT, Diagnostics, Estimate, infer
 from evenhand.core.inference.votes import Floats
 from evenhand.vote_table import Ids, Progress, VoteTable, from_columns, from_file, from_table
 
 SHOWN = 5  # annotators at either end that a person is told of; --json has all
-TYPES = ("class", "number")
+TYPES = ("class", "number", "pairs")
 WRITTEN_ROWS = 1 << 18  # rows that are written at once
 
 
@@ -81,6 +82,19 @@ def aggregate(
 ) -> AggregatedNumbers: ...
 
 
+@overload
+def aggregate(
+    table: Any = None,
+    *,
+    worker: Any = None,
+    left: Any = None,
+    right: Any = None,
+    winner: Any = None,
+    iterations: int | None = None,
+    type: Literal["pairs"],
+) -> AggregatedPairs: ...
+
+
 def aggregate(
     table: Any = None,
     *,
@@ -91,9 +105,12 @@ def aggregate(
     method: str = DEFAULT,
     iterations: int | None = None,
     type: str = "class",
-) -> Aggregated | AggregatedNumbers:
-    """What the labels of several annotators of unknown skill come to: of each task the most probable label,
-    or, where labels are numbers, the value with its standard error.
+    left: Any = None,
+    right: Any = None,
+    winner: Any = None,
+) -> Aggregated | AggregatedNumbers | AggregatedPairs:
+    """What the labels of several annotators of unknown skill come to: of each task the most probable label;
+    where labels are numbers, the value with its error; where they compare two, a score for each of the items.
 
     Of several labels of one annotator for one task the last counts. Rows in which something is missing
     are dropped. Both are said in `diagnostics.notes`.
@@ -106,13 +123,18 @@ def aggregate(
         method: "robust", "dawid-skene", "one-coin", "weighted" or "majority".
         iterations: exactly so many; None: what the method needs.
         type: "class"; or "number", for measurements and for ratings on a scale, which
-            `core.inference.numbers` weighs and which take neither classes nor another method.
+            `core.inference.numbers` weighs; or "pairs", comparisons of two, which
+            `core.inference.pairs` weighs. Those two take neither classes nor another method.
+        left, right, winner: with "pairs", and with `worker`, the columns by themselves instead of a table:
+            the two that are compared, and which of them is better (or "left", "right" or "tie").
 
     Raises:
         Invalid: the input cannot be read. Missing: there is no such file.
         Refused: it would not fit into memory.
     """
     _check_type(type, method, classes)
+    if type == "pairs":
+        return aggregation_pairs.estimated(_pairs(table, (worker, left, right, winner)), iterations)
     if table is None:
         if task is None or worker is None or label is None:
             reason = "Neither a table nor all of task, worker and label are given."
@@ -125,6 +147,17 @@ def aggregate(
     if type == "number":
         return aggregation_numbers.estimated(found, iterations)
     return estimated(found, method, iterations)
+
+
+def _pairs(table: Any, columns: tuple[Any, ...]) -> pair_table.PairTable:
+    if table is None:
+        if any(column is None for column in columns):
+            reason = "Neither a table nor all of worker, left, right and winner are given."
+            raise Invalid("pairs.missing", reason, "", "Give a table, or four columns.")
+        return pair_table.from_columns(*columns)
+    if isinstance(table, str | os.PathLike):
+        return pair_table.from_file(Path(table))
+    return pair_table.from_table(table)
 
 
 def _check_type(type: str, method: str, classes: Sequence[Any] | None) -> None:
@@ -199,7 +232,7 @@ def summarize(
     iterations: int | None = None,
     on_progress: Progress | None = None,
     type: str = "class",
-) -> Summary | NumberSummary:
+) -> Summary | NumberSummary | PairSummary:
     """The command `aggregate`: read, infer, write; all of a file or nothing of it.
 
     Raises:
@@ -209,6 +242,9 @@ def summarize(
     for path in (out, annotators):
         if path is not None:
             table_file.writable(path)
+    if type == "pairs":
+        compared = pair_table.from_file(file, on_progress)
+        return aggregation_pairs.summarized(compared, iterations, out, annotators)
     found = from_file(file, on_progress)
     if type == "number":
         return aggregation_numbers.summarized(found, iterations, out, annotators)
@@ -239,10 +275,12 @@ def _summary(result: Aggregated, out: Path | None) -> Summary:
     )
 
 
-def words(found: Summary | NumberSummary) -> str:
+def words(found: Summary | NumberSummary | PairSummary) -> str:
     """A summary for a person: the weakest and the strongest annotators, and what was dropped."""
     if isinstance(found, NumberSummary):
         return aggregation_numbers.words(found)
+    if isinstance(found, PairSummary):
+        return aggregation_pairs.words(found)
     sizes = f"{found.labels:,} labels of {len(found.annotators):,} annotators for {found.tasks:,} tasks"
     lines = [f"{sizes}, {len(found.classes):,} classes.", f"Method {found.method}."]
     lines.append(f"A task's label is right with a probability of {found.confidence:.3f} in the mean.")

@@ -18,8 +18,9 @@ from evenhand.core.inference import Votes
 
 Ids = npt.NDArray[Any]
 Progress = Callable[[int, int | None], None]
+Columns = Mapping[str, tuple[str, ...]]  # what is wanted -> the names that it may have
 
-COLUMNS = {"task": ("task",), "worker": ("worker", "annotator"), "label": ("label",)}
+COLUMNS: Columns = {"task": ("task",), "worker": ("worker", "annotator"), "label": ("label",)}
 SUFFIXES = {".csv": ",", ".tsv": "\t", ".parquet": ""}
 BLOCK = 1 << 24  # bytes of a text file that are read at once
 ROWS = 1 << 18  # rows of a Parquet file that are read at once
@@ -48,10 +49,19 @@ def from_table(table: Any, classes: Sequence[Any] | None = None) -> VoteTable:
     Raises:
         Invalid: a column is missing, their lengths differ, or a label is none of the classes.
     """
+    task, worker, label = columns_of(table, COLUMNS)
+    return from_columns(task, worker, label, classes)
+
+
+def columns_of(table: Any, wanted: Columns) -> list[Any]:
+    """The columns wanted of a table in memory, in that order.
+
+    Raises:
+        Invalid: one is missing.
+    """
     named = table.column_names if hasattr(table, "column_names") else getattr(table, "columns", table)
     names = list(named)
-    task, worker, label = (table[_column(names, which)] for which in COLUMNS)
-    return from_columns(task, worker, label, classes)
+    return [table[_column(names, which, wanted)] for which in wanted]
 
 
 def from_columns(task: Any, worker: Any, label: Any, classes: Sequence[Any] | None = None) -> VoteTable:
@@ -60,7 +70,7 @@ def from_columns(task: Any, worker: Any, label: Any, classes: Sequence[Any] | No
     Raises:
         Invalid: lengths differ, an id cannot be told from others, or a label is none of the classes.
     """
-    columns = {"task": _Column("task"), "worker": _Column("worker"), "label": _Column("label")}
+    columns = {"task": CodedColumn("task"), "worker": CodedColumn("worker"), "label": CodedColumn("label")}
     for column, values in zip(columns.values(), (task, worker, label), strict=True):
         column.add(values)
     return _table(columns, classes)
@@ -78,9 +88,9 @@ def from_file(path: Path, on_progress: Progress | None = None) -> VoteTable:
         Invalid: it cannot be read, has no votes, or lacks a column.
         Refused: its votes would not fit into memory.
     """
-    columns = {"task": _Column("task"), "worker": _Column("worker"), "label": _Column("label")}
-    read, most = 0, _most_votes()
-    for total, pieces in _pieces(path):
+    columns = {"task": CodedColumn("task"), "worker": CodedColumn("worker"), "label": CodedColumn("label")}
+    read, most = 0, most_votes()
+    for total, pieces in pieces_of(path, COLUMNS):
         for column, values in zip(columns.values(), pieces, strict=True):
             column.add(values)
         read += len(pieces[0])
@@ -94,8 +104,8 @@ def from_file(path: Path, on_progress: Progress | None = None) -> VoteTable:
     return _table(columns, None)
 
 
-class _Column:
-    """Numbers for the values of a column that comes in pieces; -1 where there is none."""
+class CodedColumn:
+    """Numbers for the values of a column that comes in pieces, or of several; -1 where there is none."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -122,7 +132,7 @@ class _Column:
         return codes, self.ids
 
 
-def _table(columns: Mapping[str, _Column], classes: Sequence[Any] | None) -> VoteTable:
+def _table(columns: Mapping[str, CodedColumn], classes: Sequence[Any] | None) -> VoteTable:
     (task, tasks), (who, annotators), (label, found) = (column.done() for column in columns.values())
     if len({len(task), len(who), len(label)}) > 1:
         reason = f"The columns differ in length: {len(task)} tasks, {len(who)} workers, {len(label)} labels."
@@ -161,19 +171,19 @@ def _rank(value: Any) -> tuple[int, float, str]:
         return (1, 0.0, str(value))
 
 
-def _column(names: Iterable[str], which: str) -> str:
+def _column(names: Iterable[str], which: str, wanted: Columns) -> str:
     """The name of a column in this table.
 
     Raises:
         Invalid: it is not there.
     """
     known = list(names)
-    for name in COLUMNS[which]:
+    for name in wanted[which]:
         if name in known:
             return name
-    said = " or ".join(COLUMNS[which])
+    said = " or ".join(wanted[which])
     reason = f"There is no column {said}; there are: {', '.join(map(str, known)) or 'none'}."
-    raise Invalid("votes.column", reason, which, "Name the columns task, worker and label.")
+    raise Invalid("votes.column", reason, which, f"Name the columns {', '.join(wanted)}.")
 
 
 # -- ids to numbers -----------------------------------------------------------------------------
@@ -253,8 +263,8 @@ def _array(values: list[Any]) -> Ids:
 # -- files --------------------------------------------------------------------------------------
 
 
-def _pieces(path: Path) -> Iterator[tuple[int | None, list[Any]]]:
-    """(votes in all where known, [task, worker, label] of some votes) until the file ends."""
+def pieces_of(path: Path, wanted: Columns) -> Iterator[tuple[int | None, list[Any]]]:
+    """(rows in all where known, the columns wanted of some rows) until the file ends."""
     import pyarrow as pa
 
     if not path.is_file():
@@ -265,13 +275,13 @@ def _pieces(path: Path) -> Iterator[tuple[int | None, list[Any]]]:
             "votes.suffix", "By its name this is no table of votes.", str(path), f"Use one of: {known}."
         )
     try:
-        yield from _parquet(path) if path.suffix.lower() == ".parquet" else _text(path)
+        yield from _parquet(path, wanted) if path.suffix.lower() == ".parquet" else _text(path, wanted)
     except (pa.ArrowException, OSError) as error:
         first = str(error).splitlines()[0]
         raise Invalid("votes.unreadable", f"The file cannot be read: {first}", str(path)) from error
 
 
-def _text(path: Path) -> Iterator[tuple[int | None, list[Any]]]:
+def _text(path: Path, wanted: Columns) -> Iterator[tuple[int | None, list[Any]]]:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -279,7 +289,7 @@ def _text(path: Path) -> Iterator[tuple[int | None, list[Any]]]:
         header = next(file, "").rstrip("\r\n")
     delimiter = SUFFIXES[path.suffix.lower()]
     names = [name.strip('"') for name in header.split(delimiter)] if header else []
-    columns = [_column(names, which) for which in COLUMNS]
+    columns = [_column(names, which, wanted) for which in wanted]
     convert = csv.ConvertOptions(
         column_types=dict.fromkeys(columns, pa.string()),
         include_columns=columns,
@@ -293,16 +303,16 @@ def _text(path: Path) -> Iterator[tuple[int | None, list[Any]]]:
             yield None, batch.columns
 
 
-def _parquet(path: Path) -> Iterator[tuple[int | None, list[Any]]]:
+def _parquet(path: Path, wanted: Columns) -> Iterator[tuple[int | None, list[Any]]]:
     from pyarrow import parquet
 
     with parquet.ParquetFile(path) as file:
-        columns = [_column(file.schema_arrow.names, which) for which in COLUMNS]
+        columns = [_column(file.schema_arrow.names, which, wanted) for which in wanted]
         for batch in file.iter_batches(ROWS, columns=columns):
             yield file.metadata.num_rows, [batch.column(name) for name in columns]
 
 
-def _most_votes() -> int:
+def most_votes() -> int:
     """Votes that fit into the memory of this machine."""
     import os
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenhand.core.errors import Invalid
-from evenhand.core.inference import Votes, numbers
+from evenhand.core.inference import Votes, numbers, solving
 from evenhand.core.inference.numbers import Measured, measure
 
 
@@ -150,7 +150,7 @@ def test_a_fit_that_is_cut_short_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     votes, said, value, _ = planted(1)
     assert not measure(votes, said, 1).diagnostics.converged
     assert measure(votes, said, 40).diagnostics.iterations == 40
-    monkeypatch.setattr(numbers, "STEPS", 1)
+    monkeypatch.setattr(solving, "STEPS", 1)
     rough = measure(votes, said)
     assert np.sqrt(np.mean((rough.value - value) ** 2)) < 10
 

@@ -15,7 +15,9 @@ from evenhand.cli.frame import as_json, commands, progress, say
 @click.option("--annotators", type=click.Path(path_type=Path), help="Table of their skills to write.")
 @click.option("--method", default="robust", show_default=True, help="How; the guide lists the methods.")
 @click.option("--iterations", type=click.IntRange(0), help="Exactly so many.")
-@click.option("--type", "kind", default="class", show_default=True, help="What labels are: class or number.")
+@click.option(
+    "--type", "kind", default="class", show_default=True, help="What labels are: class, number or pairs."
+)
 @as_json
 def aggregate(
     file: Path,

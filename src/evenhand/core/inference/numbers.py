@@ -21,6 +21,7 @@ import numpy as np
 
 from evenhand.core.errors import Invalid
 from evenhand.core.inference.estimate import Diagnostics
+from evenhand.core.inference.solving import solved
 from evenhand.core.inference.votes import Floats, Ints, Places, Votes
 
 FAR = 2.0  # standard deviations beyond which a number, or a bias, counts less
@@ -28,8 +29,6 @@ PRIOR = 5.0  # numbers that the typical variance is worth in an annotator's own
 PATIENCE = 1e-6  # a fit has converged when no value moves by more of the typical spread
 MOST_ITERATIONS = 200
 LEAST = 1e-9  # of the range of all numbers: no spread is smaller
-STEPS = 200  # of the solution for biases, at the most
-CLOSE = 1e-9  # how far its residual falls
 
 _TAIL = 1 - erf(FAR / sqrt(2))
 _NORMAL = 1 - _TAIL - 2 * FAR * exp(-FAR * FAR / 2) / sqrt(2 * pi) + FAR * FAR * _TAIL
@@ -164,21 +163,7 @@ class _Fit:
             """What is left of a number by vote once its task's weighted mean is taken away, by annotator."""
             return self._by_annotator(weight * (some - (self._by_task(weight * some) / total)[task]))
 
-        bias = self.bias
-        rest = pull(self.given) - pull(bias[who]) - prior * bias
-        near = CLOSE * max(float(np.abs(pull(self.given)).max()), 1e-300)
-        step = rest / own
-        slope = float(rest @ step)
-        for _ in range(STEPS):
-            if np.abs(rest).max() <= near:
-                break
-            image = pull(step[who]) + prior * step
-            length = slope / float(step @ image)
-            bias = bias + length * step
-            rest = rest - length * image
-            ahead = rest / own
-            before, slope = slope, float(rest @ ahead)
-            step = ahead + slope / before * step
+        bias = solved(lambda some: pull(some[who]) + prior * some, own, pull(self.given), self.bias)
         self.bias = bias
         self.mean = self._by_task(weight * (self.given - bias[who])) / total
 
