@@ -80,9 +80,9 @@ def test_biases_and_values_solve_the_equations_of_the_mixed_model() -> None:
     weight = fit._weight()
     left = rows.T @ (weight[:, None] * rows)
     left[range(100, 112), range(100, 112)] += fit.lean / fit.around
-    exact = np.linalg.solve(left, rows.T @ (weight * said))
-    assert fit.value == pytest.approx(exact[:100], abs=1e-5)
-    assert fit.bias == pytest.approx(exact[100:], abs=1e-5)
+    exact = np.linalg.solve(left, rows.T @ (weight * fit.given))
+    assert fit.value == pytest.approx(exact[:100] * fit.unit + fit.centre, rel=1e-5)
+    assert fit.bias == pytest.approx(exact[100:], abs=1e-6)
     truth = np.sqrt(np.diag(np.linalg.inv(left))[:100])
     assert np.sqrt(fit.variances_of_values()) == pytest.approx(truth, rel=0.1)
 
@@ -146,10 +146,32 @@ def test_of_annotators_who_share_no_task_nothing_is_learnt() -> None:
     assert "No task has numbers of two annotators" in found.diagnostics.notes[0]
 
 
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 9_999), power=st.integers(-120, 120))
+@pytest.mark.filterwarnings("error")
+def test_few_and_odd_numbers_come_to_something_finite(seed: int, power: int) -> None:
+    dice = np.random.default_rng(seed)
+    rows, tasks, people = dice.integers(1, [25, 8, 6])
+    said = [dice.integers(0, 2, rows) * 1.0, dice.standard_cauchy(rows), dice.integers(1, 6, rows) + 1e12]
+    drawn = dice.integers(0, tasks, rows), dice.integers(0, people, rows)
+    votes = Votes.of(*drawn, np.arange(rows), tasks=int(tasks), annotators=int(people))
+    numbers_said = said[seed % 3][votes.label] * 10.0**power
+    found = measure(votes, numbers_said)
+    answered = np.diff(votes.first) > 0
+    assert np.isfinite(found.value[answered]).all() and np.isnan(found.value[~answered]).all()
+    wide = np.ptp(numbers_said) + 1e-9 * np.abs(numbers_said).max()
+    assert np.abs(found.value[answered] - np.median(numbers_said)).max() <= 2 * wide
+    if answered.any() and np.diff(votes.first).max() > 1:
+        assert np.isfinite(found.error[answered]).all() and np.isfinite(found.spread).all()
+
+
 def test_a_fit_that_is_cut_short_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     votes, said, value, _ = planted(1)
     assert not measure(votes, said, 1).diagnostics.converged
     assert measure(votes, said, 40).diagnostics.iterations == 40
+    monkeypatch.setattr(numbers, "MOST_ITERATIONS", 2)
+    assert "not settled after 2 rounds" in measure(votes, said).diagnostics.notes[-1]
+    monkeypatch.undo()
     monkeypatch.setattr(solving, "STEPS", 1)
     rough = measure(votes, said)
     assert np.sqrt(np.mean((rough.value - value) ** 2)) < 10

@@ -15,7 +15,7 @@ the centre of theirs, and the error of a value holds how far that centre may be 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import erf, exp, pi, sqrt
+from math import erf, exp, log, pi, sqrt
 
 import numpy as np
 
@@ -28,7 +28,8 @@ FAR = 2.0  # standard deviations beyond which a number, or a bias, counts less
 PRIOR = 5.0  # numbers that the typical variance is worth in an annotator's own
 PATIENCE = 1e-6  # a fit has converged when no value moves by more of the typical spread
 MOST_ITERATIONS = 200
-LEAST = 1e-9  # of the range of all numbers: no spread is smaller
+LEAST = 1e-9**2  # of the square of the range of all numbers: no variance is smaller
+LARGEST = 1e150  # its square is a number too
 
 _TAIL = 1 - erf(FAR / sqrt(2))
 _NORMAL = 1 - _TAIL - 2 * FAR * exp(-FAR * FAR / 2) / sqrt(2 * pi) + FAR * FAR * _TAIL
@@ -66,8 +67,8 @@ def measure(votes: Votes, numbers: Floats, iterations: int | None = None) -> Mea
     if numbers.shape != (len(votes),):
         reason = f"There are {len(votes)} votes and {len(numbers)} numbers."
         raise Invalid("inference.lengths", reason, "numbers", "Give one number for each vote.")
-    if not np.isfinite(numbers).all():
-        reason = "A number is infinite or none at all."
+    if not (np.abs(numbers) <= LARGEST).all():
+        reason = f"A number is infinite, larger than {LARGEST:g}, or none at all."
         raise Invalid("inference.not-finite", reason, "numbers", "Leave such answers out.")
     count = np.diff(votes.first)
     if count.max() < 2:
@@ -79,14 +80,16 @@ def measure(votes: Votes, numbers: Floats, iterations: int | None = None) -> Mea
         converged = fit.step() <= PATIENCE
         done += 1
     fit.solve()
-    error = np.where(count > 0, np.sqrt(fit.variances_of_values()), np.nan)
+    late = f"It has not settled after {done} rounds; what is given is the last."
+    notes = (*_notes(votes), *([late] if iterations is None and not converged else []))
+    error = np.where(count > 0, fit.unit * np.sqrt(fit.variances_of_values()), np.nan)
     return Measured(
         value=np.where(count > 0, fit.value, np.nan),
         error=error,
-        bias=fit.bias,
-        spread=np.sqrt(fit.variance),
+        bias=fit.unit * fit.bias,
+        spread=fit.unit * np.sqrt(fit.variance),
         far=int((fit.trust < 1).sum()),
-        diagnostics=Diagnostics(done, converged, fit.log_likelihood(), None, _notes(votes)),
+        diagnostics=Diagnostics(done, converged, fit.log_likelihood(), None, notes),
     )
 
 
@@ -109,22 +112,20 @@ def _notes(votes: Votes) -> tuple[str, ...]:
 
 
 class _Fit:
-    """The parameters as they move. Numbers are kept as distances from their median, for the digits."""
+    """The parameters as they move, in ranges of all numbers from their median, for the digits."""
 
     def __init__(self, votes: Votes, numbers: Floats) -> None:
         self.votes = votes
         self.centre = float(np.median(numbers))
-        self.given = numbers - self.centre
-        self.least = (LEAST * max(float(np.ptp(numbers)), np.spacing(abs(self.centre)))) ** 2
+        self.unit = float(np.ptp(numbers)) or 1.0
+        self.given = (numbers - self.centre) / self.unit
         middle = _medians(votes.task, self.given, votes.tasks)
         apart = self.given - middle[votes.task]
         self.bias = _medians(votes.annotator, apart, votes.annotators)
         self.bias -= np.median(self.bias)
         apart -= self.bias[votes.annotator]
         spread = 1.4826 * _medians(votes.annotator, np.abs(apart), votes.annotators)
-        typical = max(
-            (1.4826 * float(np.median(np.abs(apart)))) ** 2, float(np.var(apart)) * 0.01, self.least
-        )
+        typical = max((1.4826 * float(np.median(np.abs(apart)))) ** 2, float(np.var(apart)) * 0.01, LEAST)
         self.variance = self._shrunk(votes.given * spread**2, votes.given, typical)
         self.around = max((1.4826 * float(np.median(np.abs(self.bias)))) ** 2, typical / 4)
         self.trust = np.ones(len(numbers))  # [votes] 1, or less for a number far off
@@ -134,7 +135,7 @@ class _Fit:
 
     @property
     def value(self) -> Floats:
-        return np.asarray(self.mean + self.centre)
+        return np.asarray(self.mean * self.unit + self.centre)
 
     def step(self) -> float:
         """One round; gives how far a value moved, in typical spreads."""
@@ -155,7 +156,7 @@ class _Fit:
         """
         task, who = self.votes.task, self.votes.annotator
         weight = self._weight()
-        total = np.maximum(self._by_task(weight), 1e-300)
+        total = self._totals(weight)
         prior = self.lean / self.around
         own = self._by_annotator(weight) + prior
 
@@ -170,7 +171,7 @@ class _Fit:
     def variances_of_values(self) -> Floats:
         """[tasks] of the noise, of the biases that were taken off, and of where the biases' centre lies."""
         weight = self._weight()
-        total = np.maximum(self._by_task(weight), 1e-300)
+        total = self._totals(weight)
         share = weight / total[self.votes.task]
         biases = self._by_task(share**2 * self._variances_of_biases()[self.votes.annotator])
         return np.asarray(1 / total + biases + self.around / self.lean.sum())
@@ -178,31 +179,33 @@ class _Fit:
     def log_likelihood(self) -> float:
         """Of the numbers, at these values, biases and spreads."""
         variance = self.variance[self.votes.annotator]
-        return float(-0.5 * (np.log(2 * pi * variance) + self._residual() ** 2 / variance).sum())
+        return float(-0.5 * (np.log(2 * pi * variance) + self._residual() ** 2 / variance).sum()) - len(
+            self.given
+        ) * log(self.unit)
 
     def _learn(self) -> None:
         """Variances of annotators and of their biases, by what is left; what is estimated counts as left."""
         votes = self.votes
-        total = np.maximum(self._by_task(self._weight()), 1e-300)
+        total = self._totals(self._weight())
         doubt = self._variances_of_biases()
         hidden = 1 / total[votes.task] + doubt[votes.annotator]
         left = self.trust**2 * self._residual() ** 2 / _NORMAL + self.trust * hidden
         self.variance = self._shrunk(self._by_annotator(left), votes.given, self._typical())
         several = max(votes.annotators - 1, 1)  # the centre is taken off
         spread = (self.lean**2 * self.bias**2 / _NORMAL + self.lean * doubt).sum() / several
-        self.around = max(float(spread), self.least)
+        self.around = max(float(spread), LEAST)
 
     def _typical(self) -> float:
         """The geometric mean of variances by number, so that no spammer makes everybody inexact."""
         return float(np.exp(np.average(np.log(self.variance), weights=self.votes.given)))
 
     def _shrunk(self, squares: Floats, count: Places, typical: float) -> Floats:
-        return np.asarray(np.maximum((squares + PRIOR * typical) / (count + PRIOR), self.least))
+        return np.asarray(np.maximum((squares + PRIOR * typical) / (count + PRIOR), LEAST))
 
     def _variances_of_biases(self) -> Floats:
         """[annotators] each as if the others' were known."""
         weight = self._weight()
-        total = np.maximum(self._by_task(weight), 1e-300)
+        total = self._totals(weight)
         known = self._by_annotator(weight * (1 - weight / total[self.votes.task]))
         return np.asarray(1 / (known + self.lean / self.around))
 
@@ -211,6 +214,11 @@ class _Fit:
 
     def _weight(self) -> Floats:
         return np.asarray(self.trust / self.variance[self.votes.annotator])
+
+    def _totals(self, weight: Floats) -> Floats:
+        """[tasks] summed weights; 1 where nobody answered."""
+        total = self._by_task(weight)
+        return np.where(total > 0, total, 1.0)
 
     def _by_task(self, of_votes: Floats) -> Floats:
         return np.bincount(self.votes.task, of_votes, self.votes.tasks).astype(np.float64)

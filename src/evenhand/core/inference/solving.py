@@ -24,10 +24,11 @@ def solved(image: Callable[[Floats], Floats], diagonal: Floats, right: Floats, s
     step = rest / diagonal
     slope = float(rest @ step)
     for _ in range(STEPS):
-        if np.abs(rest).max() <= near:
-            break
         changed = image(step)
-        length = slope / float(step @ changed)
+        bend = float(step @ changed)
+        if np.abs(rest).max() <= near or bend <= 0:  # what rounding makes of next to nothing
+            break
+        length = slope / bend
         found = found + length * step
         rest = rest - length * changed
         ahead = rest / diagonal
