@@ -355,6 +355,13 @@ def inference_section(rounds: int, seconds: float) -> None:
     inference.tables(say)
 
 
+def numbers_section(rounds: int, seconds: float) -> None:
+    """Numbers and comparisons, of simulated annotators and of one real set."""
+    from bench import beyond_classes
+
+    beyond_classes.tables(say)
+
+
 def adaptive_section(rounds: int, seconds: float) -> None:
     """Adaptive overlap replayed on real crowds."""
     from bench import adaptive
@@ -468,6 +475,7 @@ SECTIONS = {
     "bulk": bulk_section,
     "start": start_section,
     "inference": inference_section,
+    "numbers": numbers_section,
     "adaptive": adaptive_section,
     "quality": quality_section,
     "integrity": integrity_section,

@@ -7,32 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.beyond_classes import by_task
+from bench.beyond_classes import planted_numbers as planted
 from evenhand.core.errors import Invalid
 from evenhand.core.inference import Votes, numbers, solving
 from evenhand.core.inference.numbers import Measured, measure
-
-
-def planted(seed: int) -> tuple[Votes, np.ndarray, np.ndarray, np.ndarray]:
-    """100 tasks, 5 of 12 annotators each, biased and differently exact; three answer at random, and one
-    number in a hundred has a zero too many. Gives votes, numbers, the values and the biases."""
-    dice = np.random.default_rng(seed)
-    value, bias, spread = dice.normal(50, 15, 100), dice.normal(0, 6, 12), dice.uniform(2, 10, 12)
-    who = dice.permuted(np.tile(np.arange(12), (100, 1)), axis=1)[:, :5].ravel()
-    task = np.repeat(np.arange(100), 5)
-    said = value[task] + bias[who] + dice.normal(0, spread[who])
-    said = np.where(who < 3, dice.uniform(0, 100, 500), said)
-    return Votes.of(task, who, 0 * task), np.where(dice.random(500) < 0.01, 10 * said, said), value, bias
 
 
 def of(rows: list[tuple[int, int, float]], **counts: int) -> Measured:
     task, who, said = zip(*rows, strict=True)
     votes = Votes.of(task, who, range(len(rows)), **counts)
     return measure(votes, np.array(said)[votes.label])
-
-
-def by_task(votes: Votes, said: np.ndarray, how: str) -> np.ndarray:
-    parts = np.split(said, votes.first[1:-1])
-    return np.array([getattr(np, how)(part) for part in parts])
 
 
 def test_planted_values_come_back_better_than_by_mean_or_median_and_errors_are_what_they_say() -> None:

@@ -8,29 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
+from bench.beyond_classes import planted_comparisons as planted
+from bench.beyond_classes import shares_won
 from evenhand.core.errors import Invalid
 from evenhand.core.inference import pairs as module
 from evenhand.core.inference.pairs import Pairs, Ranked, rank
-
-
-def planted(seed: int, ties: float = 0.0) -> tuple[Pairs, np.ndarray]:
-    """20 items and 800 comparisons by 10 annotators: four answer by chance, and two upside down."""
-    dice = np.random.default_rng(seed)
-    score, skill = dice.normal(0, 1.5, 20), np.array([0.5] * 4 + [0.1] * 2 + [0.95] * 4)
-    left = dice.integers(0, 20, 800)
-    right, who = (left + dice.integers(1, 20, 800)) % 20, dice.integers(0, 10, 800)
-    better = 1 / (1 + np.exp(score[right] - score[left]))
-    won = (dice.random(800) < skill[who] * better + (1 - skill[who]) * (1 - better)).astype(float)
-    won[dice.random(800) < ties] = 0.5
-    return Pairs.of(left, right, won, who, items=20, annotators=10), score - score.mean()
-
-
-def plain(pairs: Pairs) -> np.ndarray:
-    """[items] shares of comparisons won."""
-    wins = np.bincount(pairs.left, pairs.won, 20) + np.bincount(pairs.right, 1 - pairs.won, 20)
-    return wins / np.maximum(
-        np.bincount(pairs.left, minlength=20) + np.bincount(pairs.right, minlength=20), 1
-    )
 
 
 def test_planted_scores_come_back_where_many_answer_by_chance_or_upside_down() -> None:
@@ -40,7 +22,7 @@ def test_planted_scores_come_back_where_many_answer_by_chance_or_upside_down() -
         came = rank(pairs)
         assert came.diagnostics.converged
         found.append(np.corrcoef(came.score, score)[0, 1])
-        counted.append(np.corrcoef(plain(pairs), score)[0, 1])
+        counted.append(np.corrcoef(shares_won(pairs), score)[0, 1])
         inside.append(np.mean(np.abs(came.score - came.score.mean() - score) < 1.96 * came.error))
         assert came.skill[6:].min() > came.skill[:6].max()
         turned.append(came.skill[4:6].mean())
