@@ -26,7 +26,7 @@ from evenhand.core.inference.votes import Floats, Ints, Places, Votes
 
 FAR = 2.0  # standard deviations beyond which a number, or a bias, counts less
 PRIOR = 5.0  # numbers that the typical variance is worth in an annotator's own
-PATIENCE = 1e-6  # a fit has converged when no value moves by more of the typical spread
+PATIENCE = 1e-4  # a fit has converged when values move by less of the typical spread, in the mean square
 MOST_ITERATIONS = 200
 LEAST = 1e-9**2  # of the square of the range of all numbers: no variance is smaller
 LARGEST = 1e150  # its square is a number too
@@ -52,7 +52,8 @@ def measure(votes: Votes, numbers: Floats, iterations: int | None = None) -> Mea
     """The value of each task, how sure it is, and how biased and how exact each annotator is.
 
     Shifting or scaling all numbers shifts or scales what comes of them; the order of annotators and tasks
-    does not matter. A task with a single number has that number less the annotator's bias.
+    does not matter. A task with a single number has that number less the annotator's bias. Where numbers of
+    a task lie far from each other on both sides, many values fit nearly alike: it is one of these.
 
     Args:
         votes: who answered which task, at least once. Labels are not looked at.
@@ -138,7 +139,7 @@ class _Fit:
         return np.asarray(self.mean * self.unit + self.centre)
 
     def step(self) -> float:
-        """One round; gives how far a value moved, in typical spreads."""
+        """One round; gives how far values moved, as the root mean square in typical spreads."""
         before = self.mean
         far = np.abs(self._residual()) / np.sqrt(self.variance[self.votes.annotator])
         self.trust = np.minimum(1.0, FAR / np.maximum(far, FAR))
@@ -146,7 +147,7 @@ class _Fit:
         self.lean = np.minimum(1.0, FAR / np.maximum(off, FAR))
         self.solve()
         self._learn()
-        return float(np.abs(self.mean - before).max() / np.sqrt(self._typical()))
+        return float(np.sqrt(np.mean((self.mean - before) ** 2) / self._typical()))
 
     def solve(self) -> None:
         """Values and biases that fit best at these weights, together.
