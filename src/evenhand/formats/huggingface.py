@@ -6,7 +6,7 @@ structs whose label is one; what has no type of its own is JSON text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -75,12 +75,22 @@ def converter(kind: Feature, numbered: bool) -> Convert:
             each = inner[0][1]
             return lambda value: None if value is None else [each(one) for one in value]
         case "struct":
-            return lambda value: None if value is None else {n: one(value.get(n)) for n, one in inner}
+            # Most parts stay as they are, and a call for each of them would take longer than the rest.
+            parts = [(n, None if one is _as_is else one) for n, one in inner]
+            return lambda value: (
+                None
+                if value is None
+                else {n: value.get(n) if one is None else one(value.get(n)) for n, one in parts}
+            )
         case "json":
             return lambda value: None if value is None else _encode(value).decode()
     if kind.dtype == "float64":
         return lambda value: None if value is None else float(value)
-    return lambda value: value
+    return _as_is
+
+
+def _as_is(value: Json) -> Json:
+    return value
 
 
 class Column(NamedTuple):
@@ -112,42 +122,62 @@ def columns(schema: ReleaseSchema) -> tuple[Column, ...]:
     return tuple(found)
 
 
+Get = Callable[[ReleasedTask, Mapping[str, Any]], Json]  # a column's value of a task and its data
+
+
 class Rows:
     """Makes rows of tasks."""
 
     def __init__(self, layout: tuple[Column, ...], numbered: bool) -> None:
-        self._columns = [(column, converter(column.kind, numbered)) for column in layout]
-        self._known: dict[
-            tuple[str, bytes], Json
-        ] = {}  # answers that were read before, where classes are picked
+        self._names = [column.name for column in layout]
+        self._getters = [_getter(column, converter(column.kind, numbered)) for column in layout]
 
     def of(self, task: ReleasedTask) -> dict[str, Json]:
-        """The task as a row."""
+        """The task as a row, by the names of its columns."""
         data = data_of(task.data)
-        row: dict[str, Json] = {}
-        for (name, kind, of, key, label), convert in self._columns:
-            if of == "data":
-                row[name] = convert(data.get(key))
-            elif of == "own":
-                row[name] = bytes(task.metadata).decode() if key == "metadata" else getattr(task, key)
-            elif key not in task.consensus:
-                row[name] = None
-            elif label is None:
-                row[name] = task.consensus[key].confidence
-            elif kind.kind == "class":
-                row[name] = self._class(key, bytes(task.consensus[key].value), label, convert)
-            else:
-                row[name] = convert(_readable(task.consensus[key].value, label))
-        return row
+        return {name: get(task, data) for name, get in zip(self._names, self._getters, strict=True)}
 
-    def _class(self, question: str, value: bytes, label: LabelType[Any], convert: Convert) -> Json:
-        """A class; there are few different ones, so that each is read once."""
-        known = self._known
-        if (question, value) not in known:
+    def put(self, task: ReleasedTask, columns: Sequence[list[Json]]) -> None:
+        """Append the task's value of each column to the column."""
+        data = data_of(task.data)
+        for column, get in zip(columns, self._getters, strict=True):
+            column.append(get(task, data))
+
+
+def _getter(column: Column, convert: Convert) -> Get:
+    """How a column's value is had; put together once, as `converter` is."""
+    _, kind, of, key, label = column
+    if of == "data" and convert is _as_is:
+        return lambda task, data: data.get(key)
+    if of == "data":
+        return lambda task, data: convert(data.get(key))
+    if key == "metadata" and of == "own":
+        return lambda task, data: bytes(task.metadata).decode()
+    if of == "own":
+        return lambda task, data: getattr(task, key)
+    if label is None:
+        return lambda task, data: task.consensus[key].confidence if key in task.consensus else None
+    read = _class_reader(label, convert) if kind.kind == "class" else _reader(label, convert)
+    return lambda task, data: read(task.consensus[key].value) if key in task.consensus else None
+
+
+def _reader(label: LabelType[Any], convert: Convert) -> Callable[[msgspec.Raw], Json]:
+    return lambda value: convert(_readable(value, label))
+
+
+def _class_reader(label: LabelType[Any], convert: Convert) -> Callable[[msgspec.Raw], Json]:
+    """Reads classes; there are few different ones, so that each is read once."""
+    known: dict[bytes, Json] = {}
+
+    def read(value: msgspec.Raw) -> Json:
+        raw = bytes(value)
+        if raw not in known:
             if len(known) > MOST_KNOWN:
                 known.clear()
-            known[question, value] = convert(_readable(msgspec.Raw(value), label))
-        return known[question, value]
+            known[raw] = convert(_readable(value, label))
+        return known[raw]
+
+    return read
 
 
 MOST_KNOWN = 10_000

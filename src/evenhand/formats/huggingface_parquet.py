@@ -50,12 +50,11 @@ class _ParquetWriter(Writer):
         self._schema = pa.schema(fields, metadata=metadata)
         self._output = Output(path)
         self._writer = pq.ParquetWriter(self._output, self._schema, compression="zstd")
-        self._columns: dict[str, list[Json]] = {column.name: [] for column in layout}
+        self._columns: list[list[Json]] = [[] for _ in layout]
         self._count = self._held = 0
 
     def add(self, task: ReleasedTask) -> None:
-        for name, value in self._rows.of(task).items():
-            self._columns[name].append(value)
+        self._rows.put(task, self._columns)
         self._count += 1
         self._held += len(task.data)
         if self._count == GROUP_ROWS or self._held > GROUP_BYTES:
@@ -65,9 +64,10 @@ class _ParquetWriter(Writer):
         import pyarrow as pa
 
         if self._count:
-            arrays = [pa.array(self._columns[field.name], field.type) for field in self._schema]
+            columns = zip(self._columns, self._schema, strict=True)
+            arrays = [pa.array(values, field.type) for values, field in columns]
             self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
-        for values in self._columns.values():
+        for values in self._columns:
             values.clear()
         self._count = self._held = 0
 
