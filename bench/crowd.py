@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from evenhand import vote_table
+from evenhand.aggregation import vote_table
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "crowd"
 SETS = (

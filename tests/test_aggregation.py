@@ -18,7 +18,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from evenhand import Aggregated, aggregate, cli, vote_table
+from evenhand import Aggregated, aggregate, cli
+from evenhand.aggregation import vote_table
 from evenhand.core.errors import Invalid, Refused
 
 TASK = ["t2", "t2", "t2", "t1", "t1", "t1", "t3"]
@@ -409,6 +410,6 @@ def test_files_without_comparisons_or_with_too_many_are_told(
     with pytest.raises(Invalid, match="There are no comparisons"):
         aggregate(path, type="pairs")
     path.write_text("worker,left,right,winner\n1,a,b,a\n", encoding="utf-8")
-    monkeypatch.setattr("evenhand.pair_table.most_votes", lambda: 1)
+    monkeypatch.setattr("evenhand.aggregation.pair_table.most_votes", lambda: 1)
     with pytest.raises(Refused, match="Take at most 0"):
         aggregate(path, type="pairs")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evenhand.aggregation import Aggregated as Aggregated
     from evenhand.aggregation import aggregate as aggregate
-    from evenhand.aggregation_numbers import AggregatedNumbers as AggregatedNumbers
-    from evenhand.aggregation_pairs import AggregatedPairs as AggregatedPairs
-    from evenhand.agreeing import agreement as agreement
+    from evenhand.aggregation.agreeing import agreement as agreement
+    from evenhand.aggregation.numbers import AggregatedNumbers as AggregatedNumbers
+    from evenhand.aggregation.pairs import AggregatedPairs as AggregatedPairs
     from evenhand.sdk import Client as Client
 
 __version__ = "0.1.0"
@@ -31,7 +31,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(aggregation, name)
     if name == "agreement":
-        from evenhand import agreeing
+        from evenhand.aggregation import agreeing
 
         return agreeing.agreement
     if name == "Client":

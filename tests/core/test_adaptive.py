@@ -9,7 +9,7 @@ import pytest
 
 from bench.adaptive import replay
 from bench.crowd import FOLDER, Crowd, crowd, score, simulated
-from evenhand import vote_table
+from evenhand.aggregation import vote_table
 from evenhand.core import adaptive
 from evenhand.core.adaptive import PILOT_LEAST, Rule, first_votes, pilots, plan
 from evenhand.core.inference import Votes, infer, posterior_of

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.crowd import FOLDER, SETS, Crowd, Score, crowd, macro, score, simulated
-from evenhand import vote_table
+from evenhand.aggregation import vote_table
 from evenhand.core.inference import Votes, infer
 from evenhand.core.inference.robust import Brakes, robust
 

@@ -42,7 +42,7 @@ def aggregate(
 @as_json
 def agreement(file: Path, scale: str, machine: bool) -> None:
     """How far the annotators agree, beyond chance: FILE has the columns task, worker and label."""
-    from evenhand import agreeing
+    from evenhand.aggregation import agreeing
 
     with progress("Reading", "labels") as tell:
         found = agreeing.of_file(file, scale, tell)  # type: ignore[arg-type]  # it is checked there

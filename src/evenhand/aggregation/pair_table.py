@@ -12,9 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from evenhand.aggregation.vote_table import (
+    CodedColumn,
+    Columns,
+    Ids,
+    Progress,
+    columns_of,
+    most_votes,
+    pieces_of,
+)
 from evenhand.core.errors import Invalid, Refused
 from evenhand.core.inference.pairs import Pairs
-from evenhand.vote_table import CodedColumn, Columns, Ids, Progress, columns_of, most_votes, pieces_of
 
 COLUMNS: Columns = {
     "worker": ("worker", "annotator"),

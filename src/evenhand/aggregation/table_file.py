@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from evenhand.aggregation.vote_table import Ids
 from evenhand.core.errors import Invalid
-from evenhand.vote_table import Ids
 
 
 def writable(path: Path) -> None:

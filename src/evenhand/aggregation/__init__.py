@@ -13,13 +13,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from evenhand import aggregation_numbers, aggregation_pairs, pair_table, table_file
-from evenhand.aggregation_numbers import AggregatedNumbers, NumberSummary
-from evenhand.aggregation_pairs import AggregatedPairs, PairSummary
+from evenhand.aggregation import numbers, pair_table, pairs, table_file
+from evenhand.aggregation.numbers import AggregatedNumbers, NumberSummary
+from evenhand.aggregation.pairs import AggregatedPairs, PairSummary
+from evenhand.aggregation.vote_table import Ids, Progress, VoteTable, from_columns, from_file, from_table
 from evenhand.core.errors import Invalid
 from evenhand.core.inference import DEFAULT, Diagnostics, Estimate, infer
 from evenhand.core.inference.votes import Floats
-from evenhand.vote_table import Ids, Progress, VoteTable, from_columns, from_file, from_table
 
 SHOWN = 5  # annotators at either end that a person is told of; --json has all
 TYPES = ("class", "number", "pairs")
@@ -134,7 +134,7 @@ def aggregate(
     """
     _check_type(type, method, classes)
     if type == "pairs":
-        return aggregation_pairs.estimated(_pairs(table, (worker, left, right, winner)), iterations)
+        return pairs.estimated(_pairs(table, (worker, left, right, winner)), iterations)
     if table is None:
         if task is None or worker is None or label is None:
             reason = "Neither a table nor all of task, worker and label are given."
@@ -145,7 +145,7 @@ def aggregate(
     else:
         found = from_table(table, classes)
     if type == "number":
-        return aggregation_numbers.estimated(found, iterations)
+        return numbers.estimated(found, iterations)
     return estimated(found, method, iterations)
 
 
@@ -244,10 +244,10 @@ def summarize(
             table_file.writable(path)
     if type == "pairs":
         compared = pair_table.from_file(file, on_progress)
-        return aggregation_pairs.summarized(compared, iterations, out, annotators)
+        return pairs.summarized(compared, iterations, out, annotators)
     found = from_file(file, on_progress)
     if type == "number":
-        return aggregation_numbers.summarized(found, iterations, out, annotators)
+        return numbers.summarized(found, iterations, out, annotators)
     result = estimated(found, method, iterations)
     if out is not None:
         write(result, out)
@@ -278,9 +278,9 @@ def _summary(result: Aggregated, out: Path | None) -> Summary:
 def words(found: Summary | NumberSummary | PairSummary) -> str:
     """A summary for a person: the weakest and the strongest annotators, and what was dropped."""
     if isinstance(found, NumberSummary):
-        return aggregation_numbers.words(found)
+        return numbers.words(found)
     if isinstance(found, PairSummary):
-        return aggregation_pairs.words(found)
+        return pairs.words(found)
     sizes = f"{found.labels:,} labels of {len(found.annotators):,} annotators for {found.tasks:,} tasks"
     lines = [f"{sizes}, {len(found.classes):,} classes.", f"Method {found.method}."]
     lines.append(f"A task's label is right with a probability of {found.confidence:.3f} in the mean.")

@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from evenhand import table_file
+from evenhand.aggregation import table_file
+from evenhand.aggregation.pair_table import PairTable
+from evenhand.aggregation.vote_table import Ids
 from evenhand.core.inference import Diagnostics
 from evenhand.core.inference.pairs import rank
 from evenhand.core.inference.votes import Floats
-from evenhand.pair_table import PairTable
-from evenhand.vote_table import Ids
 
 SHOWN = 5  # of items and of annotators at either end that a person is told of; --json has all annotators
 

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from evenhand.aggregation.vote_table import Progress, VoteTable, from_columns, from_file, from_table
 from evenhand.core.agreement import SCALES, Answered, Figure, Resampling, Scale, by_scale
 from evenhand.core.errors import Invalid
-from evenhand.vote_table import Progress, VoteTable, from_columns, from_file, from_table
 
 HOW = Resampling()
 

@@ -11,12 +11,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from evenhand import table_file
+from evenhand.aggregation import table_file
+from evenhand.aggregation.vote_table import Ids, VoteTable
 from evenhand.core.errors import Invalid
 from evenhand.core.inference import Diagnostics
 from evenhand.core.inference.numbers import measure
 from evenhand.core.inference.votes import Floats
-from evenhand.vote_table import Ids, VoteTable
 
 SHOWN = 5  # annotators at either end that a person is told of; --json has all
 
