@@ -30,6 +30,7 @@ import httpx
 from bench import peer
 from bench.client import Connection, Times, Turn, bare, drive, label
 from bench.exports import export_rows
+from bench.lag import lags, watched
 from bench.node import (
     KEY,
     Running,
@@ -126,6 +127,20 @@ def label_section(rounds: int, seconds: float) -> None:
         ]
         cells += [f"{cpu:.2f}", str(max(-beyond[0], 0)), str(beyond[1])]
         say(f"| {' | '.join(cells)} |")
+
+
+def lag_section(rounds: int, seconds: float) -> None:
+    """How long an entry waits for its checkpoint while 50 annotators label."""
+    heading("lag of the log under load", "store", "entries", "p50 ms", "p99 ms", "longest ms")
+    for name, server in stores():
+        with fresh_database(server) as url, node(url) as running, Client(running.url, KEY) as client:
+            project(client, 60_000)
+            keys = _annotators(client)
+            with watched(running.url) as seen:
+                asyncio.run(_measure(running, keys, label, seconds))
+            found = lags(running.url, seen)
+        cells = [str(found[int(len(found) * share)]) for share in (0.5, 0.99)]
+        say(f"| {name} | {len(found):,} | {' | '.join(cells)} | {found[-1]} |")
 
 
 def beside_section(rounds: int, seconds: float) -> None:
@@ -468,6 +483,7 @@ SECTIONS = {
     "decision": decision_section,
     "front": front_section,
     "label": label_section,
+    "lag": lag_section,
     "beside": beside_section,
     "two": two_section,
     "peer": peer_section,
