@@ -21,7 +21,8 @@ from playwright.sync_api import Page
 
 STILL = """Promise.race([
   new Promise((done) => setTimeout(done, 3000)),
-  new Promise(requestAnimationFrame).then(() => Promise.allSettled(document.getAnimations()
+  new Promise(requestAnimationFrame).then(() => new Promise(requestAnimationFrame))
+  .then(() => Promise.allSettled(document.getAnimations()
     .filter((one) => one.effect?.getComputedTiming().iterations !== Infinity).map((one) => one.finished)))
 ]).then(() => null)"""
 KEY = "evh_" + "browser-tests-" * 3

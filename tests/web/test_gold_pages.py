@@ -77,7 +77,7 @@ def test_from_the_test_to_the_work_to_the_account(node: Node, visit: Any) -> Non
             for n in range(3)
         ],
         order="random",
-        overlap=2,
+        overlap=3,  # more than there are people: tasks stay open
         gold={"per_mille": 500, "block": 5, "floor": 60, "evidence": 3},
         qualification={"tasks": 3, "pass_mark": 60, "tries": 2},
         pay={"currency": "EUR", "per": "hour", "amount": 1500},
