@@ -136,6 +136,7 @@ def test_from_the_test_to_the_work_to_the_account(node: Node, visit: Any) -> Non
     picture(page, "settings")
     page.get_by_role("button", name="Review and save").click()
     page.get_by_role("button", name="Save as the new version").click()
+    expect(page.get_by_role("button", name="Save as the new version")).to_be_hidden()
     expect(page.get_by_text("Version 2").first).to_be_visible()
     stored = node.call("GET", f"/projects/{project}")["document"]
     assert stored["qualification"]["tries"] == 3 and stored["gold"]["floor"] == 60
