@@ -22,7 +22,7 @@ import msgspec
 
 from evenhand import wire
 from evenhand.audit.archive import ArchiveReport, verify
-from evenhand.blobs import Blobs, shape_of
+from evenhand.blobs import Blobs
 from evenhand.core.canonical import decode_entry
 from evenhand.core.errors import Broken, EvenhandError, Refused, Unavailable
 from evenhand.core.events import MAX_ROWS, Moment
@@ -158,14 +158,7 @@ class _Restoring:
             with self._zip.open(name) as source:
                 while piece := source.read(PIECE):
                     upload.write(piece)
-            shape = shape_of(upload.head, "")
-            return wire.Blob(
-                blob=upload.keep(),
-                bytes=upload.bytes,
-                type=shape.type,
-                width=shape.width,
-                height=shape.height,
-            )
+            return media.kept(upload)
         finally:
             upload.drop()
 

@@ -13,7 +13,6 @@ import msgspec
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 
 from evenhand import restoring, wire
-from evenhand.blobs import Upload, shape_of
 from evenhand.core.checkpoint import encode_proof
 from evenhand.core.errors import Missing, Unavailable
 from evenhand.core.policy import Actor, Membership
@@ -134,18 +133,11 @@ async def put_blob(call: Call) -> wire.Blob:
     try:
         async for chunk in call.chunks():
             await call.in_thread(upload.write, chunk)
-        blob = await call.in_thread(_keep, upload, call.headers.get("content-type", ""))
+        blob = await call.in_thread(media.kept, upload, call.headers.get("content-type", ""))
     finally:
         upload.drop()
     await call.app.node.lane.write(media.put, actor, project, blob)
     return blob
-
-
-def _keep(upload: Upload, declared: str) -> wire.Blob:
-    shape = shape_of(upload.head, declared)
-    return wire.Blob(
-        blob=upload.keep(), bytes=upload.bytes, type=shape.type, width=shape.width, height=shape.height
-    )
 
 
 async def medium(call: Call) -> Response:

@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 
 from evenhand import formats, wire
-from evenhand.blobs import MAX_BLOB, Blobs, shape_of
+from evenhand.blobs import MAX_BLOB, Blobs
 from evenhand.core.errors import EvenhandError, Invalid, Unavailable
 from evenhand.core.policy import Actor
 from evenhand.core.record import check
@@ -218,14 +218,7 @@ class _Known:
                 upload.write(piece)
                 if upload.bytes > MAX_BLOB:
                     raise Invalid("blob.large", f"It is larger than {MAX_BLOB >> 20} MiB.", "")
-            shape = shape_of(upload.head, "")
-            blob = wire.Blob(
-                blob=upload.keep(),
-                bytes=upload.bytes,
-                type=shape.type,
-                width=shape.width,
-                height=shape.height,
-            )
+            blob = media.kept(upload)
         finally:
             upload.drop()
         self._place.lane.call(media.put, self._place.actor, self._place.project, blob)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from evenhand import wire
+from evenhand.blobs import Upload, shape_of
 from evenhand.core.errors import Missing
 from evenhand.core.events import Moment
 from evenhand.core.intake import split
@@ -28,6 +29,18 @@ def owner_of(reader: Reader, actor: Actor, project: str) -> str:
     """The organization that a medium for this project will belong to."""
     organization: str = project_row(reader, actor, project, "import.manage")["organization"]
     return organization
+
+
+def kept(upload: Upload, declared: str = "") -> wire.Blob:
+    """Keep what was written, and say what it is.
+
+    Args:
+        declared: the media type that the sender names; the bytes decide where they can.
+    """
+    shape = shape_of(upload.head, declared)
+    return wire.Blob(
+        blob=upload.keep(), bytes=upload.bytes, type=shape.type, width=shape.width, height=shape.height
+    )
 
 
 def put(tx: Transaction, at: Moment, actor: Actor, project: str, blob: wire.Blob) -> None:
