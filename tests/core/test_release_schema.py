@@ -66,6 +66,7 @@ def test_keys_apart_are_no_data() -> None:
                 "additionalProperties": False,
             },
         ),
+        ([None, 1, 2], {"type": ["integer", "null"]}),
     ],
 )
 def test_a_column_is_what_its_values_have_in_common(values: list[Any], schema: dict[str, Any]) -> None:
