@@ -19,20 +19,23 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-STILL = """Promise.race([
-  new Promise((done) => setTimeout(done, 3000)),
-  new Promise(requestAnimationFrame).then(() => new Promise(requestAnimationFrame))
-  .then(() => Promise.allSettled(document.getAnimations()
-    .filter((one) => one.effect?.getComputedTiming().iterations !== Infinity).map((one) => one.finished)))
-]).then(() => null)"""
+STILL = """async () => {
+  const moving = () => document.getAnimations().filter((one) =>
+    one.playState === "running" && one.effect?.getComputedTiming().iterations !== Infinity);
+  const end = Date.now() + 3000;
+  for (let still = 0; still < 3 && Date.now() < end; still = moving().length ? 0 : still + 1)
+    await new Promise((next) => { requestAnimationFrame(next); setTimeout(next, 500); });
+}"""
 KEY = "evh_" + "browser-tests-" * 3
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds once all that fades or changes colour has done so: halfway there is less contrast."""
+    """What axe finds once nothing has moved for three frames: what still fades has less contrast."""
     page.evaluate(STILL)
     found = Axe().run(page).response["violations"]
-    return [f"{page.url} {v['id']}: {[n['html'][:160] for n in v['nodes']]}" for v in found]
+    return [
+        f"{page.url} {v['id']}: {[(n['html'][:160], n['failureSummary']) for n in v['nodes']]}" for v in found
+    ]
 
 
 class Annotator(msgspec.Struct, frozen=True):

@@ -1061,7 +1061,6 @@ def test_axe_finds_nothing_inside_the_pages(
     found: list[str] = []
 
     def check(page: Page) -> None:
-        page.wait_for_timeout(300)  # a dialog that still fades in has less contrast
         found.extend(violations(page))
 
     page = visit("/projects/new", owner, color_scheme=scheme, viewport={"width": 1280, "height": 900})
