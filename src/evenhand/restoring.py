@@ -4,7 +4,8 @@ Whatever the pages of a project show there, they show here: rules with all their
 rounds, media, annotations with their revisions, skips, flags, gold, tests, reviews, appeals, statements of
 pay. In the ledger of this node annotations are `brought` and other acts `told`: another ledger cannot say
 that it saw them. What concerns several projects (shared pools, erasures) stays in the archive, with its
-proofs. A restore that fails leaves no project behind but a deleted one.
+proofs. A restore that fails leaves no project behind but a deleted one. One that a stop or a crash
+interrupts goes on where it was: each step commits what it did together with how far that is.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import zipfile
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,13 @@ from evenhand import wire
 from evenhand.audit.archive import ArchiveReport, verify
 from evenhand.blobs import Blobs
 from evenhand.core.canonical import decode_entry
-from evenhand.core.errors import Broken, EvenhandError, Refused, Unavailable
+from evenhand.core.errors import Broken, EvenhandError, Refused
 from evenhand.core.events import MAX_ROWS, Moment
 from evenhand.core.policy import Actor, Membership
 from evenhand.lane import Lane
 from evenhand.service import adaptive, brought, media, projects, told
 from evenhand.service.brought import Member
-from evenhand.service.told import Aim, Line, draft_of
+from evenhand.service.told import Aim, Line, Taken, draft_of
 from evenhand.service.view import decode_json, encode_json
 from evenhand.store import Transaction
 
@@ -41,37 +42,39 @@ REJECTED = 1000  # that are kept with a report
 
 
 def run(lane: Lane, blobs: Blobs, restore: str, path: Path) -> None:
-    """Make a project out of an archive that was received; the job behind the last of its bytes."""
+    """Make a project out of an archive that was received; the job behind the last of its bytes.
+
+    It may be stopped at any step and run again, and two that run at once do nothing twice: the archive is
+    there until the restore has ended.
+    """
     with lane.store.read() as reader:
         row = reader.one("restore", id=restore)
     if row is None or row["state"] != "running":
         return
     try:
-        if row["project"]:
-            raise Unavailable("archive.stopped", "The node stopped meanwhile.", "", "Restore it again.")
-        report = _Restoring(lane, blobs, row, path).run()
-        lane.call(_done, row, report)
+        _Restoring(lane, blobs, row, path).run()
     except EvenhandError as error:
+        if error.rule in INTERRUPTED:
+            return
         lane.call(_failed, row["id"], row["organization"], error)
+    except FileNotFoundError:
+        what = "The archive is no longer on this node."
+        lane.call(_failed, row["id"], row["organization"], Broken("archive.gone", what, "", "Send it again."))
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, zipfile.BadZipFile) as error:
         what = f"The archive tells something that this node cannot read: {error!r}."
         lane.call(_failed, row["id"], row["organization"], Broken("archive.form", what, ""))
     except Exception:
         what = "The restore broke off; the node's log says why."
         lane.call(_failed, row["id"], row["organization"], Broken("archive.internal", what, ""))
-        raise
-    finally:
         path.unlink(missing_ok=True)
+        raise
+    path.unlink(missing_ok=True)
 
 
 def actor_for(organization: str) -> Actor:
     """Who it is done for. It was allowed when it was begun; nobody's later leave stops it."""
     member = Membership(organization=organization, member="", role="manager")
     return Actor(person="", name="restore", memberships=(member,))
-
-
-def _done(tx: Transaction, at: Moment, row: dict[str, Any], report: wire.RestoreReport) -> None:
-    tx.run("finish_restore", id=row["id"], state="done", report=encode_json(report), error=None)
 
 
 def _failed(tx: Transaction, at: Moment, id_: str, organization: str, error: EvenhandError) -> None:
@@ -84,11 +87,31 @@ def _failed(tx: Transaction, at: Moment, id_: str, organization: str, error: Eve
         where=error.where,
         remedy=error.remedy,
     )
+    if not tx.changed("finish_restore", id=id_, state="failed", report=None, error=encode_json(problem)):
+        return  # another process has ended it
     row = tx.one("restore", id=id_)
-    if row is not None and row["project"]:
+    assert row is not None, "it has just failed"
+    if row["project"]:
         gone = wire.StateChange(state="deleted")
         projects.set_state(tx, at, actor_for(organization), row["project"], gone)
-    tx.run("finish_restore", id=id_, state="failed", report=None, error=encode_json(problem))
+
+
+class _Came(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of the events so far; kept with the restore."""
+
+    did: dict[str, int] = {}  # kind -> how many
+    left: dict[str, int] = {}
+    rejected: list[wire.Rejected] = []  # the first `REJECTED`
+    rejected_count: int = 0
+
+    def and_of(self, taken: Taken) -> _Came:
+        more = [wire.Rejected(line=n, path=path, reason=why) for n, path, why in taken.rejected]
+        return _Came(
+            did=dict(Counter(self.did) + taken.did),
+            left=dict(Counter(self.left) + taken.left),
+            rejected=[*self.rejected, *more][:REJECTED],
+            rejected_count=self.rejected_count + len(more),
+        )
 
 
 class _Restoring:
@@ -98,26 +121,32 @@ class _Restoring:
         self._lane, self._blobs, self._row, self._path = lane, blobs, row, path
         self._actor = actor_for(row["organization"])
         self._tests: dict[str, dict[str, Any]] = {}  # member -> the test that is going on
+        self._replayed, self._concluded = row["replayed"], row["concluded"]
+        self._came = msgspec.json.decode(row["came"], type=_Came) if row["came"] else _Came()
 
-    def run(self) -> wire.RestoreReport:
-        report = _checked(self._path)
+    def run(self) -> None:
+        events = None if self._row["project"] else _checked(self._path).counts["events"]
         with zipfile.ZipFile(self._path) as self._zip:
             self._manifest = json.loads(self._zip.read("manifest.json"))
             documents = [line["document"] for line in self._lines("versions.jsonl")]
-            name = self._row["name"] or documents[-1]["name"]
-            aim = self._begin(documents, name, report)
-            self._take_media(aim.project)
-            did, left, rejected = self._replay(aim)
+            aim = self._begin(documents, events)
+            if not self._replayed:
+                self._take_media(aim.project)
+            self._replay(aim)
             self._conclude(aim)
-            self._end(aim)
+            report = self._report(aim)
+            self._lane.call(_finish, self._actor, aim, self._manifest["state"], documents[-1], report)
+
+    def _report(self, aim: Aim) -> wire.RestoreReport:
+        came = self._came
         return wire.RestoreReport(
             versions=aim.versions,
             tasks=self._manifest["counts"]["tasks"],
-            annotations=did.pop("annotations", 0),
-            acts={kind: count for kind, count in sorted(did.items()) if kind not in DATA},
-            rejected=[wire.Rejected(line=n, path=path, reason=why) for n, path, why in rejected[:REJECTED]],
-            rejected_count=len(rejected),
-            left=dict(left),
+            annotations=came.did.get("annotations", 0),
+            acts={kind: n for kind, n in sorted(came.did.items()) if kind not in DATA},
+            rejected=came.rejected,
+            rejected_count=came.rejected_count,
+            left=came.left,
         )
 
     def _lines(self, name: str) -> Iterator[dict[str, Any]]:
@@ -125,11 +154,14 @@ class _Restoring:
             while line := source.readline(LONGEST):
                 yield decode_json(line)
 
-    def _begin(self, documents: list[dict[str, Any]], name: str, report: ArchiveReport) -> Aim:
-        draft = draft_of(documents[0], name if len(documents) == 1 else "")
-        draft = msgspec.structs.replace(draft, organization_id=self._row["organization"])
-        events = report.counts["events"]
-        project = self._lane.call(_create, self._row, self._actor, draft, name, events)
+    def _begin(self, documents: list[dict[str, Any]], events: int | None) -> Aim:
+        """Make the project, or take the one that was made before a stop (`events` is None)."""
+        name = self._row["name"] or documents[-1]["name"]
+        project = self._row["project"]
+        if events is not None:
+            draft = draft_of(documents[0], name if len(documents) == 1 else "")
+            draft = msgspec.structs.replace(draft, organization_id=self._row["organization"])
+            project = self._lane.call(_create, self._row, self._actor, draft, name, events)
         return Aim(
             actor=self._actor,
             organization=self._row["organization"],
@@ -164,19 +196,16 @@ class _Restoring:
 
     # -- events
 
-    def _replay(self, aim: Aim) -> tuple[Counter[str], Counter[str], list[tuple[int, str, str]]]:
-        did: Counter[str] = Counter()
-        left: Counter[str] = Counter()
-        rejected: list[tuple[int, str, str]] = []
+    def _replay(self, aim: Aim) -> None:
+        """Those of before a stop are read again, for the tests among them, and passed over."""
         lines = self._with_tests(_line(line) for line in self._lines("history.jsonl"))
-        done = 0
-        while some := list(islice(lines, FEW)):
-            taken = self._lane.call(told.take, aim, some)
-            did, left = did + taken.did, left + taken.left
-            rejected += taken.rejected[: max(0, REJECTED + 1 - len(rejected))]
-            done += len(some)
-            self._lane.call(_progress, self._row["id"], done)
-        return did, left, rejected
+        left = islice(lines, self._replayed, None)
+        while some := list(islice(left, FEW)):
+            self._came = self._lane.call(_take, aim, some, self._far(), self._came)
+            self._replayed += len(some)
+
+    def _far(self) -> tuple[int, int]:
+        return self._replayed, self._concluded
 
     def _with_tests(self, lines: Iterable[Line]) -> Iterator[Line]:
         """A test as one act, once it has ended; those that never did come last."""
@@ -202,16 +231,16 @@ class _Restoring:
         concluded = (
             (line["n"], line["consensus"]) for line in self._lines("tasks.jsonl") if line["consensus"]
         )
-        while some := list(islice(concluded, MAX_ROWS)):
-            self._lane.call(told.conclude, aim, some)
-
-    def _end(self, aim: Aim) -> None:
-        last = next(reversed(list(self._lines("versions.jsonl"))))
-        self._lane.call(_finish, self._actor, aim, self._manifest["state"], last["document"])
+        left = islice(concluded, self._concluded, None)
+        while some := list(islice(left, MAX_ROWS)):
+            self._lane.call(_conclude, aim, some, self._far())
+            self._concluded += len(some)
 
 
 DATA = frozenset({"project-versioned", "rules-followed", "tasks-imported", "told"})
 """Kinds that a report tells of in another way."""
+INTERRUPTED = ("lane.closed", "archive.elsewhere")
+"""Why a restore stops here without having failed: the node stops, or another process does it."""
 
 
 class _Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,6 +273,7 @@ def _create(
     name: str,
     events: int,
 ) -> str:
+    _unless_elsewhere(tx.changed("restore_begins", id=row["id"], events=events))
     after: str | None = None
     while True:
         page = projects.list_(tx, actor, None, row["organization"], after)
@@ -256,17 +286,56 @@ def _create(
     made = projects.create(tx, at, actor, draft)
     projects.set_state(tx, at, actor, made.id, wire.StateChange(state="paused"))
     adaptive.forget(tx, row["organization"], made.id)
-    tx.run("restore_began", id=row["id"], project=made.id, events=events)
+    tx.run("restore_began", id=row["id"], project=made.id)
     return made.id
 
 
-def _progress(tx: Transaction, at: Moment, restore: str, replayed: int) -> None:
-    tx.run("restore_progress", id=restore, replayed=replayed)
+def _take(
+    tx: Transaction, at: Moment, aim: Aim, lines: Sequence[Line], far: tuple[int, int], came: _Came
+) -> _Came:
+    _goes_on(tx, aim, far, len(lines), 0)
+    came = came.and_of(told.take(tx, at, aim, lines))
+    tx.run("restore_came", id=aim.restore, came=encode_json(came))
+    return came
+
+
+def _conclude(
+    tx: Transaction, at: Moment, aim: Aim, outcomes: Sequence[tuple[int, Any]], far: tuple[int, int]
+) -> None:
+    _goes_on(tx, aim, far, 0, len(outcomes))
+    told.conclude(tx, at, aim, outcomes)
+
+
+def _goes_on(tx: Transaction, aim: Aim, far: tuple[int, int], replayed: int, concluded: int) -> None:
+    """How far it is, committed with what was done; the row stays locked, so that nobody does the same."""
+    was_replayed, was_concluded = far
+    done = tx.changed(
+        "restore_goes_on",
+        id=aim.restore,
+        was_replayed=was_replayed,
+        was_concluded=was_concluded,
+        replayed=was_replayed + replayed,
+        concluded=was_concluded + concluded,
+    )
+    _unless_elsewhere(done)
+
+
+def _unless_elsewhere(changed: int) -> None:
+    if not changed:
+        raise Refused("archive.elsewhere", "Another process goes on with this restore.", "")
 
 
 def _finish(
-    tx: Transaction, at: Moment, actor: Actor, aim: Aim, state: str, document: dict[str, Any]
+    tx: Transaction,
+    at: Moment,
+    actor: Actor,
+    aim: Aim,
+    state: str,
+    document: dict[str, Any],
+    report: wire.RestoreReport,
 ) -> None:
+    done = tx.changed("finish_restore", id=aim.restore, state="done", report=encode_json(report), error=None)
+    _unless_elsewhere(done)
     if state != "paused":
         projects.set_state(tx, at, actor, aim.project, msgspec.convert({"state": state}, wire.StateChange))
     checked = projects.document_of(draft_of(document))

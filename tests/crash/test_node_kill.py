@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from evenhand import Client, local
+from evenhand import Client, local, wire
 from evenhand.core import merkle
 from evenhand.core.checkpoint import open_checkpoint
 from evenhand.core.errors import EvenhandError
@@ -159,3 +159,70 @@ def _nothing_is_lost(house: House, people: list[Person]) -> None:
     for arguments in (["doctor"], ["ledger", "verify", house.url]):
         done = house.run(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+ROWS = 1_000  # tasks with an annotation each: five steps of a restore
+
+
+def test_a_restore_goes_on_after_kill_9(tmp_path: Path, free_port: int) -> None:
+    """Killed in the midst of it, it comes to what an undisturbed one comes to."""
+    house = House(tmp_path / "data", free_port, None)
+    house.start()
+    try:
+        with Client(house.url, local.key(house.data), timeout=60) as client:
+            project = _answered(client)
+            path = client.archive(project, tmp_path / "a.zip")
+            called = {"bytes": path.stat().st_size, "name": "Again"}
+            key = {"Authorization": f"Bearer {local.key(house.data)}"}
+            http = httpx.Client(base_url=f"{house.url}/api/v1", headers=key, timeout=60)
+            restore = http.post("/restores", json=called).json()["id"]
+            http.put(f"/restores/{restore}/file?offset=0", content=path.read_bytes())
+            kills, done = 0, {"state": "running", "replayed": 0}
+            limit = time.monotonic() + 60
+            while done["state"] == "running":
+                before = done["replayed"]
+                while done["state"] == "running" and done["replayed"] == before:
+                    assert time.monotonic() < limit, done
+                    time.sleep(0.01)
+                    done = http.get(f"/restores/{restore}").json()
+                if done["state"] == "running" and kills < 2:
+                    house.kill()
+                    house.start()
+                    kills += 1
+            assert kills and (done["state"], done["error"]) == ("done", None)
+            assert done["report"]["annotations"] == ROWS and done["report"]["rejected"] == []
+            assert _told(client, done["project_id"]) == _told(client, project)
+        found = house.run("doctor")
+        assert found.returncode == 0, found.stdout + found.stderr
+    finally:
+        house.kill()
+
+
+def _answered(client: Client) -> str:
+    project = client.create_project("P", FIELDS, QUESTIONS).id
+    client.import_tasks(project, [{"t": f"row {i}", "external_id": str(i)} for i in range(ROWS)])
+    given = [
+        wire.BroughtAnnotation(
+            line=i,
+            external_id=str(i),
+            annotator=f"peer:{i % 3}",
+            answers={"q": f"answer {i}"},
+            submitted_at="2026-01-02T03:04:05Z",
+        )
+        for i in range(ROWS)
+    ]
+    for at in range(0, ROWS, 1000):
+        assert client.bring_annotations(project, given[at : at + 1000]).rejected == []
+    return project
+
+
+def _told(client: Client, project: str) -> list[tuple[object, ...]]:
+    return [
+        (
+            task.task_id.rpartition("-")[2],
+            task.status,
+            task.data,
+            [(a.answers, a.submitted_at) for a in task.annotations],
+        )
+        for task in client.tasks(project)
+    ]

@@ -810,6 +810,28 @@ def test_a_project_goes_as_an_archive_and_comes_back(node: Node, owner: Annotato
     expect(page.get_by_text("3 tasks, 2 annotations")).to_be_visible(timeout=20_000)
     page.get_by_role("link", name="To the project").click()
     expect(page.get_by_role("heading", name="Came back")).to_be_visible()
+    a_restore_is_shown_to_whoever_comes(page)
+
+
+def a_restore_is_shown_to_whoever_comes(page: Page) -> None:
+    """As long as it goes on, with the node in between away."""
+
+    def bend(route: Route) -> None:
+        told = route.fetch().json()
+        for one in told.get("items", [told]):
+            one.update(state="running", events=900, replayed=300, report=None, error=None)
+        route.fulfill(json=told)
+
+    page.route("**/api/v1/restores**", bend)
+    page.goto("/projects/restore")
+    expect(page.locator("p[role=status]")).to_have_text("Doing the events again")
+    expect(page.get_by_text("it goes on where it was")).to_be_visible()
+    assert violations(page) == []
+    page.unroute_all()
+    page.route("**/api/v1/restores**", lambda route: route.abort())
+    expect(page.locator("p[role=status]")).to_contain_text("it goes on by itself")
+    page.unroute_all()
+    expect(page.get_by_text("3 tasks, 2 annotations")).to_be_visible()
 
 
 # -- people, keys, organizations, log -----------------------------------------------------------

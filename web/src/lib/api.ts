@@ -850,6 +850,8 @@ export const createArchive = (project: string, people: "named" | "pseudonymous")
   call("POST", path`/projects/${project}/archive`, { people });
 export const createRestore = (wish: { bytes: number; name: string | null; organization_id: string | null }): Promise<Restore> =>
   call("POST", "/restores", wish);
+export const listRestores = (organization: string | undefined): Promise<{ items: Restore[] }> =>
+  call("GET", `/restores${query({ organization })}`);
 export const getRestore = (id: string): Promise<Restore> => call("GET", path`/restores/${id}`);
 export const sendArchivePart = (id: string, offset: number, bytes: Blob, signal?: AbortSignal): Promise<Restore> =>
   call("PUT", `${path`/restores/${id}/file`}${query({ offset })}`, bytes, {

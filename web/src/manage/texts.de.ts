@@ -719,6 +719,7 @@ export const de: { [key in keyof typeof en]: string } = {
   "restore.waiting": "Die Verbindung ist weg; es geht von selbst weiter.",
   "restore.checking": "Unterschriften, Prüfsummen und Nachweise werden geprüft",
   "restore.replaying": "Die Ereignisse werden wiederholt",
+  "restore.leave": "Sie können diese Seite verlassen. Nach einem Neustart des Knotens geht es dort weiter, wo es war.",
   "restore.done": "Das Projekt ist zurück: {tasks} Aufgaben, {annotations} Antworten, {versions} Fassungen.",
   "restore.acts": "Um die Antworten herum:",
   "restore.left": "Nur im Archiv:",

@@ -717,6 +717,7 @@ export const en = {
   "restore.waiting": "The connection is gone; it goes on by itself.",
   "restore.checking": "Checking signatures, digests and proofs",
   "restore.replaying": "Doing the events again",
+  "restore.leave": "You may leave this page. After a restart of the node it goes on where it was.",
   "restore.done": "The project is back: {tasks} tasks, {annotations} annotations, {versions} versions.",
   "restore.acts": "Around the annotations:",
   "restore.left": "Only in the archive:",

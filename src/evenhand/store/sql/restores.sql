@@ -5,7 +5,8 @@ INSERT INTO restore (organization, id, name, state, bytes, received, events, rep
 VALUES (:organization, :id, :name, 'open', :bytes, 0, 0, 0, NULL, NULL, NULL, :at);
 
 -- name: restore
-SELECT organization, id, name, state, bytes, received, events, replayed, project, report, error, created_ms
+SELECT organization, id, name, state, bytes, received, events, replayed, concluded, came, project, report, error,
+  created_ms
 FROM restore WHERE id = :id;
 
 -- name: restores
@@ -15,14 +16,23 @@ FROM restore WHERE organization = :organization ORDER BY created_ms DESC LIMIT 1
 -- name: received_restore!
 UPDATE restore SET received = :received, state = :state WHERE id = :id;
 
--- name: restore_began!
-UPDATE restore SET project = :project, events = :events WHERE id = :id;
+-- name: restore_begins!
+-- The row stays locked until the project is made, so that two processes make one.
+UPDATE restore SET events = :events WHERE id = :id AND state = 'running' AND project IS NULL;
 
--- name: restore_progress!
-UPDATE restore SET replayed = :replayed WHERE id = :id;
+-- name: restore_began!
+UPDATE restore SET project = :project WHERE id = :id;
+
+-- name: restore_goes_on!
+-- Nobody else did these meanwhile.
+UPDATE restore SET replayed = :replayed, concluded = :concluded
+WHERE id = :id AND state = 'running' AND replayed = :was_replayed AND concluded = :was_concluded;
+
+-- name: restore_came!
+UPDATE restore SET came = :came WHERE id = :id;
 
 -- name: finish_restore!
-UPDATE restore SET state = :state, report = :report, error = :error WHERE id = :id;
+UPDATE restore SET state = :state, report = :report, error = :error WHERE id = :id AND state = 'running';
 
 -- name: running_restores
 SELECT id FROM restore WHERE state = 'running' ORDER BY created_ms;
