@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from bench.beyond_classes import by_task
 from bench.beyond_classes import planted_numbers as planted
+from evenhand.core import solving
 from evenhand.core.errors import Invalid
-from evenhand.core.inference import Votes, numbers, solving
+from evenhand.core.inference import Votes, numbers
 from evenhand.core.inference.numbers import Measured, measure
 
 

@@ -8,10 +8,13 @@ the configuration of one question. Nothing outside its own folder names it: the 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import msgspec
+import numpy as np
+
+from evenhand.core import distances
 
 V = TypeVar("V")
 
@@ -132,6 +135,18 @@ class Combined(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
     method: str  # "majority", "medoid", "mean", ...
 
 
+class Learnt(msgspec.Struct, frozen=True, kw_only=True):
+    """What weighing all answers to a question has learnt: enough to conclude a task from its own answers."""
+
+    annotators: dict[str, tuple[float, ...]]  # of each who answered, what `LabelType.measures` names
+    newcomer: tuple[float, ...]  # the same of somebody who had not answered
+    common: tuple[float, ...] = ()  # numbers that belong to no annotator
+
+    def of(self, annotator: str) -> tuple[float, ...]:
+        """What is known of an annotator."""
+        return self.annotators.get(annotator, self.newcomer)
+
+
 class LabelType(ABC, Generic[V]):
     """One kind of answer, with the configuration of one question.
 
@@ -144,6 +159,11 @@ class LabelType(ABC, Generic[V]):
     title: ClassVar[str]  # "Single choice": what the builder shows
     flag: ClassVar[Flag | None] = None  # how `evenhand label` offers it; None: only by --config
     example_config: ClassVar[Mapping[str, Json]]  # a configuration that works, for builder and conformance
+    weighed_by: ClassVar[str] = ""
+    """The method of docs/spec/weighing.md by which answers are weighed by skill; "": all count alike."""
+    measures: ClassVar[tuple[str, ...]] = ("error",)
+    """What `learn` tells of an annotator, in this order: "error" is the distance from what is right, 0 to 1,
+    where 1 is as good as chance; others, such as "bias" and "spread", are in the answers' own `unit`."""
 
     @classmethod
     @abstractmethod
@@ -229,19 +249,84 @@ class LabelType(ABC, Generic[V]):
     def examples(self) -> tuple[tuple[Mapping[str, Json], V], ...]:
         """At least three different (data, answer) pairs for `example_config`, and some for any other."""
 
-    def support(self, value: V, values: Sequence[V]) -> float:
+    @property
+    def unit(self) -> str:
+        """What `measures` other than an error are counted in; "": just a number."""
+        return ""
+
+    def support(self, value: V, values: Sequence[V], weights: Sequence[float] | None = None) -> float:
         """How far these answers (at least one) stand behind a value: 1 - their mean distance from it."""
-        return 1.0 - sum(self.distance(value, other) for other in values) / len(values)
+        held = (1.0,) * len(values) if weights is None else weights
+        apart = sum(weight * self.distance(value, other) for weight, other in zip(held, values, strict=True))
+        return 1.0 - min(apart / sum(held), 1.0)
 
     def combine(self, values: Sequence[V]) -> Combined[V]:
+        """What these answers (at least one) come to, where all count alike. Default: `combine_by`."""
+        return self.combine_by(values, (1.0,) * len(values))
+
+    def combine_by(self, values: Sequence[V], weights: Sequence[float]) -> Combined[V]:
         """What these answers (at least one) come to. Default: the answer nearest to all others.
 
         Confidence is `support`. Ties go to the answer that came first, so that the outcome is a
-        function of the sequence.
+        function of the sequence. A type with its own way overrides this one, or `combine` where
+        answers are not weighed by `distances`.
+
+        Args:
+            values: the answers.
+            weights: what each counts: above 0, the largest is 1.
         """
-        spread = [sum(self.distance(a, b) for b in values) for a in values]
-        best = values[min(range(len(values)), key=spread.__getitem__)]
-        return Combined(value=best, confidence=self.support(best, values), method="medoid")
+        spread = [sum(w * self.distance(a, b) for w, b in zip(weights, values, strict=True)) for a in values]
+        least = min(spread) + TIE
+        best = values[next(i for i, one in enumerate(spread) if one <= least)]
+        return Combined(value=best, confidence=self.support(best, values, weights), method="medoid")
+
+    def learn(self, answers: Sequence[tuple[int, str, V]]) -> Learnt:
+        """How skilled each annotator is, by all answers to the question; at least one. Default: by distances.
+
+        It is a function of the set of answers: their order does not matter. Only asked where `weighed_by`
+        is set; a job does it.
+
+        Args:
+            answers: (task number, annotator, value), one of each annotator for a task.
+        """
+        return by_distances(self.distance, answers)
+
+    def weighed(self, answers: Sequence[tuple[str, V]], learnt: Learnt) -> Combined[V]:
+        """What these answers (at least one) to one task come to, weighed by what `learn` has learnt.
+
+        Of everybody equally skilled it is what `combine` gives, or near it. Asked at each submit, so it
+        costs no more than `combine`.
+
+        Args:
+            answers: (annotator, value), oldest first.
+        """
+        weights = [distances.weight(learnt.of(annotator)[0]) for annotator, _ in answers]
+        most = max(weights)
+        found = self.combine_by([value for _, value in answers], [one / most for one in weights])
+        return msgspec.structs.replace(found, method=self.weighed_by)
+
+
+TIE = 1e-9  # sums of weighed distances so near to each other are equal: else the order of additions decides
+MOST_ANSWERS = 200_000  # that distances are taken of; of more, those of every n-th task
+
+
+def by_distances(distance: Callable[[V, V], float], answers: Sequence[tuple[int, str, V]]) -> Learnt:
+    """The method `distances`: everybody's error by how far answers are from those of others."""
+    names = sorted({annotator for _, annotator, _ in answers})
+    code = {name: i for i, name in enumerate(names)}
+    every = -(-len(answers) // MOST_ANSWERS)
+    seen = sorted((one for one in answers if one[0] % every == 0), key=lambda one: one[:2])
+    found, typical = distances.errors(
+        np.array([n for n, _, _ in seen], np.int64),
+        np.array([code[annotator] for _, annotator, _ in seen], np.int64),
+        [value for _, _, value in seen],
+        distance,
+        len(names),
+    )
+    told: dict[str, tuple[float, ...]] = {
+        name: (error,) for name, error in zip(names, found.tolist(), strict=True)
+    }
+    return Learnt(annotators=told, newcomer=(typical,))
 
 
 def is_class(kind: LabelType[Any]) -> bool:

@@ -7,6 +7,7 @@ AssertionError with a sentence about what is not kept.
 from __future__ import annotations
 
 import copy
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 import msgspec
 
 from evenhand.core.errors import Invalid
-from evenhand.core.label import Json, LabelType
+from evenhand.core.label import Json, LabelType, Learnt
 
 Accepts = Callable[[Mapping[str, Json], Json], bool]
 """Whether a JSON Schema (2020-12) accepts a value: any validator will do."""
@@ -182,6 +183,64 @@ def combine_is_sane(s: Subject) -> None:
         answer_holds(s, data, s.label.dump(combined.value))
 
 
+TAUGHT = 24
+"""Tasks that two annotators who are right and one who is wrong have answered, in `weighed_is_sane`."""
+
+
+def weighed_is_sane(s: Subject) -> None:
+    """Whoever was wrong counts less; nothing depends on an order; one annotator alone is no trouble.
+
+    Only where `weighed_by` says that answers are weighed.
+    """
+    if not s.kind.weighed_by:
+        return
+    values = [value for _, value in s.label.examples()]
+    right = [values[n % len(values)] for n in range(TAUGHT)]
+    wrong = [values[(n + 1 + n // len(values) % (len(values) - 1)) % len(values)] for n in range(TAUGHT)]
+    answers = [(n + 1, name, by[n]) for n in range(TAUGHT) for name, by in
+               (("bad", wrong), ("good", right), ("fine", right))]  # fmt: skip
+    learnt = s.label.learn(answers)
+    _expect(learnt == s.label.learn(answers[::-1]), "what is learnt depends on the order of answers")
+    _learnt_is_sane(s, learnt, {"bad", "good", "fine"})
+    for true, false in zip(right, wrong, strict=True):
+        for given in ([("bad", false), ("good", true)], [("good", true), ("bad", false)]):
+            found = s.label.weighed(given, learnt)
+            _expect(found == s.label.weighed(list(given), learnt), "the same answers come to two things")
+            _expect(0.0 <= found.confidence <= 1.0, f"confidence {found.confidence} is not between 0 and 1")
+            _expect(found.method == s.kind.weighed_by, f"weighed by {found.method!r}, not as it says")
+            _expect(
+                s.label.distance(found.value, true) < s.label.distance(found.value, false),
+                "somebody who was always wrong counts as much as somebody who was right",
+            )
+            s.label.load(s.label.dump(found.value))
+    alone = s.label.learn([(1, "one", values[0])])
+    _learnt_is_sane(s, alone, {"one"})
+    for name in ("one", "a newcomer"):
+        _expect(s.label.weighed([(name, values[0])], alone).value == values[0], "one answer becomes another")
+
+
+def _learnt_is_sane(s: Subject, learnt: Learnt, names: set[str]) -> None:
+    _expect(learnt.annotators.keys() == names, "not of each annotator is something learnt")
+    _expect(msgspec.json.decode(msgspec.json.encode(learnt), type=Learnt) == learnt, "JSON changes it")
+    numbers = [*learnt.annotators.values(), learnt.newcomer]
+    _expect(all(len(one) == len(s.kind.measures) for one in numbers), "it is not as many numbers as measures")
+    every = [number for one in (*numbers, learnt.common) for number in one]
+    _expect(all(math.isfinite(number) for number in every), "a number is infinite or none")
+
+
+def equal_weights_change_nothing(s: Subject) -> None:
+    """Only where answers are weighed by their distances."""
+    if s.kind.weighed_by != "distances":
+        return
+    values = [value for _, value in s.label.examples()]
+    for some in (values[:1], values, [*values, *values[1:]], values[::-1]):
+        plain = s.label.combine(some)
+        _expect(s.label.combine_by(some, [1.0] * len(some)) == plain, "equal weights come to something else")
+        alike = Learnt(annotators={}, newcomer=(0.3,))
+        same = s.label.weighed([(str(i), value) for i, value in enumerate(some)], alike)
+        _expect(same.value == plain.value, "where all are equally skilled, answers come to something else")
+
+
 NASTIES: tuple[Json, ...] = (
     None,
     True,
@@ -254,6 +313,8 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     examples_come_back,
     distance_is_sane,
     combine_is_sane,
+    weighed_is_sane,
+    equal_weights_change_nothing,
     parse_refuses,
     parse_drops_nothing,
     flag_works,

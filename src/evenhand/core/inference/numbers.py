@@ -21,8 +21,8 @@ import numpy as np
 
 from evenhand.core.errors import Invalid
 from evenhand.core.inference.estimate import Diagnostics
-from evenhand.core.inference.solving import solved
 from evenhand.core.inference.votes import Floats, Ints, Places, Votes
+from evenhand.core.solving import solved
 
 FAR = 2.0  # standard deviations beyond which a number, or a bias, counts less
 PRIOR = 5.0  # numbers that the typical variance is worth in an annotator's own

@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from evenhand.core.errors import Invalid
 from evenhand.core.inference.estimate import Diagnostics
-from evenhand.core.inference.solving import solved
 from evenhand.core.inference.votes import Floats, Ints
+from evenhand.core.solving import solved
 
 ANCHOR = 0.5  # wins, and losses, against the virtual one
 RIGHT, WRONG = 4.0, 1.0  # comparisons that an annotator starts from

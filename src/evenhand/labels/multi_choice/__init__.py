@@ -60,6 +60,7 @@ class MultiChoice(LabelType[Picks]):
     id: ClassVar[str] = "multi_choice/1"
     name: ClassVar[str] = "multi_choice"
     title: ClassVar[str] = "Multiple choice"
+    weighed_by: ClassVar[str] = "distances"
     example_config: ClassVar[Mapping[str, Json]] = {
         "choices": ["news", {"name": "Sport", "id": "sport", "children": ["football", "chess"]}],
         "max": 3,
@@ -148,20 +149,22 @@ class MultiChoice(LabelType[Picks]):
         picks = {tuple(ids[:size]) for size in sizes} | {tuple(ids[len(ids) - size :]) for size in sizes}
         return tuple(({}, pick) for pick in sorted(picks))
 
-    def combine(self, values: Sequence[Picks]) -> Combined[Picks]:
+    def combine_by(self, values: Sequence[Picks], weights: Sequence[float]) -> Combined[Picks]:
         """Each choice that more than half picked; the nearest number of them that `min` and `max` allow.
 
         Three people who each pick two of three choices give each choice a majority: with a `max` of
         two, the two with the most votes stay, and among equals those that stand first in the list.
         """
-        votes: dict[str, int] = {}
-        for pick in (pick for picks in values for pick in picks):
-            votes[pick] = votes.get(pick, 0) + 1
+        votes: dict[str, float] = {}
+        for weight, picks in zip(weights, values, strict=True):
+            for pick in picks:
+                votes[pick] = votes.get(pick, 0.0) + weight
+        votes = {pick: round(share, 9) for pick, share in votes.items()}
         ranked = sorted(self._ordered(tuple(votes)), key=lambda pick: -votes[pick])
-        count = sum(1 for pick in ranked if 2 * votes[pick] > len(values))
+        count = sum(1 for pick in ranked if votes[pick] > round(sum(weights) / 2, 9))
         most = len(ranked) if self.settings.max is None else self.settings.max
         value = self._ordered(ranked[: min(max(count, self.settings.min), most)])
-        return Combined(value=value, confidence=self.support(value, values), method="majority")
+        return Combined(value=value, confidence=self.support(value, values, weights), method="majority")
 
 
 def _complete(choices: Sequence[Branch | str]) -> tuple[Branch, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations, groupby
+from itertools import combinations, pairwise
 from typing import Annotated, ClassVar, Self
 
 import msgspec
@@ -56,6 +56,7 @@ class Ranking(LabelType[Ranks]):
     id: ClassVar[str] = "ranking/1"
     name: ClassVar[str] = "ranking"
     title: ClassVar[str] = "Ranking"
+    weighed_by: ClassVar[str] = "distances"
     example_config: ClassVar[Mapping[str, Json]] = {
         "field_items": ["answer_a", "answer_b", "answer_c"],
         "ties": True,
@@ -145,19 +146,34 @@ class Ranking(LabelType[Ranks]):
         tied = [(tuple(ids),)] if self.settings.ties else []
         return tuple((data, ranks) for ranks in dict.fromkeys([*orders, *tied]))
 
-    def combine(self, values: Sequence[Ranks]) -> Combined[Ranks]:
-        """Borda's count with average ranks; equal sums tie, or follow the list where ties are not allowed.
+    def combine_by(self, values: Sequence[Ranks], weights: Sequence[float]) -> Combined[Ranks]:
+        """Borda's count with average ranks: items by the weighed sum of their mean places, to nine decimals.
 
-        The sum of each item's mean places is what is compared, in half places, so that it is exact.
+        Equal sums follow the list where ties are not allowed. Else they tie, and so do two neighbours
+        where those who put one before the other are fewer than those who tie them or do the opposite:
+        with a tie, less is then apart (Kendall's distance, as in `distance`).
         """
-        totals = dict.fromkeys(self._position, 0)
-        for ranks in values:
-            for item, place in _places(ranks).items():
-                totals[item] = totals.get(item, 0) + place
+        places = [_places(ranks) for ranks in values]
+        totals = dict.fromkeys(self._position, 0.0)
+        for weight, own in zip(weights, places, strict=True):
+            for item, place in own.items():
+                totals[item] = totals.get(item, 0.0) + weight * place
+        totals = {item: round(total, 9) for item, total in totals.items()}
         order = sorted(self._position, key=totals.__getitem__)
-        groups = [tuple(items) for _, items in groupby(order, key=totals.__getitem__)]
-        value = tuple(groups) if self.settings.ties else tuple((item,) for item in order)
-        return Combined(value=value, confidence=self.support(value, values), method="borda")
+        groups: list[tuple[str, ...]] = [(order[0],)]
+        for before, item in pairwise(order):
+            lead = sum(
+                weight if own[before] < own[item] else -weight
+                for weight, own in zip(weights, places, strict=True)
+                if before in own and item in own
+            )
+            if self.settings.ties and (totals[before] == totals[item] or round(lead, 9) < 0):
+                groups[-1] = (*groups[-1], item)
+            else:
+                groups.append((item,))
+        value = tuple(self._ordered(group) for group in groups)
+        method = "tied_borda" if self.settings.ties else "borda"
+        return Combined(value=value, confidence=self.support(value, values, weights), method=method)
 
 
 def _places(ranks: Ranks) -> dict[str, int]:

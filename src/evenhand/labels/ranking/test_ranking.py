@@ -55,7 +55,7 @@ def test_distance_is_a_metric(a: Ranks, b: Ranks, c: Ranks) -> None:
 
 def test_borda() -> None:
     combined = ranking().combine([ranks("a b c d"), ranks("b a c d"), ranks("b c a d")])
-    assert (combined.value, combined.method) == (ranks("b a c d"), "borda")
+    assert (combined.value, combined.method) == (ranks("b a c d"), "tied_borda")
     assert combined.confidence == pytest.approx(1 - (1 / 6 + 0 + 1 / 6) / 3)
 
 
@@ -68,6 +68,12 @@ def test_equal_sums_tie_or_follow_the_list() -> None:
 def test_items_that_tie_share_the_mean_of_their_places() -> None:
     """a: 0.5 + 1 = 1.5; c: 2 + 0 = 2; b: 0.5 + 2 = 2.5. If a and b both had place 0, b would tie with c."""
     assert ranking("abc").combine([ranks("ab c"), ranks("c a b")]).value == ranks("a c b")
+
+
+def test_a_tie_that_most_mean_is_one_although_a_sum_is_lower() -> None:
+    values = [ranks("ab c"), ranks("ab c"), ranks("a b c")]
+    assert ranking("abc").combine(values).value == ranks("ab c")
+    assert ranking("abc").combine_by(values, [0.2, 0.2, 1.0]).value == ranks("a b c")
 
 
 @given(st.lists(orders, min_size=1, max_size=5), st.permutations(range(5)))

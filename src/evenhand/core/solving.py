@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from evenhand.core.inference.votes import Floats
+Floats = NDArray[np.float64]
 
 STEPS = 200  # at the most
 CLOSE = 1e-9  # how far the residual falls
