@@ -377,6 +377,13 @@ def numbers_section(rounds: int, seconds: float) -> None:
     beyond_classes.tables(say)
 
 
+def shapes_section(rounds: int, seconds: float) -> None:
+    """Spans, shapes and texts of simulated annotators, counted alike and weighed."""
+    from bench import shapes
+
+    shapes.tables(say)
+
+
 def adaptive_section(rounds: int, seconds: float) -> None:
     """Adaptive overlap replayed on real crowds."""
     from bench import adaptive
@@ -492,6 +499,7 @@ SECTIONS = {
     "start": start_section,
     "inference": inference_section,
     "numbers": numbers_section,
+    "shapes": shapes_section,
     "adaptive": adaptive_section,
     "quality": quality_section,
     "integrity": integrity_section,

@@ -5,7 +5,8 @@ A type says how close two pieces are (`Closeness`); what agrees and what a major
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,6 +16,9 @@ T = TypeVar("T")
 
 MATCH = 0.5
 """Two areas mean the same thing from this overlap on (Everingham et al. 2010, 10.1007/s11263-009-0275-4)."""
+
+NEAR = 0.3
+"""Two areas may mean the same thing from this overlap on, whatever their labels, where they are weighed."""
 
 Closeness = Callable[[Sequence[T], Sequence[T]], Sequence[Mapping[int, float]]]
 """For each of the first pieces: position among the second of those that may mean the same -> how close.
@@ -52,13 +56,62 @@ def _gather(clusters: list[dict[int, T]], who: int, pieces: Sequence[T], closene
             clusters.append({who: piece})
 
 
-def most_central(pieces: Sequence[T], overlap: Callable[[T, T], float]) -> T:
-    """The piece that overlaps all others most; the first of equals."""
-    return max(pieces, key=lambda piece: sum(overlap(piece, other) for other in pieces))
+def gathered(values: Sequence[Sequence[T]], closeness: Closeness[T]) -> list[dict[int, T]]:
+    """Every piece of these answers, with those of others that mean the same: position of the answer -> piece.
+
+    The closest two are put together first, those of one label before others, and then what they already
+    are with; never two of one answer. Of equally close ones the first come first. So the order of answers
+    decides nothing else, which cannot be said of `agreed`.
+    """
+    places = [(who, i) for who, pieces in enumerate(values) for i in range(len(pieces))]
+    home = {place: {place[0]: place[1]} for place in places}
+    for _, one, other in sorted(_links(values, closeness)):
+        here, there = home[one], home[other]
+        if here is not there and not here.keys() & there.keys():
+            here |= there
+            home.update(dict.fromkeys(there.items(), here))
+    found = {id(cluster): cluster for cluster in home.values()}
+    return [{who: values[who][i] for who, i in sorted(cluster.items())} for cluster in found.values()]
 
 
-def touching(a: Sequence[Any], b: Sequence[Any], hulls: Callable[[Sequence[Any]], Hulls]) -> list[list[int]]:
-    """For each of `a` the positions in `b` of pieces with its label whose hulls overlap; no other can.
+def _links(
+    values: Sequence[Sequence[Any]], closeness: Closeness[Any]
+) -> Iterator[tuple[tuple[bool, float], tuple[int, int], tuple[int, int]]]:
+    """Two pieces of different answers that may mean the same, with what sorts the closest first."""
+    for who, other in combinations(range(len(values)), 2):
+        for i, row in enumerate(closeness(values[who], values[other])):
+            for j, close in row.items():
+                apart = values[who][i].label != values[other][j].label
+                yield (apart, -round(close, 9)), (who, i), (other, j)
+
+
+def most_central(
+    pieces: Sequence[T], overlap: Callable[[T, T], float], weights: Sequence[float] | None = None
+) -> T:
+    """The piece that overlaps all others most; the first of equals. Others count by their weights."""
+    held = weights or [1.0] * len(pieces)
+    shared = [
+        sum(w * overlap(piece, other) for w, other in zip(held, pieces, strict=True)) for piece in pieces
+    ]
+    return pieces[shared.index(max(shared))]
+
+
+def new(kept: Sequence[T], piece: T) -> bool:
+    """Whether a piece is none of those that are kept."""
+    return piece not in kept
+
+
+def mean(values: Sequence[float], weights: Sequence[float]) -> float:
+    """The weighted mean; weights are above 0."""
+    return sum(w * value for w, value in zip(weights, values, strict=True)) / sum(weights)
+
+
+def touching(
+    a: Sequence[Any], b: Sequence[Any], hulls: Callable[[Sequence[Any]], Hulls], alike: bool = True
+) -> list[list[int]]:
+    """For each of `a` the positions in `b` of pieces whose hulls overlap; no other can.
+
+    With its label only, unless not `alike`.
 
     Without this sieve, what three answers of 1,000 boxes come to took 6 seconds.
     """
@@ -67,7 +120,7 @@ def touching(a: Sequence[Any], b: Sequence[Any], hulls: Callable[[Sequence[Any]]
     one, two = hulls(a)[:, None], hulls(b)[None]
     meet = np.asarray(((one[..., :2] < two[..., 2:]) & (two[..., :2] < one[..., 2:])).all(axis=2))
     return [
-        [j for j in np.flatnonzero(meet[i]).tolist() if b[j].label == piece.label]
+        [j for j in np.flatnonzero(meet[i]).tolist() if not alike or b[j].label == piece.label]
         for i, piece in enumerate(a)
     ]
 
@@ -77,12 +130,14 @@ def overlapping(
     b: Sequence[T],
     hulls: Callable[[Sequence[T]], Hulls],
     overlap: Callable[[T, T], float],
+    least: float = MATCH,
+    alike: bool = True,
 ) -> list[dict[int, float]]:
-    """`Closeness` of areas: those with one label that overlap by `MATCH` or more."""
+    """`Closeness` of areas: those that overlap by so much or more; `alike`: with one label."""
     found = []
-    for piece, some in zip(a, touching(a, b, hulls), strict=True):
+    for piece, some in zip(a, touching(a, b, hulls, alike), strict=True):
         scores = {j: overlap(piece, b[j]) for j in some}
-        found.append({j: score for j, score in scores.items() if score >= MATCH})
+        found.append({j: score for j, score in scores.items() if score >= least})
     return found
 
 

@@ -12,11 +12,13 @@ import msgspec
 from msgspec import Meta
 
 from evenhand.core.errors import Invalid
-from evenhand.core.label import BoxElement, Combined, Element, Flag, Json, LabelType
+from evenhand.core.label import BoxElement, Combined, Element, Flag, Json, LabelType, Learnt
+from evenhand.labels import pieces
 from evenhand.labels.box.geometry import Boxed, hulls, overlap
-from evenhand.labels.matching import agreed, difference, most_central, overlapping
+from evenhand.labels.matching import NEAR, agreed, difference, mean, most_central, new, overlapping
 from evenhand.labels.options import Options, complete, one_of, positions, require_label
 from evenhand.labels.picture import FARTHEST, require_number, size_of
+from evenhand.labels.pieces import Pieces
 from evenhand.labels.reading import (
     ImageField,
     elements_in,
@@ -66,6 +68,8 @@ class Box(LabelType[Boxes]):
     id: ClassVar[str] = "box/1"
     name: ClassVar[str] = "box"
     title: ClassVar[str] = "Boxes"
+    weighed_by: ClassVar[str] = pieces.METHOD
+    measures: ClassVar[tuple[str, ...]] = pieces.MEASURES
     flag: ClassVar[Flag | None] = Flag(option="--boxes", metavar="A,B", help="Draw boxes around these")
     example_config: ClassVar[Mapping[str, Json]] = {
         "field": "image",
@@ -166,9 +170,25 @@ class Box(LabelType[Boxes]):
         value = tuple(sorted({_middle(boxes) for boxes in agreed(values, _close)}))
         return Combined(value=value, confidence=self.support(value, values), method="cluster")
 
+    @cached_property
+    def _pieces(self) -> Pieces[Boxed]:
+        return Pieces(self._position, _near, _middle, new)
+
+    def learn(self, answers: Sequence[tuple[int, str, Boxes]]) -> Learnt:
+        return self._pieces.learn(answers)
+
+    def weighed(self, answers: Sequence[tuple[str, Boxes]], learnt: Learnt) -> Combined[Boxes]:
+        """Boxes as `labels.pieces` weighs them: mean edges; of turned ones the most central."""
+        found = self._pieces.weighed(answers, learnt)
+        return found or self.combine([value for _, value in answers])
+
 
 def _close(a: Sequence[Boxed], b: Sequence[Boxed]) -> list[dict[int, float]]:
     return overlapping(a, b, hulls, overlap)
+
+
+def _near(a: Sequence[Boxed], b: Sequence[Boxed]) -> list[dict[int, float]]:
+    return overlapping(a, b, hulls, overlap, NEAR, alike=False)
 
 
 def _rounded(box: Boxed) -> Boxed:
@@ -197,11 +217,12 @@ def _dumped(box: Boxed) -> Json:
     return {**place, "label": box.label, **({"rotation": shortest(box.rotation)} if box.rotation else {})}
 
 
-def _middle(boxes: list[Boxed]) -> Boxed:
+def _middle(boxes: Sequence[Boxed], weights: Sequence[float] | None = None) -> Boxed:
     """The box with the mean edges; of turned boxes, whose angles do not average, the most central one."""
     if any(box.rotation for box in boxes):
-        return most_central(boxes, overlap)
-    n = len(boxes)
-    left, top = sum(b.x for b in boxes) / n, sum(b.y for b in boxes) / n
-    right, bottom = sum(b.x + b.width for b in boxes) / n, sum(b.y + b.height for b in boxes) / n
+        return most_central(boxes, overlap, weights)
+    held = weights or [1.0] * len(boxes)
+    left, top = mean([b.x for b in boxes], held), mean([b.y for b in boxes], held)
+    right = mean([b.x + b.width for b in boxes], held)
+    bottom = mean([b.y + b.height for b in boxes], held)
     return _rounded(Boxed(left, top, right - left, bottom - top, boxes[0].label))

@@ -14,10 +14,12 @@ import numpy as np
 from msgspec import Meta
 
 from evenhand.core.errors import Invalid
-from evenhand.core.label import Combined, Element, Flag, Json, KeypointElement, LabelType
-from evenhand.labels.matching import Hulls, agreed, difference, touching
+from evenhand.core.label import Combined, Element, Flag, Json, KeypointElement, LabelType, Learnt
+from evenhand.labels import pieces
+from evenhand.labels.matching import Hulls, agreed, difference, mean, touching
 from evenhand.labels.options import Options, complete, one_of, positions, require_label
 from evenhand.labels.picture import FARTHEST, placed, size_of
+from evenhand.labels.pieces import Pieces
 from evenhand.labels.reading import (
     ImageField,
     elements_in,
@@ -80,6 +82,8 @@ class Keypoint(LabelType[Points]):
     id: ClassVar[str] = "keypoint/1"
     name: ClassVar[str] = "keypoint"
     title: ClassVar[str] = "Keypoints"
+    weighed_by: ClassVar[str] = pieces.METHOD
+    measures: ClassVar[tuple[str, ...]] = pieces.MEASURES
     flag: ClassVar[Flag | None] = Flag(option="--points", metavar="A,B", help="Set points on these")
     example_config: ClassVar[Mapping[str, Json]] = {
         "field": "image",
@@ -141,14 +145,24 @@ class Keypoint(LabelType[Points]):
         point = {"type": "object", "properties": properties, "required": list(place)}
         return {"type": "array", "items": {**point, "additionalProperties": False}, "maxItems": MOST_POINTS}
 
-    def _close(self, a: Sequence[Pointed], b: Sequence[Pointed]) -> list[dict[int, float]]:
-        """Points of one label within the radius; the nearer, the closer."""
+    def _close(
+        self, a: Sequence[Pointed], b: Sequence[Pointed], alike: bool = True
+    ) -> list[dict[int, float]]:
+        """Points of one label, or `alike` or not, within the radius; the nearer, the closer."""
         radius = self.settings.radius
         found = []
-        for point, some in zip(a, touching(a, b, self._hulls), strict=True):
+        for point, some in zip(a, touching(a, b, self._hulls, alike), strict=True):
             far = {j: math.hypot(point.x - b[j].x, point.y - b[j].y) for j in some}
-            found.append({j: 1 / (1 + away) for j, away in far.items() if away <= radius})
+            found.append({j: 1 - away / radius for j, away in far.items() if away <= radius})
         return found
+
+    def _near(self, a: Sequence[Pointed], b: Sequence[Pointed]) -> list[dict[int, float]]:
+        return self._close(a, b, alike=False)
+
+    def _fits(self, kept: Sequence[Pointed], point: Pointed) -> bool:
+        """Whether an answer may hold this one too."""
+        key = self._key(point.x, point.y, point.label)
+        return all(self._key(one.x, one.y, one.label) != key for one in kept)
 
     def _hulls(self, points: Sequence[Pointed]) -> Hulls:
         reach = self.settings.radius  # twice what is needed; exactly half would lose points at the rim
@@ -185,3 +199,22 @@ class Keypoint(LabelType[Points]):
             kept.setdefault(self._key(x, y, group[0].label), Pointed(x, y, group[0].label, visible))
         value = tuple(sorted(kept.values()))
         return Combined(value=value, confidence=self.support(value, values), method="cluster")
+
+    @cached_property
+    def _pieces(self) -> Pieces[Pointed]:
+        return Pieces(self._position, self._near, _middle, self._fits)
+
+    def learn(self, answers: Sequence[tuple[int, str, Points]]) -> Learnt:
+        return self._pieces.learn(answers)
+
+    def weighed(self, answers: Sequence[tuple[str, Points]], learnt: Learnt) -> Combined[Points]:
+        """Points as `labels.pieces` weighs them: the mean place, hidden where most of the weight says so."""
+        found = self._pieces.weighed(answers, learnt)
+        return found or self.combine([value for _, value in answers])
+
+
+def _middle(points: Sequence[Pointed], weights: Sequence[float]) -> Pointed:
+    """The weighed mean place; seen where half of the weight saw it."""
+    x, y = (round(mean([getattr(point, key) for point in points], weights), 2) for key in ("x", "y"))
+    seen = mean([float(point.visible) for point in points], weights)
+    return Pointed(x, y, points[0].label, round(seen, 9) >= 0.5)

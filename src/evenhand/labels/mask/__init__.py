@@ -11,11 +11,13 @@ import msgspec
 from msgspec import Meta
 
 from evenhand.core.errors import Invalid
-from evenhand.core.label import Combined, Element, Flag, Json, LabelType, MaskElement
+from evenhand.core.label import Combined, Element, Flag, Json, LabelType, Learnt, MaskElement
+from evenhand.labels import pieces
 from evenhand.labels.mask.runs import Masked, hulls, majority, measure, overlap
-from evenhand.labels.matching import agreed, difference, most_central, overlapping
+from evenhand.labels.matching import NEAR, agreed, difference, most_central, overlapping
 from evenhand.labels.options import Options, complete, one_of, positions, require_label
 from evenhand.labels.picture import size_of
+from evenhand.labels.pieces import Pieces
 from evenhand.labels.reading import (
     ImageField,
     elements_in,
@@ -66,6 +68,8 @@ class Mask(LabelType[Masks]):
     id: ClassVar[str] = "mask/1"
     name: ClassVar[str] = "mask"
     title: ClassVar[str] = "Masks"
+    weighed_by: ClassVar[str] = pieces.METHOD
+    measures: ClassVar[tuple[str, ...]] = pieces.MEASURES
     flag: ClassVar[Flag | None] = Flag(option="--masks", metavar="A,B", help="Paint over these, by pixel")
     example_config: ClassVar[Mapping[str, Json]] = {
         "field": "image",
@@ -142,11 +146,27 @@ class Mask(LabelType[Masks]):
     def combine(self, values: Sequence[Masks]) -> Combined[Masks]:
         """Masks that more than half painted: of those that overlap by `MATCH`, the pixels of most."""
         groups = agreed(values, _close)
-        found = [majority(group) for group in groups]
+        found = [mask for group in groups if (mask := majority(group))]
         if sum(len(mask.runs) for mask in found) > MOST_RUNS:  # an answer could not hold it
             found = [most_central([*map(measure, group)], overlap).mask for group in groups]
         value = tuple(sorted(set(found)))
         return Combined(value=value, confidence=self.support(value, values), method="cluster")
+
+    def _fits(self, kept: Sequence[Masked], mask: Masked) -> bool:
+        """Whether an answer may hold this one too."""
+        return mask not in kept and len(mask.runs) + sum(len(one.runs) for one in kept) <= MOST_RUNS
+
+    @cached_property
+    def _pieces(self) -> Pieces[Masked]:
+        return Pieces(self._position, _near, _middle, self._fits)
+
+    def learn(self, answers: Sequence[tuple[int, str, Masks]]) -> Learnt:
+        return self._pieces.learn(answers)
+
+    def weighed(self, answers: Sequence[tuple[str, Masks]], learnt: Learnt) -> Combined[Masks]:
+        """Masks as `labels.pieces` weighs them: the pixels that most of the weight painted."""
+        found = self._pieces.weighed(answers, learnt)
+        return found or self.combine([value for _, value in answers])
 
 
 def _check_side(given: int, known: float, first: int, where: str) -> None:
@@ -168,6 +188,15 @@ def _check_runs(mask: Masked, where: str) -> None:
         raise Invalid("answer.run", reason, where, "Count off and on in turn, off first, row by row.")
     if len(mask.runs) < 2:
         raise Invalid("answer.empty", "The mask covers nothing.", where, "Paint something, or leave it out.")
+
+
+def _near(a: Sequence[Masked], b: Sequence[Masked]) -> list[dict[int, float]]:
+    return overlapping([*map(measure, a)], [*map(measure, b)], hulls, overlap, NEAR, alike=False)
+
+
+def _middle(masks: Sequence[Masked], weights: Sequence[float]) -> Masked:
+    """The pixels of most of the weight; where there are none, the most central mask."""
+    return majority(masks, weights) or most_central([*map(measure, masks)], overlap, weights).mask
 
 
 def _close(a: Sequence[Masked], b: Sequence[Masked]) -> list[dict[int, float]]:

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 
+TIE = 1e-9  # sums of weights so near to half of all are half: else the order of additions would decide
+
 
 class Masked(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
     """One labelled set of pixels. Sorts by label, then by its runs."""
@@ -73,18 +75,24 @@ def overlap(a: Measured, b: Measured) -> float:
     return shared / (int(a.before[-1]) + int(b.before[-1]) - shared)
 
 
-def majority(masks: Sequence[Masked]) -> Masked:
-    """The pixels that are on in more than half of these masks of one label and size (at least one).
+def majority(masks: Sequence[Masked], weights: Sequence[float] | None = None) -> Masked | None:
+    """The pixels that are on in more than half of these masks of one size (at least one), or in masks of
+    more than half of the weight; None where there are none.
 
-    Where all overlap the first one by half or more, such pixels exist: inside of it the mean of how
-    many masks cover a pixel is more than half.
+    Where all overlap the first one by half or more, and count alike, such pixels exist: inside of it the
+    mean of how many masks cover a pixel is more than half.
     """
-    first = masks[0]
+    first, held = masks[0], np.ones(len(masks)) if weights is None else np.array(weights) / max(weights)
     parts = [stretches(mask.runs) for mask in masks]
     places = np.concatenate([edges for part in parts for edges in part])
-    steps = np.concatenate([np.full(len(starts), sign) for starts, _ in parts for sign in (1, -1)])
+    signed = [(weight, -weight) for weight in held]
+    steps = np.concatenate(
+        [np.full(len(starts), sign) for (starts, _), two in zip(parts, signed, strict=True) for sign in two]
+    )
     at, where = np.unique(places, return_inverse=True)
-    covered = np.cumsum(np.bincount(where, weights=steps).astype(np.int64))
-    most = np.concatenate([[False], 2 * covered > len(masks)])
+    covered = np.cumsum(np.bincount(where, weights=steps))
+    most = np.concatenate([[False], 2 * covered > held.sum() + TIE])
     starts, ends = at[most[1:] & ~most[:-1]], at[~most[1:] & most[:-1]]
+    if not len(starts):
+        return None
     return Masked(first.label, first.width, first.height, runs_of(starts, ends, first.width * first.height))

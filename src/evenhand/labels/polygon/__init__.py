@@ -11,10 +11,12 @@ import msgspec
 from msgspec import Meta
 
 from evenhand.core.errors import Invalid
-from evenhand.core.label import Combined, Element, Flag, Json, LabelType, PolygonElement
-from evenhand.labels.matching import agreed, difference, most_central, overlapping
+from evenhand.core.label import Combined, Element, Flag, Json, LabelType, Learnt, PolygonElement
+from evenhand.labels import pieces
+from evenhand.labels.matching import NEAR, agreed, difference, most_central, new, overlapping
 from evenhand.labels.options import Options, complete, one_of, positions, require_label
 from evenhand.labels.picture import FARTHEST, Size, placed, size_of
+from evenhand.labels.pieces import Pieces
 from evenhand.labels.polygon.outline import Outlined, Point, hulls, is_flat, overlap
 from evenhand.labels.reading import (
     ImageField,
@@ -64,6 +66,8 @@ class Polygon(LabelType[Polygons]):
     id: ClassVar[str] = "polygon/1"
     name: ClassVar[str] = "polygon"
     title: ClassVar[str] = "Polygons"
+    weighed_by: ClassVar[str] = pieces.METHOD
+    measures: ClassVar[tuple[str, ...]] = pieces.MEASURES
     flag: ClassVar[Flag | None] = Flag(option="--polygons", metavar="A,B", help="Outline these with polygons")
     example_config: ClassVar[Mapping[str, Json]] = {
         "field": "image",
@@ -150,6 +154,18 @@ class Polygon(LabelType[Polygons]):
         value = tuple(sorted({most_central(group, overlap) for group in agreed(values, _close)}))
         return Combined(value=value, confidence=self.support(value, values), method="cluster")
 
+    @cached_property
+    def _pieces(self) -> Pieces[Outlined]:
+        return Pieces(self._position, _near, _middle, new)
+
+    def learn(self, answers: Sequence[tuple[int, str, Polygons]]) -> Learnt:
+        return self._pieces.learn(answers)
+
+    def weighed(self, answers: Sequence[tuple[str, Polygons]], learnt: Learnt) -> Combined[Polygons]:
+        """Polygons as `labels.pieces` weighs them: of those that mean the same, the most central one."""
+        found = self._pieces.weighed(answers, learnt)
+        return found or self.combine([value for _, value in answers])
+
 
 def _checked(points: Sequence[Point], size: Size, where: str) -> tuple[Point, ...]:
     """The corners, rounded, without those that fall together with the one before."""
@@ -164,6 +180,14 @@ def _checked(points: Sequence[Point], size: Size, where: str) -> tuple[Point, ..
     if len(kept) < 3 or is_flat(kept):
         raise Invalid("answer.flat", "There is no area between these corners.", where, "Draw it larger.")
     return kept
+
+
+def _near(a: Sequence[Outlined], b: Sequence[Outlined]) -> list[dict[int, float]]:
+    return overlapping(a, b, hulls, overlap, NEAR, alike=False)
+
+
+def _middle(polygons: Sequence[Outlined], weights: Sequence[float]) -> Outlined:
+    return most_central(polygons, overlap, weights)
 
 
 def _close(a: Sequence[Outlined], b: Sequence[Outlined]) -> list[dict[int, float]]:

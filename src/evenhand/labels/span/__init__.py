@@ -10,11 +10,15 @@ from itertools import pairwise
 from typing import Annotated, ClassVar, Literal, Self
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from evenhand.core.errors import Invalid
-from evenhand.core.label import Combined, Element, Flag, Json, LabelType, SpanElement
+from evenhand.core.label import Combined, Element, Flag, Json, LabelType, Learnt, SpanElement
+from evenhand.labels import pieces
+from evenhand.labels.matching import Hulls, overlapping
 from evenhand.labels.options import Options, complete, one_of, positions, require_label
+from evenhand.labels.pieces import Pieces
 from evenhand.labels.reading import (
     TextField,
     elements_in,
@@ -73,6 +77,8 @@ class Span(LabelType[Spans]):
     id: ClassVar[str] = "span/1"
     name: ClassVar[str] = "span"
     title: ClassVar[str] = "Text spans"
+    weighed_by: ClassVar[str] = pieces.METHOD
+    measures: ClassVar[tuple[str, ...]] = pieces.MEASURES
     flag: ClassVar[Flag | None] = Flag(
         option="--spans", metavar="A,B", help="Mark stretches of text as these"
     )
@@ -182,7 +188,48 @@ class Span(LabelType[Spans]):
         winners = [span for span, count in votes.items() if 2 * count > len(values)]
         kept: list[Marked] = []
         for span in sorted(winners, key=lambda span: (-votes[span], span)):
-            if self.settings.overlap or all(span.end <= k.start or k.end <= span.start for k in kept):
+            if self._fits(kept, span):
                 kept.append(span)
         value = tuple(sorted(kept))
         return Combined(value=value, confidence=self.support(value, values), method="majority")
+
+    def _fits(self, kept: Sequence[Marked], span: Marked) -> bool:
+        """Whether an answer may hold this one too."""
+        if self.settings.overlap:
+            return span not in kept
+        return all(span.end <= k.start or k.end <= span.start for k in kept)
+
+    @cached_property
+    def _pieces(self) -> Pieces[Marked]:
+        return Pieces(self._position, _near, _middle, self._fits)
+
+    def learn(self, answers: Sequence[tuple[int, str, Spans]]) -> Learnt:
+        return self._pieces.learn(answers)
+
+    def weighed(self, answers: Sequence[tuple[str, Spans]], learnt: Learnt) -> Combined[Spans]:
+        """Spans as `labels.pieces` weighs them: where one lies is voted on."""
+        found = self._pieces.weighed(answers, learnt)
+        return found or self.combine([value for _, value in answers])
+
+
+def _overlap(a: Marked, b: Marked) -> float:
+    """Intersection over union of two stretches."""
+    shared = max(min(a.end, b.end) - max(a.start, b.start), 0)
+    return shared / (max(a.end, b.end) - min(a.start, b.start))
+
+
+def _hulls(spans: Sequence[Marked]) -> Hulls:
+    return np.array([(span.start, 0, span.end, 1) for span in spans])
+
+
+def _near(a: Sequence[Marked], b: Sequence[Marked]) -> list[dict[int, float]]:
+    return overlapping(a, b, _hulls, _overlap, 0.0, alike=False)
+
+
+def _middle(spans: Sequence[Marked], weights: Sequence[float]) -> Marked:
+    """The stretch that most of the weight marked, of equals the first: edges in a text have no mean."""
+    votes: dict[tuple[int, int], float] = {}
+    for span, weight in zip(spans, weights, strict=True):
+        votes[span.start, span.end] = votes.get((span.start, span.end), 0.0) + weight
+    most = min(votes, key=lambda place: (-round(votes[place] / sum(weights), 9), place))
+    return Marked(*most, spans[0].label)

@@ -14,9 +14,11 @@ from msgspec import Meta
 from rapidfuzz.distance import Levenshtein
 
 from evenhand.core.errors import Invalid
-from evenhand.core.label import Combined, Element, Flag, Json, LabelType, TimeSpanElement
-from evenhand.labels.matching import Hulls, agreed, difference, most_central, overlapping
+from evenhand.core.label import Combined, Element, Flag, Json, LabelType, Learnt, TimeSpanElement
+from evenhand.labels import pieces
+from evenhand.labels.matching import NEAR, Hulls, agreed, difference, mean, most_central, overlapping
 from evenhand.labels.options import Options, complete, one_of, positions, require_label
+from evenhand.labels.pieces import Pieces
 from evenhand.labels.reading import (
     AudioField,
     elements_in,
@@ -83,6 +85,8 @@ class TimeSpan(LabelType[TimeSpans]):
     id: ClassVar[str] = "time_span/1"
     name: ClassVar[str] = "time_span"
     title: ClassVar[str] = "Time spans"
+    weighed_by: ClassVar[str] = pieces.METHOD
+    measures: ClassVar[tuple[str, ...]] = pieces.MEASURES
     flag: ClassVar[Flag | None] = Flag(
         option="--times", metavar="A,B", help="Mark stretches of a recording as these"
     )
@@ -198,12 +202,28 @@ class TimeSpan(LabelType[TimeSpans]):
         kept: list[Heard] = []
         for group in sorted(agreed(values, _close), key=len, reverse=True):
             span = _middle(group)
-            apart = all(span.end <= other.start or other.end <= span.start for other in kept)
-            same = any((span.start, span.end, span.label) == (o.start, o.end, o.label) for o in kept)
-            if apart or (self.settings.overlap and not same):
+            if self._fits(kept, span):
                 kept.append(span)
         value = tuple(sorted(kept))
         return Combined(value=value, confidence=self.support(value, values), method="cluster")
+
+    def _fits(self, kept: Sequence[Heard], span: Heard) -> bool:
+        """Whether an answer may hold this one too."""
+        apart = all(span.end <= other.start or other.end <= span.start for other in kept)
+        same = any((span.start, span.end, span.label) == (o.start, o.end, o.label) for o in kept)
+        return apart or (self.settings.overlap and not same)
+
+    @cached_property
+    def _pieces(self) -> Pieces[Heard]:
+        return Pieces(self._position, _near, _middle, self._fits)
+
+    def learn(self, answers: Sequence[tuple[int, str, TimeSpans]]) -> Learnt:
+        return self._pieces.learn(answers)
+
+    def weighed(self, answers: Sequence[tuple[str, TimeSpans]], learnt: Learnt) -> Combined[TimeSpans]:
+        """Stretches as `labels.pieces` weighs them: mean edges, and the most central transcript."""
+        found = self._pieces.weighed(answers, learnt)
+        return found or self.combine([value for _, value in answers])
 
 
 def _overlap(a: Heard, b: Heard) -> float:
@@ -220,9 +240,15 @@ def _close(a: Sequence[Heard], b: Sequence[Heard]) -> list[dict[int, float]]:
     return overlapping(a, b, _hulls, _overlap)
 
 
-def _middle(spans: Sequence[Heard]) -> Heard:
+def _near(a: Sequence[Heard], b: Sequence[Heard]) -> list[dict[int, float]]:
+    return overlapping(a, b, _hulls, _overlap, NEAR, alike=False)
+
+
+def _middle(spans: Sequence[Heard], weights: Sequence[float] | None = None) -> Heard:
     """The stretch with the mean edges and the most central transcript of those that wrote one."""
-    start, end = (round(sum(getattr(s, key) for s in spans) / len(spans), 3) for key in ("start", "end"))
-    texts = [span.text for span in spans if span.text]
-    text = most_central(texts, Levenshtein.normalized_similarity) if texts else ""
+    held = weights or [1.0] * len(spans)
+    start, end = (round(mean([getattr(s, key) for s in spans], held), 3) for key in ("start", "end"))
+    said = [(span.text, weight) for span, weight in zip(spans, held, strict=True) if span.text]
+    texts, of_texts = [text for text, _ in said], [weight for _, weight in said]
+    text = most_central(texts, Levenshtein.normalized_similarity, of_texts) if texts else ""
     return Heard(start, end, spans[0].label, text)
