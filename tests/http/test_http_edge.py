@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -157,6 +158,37 @@ def test_a_client_that_hangs_up_hurts_nobody(quick: Any) -> None:
         with socket.create_connection((parts.hostname, parts.port), timeout=10) as peer:
             peer.sendall(b"POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n{")
     assert quick.plain.get("/healthz").text == "ok\n"
+
+
+def exchange(url: str, sent: bytes) -> bytes:
+    """All that comes back until the server hangs up."""
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as peer:
+        peer.sendall(sent)
+        received = b""
+        while chunk := peer.recv(65536):
+            received += chunk
+    return received
+
+
+def test_requests_that_do_not_wait_are_answered_in_their_order(quick: Any) -> None:
+    ask = "{} /api/v1/{} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{}\r\n"
+    paths = [("GET", "session", ""), ("HEAD", "session", ""), ("GET", "nothing", "")]
+    paths.append(("GET", "projects", "Connection: close\r\n"))
+    sent = "".join(ask.format(method, path, quick.operator, more) for method, path, more in paths)
+    received = exchange(quick.url, sent.encode())
+    heads = [part.partition(b"\r\n\r\n") for part in received.split(b"HTTP/1.1 ")[1:]]
+    assert [head[:3] for head, _, _ in heads] == [b"200", b"200", b"404", b"200"]
+    for (head, _, body), (method, _, _) in zip(heads, paths, strict=True):
+        length = re.search(rb"\r\ncontent-length: (\d+)", head)
+        assert length is not None and len(body) == (0 if method == "HEAD" else int(length[1]))
+        assert len(re.findall(rb"\r\n(?:date|x-request-id|evenhand-checkpoint): ", head)) == 3
+        assert (b"\r\nconnection: close" in head) == (head is heads[-1][0])
+
+
+def test_an_older_client_is_hung_up_on_when_it_has_its_answer(quick: Any) -> None:
+    received = exchange(quick.url, b"GET /api/v1/nothing HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    assert received.startswith(b"HTTP/1.1 404 ") and received.endswith(b"}")
 
 
 # ---- hosts -------------------------------------------------------------------------------------

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.responses import Response
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from evenhand.config import OidcProvider
 from evenhand.core.errors import EvenhandError, Invalid, Missing
@@ -21,6 +23,7 @@ from evenhand.http.courier import Courier
 from evenhand.http.limits import Buckets
 from evenhand.http.metrics import Metrics
 from evenhand.http.problems import Turned
+from evenhand.http.protocol import AT_ONCE
 from evenhand.http.routes import API, TABLE, Route
 from evenhand.http.static import Assets
 from evenhand.lane import now_ms
@@ -169,7 +172,7 @@ class App:
             return
         started = time.perf_counter()
         call = Call(self, scope, receive)
-        noted = _Noted(send, call.id)
+        noted = _Noted(send, call)
         try:
             await self._handle(call, noted)
         except Gone:
@@ -182,7 +185,7 @@ class App:
             fields = {"request": call.id, "status": noted.status, "ms": round(1000 * seconds, 1)}
             log.debug("%s %s", scope["method"], call.name, extra={"fields": fields})
 
-    async def _handle(self, call: Call, send: Send) -> None:
+    async def _handle(self, call: Call, send: _Noted) -> None:
         path: str = call.scope["path"]
         if path not in PROBES:
             self.edge.check_host(call.host)
@@ -217,7 +220,7 @@ class App:
 
     # ---- the interface ---------------------------------------------------------------------
 
-    async def _api(self, call: Call, path: str, send: Send) -> None:
+    async def _api(self, call: Call, path: str, send: _Noted) -> None:
         """Answer one call of the interface."""
         methods, call.params = self._tree.find(path)
         method = call.scope["method"]
@@ -227,7 +230,7 @@ class App:
         call.name = bound.template
         await self._answer(call, bound, method, send)
 
-    async def _answer(self, call: Call, bound: Bound, method: str, send: Send) -> None:
+    async def _answer(self, call: Call, bound: Bound, method: str, send: _Noted) -> None:
         route = bound.route
         call.limit = route.bytes
         secret = await self._identify(call, route, method)
@@ -299,7 +302,7 @@ class App:
         cookie = auth.set_cookie(secret, 30 * 86400, call.secure)
         return [(b"set-cookie", cookie.encode())]
 
-    async def _compatible(self, call: Call, send: Send) -> None:
+    async def _compatible(self, call: Call, send: _Noted) -> None:
         """Answer one call of Scale's client, errors of ours included, in its words."""
         try:
             status, body, headers = await self._scale.answer(call)
@@ -330,13 +333,12 @@ class App:
         await response(call.scope, call.receive, send)
 
     async def _send(
-        self, send: Send, status: int, body: bytes, base: tuple[Header, ...], extra: Sequence[Header]
+        self, send: _Noted, status: int, body: bytes, base: tuple[Header, ...], extra: Sequence[Header]
     ) -> None:
-        headers = [*base, (b"evenhand-checkpoint", self.node.checkpoint().encode()), *extra]
+        headers = [(b"evenhand-checkpoint", self.node.checkpoint().encode()), *extra]
         if status != 204:
-            headers.append((b"content-length", str(len(body)).encode()))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+            headers.append((b"content-length", b"%d" % len(body)))
+        await send.whole(status, base, headers, body)
 
 
 PROBLEM = tuple((k, b"application/problem+json") if k == b"content-type" else (k, v) for k, v in JSON)
@@ -350,11 +352,12 @@ PROBES = frozenset({"/healthz", "/readyz"})
 class _Noted:
     """`send`, which names the request in its answer, and notes the status."""
 
-    __slots__ = ("_id", "_send", "status")
+    __slots__ = ("_at_once", "_id", "_send", "status")
 
-    def __init__(self, send: Send, id_: str) -> None:
+    def __init__(self, send: Send, call: Call) -> None:
         self._send = send
-        self._id = (b"x-request-id", id_.encode())
+        self._at_once = call.scope.get("extensions", {}).get(AT_ONCE)
+        self._id = (b"x-request-id", call.id.encode())
         self.status = 0
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
@@ -362,6 +365,30 @@ class _Noted:
             self.status = message["status"]
             message["headers"] = [*message["headers"], self._id]
         await self._send(message)
+
+    async def whole(
+        self, status: int, base: tuple[Header, ...], headers: Sequence[Header], body: bytes
+    ) -> None:
+        """Send a whole answer; in one piece, where the server takes it so."""
+        if self._at_once is None:
+            await self({"type": "http.response.start", "status": status, "headers": [*base, *headers]})
+            await self({"type": "http.response.body", "body": body})
+            return
+        self.status = status
+        await self._at_once(_head(status, base) + _lines((*headers, self._id)), body)
+
+
+@lru_cache(256)
+def _head(status: int, base: tuple[Header, ...]) -> bytes:
+    """The status line, and the headers that are always the same."""
+    return STATUS_LINE[status] + _lines(base)
+
+
+def _lines(headers: Sequence[Header]) -> bytes:
+    """Headers as they stand in an answer."""
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    assert lines.count(b"\n") == len(headers), "a header is one line"
+    return lines
 
 
 def _no_route(methods: dict[str, Bound]) -> EvenhandError:

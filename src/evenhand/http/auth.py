@@ -17,7 +17,7 @@ from evenhand.store import Reader
 
 COOKIE = "evenhand_session"
 FRESH_MS = 2_000  # how long a caller is believed without asking the store; other processes notice by then
-KEPT = 10_000  # callers in memory
+KEPT = 10_000  # callers, and Host headers, in memory
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -87,6 +87,7 @@ class Edge:
         self._hosts = named | {"localhost"}
         self._addresses = host in ("0.0.0.0", "::", "")  # open to the network: reached by any address of it
         self.public_url = public_url
+        self._accepted: set[str] = set()  # Host headers that were looked at and are ours
 
     def check_host(self, host: str) -> None:
         """Refuse a name that is not ours: behind it may be a foreign page that speaks to this machine.
@@ -94,8 +95,12 @@ class Edge:
         Raises:
             Turned: 400.
         """
+        if host in self._accepted:
+            return
         name = _hostname(host)
         if self._any or name in self._hosts or self._is_address(name):
+            if len(self._accepted) < KEPT:
+                self._accepted.add(host)
             return
         raise Turned(
             400,

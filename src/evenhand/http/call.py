@@ -93,20 +93,32 @@ class Call:
         self._check_length(int(self.headers.get("content-length") or 0))
         received, more = 0, True
         while more:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise Gone
-            chunk = message.get("body", b"")
+            chunk, more = await self._chunk()
             received += len(chunk)
             self._check_length(received)
-            more = message.get("more_body", False)
             if chunk:
                 yield chunk
 
     async def body(self) -> bytes:
         """The whole body; see `chunks`."""
-        pieces = [chunk async for chunk in self.chunks()]
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._check_length(int(self.headers.get("content-length") or 0))
+        body, more = await self._chunk()
+        self._check_length(len(body))
+        if not more:
+            return body
+        pieces, received = [body], len(body)
+        async for chunk in self.chunks():
+            pieces.append(chunk)
+            received += len(chunk)
+            self._check_length(received)
+        return b"".join(pieces)
+
+    async def _chunk(self) -> tuple[bytes, bool]:
+        """The next piece of the body, and whether there are more."""
+        message = await self.receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        return message.get("body", b""), message.get("more_body", False)
 
     async def in_thread(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Run something that takes its time, beside the loop."""

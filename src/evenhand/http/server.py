@@ -13,16 +13,15 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from signal import SIGINT, SIGTERM
-from typing import Any, cast
 
 import uvicorn
 import uvloop
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from evenhand.config import Config
 from evenhand.core.errors import Unavailable
 from evenhand.http import logs
 from evenhand.http.app import App, resume
+from evenhand.http.protocol import Protocol
 from evenhand.local import Address
 from evenhand.node import Node
 
@@ -31,7 +30,6 @@ log = logging.getLogger(__name__)
 BACKLOG = 2048
 SWITCH = 0.0005  # seconds until a thread that waits for the interpreter gets it: the lane lets go of it in
 # each of its many short calls to the database, and with Python's 5 ms it stood still most of the time
-TOGETHER = 1 << 16  # bytes; what is longer goes out at once
 GRACE = 10  # seconds that requests under way get when the node stops
 Ready = Callable[[str, str], None]
 
@@ -109,49 +107,6 @@ def start(settings: Config) -> Iterator[Address]:
             app.node.close()
 
 
-class _Together:
-    """A transport that sends in one system call what is written in one turn of the loop.
-
-    uvicorn writes the head of an answer and its body apart, and uvloop sends each at once. Each sending
-    costs the kernel's way through the network, and wakes the client.
-    """
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._parts: list[bytes] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        """Send it before the next turn of the loop; long bodies as they come, so that they cannot pile up."""
-        if not self._parts:
-            self._loop.call_soon(self._flush)
-        self._parts.append(data)
-        if len(data) > TOGETHER or len(self._parts) > 2:
-            self._flush()
-
-    def close(self) -> None:
-        """Send what is left, then close."""
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._parts:
-            parts, self._parts = self._parts, []
-            self._transport.write(b"".join(parts))
-
-
-class _Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1, whose answers go out whole."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(
-            cast(asyncio.Transport, _Together(cast(asyncio.Transport, transport), self.loop))
-        )
-
-
 class _Server(uvicorn.Server):
     """uvicorn, with two changes: it says when it listens, and a signal ends the server, not the process.
 
@@ -180,7 +135,7 @@ class _Server(uvicorn.Server):
 def _server(app: App, when_ready: Callable[[], None]) -> _Server:
     config = uvicorn.Config(
         app,
-        http=_Protocol,
+        http=Protocol,
         loop="uvloop",
         ws="none",
         lifespan="off",
