@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
+import msgspec
+
 from evenhand.audit.notes import Unacceptable
 
 MAX_BYTES = 65_535
@@ -27,7 +29,19 @@ _PLACE = rf'\["{_ID}",{_NATURAL}\]'
 _COMMITMENT = rf'"{_ID}":"{_DIGEST}"'
 
 _VALUE = r'(?:"[ !#-\[\]-~]*"|-?[1-9][0-9]{0,14}|0|true|false)'
-_FLAT = rf'\{{(?:"{_ID}":{_VALUE}(?:,"{_ID}":{_VALUE})*)?\}}'  # whose values can be in one form only
+
+
+def _object(value: str) -> str:
+    return rf'\{{(?:"{_ID}":{value}(?:,"{_ID}":{value})*)?\}}'
+
+
+def _array(value: str) -> str:
+    return rf"\[(?:{value}(?:,{value})*)?\]"
+
+
+_FLAT = _object(_VALUE)  # whose values can be in one form only
+_ROW = rf"(?:{_VALUE}|{_object(_VALUE)}|{_array(_VALUE)})"
+_plain = re.compile(_object(rf"(?:{_VALUE}|{_object(_ROW)}|{_array(_ROW)})")).fullmatch  # but for the order
 
 _entry = re.compile(
     rf'\{{"b":(?:({_FLAT})|(\{{.*\}})),"by":"(node|key:[A-Za-z0-9._-]{{1,60}})",'
@@ -42,6 +56,8 @@ _commitments = re.compile(rf'"({_ID})":"({_DIGEST})"').findall
 _places = re.compile(rf'\["({_ID})",({_NATURAL})\]').findall
 _is_id = re.compile(_ID).fullmatch
 _write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_read_plain = msgspec.json.Decoder(dict[str, Any]).decode
+_write_plain = msgspec.json.Encoder(order="sorted").encode  # as `_write`, of what `_plain` matches
 
 
 class AuditedEntry(NamedTuple):
@@ -62,7 +78,7 @@ class AuditedEntry(NamedTuple):
 
     def b(self) -> dict[str, Any]:
         """The public fields with their values."""
-        return dict(json.loads(self.text)) if self.nested is None else self.nested
+        return _read_plain(self.text) if self.nested is None else self.nested
 
 
 def read_entry(data: bytes) -> AuditedEntry:
@@ -126,6 +142,10 @@ def _read_causes(text: str, stream: str, n: int) -> list[tuple[str, int]]:
 
 def _nested(text: str) -> dict[str, Any]:
     """Public fields that hold more than plain values, parsed and written again."""
+    if _plain(text) is not None:
+        plain = _read_plain(text)
+        if _write_plain(plain) == text.encode():
+            return plain
     try:
         value = json.loads(text, parse_int=_integer, parse_float=_no_float, parse_constant=_no_float)
         again = _write(value)

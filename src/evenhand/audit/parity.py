@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from operator import add
 
 TOLERANCE = 0.02  # differences below this, in [-1, 1], are nobody's concern: published
 ALPHA = 0.01  # how often an honest log may be accused at all, over all clients
@@ -29,18 +28,21 @@ CONTROL = {"band": "EN-5", "skipped": "EN-28", "lapsed": "EN-27", "slow": "EN-7"
 _LARGEST = 600.0  # of a logarithm: beyond it the value is only ever compared
 
 
-@dataclass
+@dataclass(slots=True)
 class EProcess:
     """A bet on one side: that the mean of X in [-1, 1] is above the tolerance."""
 
-    logs: list[float] = field(default_factory=lambda: [0.0] * len(LAMBDAS))
+    logs: tuple[float, ...] = (0.0,) * len(LAMBDAS)
     count: int = 0
     peak: float = 0.0  # logarithm of the largest K so far; a mean is never above its largest part
 
-    def take(self, x: float) -> None:
-        """One more observation."""
+    def take(self, x: float) -> tuple[float, ...]:
+        """One more observation; gives the logarithm of each rate's bet."""
         self.count += 1
-        self.logs = list(map(add, self.logs, _steps(x)))
+        a, b, c, d, e = self.logs
+        p, q, r, s, t = _steps(x)
+        self.logs = logs = (a + p, b + q, c + r, d + s, e + t)
+        return logs
 
     @property
     def value(self) -> float:
@@ -52,7 +54,7 @@ class EProcess:
 def _steps(x: float) -> tuple[float, ...]:
     """What one observation adds to the logarithm of each bet."""
     gain = (x - TOLERANCE) / (1 + TOLERANCE)
-    return tuple(math.log1p(rate * gain) for rate in LAMBDAS)
+    return tuple([math.log1p(rate * gain) for rate in LAMBDAS])
 
 
 @dataclass
@@ -70,14 +72,15 @@ class Parity:
             value: in [0, 1].
             leaf: where it happened.
         """
-        waiting = self._waiting.setdefault(metric, deque(maxlen=16))
-        partner = next((one for one in reversed(waiting) if one[0] != client), None)
-        if partner is None:
+        waiting = self._waiting.get(metric)
+        if waiting is None:
+            waiting = self._waiting[metric] = deque(maxlen=16)
+        if not waiting or waiting[-1][0] == client:  # those that wait are all of one client
             waiting.append((client, value))
             return
-        waiting.remove(partner)
-        self._bet(client, metric, value - partner[1], leaf)
-        self._bet(partner[0], metric, partner[1] - value, leaf)
+        partner, other = waiting.pop()
+        self._bet(client, metric, value - other, leaf)
+        self._bet(partner, metric, other - value, leaf)
 
     def observe(self, client: str, metric: str, x: float, leaf: int) -> None:
         """An observation that is a difference already, in [-1, 1]."""
@@ -89,8 +92,8 @@ class Parity:
             bet = self.bets.get(key)
             if bet is None:
                 bet = self.bets[key] = EProcess()
-            bet.take(side * x)
-            if max(bet.logs) > bet.peak and (value := bet.value) > self.peaks.get(key, (1.0, 0))[0]:
+            logs = bet.take(side * x)
+            if max(logs) > bet.peak and (value := bet.value) > self.peaks.get(key, (1.0, 0))[0]:
                 self.peaks[key] = (value, leaf)
                 bet.peak = math.log(value)
 
