@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner
+from label_studio_tools.core.label_config import parse_config
+from label_studio_tools.core.utils.io import get_local_path
 
 from evenhand import cli
 from evenhand.outbound import Door
@@ -185,7 +187,7 @@ def test_tasks_with_known_answers_are_suggested_too_and_do_not_tell(quick: Site,
     assert sent == [{"text": "one"}, {"text": "two"}, {"text": "three!"}], "what is known is not sent"
 
 
-def test_images_go_out_as_addresses_that_the_key_opens(quick: Site, model: Model) -> None:
+def test_images_go_out_as_addresses_that_the_key_opens(quick: Site, model: Model, tmp_path: Path) -> None:
     before, quick.app.node.door = quick.app.node.door, Door(("127.0.0.1",))
     boxes = {"name": "things", "type": "box", "field": "photo", "labels": ["thing"]}
     draft = {"name": "P", "fields": [{"name": "photo", "type": "image"}], "questions": [boxes]}
@@ -206,8 +208,11 @@ def test_images_go_out_as_addresses_that_the_key_opens(quick: Site, model: Model
     assert said["answers"] == {"things": [{"x": 20, "y": 20, "width": 100, "height": 30, "label": "thing"}]}
     assert model.of("/setup")[0]["access_token"] == "a key"
     address = model.of("/predict")[0]["tasks"][0]["data"]["photo"]
-    key = {"Authorization": f"Bearer {quick.operator}"}
-    assert httpx.get(address, headers=key).content == gif
+    setup = model.of("/setup")[0]
+    reading = parse_config(setup["schema"])["things"]["inputs"]
+    assert reading == [{"type": "Image", "value": "photo"}], "as backends read the configuration"
+    path = get_local_path(address, str(tmp_path), hostname=setup["hostname"], access_token=quick.operator)
+    assert Path(path).read_bytes() == gif, "as backends fetch, with `Authorization: Token`"
 
 
 def test_training_is_told_of_annotations(site: Site, model: Model, backend: str) -> None:
@@ -230,6 +235,8 @@ def test_training_is_told_of_annotations(site: Site, model: Model, backend: str)
     assert told["ANNOTATIONS_DELETED"]["annotations"] == [{"id": one["id"]}]
     assert told["PROJECT_UPDATED"]["project"]["label_config"].startswith("<View>")
     made_ = told["ANNOTATION_CREATED"]
+    assert made_["project"]["id"] == made_["annotation"]["project"] == project
+    assert model.of("/setup")[0]["project"].partition(".")[0] == project, "as backends cut it"
     assert made_["task"]["data"] == {"text": "hello Zoë"}
     assert [part["type"] for part in made_["annotation"]["result"]] == ["choices", "labels"]
 

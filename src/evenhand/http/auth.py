@@ -164,9 +164,12 @@ def has_csrf(caller: Caller, given: str | None) -> bool:
 
 
 def bearer(headers: Mapping[str, str]) -> str | None:
-    """The API key of the request, if it shows one."""
+    """The API key of the request, if it shows one.
+
+    `Token` is what programs of Label Studio write before theirs, such as a backend that fetches a medium.
+    """
     kind, _, secret = headers.get("authorization", "").partition(" ")
-    return secret.strip() if kind.lower() == "bearer" and secret.strip() else None
+    return secret.strip() if kind.lower() in ("bearer", "token") and secret.strip() else None
 
 
 def cookie(headers: Mapping[str, str], name: str = COOKIE) -> str | None:

@@ -335,6 +335,7 @@ def _annotated(tx: Transaction, at: Moment, organization: str, event: Submitted)
     annotation = {
         "id": event.assignment,
         "task": task_id(project, n),
+        "project": project,
         "result": told.results(decode_json(event.stored), data),
         "lead_time": event.ms / 1000 if event.ms >= 0 else None,
     }
@@ -375,7 +376,10 @@ def _each(tx: Transaction, at: Moment, organization: str, project: str, message:
 
 
 def _project(project: Mapping[str, Any], told: Translation) -> dict[str, Any]:
-    return {"id": name_of(project), "label_config": told.config}
+    """As webhooks of Label Studio name it: without the second that the other calls add, since backends
+    keep what they learn under the id before the point.
+    """
+    return {"id": project["id"], "label_config": told.config}
 
 
 def _tell(tx: Transaction, at: Moment, row: Mapping[str, Any], kind: str, message: Any) -> None:
