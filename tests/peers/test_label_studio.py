@@ -237,6 +237,21 @@ def test_a_box_turned_about_its_corner_is_the_same_one_turned_about_its_centre()
     assert (round(x, 9), round(y, 9)) == (-3, 1)
 
 
+TOLD = [{"id": 12, "model_version": "v1", "score": 0.9, "result": RESULT[:1], "task": 3}]
+NUMBERED = [  # as 1.23 exports: people and predictions only by their numbers
+    task(1, annotation(3, RESULT)),
+    task(3, predictions=[12], allow_skip=True),
+]
+
+
+def test_an_export_with_numbers_for_predictions_comes_without_them(bring, files, released) -> None:
+    export, config = files
+    export.write_text(json.dumps(NUMBERED))
+    moved = bring("label-studio", export, config=config, name="Numbered")
+    assert (moved.tasks, moved.annotations, moved.rejected) == (2, 1, ())
+    assert ("tasks[].predictions", 1) in {(one.where, one.count) for one in moved.lost}
+
+
 class Server(BaseHTTPRequestHandler):
     """As much of Label Studio as an export needs."""
 
@@ -252,7 +267,13 @@ class Server(BaseHTTPRequestHandler):
         elif self.path == "/api/projects/7":
             self._answer({"title": "Seven", "label_config": CONFIG, "maximum_annotations": 3})
         elif self.path == "/api/projects/7/export?exportType=JSON&download_all_tasks=true":
-            self._answer(EXPORT)
+            self._answer(NUMBERED)
+        elif self.path == "/api/predictions?project=7":
+            self._answer(TOLD)
+        elif self.path == "/api/users":
+            self._answer([ANA])
+        else:
+            self.send_error(404)
 
     def _answer(self, value: Any) -> None:
         body = json.dumps(value).encode()
@@ -276,7 +297,12 @@ def test_a_running_server_is_read_through_the_outbound_door(tmp_path: Path, toke
             peer.fetch(door, url, "wrong", tmp_path, peers.Options())
         found, options = peer.fetch(door, url, token, tmp_path, peers.Options())
         read = peer.read(found, options)
-        assert (read.draft["name"], read.draft["overlap"], read.counts["tasks"]) == ("Seven", 3, 3)
+        assert (read.draft["name"], read.draft["overlap"], read.counts["tasks"]) == ("Seven", 3, 2)
+        first, second = (item for item in read.items() if isinstance(item, peers.Item))
+        (given,) = first.annotations
+        assert (given.annotator, given.name, given.email) == ("label-studio/3", "Ana Bell", ANA["email"])
+        assert [(one["model"], one["score"]) for one in second.record["predictions"]] == [("v1", 0.9)]
+        assert "tasks[].predictions" not in {one.where for one in read.lost}
     finally:
         server.shutdown()
         server.server_close()

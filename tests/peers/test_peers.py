@@ -397,6 +397,25 @@ def test_a_source_that_cannot_be_read_says_where(name, file, content, where, tmp
     assert where in caught.value.where
 
 
+ARGILLA = {"fields": [{"name": "t"}], "questions": [{"name": "q", "settings": {"type": "text"}}]}
+SHAPE = '<image name="%s" width="4" height="3"><box label="car" xtl="%s" ytl="0" xbr="2" ybr="2"/></image>'
+
+
+def test_one_broken_record_or_image_is_told_and_the_others_come(tmp_path, bring) -> None:
+    (tmp_path / ".argilla").mkdir()
+    (tmp_path / ".argilla" / "settings.json").write_text(json.dumps(ARGILLA))
+    said = {"q": [{"value": "yes", "user_id": "u"}]}
+    records = [{"id": "1", "fields": {"t": "a"}, "responses": said}, {"id": "2"}, 7]
+    (tmp_path / "records.json").write_text(json.dumps(records))
+    images = tmp_path / "annotations.xml"
+    images.write_text(f"<annotations>{SHAPE % ('a.jpg', 0)}{SHAPE % ('b.jpg', 'left')}<image/></annotations>")
+    for name, path in (("argilla", tmp_path), ("cvat", images)):
+        moved = bring(name, path, name=f"Broken {name}")
+        assert (moved.tasks, moved.annotations) == (1, 1)
+        assert [line for line, _, _ in moved.rejected] == [2, 3]
+        assert all(reason.endswith(".") for _, _, reason in moved.rejected), moved.rejected
+
+
 def test_an_unknown_tool_is_refused_with_the_known_ones() -> None:
     with pytest.raises(Invalid) as caught:
         peers.find("excel")

@@ -108,6 +108,7 @@ class LabelStudio(Peer):
             _let_in(status, export)
             for piece in pieces:
                 target.write(piece)
+        _name_all(door, base, number, headers, tasks)
         media = options.media or folder / (urlsplit(base).hostname or "media")
         if options.media is None:
             media.mkdir()
@@ -122,6 +123,7 @@ class LabelStudio(Peer):
 
 PATIENCE = 600.0  # seconds that a server may take to write its export
 LARGEST = 64 << 20  # bytes of a project's description
+MOST_TOLD = 1 << 30  # bytes of all predictions of a project
 
 
 def _authorization(door: Door, base: str, token: str) -> str:
@@ -133,6 +135,39 @@ def _authorization(door: Door, base: str, token: str) -> str:
     answer = door.send("POST", url, {"content-type": "application/json"}, content, keep=LARGEST)
     _let_in(answer.status, url)
     return f"Bearer {msgspec.json.decode(answer.body)['access']}"
+
+
+def _name_all(door: Door, base: str, number: str, headers: Mapping[str, str], tasks: Path) -> None:
+    """Put predictions and people in the place of the numbers that stand for them in an export.
+
+    Where the server does not tell them the numbers stay.
+    """
+    predictions: dict[int, Json] = {}
+    people: dict[int, Json] = {}
+    for known, path in ((predictions, f"predictions?project={number}"), (people, "users")):
+        answer = door.send("GET", f"{base}/api/{path}", headers, keep=MOST_TOLD, seconds=PATIENCE)
+        if answer.status == 200:
+            with suppress(msgspec.DecodeError, msgspec.ValidationError):  # cut off, or of another form
+                found = msgspec.json.decode(answer.body, type=list[dict[str, Json]])
+                known.update((one["id"], one) for one in found if isinstance(one.get("id"), int))
+    named = tasks.with_suffix(".named")
+    with named.open("wb") as target:
+        target.write(b"[")
+        for line, task in objects(tasks):
+            if isinstance(task, Fault):
+                task = {}  # it is told when the file is read
+            for annotation in task.get("annotations") or []:
+                who = annotation.get("completed_by")
+                if isinstance(who, int) and who in people:
+                    # Known by the number as in a file, so that the other of the two adds nobody.
+                    annotation["completed_by"] = people[who] | {"known_as": who}
+            if isinstance(task.get("predictions"), list):
+                task["predictions"] = [
+                    predictions.get(one, one) if isinstance(one, int) else one for one in task["predictions"]
+                ]
+            target.write(b",\n"[line == 1 :] + msgspec.json.encode(task))
+        target.write(b"]")
+    named.replace(tasks)
 
 
 def _get(door: Door, url: str, headers: Mapping[str, str]) -> bytes:
@@ -598,8 +633,11 @@ KNOWN_TASK = {
     "id", "data", "meta", "annotations", "completions", "predictions", "inner_id", "created_at", "updated_at",
     "project", "total_annotations", "cancelled_annotations", "total_predictions", "comment_count",
     "unresolved_comment_count", "last_comment_updated_at", "updated_by", "comment_authors", "file_upload",
-    "drafts", "agreement",
+    "drafts", "agreement", "allow_skip",
 }  # fmt: skip
+ONLY_NUMBERS = (
+    "The file has only their numbers. With the project's address and a token instead of it, they are brought."
+)
 LOST_OF_TASK = {
     "drafts": "Unfinished answers are not brought.",
     "comment_count": "Comments are not part of the export.",
@@ -634,11 +672,16 @@ def _item(line: int, task: dict[str, Json], config: Config, losses: Losses) -> I
             losses.note(f"tasks[].{key}", reason)
     if task.get("meta"):
         record["metadata"] = task["meta"]
-    predictions = [_prediction(p, data, config, losses) for p in task.get("predictions") or []]
+    if task.get("allow_skip") is False:
+        losses.note("tasks[].allow_skip", "Annotators may skip every task here.")
+    told = [one for one in task.get("predictions") or [] if not isinstance(one, int)]
+    if len(told) < len(task.get("predictions") or []):
+        losses.note("tasks[].predictions", ONLY_NUMBERS)
+    predictions = [_prediction(p, data, config, losses) for p in told]
     if predictions:
         record["predictions"] = predictions
     found = task.get("annotations", task.get("completions")) or []
-    record |= _sizes([*found, *(task.get("predictions") or [])], config)
+    record |= _sizes([*found, *told], config)
     return Item(line=line, record=record, annotations=_annotations(found, data, config, losses))
 
 
@@ -708,8 +751,9 @@ def _given(raw: dict[str, Json], data: dict[str, Json], config: Config, losses: 
     if isinstance(seconds, int | float) and not 0 <= seconds <= 7 * 86400:
         losses.note("annotations[].lead_time", "More than a week, or less than nothing, is taken as unknown.")
         seconds = None
+    known_as = person.get("known_as") or person.get("email") or person.get("id")
     return Given(
-        annotator=f"label-studio/{person.get('email') or person.get('id')}",
+        annotator=f"label-studio/{known_as}",
         name=name or f"Label Studio {person.get('email') or person.get('id')}",
         email=person.get("email"),
         answers=answers_of(raw.get("result") or [], data, config, losses),
