@@ -17,8 +17,9 @@ from typing import Any
 import httpx
 import pytest
 
-from evenhand import cli, demo, label_file, local
+from evenhand import cli, label_file, local
 from evenhand.config import Config
+from evenhand.demo import examples
 from evenhand.http import server
 from evenhand.sdk import Client
 
@@ -266,7 +267,7 @@ def test_pictures_named_in_a_file_are_sent_along_and_only_those_beside_it(
     folder = tmp_path / "shelf"
     folder.mkdir()
     for n in (1, 2):
-        (folder / f"{n}.png").write_bytes(demo.shelves().records[n][0]["image"])
+        (folder / f"{n}.png").write_bytes(examples.shelves().records[n][0]["image"])
     (tmp_path / "secret.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     names = ["1.png", "2.png", "missing.png", "../secret.png"]
     (folder / "pictures.jsonl").write_text("".join(json.dumps({"picture": name}) + "\n" for name in names))
@@ -374,6 +375,7 @@ def test_the_log_is_verified_by_address_and_by_folder_and_a_changed_one_is_found
 
 
 def test_the_demo_is_filled_once_and_answered_in_part(run: Run, node: Client) -> None:
+    """Projects of one's own, and a pool of three clients whose log an audit finds nothing in."""
     first = run("demo", "--no-browser")
     assert first.returncode == 0, first.stderr
     assert "/invite/" in first.stdout
@@ -381,17 +383,25 @@ def test_the_demo_is_filled_once_and_answered_in_part(run: Run, node: Client) ->
     assert len(projects) == 5
     assert all(project.counts.annotations > 0 for project in projects.values())
     assert any(project.counts.done < project.counts.tasks for project in projects.values())
+    (pool,) = node.exchange.pools()
+    assert (pool.clients, pool.annotators) == (3, 5)
+    blocked = {
+        (one.client_name, one.entity_name) for one in node.exchange.ownership().conflicts if one.blocked
+    }
+    assert blocked == {("Acme Motors", "Sable Crowd"), ("Nova Robotics", "Sable Crowd")}
+    audited = run("audit", node.url)
+    assert audited.returncode == 0, audited.stdout
     again = run("demo", "--no-browser")
-    assert again.returncode == 0
+    assert again.returncode == 0 and len(node.exchange.pools()) == 1
     assert len(list(node.projects())) == 5
     roles = sorted(member.role for member in node.members())
     assert roles == ["annotator"] * 3 + ["manager", "owner"]
 
 
 def test_the_demo_s_pictures_are_png() -> None:
-    picture = demo.shelves().records[0][0]["image"]
+    picture = examples.shelves().records[0][0]["image"]
     length = int.from_bytes(picture[33:37], "big")
-    assert len(zlib.decompress(picture[41 : 41 + length])) == demo.HEIGHT * (1 + 3 * demo.WIDTH)
+    assert len(zlib.decompress(picture[41 : 41 + length])) == examples.HEIGHT * (1 + 3 * examples.WIDTH)
 
 
 # -- what a file is taken for -------------------------------------------------------------------
@@ -442,7 +452,7 @@ def test_a_project_of_label_studio_comes_and_goes_back(run: Run, node: Client, t
     data = {"text": "x", "image": "/data/upload/1/1.png"}
     task = {"id": 1, "data": data, "annotations": [annotation]}
     (tmp_path / "media").mkdir()
-    (tmp_path / "media" / "1.png").write_bytes(demo.shelves().records[1][0]["image"])
+    (tmp_path / "media" / "1.png").write_bytes(examples.shelves().records[1][0]["image"])
     (tmp_path / "export.json").write_text(json.dumps([task]))
     command = ["import", "--from", "label-studio", "export.json", "--config", "config.xml"]
     refused = run(*command)

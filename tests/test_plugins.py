@@ -15,7 +15,7 @@ from evenhand.labels import all_types
 
 ROOT = Path(evenhand.__file__).parent
 
-COMPOSITION_ROOTS = {"http/scale.py", "demo.py", "peers/label_studio_ml.py"}
+COMPOSITION_ROOTS = {"http/scale.py", "demo/examples.py", "demo/exchange.py", "peers/label_studio_ml.py"}
 """Where types are put together on purpose: what speaks another platform's words, and the demo."""
 
 PLUGINS = {

@@ -18,7 +18,8 @@ from evenhand.ledger import LocalDisk
 log = logging.getLogger(__name__)
 
 FIRST = 5.0  # seconds after the start of a node that has no result yet
-PAUSE = 600.0  # seconds between two audits, at least
+GROWN = 60.0  # seconds to the next audit of a log that has grown, at least
+PAUSE = 600.0  # seconds to the next one of a log that has not: witnesses may have fallen silent
 SHARE = 50  # an audit that took a second is followed by a pause of so many, at least
 NAME = "neutrality.json"  # in the folder of the ledger
 
@@ -62,14 +63,27 @@ class SelfAudit:
             LocalDisk().write({self._folder / NAME: told})
 
     def _run(self) -> None:
-        wait = PAUSE if (self._folder / NAME).exists() else FIRST
+        known = (self._folder / NAME).exists()
+        audited, due = self._size() if known else -1, time.monotonic() + PAUSE
+        wait = GROWN if known else FIRST
         while not self._stopping.wait(wait):
-            started = time.monotonic()
+            started, size = time.monotonic(), self._size()
+            wait = GROWN
+            if size == audited and started < due:
+                continue
             try:
                 self.once()
             except OSError as error:
                 log.warning("the node could not audit itself: %s", error)
-            wait = max(PAUSE, SHARE * (time.monotonic() - started))
+            audited, due = size, started + PAUSE
+            wait = max(GROWN, SHARE * (time.monotonic() - started))
+
+    def _size(self) -> int:
+        """Entries under the newest checkpoint, whose second line says so; 0 when there is none."""
+        try:
+            return int((self._folder / "public" / "checkpoint").read_text().split("\n", 2)[1])
+        except (OSError, ValueError, IndexError):
+            return 0
 
 
 def _be_modest() -> None:

@@ -131,7 +131,7 @@ def demo(no_browser: bool) -> None:
     from evenhand import demo
 
     with reach_for_people(config.read()) as reached:
-        with progress("Filling", "projects") as tell:
+        with progress("Filling", "examples") as tell:
             projects = demo.fill(reached.client, tell)
         click.echo("\n".join(project_words(project).splitlines()[0] for project in projects))
         show_link(reached, "/", not no_browser, "\nLook around here, as a manager:")

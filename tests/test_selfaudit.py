@@ -1,0 +1,35 @@
+"""When a node audits itself: soon after its log has grown, and seldom while it has not."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from evenhand import selfaudit
+
+
+def test_a_log_is_audited_when_it_has_grown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schedule alone; what an audit finds is tested with the page that shows it."""
+    monkeypatch.setattr(selfaudit, "FIRST", 0.01)
+    monkeypatch.setattr(selfaudit, "GROWN", 0.01)
+    monkeypatch.setattr(selfaudit, "SHARE", 0)
+    (tmp_path / "public").mkdir()
+    checkpoint = tmp_path / "public" / "checkpoint"
+    audited = threading.Semaphore(0)
+    node = selfaudit.SelfAudit(tmp_path, None)
+    monkeypatch.setattr(node, "once", audited.release)
+    checkpoint.write_text("origin\n5\nroot\n")
+    node.start()
+    try:
+        assert audited.acquire(timeout=10)
+        assert not audited.acquire(timeout=0.3), "nothing has come since"
+        checkpoint.write_text("origin\n6\nroot\n")
+        assert audited.acquire(timeout=10)
+        monkeypatch.setattr(selfaudit, "PAUSE", 0.0)
+        checkpoint.write_text("origin\n7\nroot\n")
+        assert audited.acquire(timeout=10)
+        assert audited.acquire(timeout=10), "a log at rest, too, now and then"
+    finally:
+        node.stop()
