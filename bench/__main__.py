@@ -462,12 +462,17 @@ def front_section(rounds: int, seconds: float) -> None:
 
 
 def decision_section(rounds: int, seconds: float) -> None:
-    """What one window of a shared pool costs the core."""
+    """What one window of a shared pool costs the core, and with a store."""
     from bench import decision
 
-    heading("Deciding for a thousand clients", "window", "ms")
+    heading("Deciding for a thousand clients", "store", "window", "ms")
     for name, ms in decision.measure().items():
-        say(f"| {name} | {ms:.3f} |")
+        say(f"| | {name} | {ms:.3f} |")
+    for store, server in stores():
+        with fresh_database(server) as database, tempfile.TemporaryDirectory() as folder:
+            url = database or f"sqlite:///{folder}/decision.db"
+            for name, ms in decision.measure_stored(url).items():
+                say(f"| {store} | {name} | {ms:.3f} |")
 
 
 def exports_section(rounds: int, seconds: float) -> None:

@@ -30,7 +30,7 @@ from evenhand.lane import now_ms
 from evenhand.ledger import Ledger, PublicLog, unpack_bundle
 from evenhand.node import DATABASE
 from evenhand.service import accounts
-from evenhand.store import Store, Transaction, open_store
+from evenhand.store import Store, open_store
 
 FORMAT = "evenhand-backup/1"
 MANIFEST = "manifest.json"
@@ -314,7 +314,7 @@ def _open_epoch(config: Config, store: Store, manifest: Manifest) -> Restored:
     old = open_checkpoint(manifest.checkpoint.encode(), parse_vkey(manifest.vkey))
     opened = NodeOpened(stream="node", software=f"evenhand:{__version__}", previous=checkpoint_hash(old.text))
     store.writer.begin()
-    tx = Transaction(store.writer, _Opening(ledger.origin), store.hints, now_ms())
+    tx = store.transaction(_Opening(ledger.origin), now_ms())
     last, (_, _, began, _) = tx.tuples("max_seq")[0][0], tx.tuples("epochs")[-1]
     without_leaf = tx.tuples("events_since", seq=began)[0][0] - old.size
     number = manifest.epoch + 1

@@ -183,12 +183,12 @@ class Lane:
         db.begin()
         try:
             at = Moment(ms=self._clock(), chance=os.urandom(32))
-            tx = Transaction(db, self._node, self.store.hints, at.ms)
+            tx = self.store.transaction(self._node, at.ms)
             for verb, calls in _by_verb(items).items():
                 _run_calls(tx, at, verb, calls)
             db.commit()
         except BaseException:
-            db.rollback()
+            self.store.rollback()
             raise
         self.committed += 1
         self.verbs += len(items)
@@ -220,7 +220,7 @@ def _run_alone(tx: Transaction, at: Moment, verb: Verb, args: tuple[Any, ...]) -
     except EvenhandError as error:
         if isinstance(error, Unavailable) and error.rule.startswith("store."):
             raise
-        tx.db.back()
+        tx.back()
         return error
     tx.db.release()
     return result

@@ -19,8 +19,8 @@ from evenhand.core.errors import Invalid
 from evenhand.core.events import Moment, Place
 from evenhand.core.fair_queue import UNIT
 from evenhand.core.shared_pool import (
-    LOOK,
     Client,
+    Clients,
     Closing,
     Lease,
     Seat,
@@ -121,7 +121,7 @@ class Pool:
             origin="o",
             virtual=self.virtual,
             terms=Terms(weights=self.weights, prices=self.prices, charge=self.charge, independent=False),
-            clients=clients,
+            clients=Clients(clients),
             seats=seats,
             settled=tuple(self.settled),
             lapsed=tuple(self.lapsed),
@@ -319,7 +319,7 @@ def quiet(seats: tuple[Seat, ...], *clients: Client, stocks=None, **changes) -> 
         origin="o",
         virtual=changes.pop("virtual", 0),
         terms=terms,
-        clients=clients,
+        clients=Clients(clients),
         seats=seats,
         stocks=stocks or {},
         **changes,
@@ -492,8 +492,9 @@ def test_a_project_that_does_not_admit_somebody_is_passed_over_for_the_client_s_
     )
     assert [one.lease.project for one in window.served] == ["b"]
     assert window.event.passed == ({"who": "ann-1", "client": "cli-a", "why": "closed"},)
-    barred = client("cli-a", closed=frozenset({"ann-1"}))
-    alone = run(quiet((seat("ann-1"), seat("ann-2")), barred, stocks={"cli-a": (shut,)}))
+    barred = {"cli-a": frozenset({"ann-1"})}
+    seats = (seat("ann-1"), seat("ann-2"))
+    alone = run(quiet(seats, client("cli-a"), stocks={"cli-a": (shut,)}, shut=barred))
     assert [one.seat.person for one in alone.served] == ["ann-2"]
     assert alone.event.passed == (), "the log says already that no project of the client admits them"
 
@@ -522,18 +523,41 @@ def test_what_a_window_looks_at_first_is_what_it_serves_first():
         chance = Random(seed)
         pool = Pool(chance, clients=chance.randint(1, 30), annotators=3)
         pool.tags = {client: chance.randrange(3) for client in pool.tags}
-        view = msgspec.structs.replace(
-            pool.view(()), clients=tuple(client(id_, tag=tag) for id_, tag in pool.tags.items())
-        )
+        clients = Clients(client(id_, tag=tag) for id_, tag in pool.tags.items())
+        seats = tuple(seat(f"ann-{i}", count=chance.randint(1, 2)) for i in range(seed % 4))
+        view = msgspec.structs.replace(pool.view(seats), clients=clients)
         opening = open_window(view)
+        found = nearest(view, opening, bytes(64))
 
         def rank(c, opening=opening):
             return opening.tags[c], hashlib.sha256(bytes(64) + c.encode()).digest()[:8], c
 
-        ranked = sorted(opening.backlog, key=rank)
-        found = nearest(view, opening, bytes(64))
-        assert set(ranked[:1]) <= set(found) == set(ranked[: len(found)]) and len(found) <= LOOK
+        assert found[0] == min(opening.backlog, key=rank)
+        served = list(dict.fromkeys(one.client for one in run(view, bytes(64)).served))
+        assert served == found[: len(served)] and len(served) >= len(found) - 1
     assert nearest(quiet(()), open_window(quiet(())), bytes(64)) == []
+
+
+def test_clients_that_change_are_as_those_who_were_so_from_the_start():
+    for seed in range(30):
+        chance = Random(seed)
+
+        def some(i, chance=chance):
+            state = {
+                "tag": chance.randrange(5),
+                "backlogged": chance.random() < 0.5,
+                "open": chance.random() < 0.5,
+            }
+            return client(f"cli-{i}", **state)
+
+        clients, weights = Clients(some(i) for i in range(6)), {"cli-1": 4}
+        clients.lines(weights, clients.tags, ())
+        for _ in range(20):
+            clients.set(some(chance.randrange(8)))
+        fresh = Clients(sorted(clients, key=lambda one: one.id))
+        for name in ("tags", "open", "order", "backlogged"):
+            assert getattr(clients, name) == getattr(fresh, name), name
+        assert clients.lines(weights, clients.tags, ()) == fresh.lines(weights, fresh.tags, ())
 
 
 def test_two_phases_decide_as_one_does_for_those_who_were_closed_in():
@@ -586,7 +610,7 @@ def test_a_client_that_withdrew_its_tasks_since_the_first_phase_is_passed_over()
     seen = Evidence(source="none", size=1, root=bytes(32))
     opening = shared_pool.Opening(
         tags={"cli-a": 0, "cli-b": 5}, backlog=("cli-a", "cli-b"), returned=(), touched=frozenset(),
-        candidates=b"", alpha=b"x",
+        candidates=b"", alpha=b"x", order=[(0, ["cli-a"]), (5, ["cli-b"])],
     )  # fmt: skip
     event = decide(view, opening, b"p" * 80, Moment(ms=5, chance=b"beta"), seen).event
     assert event.passed == ({"who": "ann-1", "client": "cli-a", "why": "gone"},)
@@ -599,7 +623,7 @@ def test_a_second_phase_ends_before_its_entry_grows_too_long(monkeypatch):
     view = quiet((seat("ann-1"), seat("ann-2")), *clients)
     opening = shared_pool.Opening(
         tags=dict.fromkeys((c.id for c in clients), 0), backlog=tuple(c.id for c in clients), returned=(),
-        touched=frozenset(), candidates=b"", alpha=b"x",
+        touched=frozenset(), candidates=b"", alpha=b"x", order=[(0, [c.id for c in clients])],
     )  # fmt: skip
     seen = Evidence(source="none", size=1, root=bytes(32))
     event = decide(view, opening, b"p" * 80, Moment(ms=5, chance=b"beta"), seen).event

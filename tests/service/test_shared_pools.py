@@ -56,6 +56,21 @@ def healthy(world: ExchangeWorld) -> None:
     assert report.healthy, (report.differences, report.faults)
 
 
+def test_a_window_that_is_undone_is_not_remembered(world):
+    world.client_project("acme", 4)
+    first, second, *_ = world.staff["indie"]
+    before = world.ask(first)[0].assignments
+
+    def undone(tx, at):
+        assert work._next_all(tx, at, [(second, wire.NextAssignment(count=1))])[0].assignments
+        raise Invalid("test.undone", "It is undone.", "")
+
+    with pytest.raises(Invalid):
+        world.lane.call(undone)
+    assert before and world.ask(second)[0].assignments
+    healthy(world)
+
+
 def test_clients_share_annotators_evenly_and_the_log_says_how(world):
     for name in world.clients:
         world.client_project(name, 30)

@@ -95,7 +95,7 @@ class _Round:
         self.backlogs = view.backlogs
         self.places = {backlog.project: i for i, backlog in enumerate(view.backlogs)}
         tags = {backlog.project: backlog.tag for backlog in view.backlogs}
-        self.queue = FairQueue(tags, view.virtual, lambda project: 1, str)
+        self.queue = FairQueue(tags, view.virtual, lambda project: 1, list.sort)
         self.free = [[c.free for c in backlog.candidates] for backlog in view.backlogs]
         self.first = [0] * len(view.backlogs)  # candidates before this one are used up
         self.taken: set[tuple[int, str, int]] = set()  # (backlog, person, task) given in this round

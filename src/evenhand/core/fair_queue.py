@@ -8,7 +8,7 @@ Integers only, or replays differ: a tag counts charge times `UNIT` over weight, 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 UNIT = 720_720  # divisible by every weight up to 16, so that tags stay integers
@@ -28,26 +28,26 @@ class FairQueue:
         tags: Mapping[str, int],
         virtual: int,
         weight: Callable[[str], int],
-        tie: Callable[[str], int | str],
+        rank: Callable[[list[str]], None],
+        more: Iterable[tuple[int, list[str]]] = (),
     ) -> None:
         """Args:
         tags: flow -> its tag.
         virtual: the largest tag at a selection so far.
         weight: of a flow: a positive divisor of `UNIT`.
-        tie: order among flows with the same tag; the flow's name decides what is left.
+        rank: brings flows with the same tag into their order.
+        more: (tag, flows that have it) of further ones, by tag; read as far as needed, which is rarely far.
         """
         self.virtual = virtual
         self.changed: dict[str, int] = {}  # flow -> its tag, of those that were charged
         self._weight = weight
-        self._tie = tie
+        self._rank = rank
         self._flows: dict[int, list[str]] = {}  # tag -> flows
+        self._heap: list[int] = []
         for flow, tag in tags.items():
-            if tag in self._flows:
-                self._flows[tag].append(flow)
-            else:
-                self._flows[tag] = [flow]
-        self._heap = list(self._flows)
-        heapq.heapify(self._heap)
+            self._put(tag, [flow])
+        self._more = iter(more)
+        self._next = next(self._more, None)
 
     def serve(self, fits: Callable[[str], T | None], charge: int) -> tuple[str, T, int] | None:
         """Charge the flow with the smallest tag for which `fits` finds something.
@@ -57,7 +57,7 @@ class FairQueue:
         """
         passed: list[int] = []
         try:
-            while self._heap:
+            while self._read_on():
                 tag = heapq.heappop(self._heap)
                 passed.append(tag)
                 for flow in self._ranked(tag):
@@ -73,11 +73,25 @@ class FairQueue:
                 else:
                     del self._flows[tag]
 
+    def _read_on(self) -> bool:
+        """Take up the further flows whose turn it may be; whether any flow is left."""
+        while self._next is not None and (not self._heap or self._next[0] <= self._heap[0]):
+            self._put(*self._next)
+            self._next = next(self._more, None)
+        return bool(self._heap)
+
+    def _put(self, tag: int, flows: list[str]) -> None:
+        if tag in self._flows:
+            self._flows[tag] += flows
+        elif flows:
+            self._flows[tag] = flows
+            heapq.heappush(self._heap, tag)
+
     def _ranked(self, tag: int) -> list[str]:
         """The flows with this tag in their order."""
         flows = self._flows[tag]
         if len(flows) > 1:
-            flows.sort(key=lambda flow: (self._tie(flow), flow))
+            self._rank(flows)
         return flows
 
     def _charge(self, flow: str, tag: int, charge: int) -> None:
@@ -87,11 +101,7 @@ class FairQueue:
         if now == tag:
             return
         self._flows[tag].remove(flow)
-        if now in self._flows:
-            self._flows[now].append(flow)
-        else:
-            self._flows[now] = [flow]
-            heapq.heappush(self._heap, now)
+        self._put(now, [flow])
 
 
 def cost(charge: int, weight: int) -> int:

@@ -9,9 +9,9 @@ the policy, who is barred from the verdicts, ties and the order of annotators fr
 from __future__ import annotations
 
 import hashlib
-import heapq
+from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -52,8 +52,76 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     band: int  # the least that it takes
     exposure: int  # most leases for one entity; 0: no limit
     blocked: frozenset[str]  # entities
-    leases: dict[str, int]  # entity -> leases so far
-    closed: frozenset[str] = frozenset()  # persons whom no project of the client here admits
+    leases: dict[str, int]  # entity -> leases so far, where there is a limit
+
+
+class Clients:
+    """The clients of a pool, and beside them what a window asks of all of them: it is kept as they change, so
+    that a window need not go through a thousand."""
+
+    def __init__(self, clients: Iterable[Client]) -> None:
+        self.tags: dict[str, int] = {}
+        self.open: list[str] = []  # ascending
+        self.order: list[tuple[int, list[str]]] = []  # (tag, who has it) of those that are open, ascending
+        self.backlogged: set[str] = set()
+        self._clients: dict[str, Client] = {}
+        self._weights: Mapping[str, int] = {}
+        self._lines: dict[
+            str, bytes
+        ] = {}  # client -> how the candidates' digest has it, of those that are open
+        for client in clients:
+            self.set(client)
+
+    def __getitem__(self, id_: str) -> Client:
+        return self._clients[id_]
+
+    def __contains__(self, id_: str) -> bool:
+        return id_ in self._clients
+
+    def __iter__(self) -> Iterator[Client]:
+        return iter(self._clients.values())
+
+    def set(self, client: Client) -> None:
+        """Add a client, or say anew what is known of one."""
+        before = self._clients.get(client.id)
+        if before is not None and before.open:
+            self._unqueue(before)
+            del self.open[bisect_left(self.open, before.id)]
+            del self._lines[before.id]
+        self._clients[client.id] = client
+        self.tags[client.id] = client.tag
+        (self.backlogged.add if client.backlogged else self.backlogged.discard)(client.id)
+        if client.open:
+            self._queue(client)
+            insort(self.open, client.id)
+            self._lines[client.id] = self._line(client.id, client.tag)
+
+    def _queue(self, client: Client) -> None:
+        i = bisect_left(self.order, (client.tag,))
+        if i == len(self.order) or self.order[i][0] != client.tag:
+            self.order.insert(i, (client.tag, []))
+        insort(self.order[i][1], client.id)
+
+    def _unqueue(self, client: Client) -> None:
+        i = bisect_left(self.order, (client.tag,))
+        self.order[i][1].remove(client.id)
+        if not self.order[i][1]:
+            del self.order[i]
+
+    def lines(self, weights: Mapping[str, int], tags: Mapping[str, int], touched: Iterable[str]) -> bytes:
+        """`[client,tag,weight]` of all that are open, ascending, between commas.
+
+        Args:
+            touched: the only ones whose tag may be another one than is known here.
+        """
+        if self._weights is not weights:
+            self._weights = weights
+            self._lines = {id_: self._line(id_, self.tags[id_]) for id_ in self.open}
+        lines = self._lines | {id_: self._line(id_, tags[id_]) for id_ in touched}
+        return b",".join([lines[id_] for id_ in self.open])
+
+    def _line(self, id_: str, tag: int) -> bytes:
+        return _encode([id_, tag, self._weights.get(id_, 1)])
 
 
 class Seat(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,12 +178,13 @@ class WindowView(msgspec.Struct, frozen=True, kw_only=True):
     origin: str
     virtual: int
     terms: Terms
-    clients: tuple[Client, ...]  # that have joined
+    clients: Clients  # that have joined
     seats: tuple[Seat, ...]
     settled: tuple[Settlement, ...] = ()
     lapsed: tuple[Lease, ...] = ()
     changed: tuple[Lease, ...] = ()
     closed: dict[str, frozenset[str]] = {}  # project -> persons whom it does not admit
+    shut: dict[str, frozenset[str]] = {}  # client -> persons whom no project of it here admits
     stocks: dict[str, tuple[Stock, ...]] = {}  # client -> what has been looked up
     barred: frozenset[tuple[str, str, int]] = frozenset()  # (person, project, task) that they may not have
     looked: dict[tuple[str, str], bool] = {}  # (person, client) -> whether there was anything for them
@@ -167,29 +236,38 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     touched: frozenset[str]  # whose tag may differ from the one before: settled for, or returned
     candidates: bytes  # digest
     alpha: bytes  # what is drawn for; empty: nothing is drawn
+    order: Sequence[
+        tuple[int, Sequence[str]]
+    ]  # (tag, clients) of the backlog, ascending; those touched have others
 
 
 def open_window(view: WindowView) -> Opening:
     """Settle what came back, lift who returns, and close the set of candidates."""
-    tags = {client.id: client.tag for client in view.clients}
+    tags = dict(view.clients.tags)
     changes = _settlements(view)
     for client, amount in changes:
         tags[client] = tags.get(client, 0) + amount
-    backlog = sorted(client.id for client in view.clients if client.open)
-    before = {client.id for client in view.clients if client.backlogged}
-    returned = tuple(client for client in backlog if client not in before)
+    backlog = tuple(view.clients.open)
+    returned = tuple(sorted(set(backlog) - view.clients.backlogged))
     for client in returned:
         tags[client] = lifted(tags[client], view.virtual)
-    candidates = _candidates(view, backlog, tags)
+    touched = frozenset((*returned, *(client for client, _ in changes)))
+    candidates = _candidates(view, tags, touched)
     alpha = _alpha(view, candidates) if backlog and view.seats else b""
     return Opening(
         tags=tags,
-        backlog=tuple(backlog),
+        backlog=backlog,
         returned=returned,
-        touched=frozenset((*returned, *(client for client, _ in changes))),
+        touched=touched,
         candidates=candidates,
         alpha=alpha,
+        order=view.clients.order,
     )
+
+
+def _ended(view: WindowView) -> tuple[str, ...]:
+    """The clients that were backlogged, and have nothing left."""
+    return tuple(sorted(view.clients.backlogged.difference(view.clients.open)))
 
 
 def close(view: WindowView, opening: Opening, round_: int, beacon: Place | None) -> WindowClosed:
@@ -199,8 +277,7 @@ def close(view: WindowView, opening: Opening, round_: int, beacon: Place | None)
         round_: the drand round that will decide, which nobody knows yet; 0: none.
         beacon: the newest `beacon` entry.
     """
-    before = {client.id: client.tag for client in view.clients}
-    ended = tuple(sorted(c.id for c in view.clients if c.backlogged and not c.open))
+    before, ended = view.clients.tags, _ended(view)
     causes = {settlement.place for settlement in view.settled} | ({beacon} if beacon else set())
     return WindowClosed(
         stream=view.pool,
@@ -251,14 +328,15 @@ def reopen(view: WindowView, closing: Closing, evidence: Evidence) -> Opening:
         view: of now, with the seats of those who waited and may still work.
     """
     text = _encode([view.origin, view.pool, closing.n, closing.candidates, external(closing.leaf, evidence)])
-    backlog = tuple(sorted(client.id for client in view.clients if client.backlogged))
+    backlog = tuple(sorted(view.clients.backlogged))
     return Opening(
-        tags={client.id: client.tag for client in view.clients},
+        tags=view.clients.tags,
         backlog=backlog,
         returned=(),
         touched=frozenset(),
         candidates=b"",
         alpha=hashlib.sha256(b"evenhand/rand/v1\x00" + text).digest(),
+        order=sorted((view.clients.tags[client], (client,)) for client in backlog),
     )
 
 
@@ -288,13 +366,11 @@ def refund(lease: Lease) -> int:
     return -cost(lease.charge, lease.weight)
 
 
-def _candidates(view: WindowView, backlog: list[str], tags: Mapping[str, int]) -> bytes:
-    weights = view.terms.weights
-    closed = {
-        "backlog": [[client, tags[client], weights.get(client, 1)] for client in backlog],
-        "waiting": sorted([seat.person, seat.count] for seat in view.seats),
-    }
-    return hashlib.sha256(_encode(closed)).digest()
+def _candidates(view: WindowView, tags: Mapping[str, int], touched: Iterable[str]) -> bytes:
+    """SHA-256 of the canonical JSON {"backlog": [[client, tag, weight]], "waiting": [[person, count]]}."""
+    backlog = view.clients.lines(view.terms.weights, tags, touched)
+    waiting = _encode(sorted([seat.person, seat.count] for seat in view.seats))
+    return hashlib.sha256(b'{"backlog":[%b],"waiting":%b}' % (backlog, waiting)).digest()
 
 
 def _alpha(view: WindowView, candidates: bytes) -> bytes:
@@ -302,23 +378,53 @@ def _alpha(view: WindowView, candidates: bytes) -> bytes:
     return hashlib.sha256(b"evenhand/rand/v1\x00" + text).digest()
 
 
-@lru_cache(maxsize=4096)
-def _tie(chance: bytes, client: str) -> int:
-    """Order among clients with the same tag in one window. A window may be decided in several goes."""
-    return int.from_bytes(hashlib.sha256(chance + client.encode()).digest()[:8])
+class _Ties:
+    """Order among clients with the same tag in one window: the first 64 bits of SHA-256 of chance and name,
+    big-endian, and where they are the same the name."""
+
+    def __init__(self, chance: bytes) -> None:
+        self._begun = hashlib.sha256(chance)
+        self._known: dict[str, tuple[bytes, str]] = {}
+
+    def rank(self, clients: list[str]) -> None:
+        """Bring these into their order."""
+        for client in clients:
+            if client not in self._known:
+                digest = self._begun.copy()
+                digest.update(client.encode())
+                self._known[client] = digest.digest()[:8], client
+        clients.sort(key=self._known.__getitem__)
+
+
+@lru_cache(maxsize=4)
+def _ties(chance: bytes) -> _Ties:
+    """A window may be decided in several goes."""
+    return _Ties(chance)
 
 
 def nearest(view: WindowView, opening: Opening, chance: bytes) -> list[str]:
-    """The clients that are served first if nothing bars them: whose tasks a window looks at.
+    """The clients that are served first if nothing bars them, in that order: whose tasks a window looks at.
 
     One more than there are leases to give: whoever is barred at the first has another.
     """
-    tags, most = opening.tags, min(LOOK, 1 + sum(seat.count for seat in view.seats))
-    last = max(heapq.nsmallest(most, (tags[client] for client in opening.backlog)), default=0)
-    near = [client for client in opening.backlog if tags[client] <= last]
-    if len(near) > most:
-        near = heapq.nsmallest(most, near, key=lambda client: (tags[client], _tie(chance, client), client))
-    return near
+    queue, found = _queue(view, opening, chance), dict[str, bool]()
+    for _ in range(1 + sum(seat.count for seat in view.seats)):
+        served = queue.serve(lambda client: True, view.terms.charge)
+        found |= {served[0]: True} if served is not None else {}
+    return list(found)
+
+
+def _queue(view: WindowView, opening: Opening, chance: bytes) -> FairQueue:
+    """The backlogged clients with their tags, of whom few are looked at."""
+    touched, weights = opening.touched, view.terms.weights
+    moved = {client: opening.tags[client] for client in touched if client in view.clients}
+    return FairQueue(
+        {client: tag for client, tag in moved.items() if view.clients[client].open},
+        view.virtual,
+        lambda client: weights.get(client, 1),
+        _ties(chance).rank,
+        ((tag, [client for client in clients if client not in touched]) for tag, clients in opening.order),
+    )
 
 
 LOOK = 8  # clients looked up at once for somebody whose work there is not known yet
@@ -331,10 +437,8 @@ class _Round:
         self.view = view
         self.most = most  # of `passed`, after which nobody gets anything more
         self.at = at
-        self.clients = {client.id: client for client in view.clients}
-        tags, weights = opening.tags, view.terms.weights
-        waiting = {client: tags[client] for client in opening.backlog}
-        self.queue = FairQueue(waiting, view.virtual, lambda client: weights.get(client, 1), self._tie)
+        self.clients = view.clients
+        self.queue = _queue(view, opening, at.chance)
         self.seen = set(view.barred)
         self.left: dict[str, list[Candidate]] = {}  # project -> candidates with their free slots
         self.leases: Counter[tuple[str, str]] = Counter()  # (client, entity) in this window
@@ -350,9 +454,6 @@ class _Round:
     def full(self) -> bool:
         """Whether the window ends here, because its entry would grow too long."""
         return 0 < self.most <= len(self.passed)
-
-    def _tie(self, client: str) -> int:
-        return _tie(self.at.chance, client)
 
     def serve(self, seat: Seat, turn: int) -> Served | None:
         """One lease for this annotator; None when there is nothing, or something has to be looked up."""
@@ -391,7 +492,7 @@ class _Round:
     def _bars(self, seat: Seat, client: str) -> bool:
         """Whether verdict, band, exposure or all its projects keep this annotator from the client."""
         own = self.clients[client]
-        if seat.person in own.closed:
+        if seat.person in self.view.shut.get(client, ()):
             return True
         given = own.leases.get(seat.entity, 0) + self.leases[client, seat.entity]
         return seat.entity in own.blocked or seat.band < own.band or 0 < own.exposure <= given
@@ -535,7 +636,7 @@ def _event(
 ) -> WindowDecided | None:
     """The entry; None when it would say nothing."""
     idle = tuple(s.person for s in view.seats if got[s.person] < s.count and (got[s.person] or not s.idle))
-    ended = tuple(sorted(c.id for c in view.clients if c.backlogged and not c.open))
+    ended = _ended(view)
     gone = tuple(client for client in sorted({one.client for one in served}) if state.gone(client))
     if not (
         served or idle or ended or gone or opening.returned or view.settled or view.lapsed or view.changed

@@ -21,7 +21,9 @@ decode_document: Callable[[bytes], Document] = msgspec.json.Decoder(Document).de
 encode_json = msgspec.json.Encoder().encode
 decode_json = msgspec.json.Decoder().decode
 
-FORMS = 512  # forms kept; a form never changes, so that any number would be right
+FORMS = (
+    2048  # forms kept: more than a large pool has clients. None ever changes, so any number would be right
+)
 _forms: dict[tuple[str, int], Form] = {}
 
 

@@ -17,6 +17,7 @@ from evenhand.core.events import BeaconSet, Moment, Place, Recalled
 from evenhand.core.policy import LENT
 from evenhand.core.shared_pool import (
     Client,
+    Clients,
     Closing,
     Lease,
     Opening,
@@ -31,6 +32,7 @@ from evenhand.service import gold, postings
 from evenhand.service.ids import new_id
 from evenhand.service.view import decode_json, form_of
 from evenhand.store import Reader, Transaction
+from evenhand.store.remembered import Pool
 
 HELD = 2  # leases that one annotator may hold in a shared pool: one at work, one ready
 
@@ -61,7 +63,7 @@ def decide(
 
 
 def _phases(tx: Transaction, pool: str) -> int:
-    return terms_at(tx, pool, tx.tuples("pool_head", pool=pool)[0][0]).phases
+    return _terms(tx, pool, remembered(tx, pool)).phases
 
 
 def _close(
@@ -285,24 +287,23 @@ def require_open(reader: Reader, assignment: str) -> None:
 
 
 def _view(tx: Transaction, pool: str, wanted: Mapping[str, int], closed: bool = False) -> WindowView:
-    heads = tx.tuples("pool_head", pool=pool)  # on PostgreSQL this locks the pool: one decision at a time
+    known = remembered(tx, pool)
     row = tx.one("shared_pool", pool=pool)
-    assert row is not None and heads, "a shared pool has a first entry"
-    n = heads[0][0]
+    assert row is not None, "a shared pool has a row"
     seats = _seats(tx, row, wanted, closed)
-    kept_out, closed_clients = postings.closed(tx, pool, [seat.person for seat in seats])
+    kept_out, shut = postings.closed(tx, pool, [seat.person for seat in seats])
     return WindowView(
         pool=pool,
-        n=n,
+        n=known.n,
         origin=tx.node.origin,
         virtual=row["virtual"],
-        terms=terms_at(tx, pool, n),
-        clients=_clients(tx, pool, sorted({seat.entity for seat in seats}), closed_clients),
+        terms=_terms(tx, pool, known),
+        clients=known.clients,
         closed=kept_out,
+        shut=shut,
         seats=seats,
         settled=tuple(_settlement(row) for row in _some(tx, "shared_unsettled", pool)),
         changed=tuple(_lease(row) for row in _some(tx, "shared_changed", pool)),
-        members={(o, p): m for o, p, m in tx.tuples("lent_of", persons=sorted(wanted))},
     )
 
 
@@ -326,37 +327,70 @@ def _settlement(row: Sequence[Any]) -> Settlement:
     return Settlement(place=Place(stream, n), answered=state != "skipped", lease=_lease([id_, *lease]))
 
 
-def _clients(
-    tx: Transaction, pool: str, entities: list[str], closed: Mapping[str, frozenset[str]]
-) -> tuple[Client, ...]:
+def remembered(tx: Transaction, pool: str) -> Pool:
+    """The clients of a pool as its newest entry left them, and who of them has a free slot now."""
+    n = tx.tuples("pool_head", pool=pool)[0][0]  # on PostgreSQL this locks the pool: one decision at a time
+    known = tx.pools.get(pool, n)
+    if known is None:
+        known = _read(tx, pool, n)
+        tx.pools.keep(pool, known)
+    elif not tx.pools.alone:
+        _ask_all(tx, pool, known)
+    elif known.touched or known.ended:
+        _ask_again(tx, pool, known)
+    return known
+
+
+def _read(tx: Transaction, pool: str, n: int) -> Pool:
     blocked: dict[str, set[str]] = defaultdict(set)
-    for client, entity in tx.tuples("pool_blocked", pool=pool, entities=entities):
+    for client, entity in tx.tuples("pool_blocked", pool=pool):
         blocked[client].add(entity)
     leases: dict[str, dict[str, int]] = defaultdict(dict)
-    for client, entity, count in tx.tuples("pool_exposure", pool=pool, entities=entities):
+    for client, entity, count in tx.tuples("pool_exposure", pool=pool):
         leases[client][entity] = count
-    has_free = {client for (client,) in tx.tuples("pool_open", pool=pool)}
-    return tuple(
+    rows = tx.tuples("pool_clients", pool=pool)
+    clients = Clients(
         Client(
             id=client,
             organization=organization,
             tag=tag,
             backlogged=bool(backlogged),
-            open=client in has_free and state == "active",
+            open=False,
             band=band,
             exposure=exposure,
-            blocked=frozenset(blocked[client]) if client in blocked else _NOBODY,
-            leases=leases.get(client, _NOTHING),
-            closed=closed.get(client, _NOBODY),
+            blocked=frozenset(blocked.get(client, ())),
+            leases=leases[client],
         )
-        for client, organization, tag, backlogged, band, exposure, state in tx.tuples(
-            "pool_clients", pool=pool
-        )
+        for client, organization, tag, backlogged, band, exposure, _ in rows
     )
+    left = frozenset(row[0] for row in rows if row[-1] != "active")
+    read = Pool(n=n, clients=clients, left=left, projects=dict(tx.tuples("pool_projects_of", pool=pool)))
+    _ask_all(tx, pool, read)
+    return read
 
 
-_NOBODY: frozenset[str] = frozenset()
-_NOTHING: dict[str, int] = {}
+def _ask_all(tx: Transaction, pool: str, known: Pool) -> None:
+    has_free = {client for (client,) in tx.tuples("pool_open", pool=pool)}
+    known.set_open({client.id: client.id in has_free for client in list(known.clients)})
+
+
+def _ask_again(tx: Transaction, pool: str, known: Pool) -> None:
+    """Whether the clients have a free slot whose projects were touched."""
+    if known.ended:
+        known.touched.update(name for (name,) in tx.tuples("assignment_projects", ids=known.ended))
+    found: dict[str, bool] = defaultdict(bool)
+    for client, has_free in tx.tuples("pool_open_again", pool=pool, projects=sorted(known.touched)):
+        found[client] |= bool(has_free)
+    known.set_open(found)
+
+
+def _terms(tx: Transaction, pool: str, known: Pool) -> Terms:
+    """The policy in force, which is long where there are many clients."""
+    row = tx.tuples("pool_policy_number", pool=pool, n=known.n)
+    number = row[0][0] if row else -1
+    if number not in known.terms:
+        known.terms[number] = terms_at(tx, pool, known.n)
+    return known.terms[number]
 
 
 def _seats(
@@ -401,10 +435,11 @@ def _seat(row: Mapping[str, Any], count: int) -> Seat:
 
 def _stocked(tx: Transaction, view: WindowView, clients: Sequence[str]) -> WindowView:
     """The view with the first free tasks of these clients."""
-    organizations = {client.id: client.organization for client in view.clients if client.id in clients}
+    organizations = {client: view.clients[client].organization for client in clients}
     demand = sum(seat.count for seat in view.seats)
-    stocks = dict(view.stocks)
+    stocks, members = dict(view.stocks), dict(view.members)
     barred = set(view.barred)
+    persons = [seat.person for seat in view.seats]
     for client in clients:
         found = [
             _stock(tx, view, organizations[client], row, demand + 1)
@@ -413,7 +448,9 @@ def _stocked(tx: Transaction, view: WindowView, clients: Sequence[str]) -> Windo
         stocks[client] = tuple(found)
         for stock in found:
             barred |= _barred(tx, view, organizations[client], stock)
-    return msgspec.structs.replace(view, stocks=stocks, barred=frozenset(barred))
+        lent = tx.tuples("lent_to", organization=organizations[client], persons=persons)
+        members.update(((organization, person), member) for organization, person, member in lent)
+    return msgspec.structs.replace(view, stocks=stocks, barred=frozenset(barred), members=members)
 
 
 def _stock(tx: Transaction, view: WindowView, organization: str, row: Mapping[str, Any], limit: int) -> Stock:
@@ -477,7 +514,7 @@ def _looked_up(tx: Transaction, view: WindowView, wanted: Sequence[tuple[str, st
 
 def _unseen(tx: Transaction, view: WindowView, person: str, client: str) -> WindowView:
     """More tasks of a client that this annotator may have."""
-    organization = next(c.organization for c in view.clients if c.id == client)
+    organization = view.clients[client].organization
     persons = [person]
     if view.terms.independent:
         entity = next(seat.entity for seat in view.seats if seat.person == person)

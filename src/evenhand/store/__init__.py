@@ -12,6 +12,7 @@ from typing import Protocol
 from evenhand.core.errors import Unavailable
 from evenhand.core.receipt import Promise
 from evenhand.store.driver import Connection, Dialect, migrations
+from evenhand.store.remembered import Pools
 from evenhand.store.transaction import Reader, Transaction
 
 __all__ = ["Node", "Reader", "Store", "Transaction", "migrations_of", "open_store"]
@@ -55,10 +56,24 @@ class Store:
         self.dialect = dialect
         self.writer = connect(queries, False)
         self.hints: dict[tuple[str, str], tuple[int, int]] = {}  # see service.work: how far somebody has got
+        self.pools = Pools(alone=dialect.one_writer)
         self._connect = connect
         self._queries = queries
         self._shared = shared  # in memory: reads share the one connection there is
         self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+
+    def transaction(self, node: Node, now: int) -> Transaction:
+        """What verbs write through, once the writer has begun a transaction.
+
+        Args:
+            now: ms since 1970-01-01 UTC.
+        """
+        return Transaction(self.writer, node, self.hints, self.pools, now)
+
+    def rollback(self) -> None:
+        """Undo the writer's open transaction."""
+        self.pools.forget()
+        self.writer.rollback()
 
     @contextmanager
     def read(self) -> Iterator[Reader]:

@@ -46,10 +46,10 @@ def writing(store: Store, ms: int = 1000) -> Iterator[tuple[Transaction, Moment]
     """A committed transaction, or a rolled back one where the block raises."""
     store.writer.begin()
     try:
-        yield Transaction(store.writer, FakeNode(), store.hints, ms), Moment(ms=ms)
+        yield store.transaction(FakeNode(), ms), Moment(ms=ms)
         store.writer.commit()
     except BaseException:
-        store.writer.rollback()
+        store.rollback()
         raise
 
 

@@ -26,6 +26,7 @@ class Dialect:
         in_list: str,
         by_index: str,
         rows_at_once: bool,
+        one_writer: bool,
         after_bulk: str = "",
     ) -> None:
         self.name = name
@@ -34,6 +35,7 @@ class Dialect:
         self.by_index = by_index  # "INDEXED BY %s", or "%.0s" where the database finds the index itself
         self.in_list = in_list  # "IN (SELECT value FROM json_each(:%s))" or "= ANY(:%s)"
         self.rows_at_once = rows_at_once  # whether `many` sends all rows in one statement, as JSON
+        self.one_writer = one_writer  # whether one process alone writes to a store
         self.after_bulk = after_bulk  # what lets the planner know that tables have grown
 
     def render(self, text: str) -> str:

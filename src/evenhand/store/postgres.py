@@ -30,6 +30,7 @@ DIALECT = Dialect(
     in_list="= ANY(:%s)",
     by_index="%.0s",
     rows_at_once=True,
+    one_writer=False,
     after_bulk="ANALYZE task, payload, assignment, event, opening, consensus",
 )
 

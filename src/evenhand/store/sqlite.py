@@ -31,6 +31,7 @@ DIALECT = Dialect(
     in_list="IN (SELECT value FROM json_each(:%s))",
     by_index="INDEXED BY %s",
     rows_at_once=False,
+    one_writer=True,
 )
 
 PRAGMAS = """

@@ -11,6 +11,7 @@ from evenhand.store import codec
 from evenhand.store.codec import Placed
 from evenhand.store.driver import Connection, Row
 from evenhand.store.fold import fold
+from evenhand.store.remembered import Pools
 
 if TYPE_CHECKING:
     from evenhand.store import Node
@@ -39,11 +40,17 @@ class Transaction(Reader):
     """A write transaction. What it appended is durable when the lane has committed it, and not before."""
 
     def __init__(
-        self, db: Connection, node: Node, hints: dict[tuple[str, str], tuple[int, int]], now: int
+        self,
+        db: Connection,
+        node: Node,
+        hints: dict[tuple[str, str], tuple[int, int]],
+        pools: Pools,
+        now: int,
     ) -> None:
         super().__init__(db)
         self.node = node
         self.hints = hints  # (project, person) -> (rank that they have got to, when we looked from the start)
+        self.pools = pools  # shared ones, as of what was appended last
         self.now = now  # ms; for the hints, which no decision is recorded from
 
     def run(self, query: str, **params: Any) -> None:
@@ -80,7 +87,13 @@ class Transaction(Reader):
         ]
         self._write(placed, heads)
         fold(self.db, placed)
+        self.pools.follow(placed)
         return placed
+
+    def back(self) -> None:
+        """Undo what came since the savepoint."""
+        self.db.back()
+        self.pools.forget()
 
     def _heads(self, streams: list[str]) -> dict[str, tuple[int, int]]:
         """stream -> (next number, newest time)."""

@@ -190,6 +190,9 @@ SELECT id, language, band, qualification, virtual FROM shared_pool WHERE id = :p
 -- name: pool_policies
 SELECT n, effective_from, document FROM pool_policy WHERE pool = :pool ORDER BY n;
 
+-- name: pool_policy_number
+SELECT n FROM pool_policy WHERE pool = :pool AND effective_from <= :n ORDER BY n DESC LIMIT 1;
+
 -- name: pool_policy_at
 SELECT document FROM pool_policy WHERE pool = :pool AND effective_from <= :n ORDER BY n DESC LIMIT 1;
 
@@ -222,11 +225,27 @@ SELECT DISTINCT o.client FROM pooled o JOIN project q ON q.id = o.project
 WHERE o.pool = :pool AND q.state = 'active' AND q.tasks > q.done
   AND EXISTS (SELECT 1 FROM task t WHERE t.organization = q.organization AND t.project = q.id AND t.free > 0);
 
+-- name: pool_open_again
+-- Of the clients who have one of these projects here: each project, and whether it has a free slot.
+SELECT o.client, CASE WHEN q.state = 'active' AND q.tasks > q.done
+  AND EXISTS (SELECT 1 FROM task t WHERE t.organization = q.organization AND t.project = q.id AND t.free > 0)
+  THEN 1 ELSE 0 END
+FROM pooled o JOIN project q ON q.id = o.project
+WHERE o.pool = :pool AND o.client IN (SELECT p.client FROM pooled p WHERE p.project {in projects});
+
+-- name: assignment_projects
+SELECT DISTINCT project FROM assignment WHERE id {in ids};
+
+-- name: pool_projects_of
+SELECT project, client FROM pooled WHERE pool = :pool;
+
 -- name: pool_blocked
-SELECT client, entity FROM conflict WHERE pool = :pool AND blocked = 1 AND entity {in entities};
+SELECT client, entity FROM conflict WHERE pool = :pool AND blocked = 1;
 
 -- name: pool_exposure
-SELECT client, entity, leases FROM exposure WHERE pool = :pool AND entity {in entities};
+-- Of the clients who set a limit.
+SELECT e.client, e.entity, e.leases FROM pool_client c JOIN exposure e ON e.pool = c.pool AND e.client = c.client
+WHERE c.pool = :pool AND c.exposure > 0;
 
 -- name: pool_seats
 SELECT e.person, e.entity, e.band, e.languages, e.qualifications, e.available, e.suspended, e.idle, e.state, m.kind
@@ -259,8 +278,8 @@ FROM assignment a JOIN event e ON e.seq = a.seq JOIN shared_lease l ON l.id = a.
 WHERE a.pool = :pool AND a.settled = 0 AND a.seq > 0 ORDER BY a.id LIMIT :limit;
 
 -- name: shared_changed
-SELECT l.id, l.client, l.price, l.charge, l.weight, l.state FROM shared_lease l JOIN assignment a ON a.id = l.id
-WHERE l.pool = :pool AND l.state = 'live' AND a.state = 'recalled' ORDER BY l.id LIMIT :limit;
+SELECT l.id, l.client, l.price, l.charge, l.weight, l.state FROM assignment a JOIN shared_lease l ON l.id = a.id
+WHERE a.pool = :pool AND a.state = 'recalled' AND a.settled = 0 AND l.state = 'live' ORDER BY l.id LIMIT :limit;
 
 -- name: shared_lapsed
 SELECT l.id, l.client, l.price, l.charge, l.weight, l.state FROM assignment a JOIN shared_lease l ON l.id = a.id
@@ -268,6 +287,9 @@ WHERE a.pool = :pool AND a.state = 'live' AND a.expires_ms <= :now ORDER BY a.ex
 
 -- name: lent_of
 SELECT organization, person, member FROM lent WHERE person {in persons};
+
+-- name: lent_to
+SELECT organization, person, member FROM lent WHERE organization = :organization AND person {in persons};
 
 -- name: lent_named
 SELECT organization, member FROM lent WHERE member = :member;
