@@ -413,3 +413,94 @@ def test_files_without_comparisons_or_with_too_many_are_told(
     monkeypatch.setattr("evenhand.aggregation.pair_table.most_votes", lambda: 1)
     with pytest.raises(Refused, match="Take at most 0"):
         aggregate(path, type="pairs")
+
+
+# -- answers of label types ---------------------------------------------------------------------
+
+
+MARKED = '{{"task": 1, "worker": "a", "answer": [{{"start": {start}, "end": {end}, "label": "A"}}]}}'
+ANN = [{"start": 0, "end": 3, "label": "PER"}]
+BOB = [{"start": 0, "end": 3, "label": "LOC"}]
+
+
+def answers_of_three() -> list[dict[str, Any]]:
+    """Ann and Cy are right, Bob names wrongly whatever he finds."""
+    said = {"ann": ANN, "bob": BOB, "cy": ANN}
+    return [{"task": n, "worker": who, "answer": said[who]} for n in range(20) for who in said]
+
+
+def test_answers_of_a_label_type_come_to_what_a_project_makes_of_them() -> None:
+    rows = [*answers_of_three(), {"task": 99, "annotator": "ann", "answer": ANN},
+            {"task": 99, "annotator": "bob", "answer": BOB}]  # fmt: skip
+    found = aggregate(rows, type="span")
+    assert found.answers == [ANN] * 21 and found.tasks == [*range(20), 99]
+    assert found.method == "pieces" and found.measures[2] == "mislabelled"
+    wrong = dict(zip(found.annotators, (told[2] for told in found.known), strict=True))
+    assert wrong["bob"] > 0.5 > 0.2 > wrong["ann"]
+    assert 0.5 < found.confidence[-1] < found.confidence[0] < 1
+    columns = [[row[key] for row in answers_of_three()] for key in ("task", "worker", "answer")]
+    again = aggregate(task=columns[0], worker=columns[1], label=columns[2], type="span")
+    assert again.answers == found.answers[:20]
+    texts = aggregate(task=[1, 1, 1], worker=["a", "b", "c"], label=["tea", "tea", "coffee"], type="text")
+    assert texts.answers == ["tea"] and texts.measures == ("error",)
+
+
+def test_the_command_writes_answers_and_measures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out, people = tmp_path / "in.jsonl", tmp_path / "out.jsonl", tmp_path / "people.csv"
+    rows = [
+        *answers_of_three(),
+        {"task": 0, "worker": "cy", "answer": ANN},
+        {"task": 1, "worker": None, "answer": []},
+    ]
+    path.write_text("\n\n".join(map(json.dumps, rows)), encoding="utf-8")
+    config = tmp_path / "config.json"
+    config.write_text('{"labels": ["LOC", "PER"]}', encoding="utf-8")
+    options = ["--type", "span", "--config", str(config), "--out", str(out), "--annotators", str(people)]
+    assert cli.run(["aggregate", str(path), *options]) == 0
+    assert "Weighed by pieces." in (shown := capsys.readouterr().out) and "1 earlier answers" in shown
+    assert "1 rows without" in shown
+    written = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["answer"] for row in written] == [ANN] * 20 and written[0].keys() == {
+        "task",
+        "answer",
+        "confidence",
+    }
+    with people.open() as file:
+        assert [row["worker"] for row in csv.DictReader(file)] == ["ann", "bob", "cy"]
+    assert cli.run(["aggregate", str(path), "--type", "span", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["annotators"][0]["measures"].keys() == {
+        "missed", "invented", "mislabelled", "off"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "reason"),
+    [
+        ("", [], "There are no answers."),
+        ("[1]", [], "line 1: This is no JSON object"),
+        ('{"task": 1, "answer": []}', [], "line 1: It has no worker or annotator."),
+        ('{"task": [1], "worker": "a", "answer": []}', [], "An id is neither text nor number."),
+        ('{"task": 1, "worker": "a", "answer": 7}', [], "task 1, worker a: Expected `array`, got `int`"),
+        (MARKED.format(start=3, end=1), [], "worker a, [0].end: The span is empty"),
+        (MARKED.format(start=1, end=3), ["--method", "majority"], "a method of their own"),
+        (MARKED.format(start=1, end=3), ["--iterations", "3"], "a method of their own"),
+        (MARKED.format(start=1, end=3), ["--out", "labels.csv"], "this is no file of answers"),
+        (MARKED.format(start=1, end=3), ["--out", "no/labels.jsonl"], "There is no such folder."),
+        (MARKED.format(start=1, end=3), ["--config", "nothing.json"], "The configuration cannot be read"),
+        (MARKED.format(start=1, end=3), ["--config", "list.json"], "The configuration is no JSON object"),
+    ],
+)
+def test_bad_answers_are_told(
+    text: str,
+    options: list[str],
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.jsonl").write_text(text, encoding="utf-8")
+    Path("list.json").write_text("[]", encoding="utf-8")
+    assert cli.run(["aggregate", "in.jsonl", "--type", "span", *options]) == 1
+    assert reason in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "list.json"]

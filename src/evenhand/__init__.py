@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from evenhand.aggregation import Aggregated as Aggregated
     from evenhand.aggregation import aggregate as aggregate
     from evenhand.aggregation.agreeing import agreement as agreement
+    from evenhand.aggregation.answers import AggregatedAnswers as AggregatedAnswers
     from evenhand.aggregation.numbers import AggregatedNumbers as AggregatedNumbers
     from evenhand.aggregation.pairs import AggregatedPairs as AggregatedPairs
     from evenhand.sdk import Client as Client
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Aggregated",
+    "AggregatedAnswers",
     "AggregatedNumbers",
     "AggregatedPairs",
     "Client",
@@ -26,7 +28,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for only then, so that `evenhand --help` waits neither for HTTP nor for tables."""
-    if name in ("aggregate", "Aggregated", "AggregatedNumbers", "AggregatedPairs"):
+    if name in ("aggregate", "Aggregated", "AggregatedAnswers", "AggregatedNumbers", "AggregatedPairs"):
         from evenhand import aggregation
 
         return getattr(aggregation, name)

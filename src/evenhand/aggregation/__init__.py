@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from evenhand.aggregation import numbers, pair_table, pairs, table_file
+from evenhand.aggregation import answers, numbers, pair_table, pairs, table_file
+from evenhand.aggregation.answers import AggregatedAnswers, AnswerSummary
 from evenhand.aggregation.numbers import AggregatedNumbers, NumberSummary
 from evenhand.aggregation.pairs import AggregatedPairs, PairSummary
 from evenhand.aggregation.vote_table import Ids, Progress, VoteTable, from_columns, from_file, from_table
@@ -57,7 +58,7 @@ class Aggregated:
 
 
 @overload
-def aggregate(
+def aggregate(  # type: ignore[overload-overlap]  # three names are of no label type
     table: Any = None,
     *,
     task: Any = None,
@@ -71,7 +72,7 @@ def aggregate(
 
 
 @overload
-def aggregate(
+def aggregate(  # type: ignore[overload-overlap]  # three names are of no label type
     table: Any = None,
     *,
     task: Any = None,
@@ -83,7 +84,7 @@ def aggregate(
 
 
 @overload
-def aggregate(
+def aggregate(  # type: ignore[overload-overlap]  # three names are of no label type
     table: Any = None,
     *,
     worker: Any = None,
@@ -93,6 +94,18 @@ def aggregate(
     iterations: int | None = None,
     type: Literal["pairs"],
 ) -> AggregatedPairs: ...
+
+
+@overload
+def aggregate(
+    table: Any = None,
+    *,
+    task: Any = None,
+    worker: Any = None,
+    label: Any = None,
+    type: str,
+    config: Mapping[str, Any] | None = None,
+) -> AggregatedAnswers: ...
 
 
 def aggregate(
@@ -108,7 +121,8 @@ def aggregate(
     left: Any = None,
     right: Any = None,
     winner: Any = None,
-) -> Aggregated | AggregatedNumbers | AggregatedPairs:
+    config: Mapping[str, Any] | None = None,
+) -> Aggregated | AggregatedNumbers | AggregatedPairs | AggregatedAnswers:
     """What the labels of several annotators of unknown skill come to: of each task the most probable label;
     where labels are numbers, the value with its error; where they compare two, a score for each of the items.
 
@@ -124,15 +138,21 @@ def aggregate(
         iterations: exactly so many; None: what the method needs.
         type: "class"; or "number", for measurements and for ratings on a scale, which
             `core.inference.numbers` weighs; or "pairs", comparisons of two, which
-            `core.inference.pairs` weighs. Those two take neither classes nor another method.
+            `core.inference.pairs` weighs; or the name of a label type, such as "span", "box" or "text": then
+            labels are its answers, in JSON, and a table is a JSON Lines file or a sequence of mappings with
+            task, worker and answer. All those take neither classes nor another method.
         left, right, winner: with "pairs", and with `worker`, the columns by themselves instead of a table:
             the two that are compared, and which of them is better (or "left", "right" or "tie").
+        config: with the name of a label type, the configuration of the question; None: labels are those that
+            were given, and the rest is as a new question has it.
 
     Raises:
         Invalid: the input cannot be read. Missing: there is no such file.
         Refused: it would not fit into memory.
     """
-    _check_type(type, method, classes)
+    _check_type(type, method, classes, iterations)
+    if type not in TYPES:
+        return answers.estimated(_answers(table, (task, worker, label)), type, config)
     if type == "pairs":
         return pairs.estimated(_pairs(table, (worker, left, right, winner)), iterations)
     if table is None:
@@ -160,11 +180,23 @@ def _pairs(table: Any, columns: tuple[Any, ...]) -> pair_table.PairTable:
     return pair_table.from_table(table)
 
 
-def _check_type(type: str, method: str, classes: Sequence[Any] | None) -> None:
-    if type not in TYPES:
-        remedy = f"Use one of: {', '.join(TYPES)}."
+def _answers(table: Any, columns: tuple[Any, ...]) -> Iterable[answers.Answered]:
+    if isinstance(table, str | os.PathLike):
+        return answers.from_file(Path(table))
+    if table is not None:
+        return answers.from_mappings(table)
+    if any(column is None for column in columns):
+        reason = "Neither a table nor all of task, worker and label are given."
+        raise Invalid("votes.missing", reason, "", "Give a table, or three columns.")
+    return zip(*columns, strict=True)
+
+
+def _check_type(type: str, method: str, classes: Sequence[Any] | None, iterations: int | None) -> None:
+    if type not in TYPES and not answers.is_answers(type):
+        remedy = f"Use one of: {', '.join([*TYPES, *answers.known_types()])}."
         raise Invalid("votes.type", f"There is no type {type!r}.", "type", remedy)
-    if type != "class" and (method != DEFAULT or classes is not None):
+    rounds = iterations is not None and type not in TYPES
+    if type != "class" and (method != DEFAULT or classes is not None or rounds):
         reason = f"Labels of the type {type} have no classes, and a method of their own."
         raise Invalid("votes.type-method", reason, "type", "Give neither method nor classes with it.")
 
@@ -232,13 +264,16 @@ def summarize(
     iterations: int | None = None,
     on_progress: Progress | None = None,
     type: str = "class",
-) -> Summary | NumberSummary | PairSummary:
+    config: Path | None = None,
+) -> Summary | NumberSummary | PairSummary | AnswerSummary:
     """The command `aggregate`: read, infer, write; all of a file or nothing of it.
 
     Raises:
         Missing, Invalid, Refused: as `aggregate`; or a file cannot be written.
     """
-    _check_type(type, method, None)
+    _check_type(type, method, None, iterations)
+    if type not in TYPES:
+        return answers.summarized(file, type, config, out, annotators, on_progress)
     for path in (out, annotators):
         if path is not None:
             table_file.writable(path)
@@ -275,8 +310,10 @@ def _summary(result: Aggregated, out: Path | None) -> Summary:
     )
 
 
-def words(found: Summary | NumberSummary | PairSummary) -> str:
+def words(found: Summary | NumberSummary | PairSummary | AnswerSummary) -> str:
     """A summary for a person: the weakest and the strongest annotators, and what was dropped."""
+    if isinstance(found, AnswerSummary):
+        return answers.words(found)
     if isinstance(found, NumberSummary):
         return numbers.words(found)
     if isinstance(found, PairSummary):

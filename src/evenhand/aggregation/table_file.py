@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from evenhand.aggregation.vote_table import Ids
 from evenhand.core.errors import Invalid
 
@@ -50,6 +52,13 @@ def _writer(path: Path, suffix: str, schema: Any) -> Any:
         return parquet.ParquetWriter(path, schema)
     options = csv.WriteOptions(delimiter="," if suffix == ".csv" else "\t", quoting_style="needed")
     return csv.CSVWriter(path, schema, write_options=options)
+
+
+def ids(values: Sequence[Any]) -> Ids:
+    """Ids of any types as an array of objects."""
+    found = np.empty(len(values), object)
+    found[:] = values
+    return found
 
 
 def column(ids: Ids) -> Any:

@@ -16,7 +16,14 @@ from evenhand.cli.frame import as_json, commands, progress, say
 @click.option("--method", default="robust", show_default=True, help="How; the guide lists the methods.")
 @click.option("--iterations", type=click.IntRange(0), help="Exactly so many.")
 @click.option(
-    "--type", "kind", default="class", show_default=True, help="What labels are: class, number or pairs."
+    "--type",
+    "kind",
+    default="class",
+    show_default=True,
+    help="What labels are: class, number, pairs, or a label type such as span, box or text.",
+)
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Of a label type: the question's keys, in JSON."
 )
 @as_json
 def aggregate(
@@ -26,13 +33,14 @@ def aggregate(
     method: str,
     iterations: int | None,
     kind: str,
+    config: Path | None,
     machine: bool,
 ) -> None:
     """What the labels of several annotators come to: FILE has the columns task, worker and label."""
     from evenhand import aggregation
 
     with progress("Reading", "labels") as tell:
-        found = aggregation.summarize(file, out, annotators, method, iterations, tell, kind)
+        found = aggregation.summarize(file, out, annotators, method, iterations, tell, kind, config)
     say(machine, found, aggregation.words(found))
 
 

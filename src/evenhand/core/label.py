@@ -225,6 +225,14 @@ class LabelType(ABC, Generic[V]):
         """
         return self.parse(dumped, {})
 
+    def read(self, raw: Json) -> V:
+        """An answer as it came from outside, of a task that is not at hand: checked as far as can be.
+
+        Raises:
+            Invalid: as `parse`, less what only the task's data could show.
+        """
+        return self.parse(raw, {})
+
     @abstractmethod
     def schema(self) -> dict[str, Json]:
         """JSON Schema (2020-12) of what `dump` gives. `parse` may be stricter, never laxer."""

@@ -144,6 +144,7 @@ def answer_holds(s: Subject, data: Mapping[str, Json], raw: Json) -> Any:
     _expect(msgspec.json.decode(msgspec.json.encode(dumped)) == dumped, "the dump is not plain JSON")
     _expect(s.label.parse(dumped, data) == value, "parse(dump(v)) is not v")
     _expect(s.label.load(dumped) == value, "load(dump(v)) is not v: it may not need the task's data")
+    _expect(s.label.read(dumped) == value, "read(dump(v)) is not v: it may not need the task's data")
     _expect(_bytes(s.label.dump(s.label.parse(dumped, data))) == _bytes(dumped), "one answer has two forms")
     _expect(s.accepts(s.label.schema(), raw), "parse is laxer than the schema")
     _expect(s.accepts(s.label.schema(), dumped), "the schema refuses a dump")

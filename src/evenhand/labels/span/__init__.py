@@ -20,6 +20,7 @@ from evenhand.labels.matching import Hulls, overlapping
 from evenhand.labels.options import Options, complete, one_of, positions, require_label
 from evenhand.labels.pieces import Pieces
 from evenhand.labels.reading import (
+    LARGEST,
     TextField,
     elements_in,
     first_field,
@@ -110,7 +111,14 @@ class Span(LabelType[Spans]):
 
     def parse(self, raw: Json, data: Mapping[str, Json]) -> Spans:
         spans = read_answer(Spans, raw)
-        length = self._length(data)
+        return self._checked(spans, self._length(data))
+
+    def read(self, raw: Json) -> Spans:
+        """In a text of any length."""
+        return self._checked(read_answer(Spans, raw), LARGEST)
+
+    def _checked(self, spans: Spans, length: int) -> Spans:
+        """The spans in order, once each is found to lie in a text of this length."""
         for i, span in enumerate(spans):
             self._check(span, length, f"[{i}]")
         order = sorted(range(len(spans)), key=spans.__getitem__)

@@ -11,11 +11,14 @@ from msgspec import Meta
 from rapidfuzz.distance import Levenshtein
 
 from evenhand.core.errors import Invalid
-from evenhand.core.label import Element, Flag, Json, LabelType, TextElement
+from evenhand.core.label import Element, Flag, Json, LabelType, Learnt, TextElement, by_distances
 from evenhand.labels.reading import form, only_element, plain, read_config, require_field, shown, whole
 
 LONGEST = 1_000_000
 """Code points. Two texts of this length still compare in seconds; longer ones belong in a file."""
+
+READ = 2_000
+"""Code points of each text by which skill is learnt."""
 
 Length = Annotated[int, Meta(ge=0, le=LONGEST)]
 
@@ -50,6 +53,7 @@ class Text(LabelType[str]):
     id: ClassVar[str] = "text/1"
     name: ClassVar[str] = "text"
     title: ClassVar[str] = "Text"
+    weighed_by: ClassVar[str] = "distances"
     flag: ClassVar[Flag | None] = Flag(option="--text", metavar="", help="Write a text")
     example_config: ClassVar[Mapping[str, Json]] = {"min_length": 1, "max_length": 500, "start_from": "draft"}
 
@@ -99,6 +103,10 @@ class Text(LabelType[str]):
     def distance(self, a: str, b: str) -> float:
         """Levenshtein's distance in code points over the length of the longer text."""
         return float(Levenshtein.normalized_distance(a, b))
+
+    def learn(self, answers: Sequence[tuple[int, str, str]]) -> Learnt:
+        """By distances of the first `READ` code points, so that long texts do not take hours."""
+        return by_distances(lambda a, b: self.distance(a[:READ], b[:READ]), answers)
 
     def elements(self, value: str) -> tuple[Element, ...]:
         return (TextElement(value=value),)
