@@ -286,7 +286,7 @@ class World:
                 effective_from=2,
                 engine=RULE,
                 thresholds=THRESHOLDS | {"control": 50_000_000},
-                late=10 * MINUTE,
+                late=86_400_000,
                 skew=1000,
                 officers=officers,
                 vrf=b64url(vrf.public_key(self.secret)),

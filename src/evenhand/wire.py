@@ -1145,6 +1145,7 @@ class AnnotatorSkill(Estimated, frozen=True, kw_only=True):
     member_id: str
     name: str | None
     kind: Literal["human", "model"]
+    numbers: list[float]  # what weighing learns of them, as `measures` of the question names it
 
 
 class WorthALook(Wire, frozen=True, kw_only=True):
@@ -1228,6 +1229,8 @@ class QuestionFigures(Wire, frozen=True, kw_only=True):
     method: str
     integrity: list[TestedWork]
     leaning: Leaning | None  # None: answers without classes
+    measures: list[str]  # names of `numbers`: bias and spread are in `unit`, the others are shares, 0 to 1
+    unit: str
 
 
 class ReviewRates(Wire, frozen=True, kw_only=True):

@@ -22,7 +22,15 @@ from evenhand.core.project import (
     condition_holds,
 )
 
-TYPES = labels.all_types()
+
+class Plain(labels.find("text")):  # type: ignore[misc]  # found by its entry point
+    """Texts that all count alike, as those of a type that says nothing of weighing."""
+
+    id = "plain/1"
+    weighed_by = ""
+
+
+TYPES = {**labels.all_types(), Plain.id: Plain}
 CHOICE = Question(id="q", title="Q", type="choice/1", config={"choices": ["a", "b"]})
 GOOD = Document(name="d", fields=(Field(name="text", type="text"),), questions=(CHOICE,))
 
@@ -75,9 +83,17 @@ BAD = [
         changed(
             overlap=5,
             adaptive=AdaptivePolicy(),
-            questions=(Question(id="r", title="R", type="text/1", config={}),),
+            questions=(Question(id="r", title="R", type="plain/1", config={}),),
         ),
         "adaptive",
+    ),
+    (
+        changed(
+            overlap=5,
+            adaptive=AdaptivePolicy(least=4),
+            questions=(Question(id="r", title="R", type="multi_choice/1", config={"choices": ["a", "b"]}),),
+        ),
+        "adaptive.least",
     ),
 ]
 
@@ -93,6 +109,15 @@ def test_an_overlap_that_adapts_begins_with_the_least():
     adapting = changed(overlap=5, adaptive=AdaptivePolicy(least=3))
     assert check_document(adapting, TYPES).document.first_overlap == 3
     assert GOOD.first_overlap == GOOD.overlap == 1
+
+
+def test_where_nothing_tells_when_to_stop_all_answers_are_asked_for_and_weighed():
+    weighed = changed(
+        overlap=3,
+        adaptive=AdaptivePolicy(least=3),
+        questions=(Question(id="r", title="R", type="multi_choice/1", config={"choices": ["a", "b"]}),),
+    )
+    assert check_document(weighed, TYPES).document.first_overlap == 3
 
 
 def test_conditions():

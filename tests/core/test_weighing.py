@@ -13,8 +13,9 @@ from evenhand import labels
 from evenhand.core.consensus import conclude
 from evenhand.core.inference import Votes, infer, posterior_of
 from evenhand.core.project import Document, Field, Form, Question
-from evenhand.core.weighing import TIE, Weights, best_of
+from evenhand.core.weighing import TIE, Skills, Weights, best_of
 
+CLASS = labels.find("choice").configure({"choices": ["c0", "c1"]}, {})
 MANY = 20  # classes: more than are weighed without asking who gave which
 
 
@@ -45,7 +46,7 @@ def test_a_task_comes_to_what_all_of_them_together_come_to(
     votes, added = found
     weights = weights_of(votes)
     known = [(who, label) for who, label in added if who < votes.annotators]
-    said = weights.conclude([(f"m{who}", f"c{label}") for who, label in added])
+    said = weights.conclude(CLASS, [(f"m{who}", f"c{label}") for who, label in added])
     assert said is not None and said["method"] == "robust"
     if known == added:
         whole = Votes.of(
@@ -59,7 +60,7 @@ def test_a_task_comes_to_what_all_of_them_together_come_to(
         assert posterior.sum() == pytest.approx(1)
         assert said["confidence"] == pytest.approx(posterior.max(), abs=1e-6)
         assert posterior[int(said["value"][1:])] >= posterior.max() - TIE
-    assert weights.conclude([("m0", "c0"), ("m1", "never given")]) is None
+    assert weights.conclude(CLASS, [("m0", "c0"), ("m1", "never given")]) is None
 
 
 @settings(max_examples=10, deadline=None)
@@ -70,7 +71,7 @@ def test_tasks_of_the_weighing_come_to_what_it_said(found: tuple[Votes, list[tup
     for task in range(votes.tasks):
         own = range(votes.first[task], votes.first[task + 1])
         if own:
-            said = weights.conclude([(f"m{votes.annotator[v]}", f"c{votes.label[v]}") for v in own])
+            said = weights.conclude(CLASS, [(f"m{votes.annotator[v]}", f"c{votes.label[v]}") for v in own])
             assert said is not None
             assert said["confidence"] == pytest.approx(estimate.posterior[task].max(), abs=1e-6)
 
@@ -93,3 +94,28 @@ def test_a_question_without_weights_and_a_new_class_go_by_the_types_own_rule() -
     assert (told["q"]["method"], told["p"]["method"]) == ("robust", "unanimous")
     assert told["q"]["value"] == "c0", "two who agreed before, one of them here, and a newcomer"
     assert conclude(form, [*answers, ("m1", {"q": "c2"})], weights)["q"]["method"] == "majority"
+
+
+def test_answers_without_classes_go_by_the_skill_that_was_learnt() -> None:
+    config = {"items": ["a", "b", "c"]}
+    kind = labels.find("ranking").configure(config, {})
+    one, other = [["a"], ["b"], ["c"]], [["c"], ["b"], ["a"]]
+    learnt = kind.learn(
+        [
+            (n, who, kind.load(other if who == "m2" and n % 2 else one if n % 3 else other))
+            for n in range(30)
+            for who in ("m0", "m1", "m2")
+        ]
+    )
+    form = Form(
+        Document(
+            name="d",
+            fields=(Field(name="text", type="text"),),
+            questions=(Question(id="q", title="Q", type="ranking/1", config=config),),
+        ),
+        labels.all_types(),
+    )
+    answers = [("m2", {"q": other}), ("m9", {"q": one})]
+    told = conclude(form, answers, {"q": Skills("distances", learnt)})["q"]
+    assert (told["value"], told["method"]) == (one, "distances")
+    assert conclude(form, answers, {"q": Skills("another method", learnt)})["q"]["method"] == "borda"

@@ -250,8 +250,8 @@ def test_what_a_review_said_stands_and_its_task_is_asked_no_further(world: World
 
 
 def test_the_rule_goes_with_classes_and_is_switched_off_again(world: World):
-    with pytest.raises(Invalid, match="classes only"):
-        world.project(questions=[{"name": "why", "type": "text"}], overlap=5, adaptive=POLICY)
+    with pytest.raises(Invalid, match="one choice only"):
+        world.project(questions=[{"name": "how", "type": "rating"}], overlap=5, adaptive=POLICY)
     with pytest.raises(Invalid, match="nothing to adapt"):
         world.project(overlap=2, adaptive=POLICY)
     project = world.project(tasks=5, overlap=3, adaptive=POLICY).id

@@ -59,6 +59,7 @@ class ArchiveReport:
     decided: int = 0  # consensus that follows from a review, not from a rule
     weighings: int = 0  # that were taken again
     compared: int = 0  # consensus, and asking for further answers, that follow from one and were compared
+    plain: int = 0  # consensus that rests on no weighing, computed again
     weighed: list[Finding] = field(default_factory=list)  # what came of that; all but BLIND are wrong, too
     checkpoints: list[bytes] = field(default_factory=list)  # of the log that the archive came from
     reasons: list[tuple[str, int, str, dict[str, bytes]]] = field(default_factory=list)
@@ -122,18 +123,17 @@ class _Archive:
         self._concluded: dict[int, bytes] = {}
         self._last = (0, -1)  # log and number of the project's newest event so far
         self._blobs: set[str] = set()  # media that records name
-        self._replay: Replay | None = None  # of weighings, where there are any
+        self._replay: Replay | None = None  # of what answers come to
         self._leaf: int | None = None  # of the event in hand
 
     def check(self, vkey: str | None) -> None:
         manifest = self._read_manifest(vkey)
         self._check_files(manifest["files"])
-        if any("adaptive" in line["document"] for line in self._lines("versions.jsonl")):
-            self._replay = Replay(manifest["project"], self._slots(), self._tell)
+        replay = self._replay = Replay(manifest["project"], self._slots(), self._tell)
         for line in self._lines("history.jsonl"):
             self._check_event(line)
-        if self._replay is not None:
-            self._report.weighings, self._report.compared = self._replay.weighings, self._replay.compared
+        report = self._report
+        report.weighings, report.compared, report.plain = replay.weighings, replay.compared, replay.plain
         self._check_data(manifest)
 
     # -- what holds it together
@@ -445,6 +445,7 @@ def as_text(report: ArchiveReport) -> str:
         ("consensus values follow from a review", report.decided),
         ("weighings of answers were taken again", report.weighings),
         ("of what follows from a weighing were compared", report.compared),
+        ("consensus values that rest on no weighing were computed again", report.plain),
         ("weighings, or what follows from one, cannot be audited here", _blind(report)),
         ("signed answers stand here in the form that the label type stores", counts["rewritten"]),
     ]

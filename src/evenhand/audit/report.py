@@ -99,7 +99,7 @@ def _facts(audit: Audit) -> list[tuple[str, str]]:
         (
             "opened",
             f"{audit.archives:,} archives: {audit.weighings:,} weighings of answers taken again, "
-            f"{audit.weighed:,} consequences compared",
+            f"{audit.weighed:,} consequences compared, {audit.plain:,} consensus values without one",
         ),
         ("reasons of admissions", _reasons(audit)),
         ("drawn in two phases", _kinds(audit.sources) or "none"),

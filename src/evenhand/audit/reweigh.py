@@ -1,8 +1,8 @@
-"""Take a project's weighings again, and what follows from them (``docs/spec/weighing.md``).
+"""Take again what a project's answers come to, weighed or not (``docs/spec/weighing.md``).
 
 `Replay` follows the project's events in the order of commits, with their openings. At each weighing it
 computes what the rule gives from the answers that the weighing names, and at each consequence whether that
-follows.
+follows; at each consensus that rests on none, whether it follows from the task's answers.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evenhand.audit import answers, skills
 from evenhand.audit.entries import AuditedEntry
 from evenhand.audit.findings import BLIND, PROVEN
 from evenhand.audit.weighing import (
     EQUAL,
     LEAST_PILOTS,
     METHOD,
-    RULE,
+    RULES,
     THRESHOLDS,
     TOLERANCE,
     TOLERATED,
@@ -45,17 +46,22 @@ MOST_TASKS = 50_000_000  # numbers that a log of a few lines could name
 Tell = Callable[[str, str, str, str], None]  # class, rule, place, what
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One revision of an answer."""
 
     place: tuple[str, int]
     at: int  # ms
     counted: bool  # inside the overlap
-    answers: dict[str, Any] | None  # None: not opened
+    opened: bytes | None  # None: not opened
+
+    @property
+    def answers(self) -> dict[str, Any] | None:
+        """By question; None: not opened."""
+        return None if self.opened is None else json.loads(self.opened)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Slot:
     """What an answer is to, by the word of the archive."""
 
@@ -93,6 +99,15 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Skilled:
+    """What a weighing learnt of one question without classes."""
+
+    method: str
+    kind: answers.Kind
+    known: skills.Learnt
+
+
+@dataclass(frozen=True)
 class Weighing:
     """A weighing that was taken again."""
 
@@ -101,6 +116,8 @@ class Weighing:
     rules: Rules
     pilots: NDArray[np.bool_]
     questions: dict[str, Question]
+    skilled: dict[str, Skilled]
+    others: frozenset[str]  # questions of which nothing follows here: unknown, or told wrongly
 
 
 class Replay:
@@ -114,6 +131,7 @@ class Replay:
         """
         self.project, self._slots, self._tell = project, slots, tell
         self.weighings = self.compared = 0  # taken again; consensus and further answers that follow from one
+        self.plain = 0  # consensus that rests on no weighing and was compared
         self._state = State()
         self._history = [(0, self._state)]  # (entries of the project, state after so many), ascending
         self._revisions: dict[str, list[Answer]] = defaultdict(list)  # slot -> revisions
@@ -151,7 +169,7 @@ class Replay:
         slot = self._slots.get(b["slot"])
         if slot is None:
             return  # an answer that was never in force: its task has another of the same person
-        value = json.loads(opened["answers"]) if "answers" in opened else None
+        value = opened.get("answers")
         revisions = self._revisions[b["slot"]]
         if not revisions:
             self._of_task[slot.task].append(b["slot"])
@@ -211,7 +229,7 @@ class Replay:
             return
         basis = json.loads(opened["basis"])
         rule = basis.get("rule", "")
-        if rule != RULE:
+        if rule not in RULES:
             said = f"the rule {rule!r}, which this auditor does not know" if rule else "no named rule"
             self._tell(BLIND, "weighing.rule", place, f"It was weighed by {said}.")
             return
@@ -241,7 +259,7 @@ class Replay:
             if n <= state.tasks and state.asked(n)
             for slot, answer in self._in_force(n, state, upto)
         ]
-        if any(answer.answers is None for _, _, answer in given):
+        if any(answer.opened is None for _, _, answer in given):
             self._tell(BLIND, "weighing.answers", place, "Answers that were weighed are not opened.")
             return None
         last: dict[str, int] = {}
@@ -263,18 +281,82 @@ class Replay:
         pilots = drawn(bytes.fromhex(basis["lots"]), asked)
         annotators = {name: i for i, name in enumerate(sorted({who for _, who, _ in given}))}
         self.weighings += 1
+        told = [(n, who, answer.answers or {}) for n, who, answer in given]
         questions = {}
         for said in basis["questions"]:
             name = said["question"]
             votes = [
-                (n, annotators[who], _class(answer.answers[name]))
-                for n, who, answer in given
-                if answer.answers is not None and name in answer.answers
+                (n, annotators[who], _class(by_question[name]))
+                for n, who, by_question in told
+                if name in by_question
             ]
             found = _weighed(place, said, votes, state.tasks, annotators, pilots, rules, self._tell)
             if found is not None:
                 questions[name] = found
-        return Weighing(entry.n, entry.at, rules, pilots, questions)
+        skilled = self._skilled(place, basis, document, told)
+        others = frozenset(one["question"] for one in basis.get("skills", ())) - skilled.keys()
+        return Weighing(entry.n, entry.at, rules, pilots, questions, skilled, others)
+
+    def _skilled(
+        self,
+        place: str,
+        basis: dict[str, Any],
+        document: dict[str, Any],
+        given: list[tuple[int, str, dict[str, Any]]],
+    ) -> dict[str, Skilled]:
+        """The questions without classes, section 5."""
+        found = {}
+        asked = {one["id"]: one for one in document["questions"]}
+        said = {one["question"]: one for one in basis.get("skills", ())}
+        for name, told in said.items():
+            kind = answers.kind_of(told["type"], asked[name]["config"]) if name in asked else None
+            if kind is None or told["method"] not in skills.METHODS:
+                what = (
+                    f"{name!r}: answers of the type {told['type']!r} are not weighed again by this auditor."
+                )
+                self._tell(BLIND, "weighing.kind", place, what)
+                continue
+            values = [
+                skills.Given(n, who, by_question[name])
+                for n, who, by_question in given
+                if name in by_question and kind.accepts(by_question[name])
+            ]
+            known = self._told_of(place, name, told, asked[name]["type"], kind, values)
+            if known is not None:
+                found[name] = Skilled(told["method"], kind, known)
+        return found
+
+    def _told_of(
+        self,
+        place: str,
+        name: str,
+        said: dict[str, Any],
+        type_: str,
+        kind: answers.Kind,
+        values: list[skills.Given],
+    ) -> skills.Learnt | None:
+        """What was said of annotators, once it is compared with what is right."""
+        right = skills.learnt(said["method"], kind, values) if values else None
+        told = {who: tuple(map(float, numbers)) for who, numbers in said["annotators"]}
+        newcomer = tuple(map(float, said["newcomer"]))
+        wrong = ""
+        if (type_, said["method"]) not in skills.WEIGHED.items():
+            wrong = f"answers of the type {type_!r} are not weighed by {said['method']!r}"
+        elif right is None or told.keys() != right.annotators.keys():
+            wrong = "skills of others than of those who answered"
+        else:
+            for who, numbers in [*told.items(), ("a newcomer", newcomer)]:
+                due = right.newcomer if who == "a newcomer" else right.of(who)
+                apart = len(due) != len(numbers) or any(
+                    not abs(a - b) <= right.allowed for a, b in zip(due, numbers, strict=True)
+                )
+                if apart:
+                    wrong = f"the skill of {who} is {_shown(due)}; it says {_shown(numbers)}"
+                    break
+        if wrong:
+            self._tell(PROVEN, "weighing.differs", place, f"{name!r}: {wrong}.")
+            return None
+        return skills.Learnt(told, newcomer, 0.0)
 
     # -- what follows
 
@@ -296,7 +378,13 @@ class Replay:
             for name, said in outcome.items():
                 if weighed is not None and name in weighed.questions:
                     self._compare(place, n, name, said, weighed)
-                elif weighed is None and said["method"] == METHOD and self._began and not entry.causes:
+                elif weighed is not None and name in weighed.skilled:
+                    self._compare_skilled(place, n, name, said, weighed.skilled[name])
+                elif said["method"] not in (METHOD, *skills.METHODS):
+                    known = not entry.causes if weighed is None else name not in weighed.others
+                    if known:
+                        self._compare_plain(place, n, name, said)
+                elif weighed is None and self._began and not entry.causes:
                     what = f"Task {n}, {name!r}: weighed, and no weighing is named."
                     self._tell(PROVEN, "weighing.cause", place, what)
         if weighed is None and self._began and not entry.causes:
@@ -307,7 +395,8 @@ class Replay:
         for n, outcome, *_ in rows:
             other = [
                 name for name, said in outcome.items()
-                if known is not None and name in known.questions and said["method"] not in (METHOD, "review")
+                if known is not None and name in {**known.questions, **known.skilled}
+                and said["method"] not in (METHOD, *skills.METHODS, "review")
             ]  # fmt: skip
             if other:
                 what = f"Task {n}, {other[0]!r}: concluded by another method than the weighing."
@@ -350,6 +439,67 @@ class Replay:
             what += f"; it says {said['value']!r} at {said['confidence']}."
             self._tell(PROVEN, "weighing.concluded", place, what)
 
+    def _values(
+        self, n: int, name: str, kind: answers.Kind | None, said: dict[str, Any]
+    ) -> list[tuple[str, Any]] | None:
+        """(annotator, value) of a task's answers now, of one millisecond those first that say what was said;
+        None where one is not opened, or is none of this kind."""
+        found = []
+        for slot, answer in self._in_force(n, self._state):
+            told = answer.answers
+            if told is None:
+                return None
+            if name in told:
+                if kind is not None and not kind.accepts(told[name]):
+                    return None
+                found.append((answer.at, not answers.same(told[name], said["value"]), slot, told[name]))
+        return [(slot.annotator, value) for _, _, slot, value in sorted(found, key=lambda one: one[:2])]
+
+    def _compare_skilled(self, place: str, n: int, name: str, said: dict[str, Any], known: Skilled) -> None:
+        if n in self._state.apart or said["method"] == "review":
+            return  # as in `_compare`
+        given = self._values(n, name, known.kind, said)
+        if given is None:
+            self._tell(BLIND, "weighing.answers", place, f"Task {n}, {name!r}: an answer is not opened.")
+            return
+        self.compared += 1
+        if said["method"] != known.method:
+            what = f"Task {n}, {name!r}: by {known.method!r} is right; it says {said['method']!r}."
+            self._tell(PROVEN, "weighing.method", place, what)
+        elif given:
+            wrong = skills.differs(known.method, known.kind, given, known.known, said)
+            if wrong:
+                self._tell(PROVEN, "weighing.concluded", place, f"Task {n}, {name!r}: {wrong}.")
+
+    def _compare_plain(self, place: str, n: int, name: str, said: dict[str, Any]) -> None:
+        """Section 6."""
+        if n in self._state.apart or said["method"] == "review":
+            return
+        asked = {one["id"]: one for one in self._rules.get(self._version, {}).get("questions", ())}
+        if name not in asked:
+            return
+        kind = answers.kind_of(asked[name]["type"], asked[name]["config"])
+        given = self._values(n, name, None, said)
+        if not given:
+            return  # not opened, or a consensus that stands though its answers are gone
+        values = [value for _, value in given]
+        if all(answers.same(value, values[0]) for value in values):
+            method, wrong = "single" if len(values) == 1 else "unanimous", ""
+            if not answers.same(said["value"], values[0]) or said["confidence"] != 1:
+                wrong = f"{values[0]!r} at 1 is right; it says {said['value']!r} at {said['confidence']}"
+        elif kind is None or not all(kind.accepts(value) for value in values):
+            return  # a kind that this auditor does not know, or answers to another version's question
+        else:
+            right, method = kind.combine(values, [1.0] * len(values))
+            if said["method"] != method and kind.earlier is not None:
+                right, method = kind.earlier(values)
+            wrong = skills.unlike(kind, right, values, [1.0] * len(values), said)
+        self.plain += 1
+        if not wrong and said["method"] != method:
+            wrong = f"by {method!r} is right; it says {said['method']!r}"
+        if wrong:
+            self._tell(PROVEN, "consensus.differs", place, f"Task {n}, {name!r}: {wrong}.")
+
     def _more(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[Any]) -> None:
         place = f"{entry.stream} {entry.n}"
         weighed = self._cause(entry, place)
@@ -391,6 +541,10 @@ _HANDLERS: dict[str, Callable[[Replay, AuditedEntry, dict[str, bytes], list[Any]
     "concluded": Replay._concluded,
     "more-asked": Replay._more,
 }
+
+
+def _shown(numbers: tuple[float, ...]) -> str:
+    return ", ".join(f"{number:.6g}" for number in numbers)
 
 
 def _class(value: Any) -> bytes:

@@ -118,6 +118,7 @@ class Audit:
     archives: int = 0  # of projects, whose openings were at hand
     weighings: int = 0  # of answers, taken again
     weighed: int = 0  # consensus and further answers that were compared with one
+    plain: int = 0  # consensus that rests on no weighing, computed again
     reasons: int = 0  # `admitted` entries whose reason the receipts open, and which was compared
     reasons_unheld: int = 0  # those whose reason they do not open
     cosigned: dict[str, int] = field(default_factory=dict)  # witness -> seconds since 1970-01-01 UTC
@@ -260,7 +261,6 @@ class Auditor:
         self._pending: dict[tuple[str, int], Submission] = {}
         self._brackets: list[tuple[int, int]] = []  # (size, ms) of cosigned checkpoints, ascending
         self._statements: dict[str, dict[str, Any]] = {}  # record -> newest
-        self._stated: dict[str, int] = {}  # subject -> ms of the first statement about it
         self._history: list[tuple[int, int, dict[str, Any]]] = []  # (n, ts, statement)
         self._graphs: dict[int, Graph] = {}
         self._steps = 0  # that graphs have cost
@@ -309,11 +309,12 @@ class Auditor:
             self.made.archives += 1
             self.made.weighings += report.weighings
             self.made.weighed += report.compared
+            self.made.plain += report.plain
             self.notes += report.checkpoints
             for stream, n, kind, opened in report.reasons:
                 self._reasons.hold(stream, n, kind, opened)
             for rule, place, what in report.findings:
-                if not rule.startswith("weighing."):
+                if not rule.startswith(("weighing.", "consensus.")):
                     self._add("EN-34", PROVEN, rule, None, place, f"{path.name}: {what}")
             for finding in report.weighed:
                 self.made.findings.add(finding)
@@ -427,8 +428,7 @@ class Auditor:
 
     def _state_ownership(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
         policy = self._in_force()
-        since = max(b["effective"], self._stated.setdefault(b["subject"] or b["record"], entry.at))
-        if policy is not None and entry.at > since + policy["late"]:
+        if policy is not None and entry.at > b["effective"] + policy["late"]:
             days = (entry.at - b["effective"]) / 86_400_000
             self.made.late += 1
             reason = f"The change of {b['record']} took effect {days:.1f} days before it was stated."

@@ -1,4 +1,4 @@
-"""The rule ``weigh:2`` of ``docs/spec/weighing.md``, written from that page and from nothing else.
+"""Answers with classes in ``docs/spec/weighing.md``, written from that page and from nothing else.
 
 Sections are those of the page. Plain arrays; speed matters less than that it can be read beside the page.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-RULE = "weigh:2"
+RULES = ("weigh:2", "weigh:3")  # the same but that the first weighs questions with classes only
 METHOD = "robust"
 TOLERANCE = 1e-5  # stated: probabilities, weights, dependence and losses may differ by so much
 EQUAL = 1e-9

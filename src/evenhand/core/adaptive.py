@@ -144,15 +144,27 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
     pilots: int = 0  # that have all their answers
 
 
+class Skilled(msgspec.Struct, frozen=True, kw_only=True):
+    """What weighing learnt of the answers to one question without classes: what tasks are concluded by."""
+
+    question: str
+    type: str  # id of its label type
+    method: str
+    annotators: tuple[tuple[str, tuple[float, ...]], ...]  # ascending; what the method says of each
+    newcomer: tuple[float, ...]
+    common: tuple[float, ...] = ()
+
+
 class Basis(msgspec.Struct, frozen=True, kw_only=True):
     """Which answers were weighed, and what came of it: whoever holds the openings can do it again."""
 
-    rule: str = ""  # name of the published rule, such as "weigh:2"
+    rule: str = ""  # name of the published rule, such as "weigh:3"
     version: int  # of the project's rules
     project: int = -1  # entries of the project's stream that were seen: those with a smaller n
     lots: str = ""  # hex of the 32 bytes that pilots are drawn by
     upto: tuple[tuple[str, int], ...]  # (stream, n): of each annotator the last answer that was weighed
     questions: tuple[Weighed, ...]
+    skills: tuple[Skilled, ...] = ()
 
 
 def plan(

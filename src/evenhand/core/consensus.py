@@ -9,15 +9,17 @@ import msgspec
 
 from evenhand.core.events import MAX_ROWS, Concluded, Place
 from evenhand.core.project import Form
-from evenhand.core.weighing import Weights
+from evenhand.core.weighing import Skills, Weights
 
 _encode = msgspec.json.Encoder().encode
 
-NO_WEIGHTS: Mapping[str, Weights] = {}
+NO_WEIGHTS: Mapping[str, Weights | Skills] = {}
 
 
 def conclude(
-    form: Form, answers: Sequence[tuple[str, Mapping[str, Any]]], weights: Mapping[str, Weights] = NO_WEIGHTS
+    form: Form,
+    answers: Sequence[tuple[str, Mapping[str, Any]]],
+    weights: Mapping[str, Weights | Skills] = NO_WEIGHTS,
 ) -> dict[str, dict[str, Any]]:
     """The consensus of these answers.
 
@@ -35,7 +37,7 @@ def conclude(
     for question, label in form.labels.items():
         given = [(member, answer[question]) for member, answer in answers if question in answer]
         if given:
-            weighed = weights[question].conclude(given) if question in weights else None
+            weighed = weights[question].conclude(label, given) if question in weights else None
             result[question] = weighed or _combined(label, [value for _, value in given])
     return result
 

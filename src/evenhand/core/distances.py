@@ -13,6 +13,7 @@ what chance gives as the unit: Krippendorff 1970, doi:10.1177/001316447003000105
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from math import log
 from typing import Any
 
@@ -30,6 +31,7 @@ LEAST, MOST = 0.02, 0.98  # of an error: nobody is surely right, or surely no be
 WRONG = 0.75  # probability that an answer with the error 1 is wrong
 LIGHTEST = 0.01  # weight of an answer: where all are as bad as chance, they still count alike
 MET = 20  # answers of its task before, and behind, that an answer is compared with
+EQUAL = 1e-9  # sums of weights so near to each other are equal
 SHIFTS = (2, 3, 5)  # parts of all answers by which they are shifted, to meet those of other tasks
 
 
@@ -38,6 +40,14 @@ def weight(error: float) -> float:
     right (Nitzan and Paroush 1982, doi:10.2307/2526438)."""
     wrong = WRONG * error
     return max(log((1 - wrong) / wrong), LIGHTEST)
+
+
+def middle(values: Sequence[Any], weights: Sequence[float]) -> Any:
+    """The median of at least one value by weight, of two in the middle the lower."""
+    held = sorted(zip(values, weights, strict=True))
+    half = sum(weights) / 2 - EQUAL
+    upto = accumulate(weight for _, weight in held)
+    return next(value for (value, _), mass in zip(held, upto, strict=True) if mass >= half)
 
 
 def errors(

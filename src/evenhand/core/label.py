@@ -342,6 +342,11 @@ def is_class(kind: LabelType[Any]) -> bool:
     return is_always(kind, ClassElement)
 
 
+def is_weighed(kind: LabelType[Any]) -> bool:
+    """Whether answers of this type are weighed by skill where a project weighs."""
+    return bool(kind.weighed_by) or is_class(kind)
+
+
 def is_always(kind: LabelType[Any], element: type) -> bool:
     """Whether every answer of this type is one element of this kind."""
     made = [kind.elements(value) for _, value in kind.examples()]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from evenhand.core.errors import Invalid
-from evenhand.core.label import LabelType, is_class
+from evenhand.core.label import LabelType, is_class, is_weighed
 
 FieldType = Literal["text", "markdown", "chat", "image", "audio", "html"]
 Order = Literal["imported", "random", "priority"]
@@ -286,15 +286,26 @@ def _bind(document: Document, types: Mapping[str, type[LabelType[Any]]]) -> Form
         except Invalid as error:
             where = f"questions[{i}].{error.where}" if error.where else f"questions[{i}]"
             raise Invalid(error.rule, error.reason, where, error.remedy) from error
-    return _with_classes(Form(document, types))
+    return _weighable(Form(document, types))
 
 
-def _with_classes(form: Form) -> Form:
-    if form.document.adaptive is not None and not any(is_class(label) for label in form.labels.values()):
+def _weighable(form: Form) -> Form:
+    """Refuse to weigh what cannot be weighed, and to stop asking where nothing tells when."""
+    policy, labels = form.document.adaptive, form.labels.values()
+    if policy is None or any(is_class(label) for label in labels):
+        return form
+    if not any(is_weighed(label) for label in labels):
         raise Invalid(
             "project.adaptive",
-            "How sure an answer is can be told of questions with classes only, and there is none.",
+            "None of the questions has answers that are weighed by skill.",
             "adaptive",
-            "Ask a question of one choice, or keep the overlap fixed.",
+            "Ask another kind of question, or keep the overlap fixed.",
+        )
+    if policy.least < form.document.overlap:
+        raise Invalid(
+            "project.adaptive",
+            "How sure an answer is can be told of questions of one choice only, and there is none.",
+            "adaptive.least",
+            f"Ask for all {form.document.overlap} answers: they are weighed all the same.",
         )
     return form

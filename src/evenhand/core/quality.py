@@ -20,7 +20,7 @@ from evenhand.core import integrity
 from evenhand.core.agreement import Figure, Resampling, of_question
 from evenhand.core.inference import Estimate, Votes, infer
 from evenhand.core.integrity import Tested
-from evenhand.core.label import LabelType, TextElement, is_always, is_class
+from evenhand.core.label import LabelType, Learnt, TextElement, is_always, is_class
 from evenhand.core.lean import Leaning, lean
 
 Ints = NDArray[np.int64]
@@ -63,6 +63,7 @@ class Skill(msgspec.Struct, frozen=True, kw_only=True):
     low: float  # 95% interval
     high: float
     labels: int  # that it rests on
+    numbers: tuple[float, ...] = ()  # what weighing would learn, as `QuestionQuality.measures` names it
 
 
 class Suspect(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +96,8 @@ class QuestionQuality(msgspec.Struct, frozen=True, kw_only=True):
     method: str  # of inference; "" where there is none
     integrity: tuple[Tested, ...] = ()
     leaning: Leaning | None = None  # None: answers without classes, or work of which nothing is known
+    measures: tuple[str, ...] = ()  # of answers without classes that are weighed: `LabelType.measures`
+    unit: str = ""  # of those measures that are no share
 
 
 def share(part: int, whole: int) -> tuple[float, float, float]:
@@ -117,19 +120,28 @@ def measure(sheet: Sheet, work: Work | None = None, how: Resampling = DRAWS) -> 
     near, apart, compared = _compared(sheet)
     votes = _votes(sheet) if is_class(sheet.kind) else None
     estimate = None if votes is None else infer(votes)
+    learnt = _learnt(sheet, values) if votes is None and sheet.kind.weighed_by else None
     return QuestionQuality(
         labels=len(sheet.tasks),
         tasks=int(np.count_nonzero(np.bincount(sheet.tasks))),
         agreement=figures,
         basis="agreement" if estimate is None else "model",
-        skills=_near_others(sheet, near) if estimate is None else _skills(estimate),
+        skills=_near_others(sheet, near, learnt) if estimate is None else _skills(estimate),
         confusion=None if estimate is None else _confusion(sheet, estimate),
         errors=() if estimate is None else _errors(sheet, estimate),
         hard=_suspects(apart, sheet, compared > 1),
         method="" if estimate is None else estimate.method,
         integrity=() if work is None else _integrity(sheet, work, votes, estimate),
         leaning=None if work is None or votes is None else _leaning(votes, work.organization),
+        measures=() if learnt is None else sheet.kind.measures,
+        unit=sheet.kind.unit,
     )
+
+
+def _learnt(sheet: Sheet, values: Sequence[Any]) -> Learnt:
+    """What weighing would learn of annotators, who are named by their codes."""
+    rows = zip(sheet.tasks.tolist(), map(str, sheet.annotators.tolist()), values, strict=True)
+    return sheet.kind.learn(list(rows))
 
 
 def _votes(sheet: Sheet) -> Votes:
@@ -239,7 +251,7 @@ def _distances(sheet: Sheet, one: Ints, other: Ints) -> Floats:
     return np.asarray(np.array(found, np.float64)[index])
 
 
-def _near_others(sheet: Sheet, near: Floats) -> tuple[Skill, ...]:
+def _near_others(sheet: Sheet, near: Floats, learnt: Learnt | None) -> tuple[Skill, ...]:
     """Mean nearness to the other answers, with the interval of a mean; whom nobody met is left out."""
     held = ~np.isnan(near)
     who, what = sheet.annotators[held], near[held]
@@ -255,6 +267,7 @@ def _near_others(sheet: Sheet, near: Floats) -> tuple[Skill, ...]:
             low=max(float(mean[i] - error[i]), 0.0),
             high=min(float(mean[i] + error[i]), 1.0),
             labels=int(labels[i]),
+            numbers=() if learnt is None else learnt.of(str(i)),
         )
         for i in np.argsort(-labels, kind="stable").tolist()
         if labels[i]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 STEPS = 200  # at the most
-CLOSE = 1e-9  # how far the residual falls
+CLOSE = 1e-12  # how far the residual falls
 TINY = 1e-300
 
 

@@ -2,7 +2,9 @@
 
 `core.inference` weighs all answers at once; that is a job. Between two jobs a task's probability of each
 class follows from its own answers and what is known of who gave them: O(classes) an answer, and no other
-task is read. docs/spec/weighing.md is the rule, so that others can take it again.
+task is read. Where answers are no classes, their label type says what is learnt (`LabelType.learn`) and what
+a task's answers come to (`LabelType.weighed`). docs/spec/weighing.md is the rule, so that others can take it
+again.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ import numpy as np
 
 from evenhand.core.inference import DEFAULT, Model, Running
 from evenhand.core.inference.votes import Floats, Places
+from evenhand.core.label import LabelType, Learnt
 
-RULE = "weigh:2"
+RULE = "weigh:3"
 """Name of the published rule. A change of a method, of a constant or of an order gets the next number."""
 
 TIE = 1e-9  # probabilities so near to each other are equal: else the order of additions would decide
@@ -54,7 +57,7 @@ class Weights:
             task = task.after(self.members.get(member), code)
         return task
 
-    def conclude(self, votes: Sequence[tuple[str, Any]]) -> dict[str, Any] | None:
+    def conclude(self, label: LabelType[Any], votes: Sequence[tuple[str, Any]]) -> dict[str, Any] | None:
         """What these votes, at least one, come to; None as `running`."""
         task = self.running(votes)
         if task is None:
@@ -64,3 +67,28 @@ class Weights:
         given = {self.codes[encode(value)]: value for _, value in votes}
         value = given[best] if best in given else msgspec.json.decode(list(self.codes)[best])
         return said(value, float(posterior[best]))
+
+
+@dataclass(frozen=True)
+class Skills:
+    """What the newest weighing learnt about the answers to one question without classes."""
+
+    method: str  # that the label type weighed by
+    learnt: Learnt
+
+    def conclude(self, label: LabelType[Any], answers: Sequence[tuple[str, Any]]) -> dict[str, Any] | None:
+        """What these dumped answers, at least one, come to; None where the type weighs otherwise by now."""
+        if label.weighed_by != self.method:
+            return None
+        given = [(member, label.load(value)) for member, value in answers]
+        return weighed(label, given, self.learnt)
+
+
+def weighed(label: LabelType[Any], given: Sequence[tuple[str, Any]], learnt: Learnt) -> dict[str, Any]:
+    """The consensus of these values, (annotator, value) each; the confidence has six decimals."""
+    found = label.weighed(given, learnt)
+    return {
+        "value": label.dump(found.value),
+        "confidence": round(found.confidence, 6),
+        "method": found.method,
+    }

@@ -10,6 +10,7 @@ about further, by what the newest weighing learnt. docs/spec/weighing.md says al
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -21,12 +22,13 @@ import numpy as np
 from evenhand import wire
 from evenhand.core import adaptive as core
 from evenhand.core import review, weighing
-from evenhand.core.adaptive import Basis, Plan, Rule, Weighed
+from evenhand.core.adaptive import Basis, Plan, Rule, Skilled, Weighed
+from evenhand.core.errors import Invalid
 from evenhand.core.events import MAX_ROWS, Concluded, Fitted, Moment, MoreAsked, Place
 from evenhand.core.inference import Estimate, Model, Votes, infer, posterior_of
-from evenhand.core.label import is_class
+from evenhand.core.label import LabelType, Learnt, is_class
 from evenhand.core.project import Document, Form
-from evenhand.core.weighing import RULE, Weights, best_of
+from evenhand.core.weighing import RULE, Skills, Weights, best_of
 from evenhand.lane import Lane
 from evenhand.service.view import decode_json, encode_json, form_of, seed_of, when
 from evenhand.store import Reader, Transaction
@@ -118,6 +120,38 @@ class _Question:
         return Votes.of(tasks, who, codes[values], tasks=last, annotators=members, classes=max(len(codes), 2))
 
 
+class _Values:
+    """The answers to one question without classes, while they are read: each different one once."""
+
+    def __init__(self, label: LabelType[Any]) -> None:
+        self.label = label
+        self.tasks, self.members, self.codes = array("i"), array("i"), array("i")
+        self._code: dict[bytes, int] = {}
+        self._values: list[Any] = []
+
+    def add(self, n: int, member: int, value: Any) -> None:
+        key = encode_json(value)
+        if key not in self._code:
+            try:
+                loaded = self.label.load(value)
+            except Invalid:  # an answer to an older version's question, which is another one by now
+                return
+            self._code[key] = len(self._values)
+            self._values.append(loaded)
+        self.tasks.append(n)
+        self.members.append(member)
+        self.codes.append(self._code[key])
+
+    def learn(self, members: list[str]) -> Learnt:
+        rows = zip(self.tasks, self.members, self.codes, strict=True)
+        return self.label.learn([(n, members[who], self._values[code]) for n, who, code in rows])
+
+    def of_task(self, n: int, members: list[str]) -> list[tuple[str, Any]]:
+        """(annotator, value) of its answers, the oldest first."""
+        own = range(bisect_left(self.tasks, n), bisect_right(self.tasks, n))
+        return [(members[self.members[i]], self._values[self.codes[i]]) for i in own]
+
+
 class _Read:
     """All that is read of one project in one snapshot."""
 
@@ -126,6 +160,9 @@ class _Read:
         self.form = form_of(reader, row["organization"], row["id"], row["version"])
         labels = self.form.labels.items()
         self.questions = {name: _Question() for name, label in labels if is_class(label)}
+        self.values = {
+            name: _Values(label) for name, label in labels if label.weighed_by and name not in self.questions
+        }
         self.members: dict[str, int] = {}
         self.upto: dict[str, int] = {}
         keys = {"organization": row["organization"], "project": row["id"]}
@@ -142,8 +179,9 @@ class _Read:
         who = self.members.setdefault(member, len(self.members))
         self.upto[stream] = max(self.upto.get(stream, 0), place)
         for name, value in answers.items():
-            if name in self.questions:
-                self.questions[name].add(n, who, value)
+            column = self.questions.get(name) or self.values.get(name)
+            if column is not None:
+                column.add(n, who, value)
 
     def column(self, at: int) -> np.ndarray:
         """[tasks] a count of each task: 1 answered, 2 overlap; 0 of those that are not asked about."""
@@ -172,9 +210,10 @@ def weigh(lane: Lane, project: str) -> None:
             return
         read = _Read(reader, row)
     found = {name: _weighed(read, question) for name, question in read.questions.items() if question.tasks}
+    learnt = {name: column.learn(list(read.members)) for name, column in read.values.items() if column.tasks}
     wanted, spent = _wanted(read, found)
-    outcomes = _outcomes(read, found, {n for n, _, _ in wanted})
-    cause = lane.call(_begin, read, found, spent)
+    outcomes = _outcomes(read, found, learnt, {n for n, _, _ in wanted})
+    cause = lane.call(_begin, read, found, learnt, spent)
     for piece in range(0, len(wanted), MAX_ROWS):
         lane.call(_ask, read, cause, wanted[piece : piece + MAX_ROWS])
     for piece in range(0, len(outcomes), MAX_ROWS):
@@ -248,9 +287,11 @@ def _affordable(
     return [(int(n), int(goal[n - 1]), read.tasks[int(n)][0]) for n in tasks], spent
 
 
-def _outcomes(read: _Read, found: dict[str, _Found], reopened: set[int]) -> list[tuple[int, dict[str, Any]]]:
+def _outcomes(
+    read: _Read, found: dict[str, _Found], learnt: dict[str, Learnt], reopened: set[int]
+) -> list[tuple[int, dict[str, Any]]]:
     """The consensus of done tasks where it is another one than before; what a review said stands."""
-    changed = []
+    changed, members = [], list(read.members)
     classes = {
         name: [decode_json(key) for key in question.classes] for name, question in read.questions.items()
     }
@@ -260,6 +301,10 @@ def _outcomes(read: _Read, found: dict[str, _Found], reopened: set[int]) -> list
             continue
         before = decode_json(value)
         after = {**before, **_said(found, classes, best, n)}
+        for name, one in learnt.items():
+            given = read.values[name].of_task(n, members)
+            if given:
+                after[name] = weighing.weighed(read.values[name].label, given, one)
         if any(_differs(before.get(name), one) for name, one in after.items()):
             changed.append((n, after))
     return changed
@@ -287,7 +332,14 @@ def _differs(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
 # ---- the verbs ---------------------------------------------------------------------------------
 
 
-def _begin(tx: Transaction, at: Moment, read: _Read, found: dict[str, _Found], spent: bool) -> Place:
+def _begin(
+    tx: Transaction,
+    at: Moment,
+    read: _Read,
+    found: dict[str, _Found],
+    learnt: dict[str, Learnt],
+    spent: bool,
+) -> Place:
     """Say what was weighed, and keep the plan; gives the place that the consequences name."""
     basis = Basis(
         rule=RULE,
@@ -296,6 +348,7 @@ def _begin(tx: Transaction, at: Moment, read: _Read, found: dict[str, _Found], s
         lots=read.lots.hex(),
         upto=tuple(sorted(read.upto.items())),
         questions=tuple(_noted(name, one, list(read.members)) for name, one in found.items()),
+        skills=tuple(_told(name, read.values[name].label, one) for name, one in learnt.items()),
     )
     event = Fitted(stream=read.row["id"], owner=read.row["organization"], basis=msgspec.json.encode(basis))
     placed = tx.append([event], at)[0]
@@ -309,9 +362,20 @@ def _begin(tx: Transaction, at: Moment, read: _Read, found: dict[str, _Found], s
         pilots=int(_pilots(read).sum()),
         place=placed.n,
         at=at.ms,
-        body=_stored(read, found, basis),
+        body=_stored(read, found, learnt, basis),
     )
     return placed.place
+
+
+def _told(name: str, label: LabelType[Any], learnt: Learnt) -> Skilled:
+    return Skilled(
+        question=name,
+        type=label.id,
+        method=label.weighed_by,
+        annotators=tuple(sorted(learnt.annotators.items())),
+        newcomer=learnt.newcomer,
+        common=learnt.common,
+    )
 
 
 def _noted(name: str, one: _Found, members: list[str]) -> Weighed:
@@ -393,6 +457,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     basis: Basis
     members: list[str]
     questions: dict[str, Kept] = {}
+    skills: dict[str, tuple[str, Learnt]] = {}  # question without classes -> method, and what was learnt
 
 
 ARRAYS = ("prior", "confusion", "newcomer", "weight")
@@ -402,13 +467,15 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Stored).decode
 
 
-def _stored(read: _Read, found: dict[str, _Found], basis: Basis) -> bytes:
+def _stored(read: _Read, found: dict[str, _Found], learnt: dict[str, Learnt], basis: Basis) -> bytes:
     fit = {
         name: _kept(one, read.questions[name].classes, read.reach)
         for name, one in found.items()
         if one.estimate.model.confusion.size <= MOST_CELLS
     }
-    return _pack(Stored(basis=basis, members=list(read.members), questions=fit))
+    skills = {name: (read.values[name].label.weighed_by, one) for name, one in learnt.items()}
+    lean = msgspec.structs.replace(basis, skills=())  # they are there once
+    return _pack(Stored(basis=lean, members=list(read.members), questions=fit, skills=skills))
 
 
 def _kept(found: _Found, classes: list[bytes], reach: int) -> Kept:
@@ -431,7 +498,7 @@ class Newest(msgspec.Struct, frozen=True):
     """The newest weighing of a project, ready to decide by."""
 
     place: Place  # of its event
-    weights: dict[str, Weights]  # question -> what was learnt
+    weights: dict[str, Weights | Skills]  # question -> what was learnt
     plans: dict[str, tuple[Plan, int]]  # and how many answers a task can get
 
     def wants(self, given: Sequence[tuple[str, dict[str, Any]]]) -> bool:
@@ -440,14 +507,17 @@ class Newest(msgspec.Struct, frozen=True):
 
     def _wants(self, name: str, plan: Plan, most: int, given: Sequence[tuple[str, dict[str, Any]]]) -> bool:
         votes = [(member, answers[name]) for member, answers in given if name in answers]
-        weights = Weights(plan.model, self.weights[name].members, self.weights[name].codes)
+        learnt = self.weights[name]
+        assert isinstance(learnt, Weights), "only questions with classes have a plan"
+        weights = Weights(plan.model, learnt.members, learnt.codes)
         running = weights.running(votes)
         return running is None or plan.wants(running, most)
 
 
 def _ready(stored: Stored, place: Place) -> Newest:
     members = {member: i for i, member in enumerate(stored.members)}
-    weights, plans = {}, {}
+    weights: dict[str, Weights | Skills] = {name: Skills(*one) for name, one in stored.skills.items()}
+    plans = {}
     for name, kept in stored.questions.items():
         model = _model(kept)
         weights[name] = Weights(model, members, {key: i for i, key in enumerate(kept.classes)})

@@ -91,12 +91,14 @@ def _state(
         _about_itself(tx, organization, statements, sources)
     events = [_event(statement, sources) for statement in statements]
     placed = tx.append(events, at)
-    told = {statement.source for statement in statements}
     _check_whole(tx)
+    late = (
+        decode_json(tx.all("node_policies")[-1]["document"])["late"] if tx.all("node_policies") else 1 << 60
+    )
     conflicts, recalled = judge_all(tx, at, placed[-1].place)
     return wire.StatementsReport(
         accepted=len(events),
-        late=_late(tx, [row for row in tx.all("ownership_all") if row["source"] in told]),
+        late=[p.event.source for p in placed if p.ms - p.event.effective > late],  # type: ignore[attr-defined]
         conflicts=conflicts,
         recalled=recalled,
     )
@@ -404,50 +406,12 @@ def _owners(rows: Sequence[Row], graph: ownership.Graph, parties: Sequence[Row])
 
 
 def _stakes(reader: Reader, rows: Sequence[Row]) -> list[wire.Stake]:
-    late = frozenset(_late(reader, rows))
-    return [
-        _stake(row, row["source"] in late)
-        for row in rows
-        if row["type"] == "relationship" and row["status"] != "closed"
-    ]
-
-
-class _Stated(msgspec.Struct, frozen=True):
-    """What is read of an entry here: of other kinds, nothing."""
-
-    class Body(msgspec.Struct, frozen=True):
-        record: str = ""
-        subject: str = ""
-
-    t: str
-    ts: int
-    b: Body
-
-
-_stated = msgspec.json.Decoder(_Stated).decode
-
-
-def _late(reader: Reader, rows: Sequence[Row]) -> list[str]:
-    """Sources of those statements that came too late (docs/spec/ledger.md, 10.5)."""
     policies = reader.all("node_policies")
-    if not policies:
-        return []
-    allowed = decode_json(policies[-1]["document"])["late"]
-    first: dict[str, int] = {}
-    for (entry,) in reader.tuples("node_entries"):
-        said = _stated(entry)
-        if said.t == "ownership-stated":
-            first.setdefault(said.b.subject or said.b.record, said.ts)
-    return [
-        row["source"]
-        for row in rows
-        if row["n"] > policies[0]["n"]
-        and row["ms"]
-        > allowed + max(row["effective"], first[decode_json(row["document"])["subject"] or row["record"]])
-    ]
+    late = decode_json(policies[-1]["document"])["late"] if policies else 1 << 60
+    return [_stake(row, late) for row in rows if row["type"] == "relationship" and row["status"] != "closed"]
 
 
-def _stake(row: Row, late: bool) -> wire.Stake:
+def _stake(row: Row, late: int) -> wire.Stake:
     from evenhand.core import ownership
 
     said = msgspec.json.decode(row["document"], type=ownership.Record)
@@ -465,7 +429,7 @@ def _stake(row: Row, late: bool) -> wire.Stake:
         voting=percent.get("voting"),
         offices=sorted({i.type for i in said.interests if i.type not in ownership.SHARES}),
         effective=when(row["effective"])[:10],
-        late=late,
+        late=row["ms"] - row["effective"] > late,
     )
 
 

@@ -148,9 +148,12 @@ def _question(
                 low=s.low,
                 high=s.high,
                 labels=s.labels,
+                numbers=list(s.numbers),
             )
             for s in figures.skills
         ],
+        measures=list(figures.measures),
+        unit=figures.unit,
         confusion=_confusion(one),
         errors=look(figures.errors),
         hard=look(figures.hard),

@@ -216,7 +216,9 @@ export interface QuestionFigures {
   every: number;
   agreement: { name: string; value: number | null; low: number | null; high: number | null; labels: number; tasks: number; undefined: string }[];
   basis: "model" | "agreement";
-  skills: (Estimated & { member_id: string; name: string | null; kind: "human" | "model" })[];
+  skills: (Estimated & { member_id: string; name: string | null; kind: "human" | "model"; numbers: number[] })[];
+  measures: string[];
+  unit: string;
   confusion: { classes: string[]; counts: number[][]; left_out: number } | null;
   errors: WorthALook[];
   hard: WorthALook[];

@@ -14,6 +14,7 @@ the centre of theirs, and the error of a value holds how far that centre may be 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import erf, exp, log, pi, sqrt
 
@@ -29,6 +30,8 @@ PRIOR = 5.0  # numbers that the typical variance is worth in an annotator's own
 PATIENCE = 1e-4  # a fit has converged when values move by less of the typical spread, in the mean square
 MOST_ITERATIONS = 200
 LEAST = 1e-9**2  # of the square of the range of all numbers: no variance is smaller
+EXACT = 1e-3  # nor any spread than this part of how far numbers of a task scatter: where some agree on
+# everything, equations would else have no digits left
 LARGEST = 1e150  # its square is a number too
 
 _TAIL = 1 - erf(FAR / sqrt(2))
@@ -44,6 +47,9 @@ class Measured:
     error: Floats  # [tasks] standard error of value; NaN where it cannot be known
     bias: Floats  # [annotators] how far above the value an annotator's numbers lie in the mean
     spread: Floats  # [annotators] standard deviation of their noise; NaN where it cannot be known
+    newcomer: (
+        float  # spread of somebody of whom nothing is known, bias included; NaN where it cannot be known
+    )
     far: int  # numbers that count less because they lie far off
     diagnostics: Diagnostics
 
@@ -89,9 +95,34 @@ def measure(votes: Votes, numbers: Floats, iterations: int | None = None) -> Mea
         error=error,
         bias=fit.unit * fit.bias,
         spread=fit.unit * np.sqrt(fit.variance),
+        newcomer=fit.unit * sqrt(fit.typical() + fit.around),
         far=int((fit.trust < 1).sum()),
         diagnostics=Diagnostics(done, converged, fit.log_likelihood(), None, notes),
     )
+
+
+def located(numbers: Sequence[float], spreads: Sequence[float]) -> float:
+    """The value of one task, from its numbers less their annotators' biases, and their spreads.
+
+    It is where `measure` ends for the task at these biases and spreads: Huber's estimate of location, whose
+    numbers pull by their distance in spreads, up to `FAR`. The sum of pulls falls along the line, straight
+    between the places where a number begins and ceases to count in full; where it is zero on a stretch, the
+    middle of it is taken.
+    """
+
+    def pull(value: float) -> float:
+        off = ((number - value) / spread for number, spread in zip(numbers, spreads, strict=True))
+        return sum(min(max(r, -FAR), FAR) / spread for r, spread in zip(off, spreads, strict=True))
+
+    bends = sorted(n + side * FAR * s for n, s in zip(numbers, spreads, strict=True) for side in (-1, 1))
+    pulls = [pull(bend) for bend in bends]
+    nothing = 1e-12 * sum(FAR / spread for spread in spreads)
+    ends = []
+    for above in (nothing, -nothing):  # where it falls to zero, and where it falls below
+        i = next(i for i, one in enumerate(pulls) if one <= above)
+        share = (pulls[i - 1] - above) / (pulls[i - 1] - pulls[i]) if i else 1.0
+        ends.append(bends[i - 1] + share * (bends[i] - bends[i - 1]) if i else bends[0])
+    return (ends[0] + ends[1]) / 2
 
 
 def _alone(votes: Votes, numbers: Floats) -> Measured:
@@ -102,7 +133,7 @@ def _alone(votes: Votes, numbers: Floats) -> Measured:
     note = "No task has numbers of two annotators: how exact they are cannot be known."
     diagnostics = Diagnostics(notes=(*_notes(votes), note))
     bias = np.zeros(votes.annotators)
-    return Measured(value, np.full(votes.tasks, np.nan), bias, unknown, 0, diagnostics)
+    return Measured(value, np.full(votes.tasks, np.nan), bias, unknown, np.nan, 0, diagnostics)
 
 
 def _notes(votes: Votes) -> tuple[str, ...]:
@@ -125,8 +156,12 @@ class _Fit:
         self.bias = _medians(votes.annotator, apart, votes.annotators)
         self.bias -= np.median(self.bias)
         apart -= self.bias[votes.annotator]
-        spread = 1.4826 * _medians(votes.annotator, np.abs(apart), votes.annotators)
-        typical = max((1.4826 * float(np.median(np.abs(apart)))) ** 2, float(np.var(apart)) * 0.01, LEAST)
+        off = np.abs(apart)
+        self.least = max((EXACT * (1.4826 * float(np.median(off)) or float(off.mean()) or 1e-3)) ** 2, LEAST)
+        spread = 1.4826 * _medians(votes.annotator, off, votes.annotators)
+        typical = max(
+            (1.4826 * float(np.median(np.abs(apart)))) ** 2, float(np.var(apart)) * 0.01, self.least
+        )
         self.variance = self._shrunk(votes.given * spread**2, votes.given, typical)
         self.around = max((1.4826 * float(np.median(np.abs(self.bias)))) ** 2, typical / 4)
         self.trust = np.ones(len(numbers))  # [votes] 1, or less for a number far off
@@ -147,7 +182,7 @@ class _Fit:
         self.lean = np.minimum(1.0, FAR / np.maximum(off, FAR))
         self.solve()
         self._learn()
-        return float(np.sqrt(np.mean((self.mean - before) ** 2) / self._typical()))
+        return float(np.sqrt(np.mean((self.mean - before) ** 2) / self.typical()))
 
     def solve(self) -> None:
         """Values and biases that fit best at these weights, together.
@@ -191,17 +226,17 @@ class _Fit:
         doubt = self._variances_of_biases()
         hidden = 1 / total[votes.task] + doubt[votes.annotator]
         left = self.trust**2 * self._residual() ** 2 / _NORMAL + self.trust * hidden
-        self.variance = self._shrunk(self._by_annotator(left), votes.given, self._typical())
+        self.variance = self._shrunk(self._by_annotator(left), votes.given, self.typical())
         several = max(votes.annotators - 1, 1)  # the centre is taken off
         spread = (self.lean**2 * self.bias**2 / _NORMAL + self.lean * doubt).sum() / several
-        self.around = max(float(spread), LEAST)
+        self.around = max(float(spread), self.least)
 
-    def _typical(self) -> float:
+    def typical(self) -> float:
         """The geometric mean of variances by number, so that no spammer makes everybody inexact."""
         return float(np.exp(np.average(np.log(self.variance), weights=self.votes.given)))
 
     def _shrunk(self, squares: Floats, count: Places, typical: float) -> Floats:
-        return np.asarray(np.maximum((squares + PRIOR * typical) / (count + PRIOR), LEAST))
+        return np.asarray(np.maximum((squares + PRIOR * typical) / (count + PRIOR), self.least))
 
     def _variances_of_biases(self) -> Floats:
         """[annotators] each as if the others' were known."""

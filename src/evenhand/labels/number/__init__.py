@@ -8,11 +8,20 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from evenhand.core.errors import Invalid
-from evenhand.core.label import Combined, Element, Json, LabelType, NumberElement
+from evenhand.core.inference import Votes
+from evenhand.core.inference.numbers import located, measure
+from evenhand.core.label import Combined, Element, Json, LabelType, Learnt, NumberElement
 from evenhand.labels.reading import LARGEST, form, only_element, plain, read_config, shortest, shown
+
+ROUNDS = 40
+"""Of what is learnt: an audit does as many. Numbers that are not pathological have settled long before."""
+
+SHARED = 10
+"""Tasks with two numbers before anything is learnt: of fewer, a slip of the finger decides."""
 
 Bound = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
 Stride = Annotated[float, Meta(gt=0, le=LARGEST)]
@@ -42,6 +51,8 @@ class Number(LabelType[float]):
     id: ClassVar[str] = "number/1"
     name: ClassVar[str] = "number"
     title: ClassVar[str] = "Number"
+    weighed_by: ClassVar[str] = "numbers"
+    measures: ClassVar[tuple[str, ...]] = ("bias", "spread")
     example_config: ClassVar[Mapping[str, Json]] = {"min": 0, "max": 300, "step": 0.5, "unit": "kg"}
 
     @classmethod
@@ -129,6 +140,56 @@ class Number(LabelType[float]):
         low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
         value = low if self._step is not None else low + (high - low) / 2
         return Combined(value=value, confidence=self.support(value, values), method="median")
+
+    @property
+    def unit(self) -> str:
+        return self.settings.unit
+
+    def learn(self, answers: Sequence[tuple[int, str, float]]) -> Learnt:
+        """Everybody's bias and spread, in `ROUNDS` rounds of `core.inference.numbers`; 0: it is not known, as
+        where fewer than `SHARED` tasks have two numbers."""
+        ordered = sorted(answers, key=lambda one: one[:2])
+        names = sorted({name for _, name, _ in ordered})
+        code = {name: i for i, name in enumerate(names)}
+        _, tasks, given = np.unique([n for n, _, _ in ordered], return_inverse=True, return_counts=True)
+        if (given > 1).sum() < SHARED:
+            return Learnt(annotators=dict.fromkeys(names, (0.0, 0.0)), newcomer=(0.0, 0.0))
+        votes = Votes.of(tasks, [code[name] for _, name, _ in ordered], np.zeros(len(ordered), np.int32))
+        found = measure(votes, np.array([value for _, _, value in ordered]), ROUNDS)
+        bias, spread = found.bias.tolist(), found.spread.tolist()
+        return Learnt(
+            annotators={name: (bias[i], spread[i]) for i, name in enumerate(names)},
+            newcomer=(0.0, found.newcomer),
+        )
+
+    def weighed(self, answers: Sequence[tuple[str, float]], learnt: Learnt) -> Combined[float]:
+        """Where the numbers less their biases lie, by their spreads: within bounds, on the grid, and else to
+        a thousandth of a newcomer's spread. What all say stands, and so does the median of numbers while no
+        spread is known."""
+        values = [value for _, value in answers]
+        told = [learnt.of(name) for name, _ in answers]
+        spreads = [spread for _, spread in told]
+        if len(set(values)) == 1 or not all(spreads):
+            return msgspec.structs.replace(self.combine(values), method=self.weighed_by)
+        free = [value - bias for value, (bias, _) in zip(values, told, strict=True)]
+        value = self._placed(located(free, spreads), learnt.newcomer[1])
+        confidence = self.support(value, values, [1 / spread**2 for spread in spreads])
+        return Combined(value=value, confidence=confidence, method=self.weighed_by)
+
+    def _placed(self, value: float, spread: float) -> float:
+        """The nearest number that can be an answer."""
+        low, high, step = self.settings.min, self.settings.max, self._step
+        if step is None:
+            value = round(value, 3 - math.floor(math.log10(spread)))
+        else:
+            start = low or 0.0
+            if self.settings.integer:
+                start, step = float(math.ceil(start)), max(step, 1.0)
+            most = math.inf if high is None else math.floor((high - start) / step + 1e-9)
+            steps = min(round((value - start) / step), most)
+            value = float(f"{start + steps * step:.12g}")  # 0.3, and not 0.30000000000000004
+        value = value if low is None else max(value, low)
+        return (value if high is None else min(value, high)) + 0.0
 
 
 def _bounds(low: float | None, high: float | None) -> str:

@@ -79,6 +79,7 @@ class Pairwise(LabelType[Preferred]):
     id: ClassVar[str] = "pairwise/1"
     name: ClassVar[str] = "pairwise"
     title: ClassVar[str] = "Pairwise preference"
+    weighed_by: ClassVar[str] = "distances"
     flag: ClassVar[Flag | None] = Flag(option="--pairwise", metavar="A,B", help="Compare these two fields")
     example_config: ClassVar[Mapping[str, Json]] = {
         "a": "answer_a",
@@ -207,14 +208,17 @@ class Pairwise(LabelType[Preferred]):
         chosen = [*self._preferences[:2], self._preferences[-1]]
         return tuple((data, Preferred(preference, why)) for preference in dict.fromkeys(chosen))
 
-    def combine(self, values: Sequence[Preferred]) -> Combined[Preferred]:
+    def combine_by(self, values: Sequence[Preferred], weights: Sequence[float]) -> Combined[Preferred]:
         """ "Both bad" when more than half say so, else the median of the preferences, with its justification.
 
         The median is the answer nearest to all, and the first of several: never a tie that nobody
         meant, and no side gains by where it stands.
         """
-        bad = [value for value in values if value.preference == BOTH_BAD]
-        rated = [value for value in values if value.preference != BOTH_BAD]
-        nearest = super().combine(bad if 2 * len(bad) > len(values) or not rated else rated)
-        method = "majority" if nearest.value.preference == BOTH_BAD else "median"
-        return Combined(value=nearest.value, confidence=self.support(nearest.value, values), method=method)
+        given = list(zip(values, weights, strict=True))
+        bad = [one for one in given if one[0].preference == BOTH_BAD]
+        rated = [one for one in given if one[0].preference != BOTH_BAD]
+        most = round(sum(weight for _, weight in bad), 9) > round(sum(weights) / 2, 9)
+        some, held = zip(*(bad if most or not rated else rated), strict=True)
+        value = super().combine_by(some, held).value
+        method = "majority" if value.preference == BOTH_BAD else "median"
+        return Combined(value=value, confidence=self.support(value, values, weights), method=method)

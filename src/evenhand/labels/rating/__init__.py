@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Self
 import msgspec
 from msgspec import Meta
 
+from evenhand.core.distances import middle
 from evenhand.core.errors import Invalid
 from evenhand.core.label import Combined, Element, Json, LabelType, NumberElement
 from evenhand.labels.reading import form, only_element, plain, read_config, shortest, shown
@@ -36,6 +37,7 @@ class Rating(LabelType[int]):
     id: ClassVar[str] = "rating/1"
     name: ClassVar[str] = "rating"
     title: ClassVar[str] = "Rating"
+    weighed_by: ClassVar[str] = "distances"
     example_config: ClassVar[Mapping[str, Json]] = {
         "min": 1,
         "max": 5,
@@ -89,7 +91,7 @@ class Rating(LabelType[int]):
         low, high = self.settings.min, self.settings.max
         return tuple(({}, step) for step in sorted({low, (low + high) // 2, high}))
 
-    def combine(self, values: Sequence[int]) -> Combined[int]:
-        """The median; of two in the middle the lower, so that the outcome is a step that somebody gave."""
-        value = sorted(values)[(len(values) - 1) // 2]
-        return Combined(value=value, confidence=self.support(value, values), method="median")
+    def combine_by(self, values: Sequence[int], weights: Sequence[float]) -> Combined[int]:
+        """The median by weight; of two in the middle the lower, so that it is a step that somebody gave."""
+        value = middle(values, weights)
+        return Combined(value=value, confidence=self.support(value, values, weights), method="median")
