@@ -461,6 +461,7 @@ def test_the_command_writes_answers_and_measures(tmp_path: Path, capsys: pytest.
     assert "1 rows without" in shown
     written = [json.loads(line) for line in out.read_text().splitlines()]
     assert [row["answer"] for row in written] == [ANN] * 20 and written[0].keys() == {
+        "pieces",
         "task",
         "answer",
         "confidence",

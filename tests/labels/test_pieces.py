@@ -83,3 +83,15 @@ def test_masks_of_which_no_pixel_has_most_of_the_weight() -> None:
     kind = find("mask").configure({"field": "i", "labels": ["a"]}, {"i": "image"})
     learnt = kind.learn([(n, f"m{i}", (masks[0],)) for n in range(9) for i in range(4)])
     assert kind.weighed([(f"m{i}", (mask,)) for i, mask in enumerate(masks)], learnt).value == (masks[1],)
+
+
+def test_every_piece_has_a_probability() -> None:
+    """One that two of three good annotators found is less likely than one that all found."""
+    kind = spans(["A", "B"])
+    first, second = (0, 3, "A"), (5, 9, "B")
+    both, one = marked(kind, first, second), marked(kind, first)
+    learnt = kind.learn([(n, who, both) for n in range(20) for who in ("m1", "m2", "m3")])
+    found = kind.weighed([("m1", both), ("m2", one), ("m3", both)], learnt)
+    assert found.value == both and 0.5 < found.pieces[1] < found.pieces[0] < 1
+    single = kind.weighed([("m1", both)], learnt)
+    assert single.value == both and len(single.pieces) == 2

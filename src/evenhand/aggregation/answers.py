@@ -35,6 +35,7 @@ class AggregatedAnswers:
     tasks: list[Any]  # in the order in which they first appear
     answers: list[Any]  # [tasks] in the JSON form of the label type
     confidence: list[float]  # [tasks] 0 to 1
+    pieces: list[tuple[float, ...]]  # [tasks] probability of each piece of the answer, where it has pieces
     annotators: list[Any]  # in the order in which they first appear
     measures: tuple[str, ...]  # what is known of each annotator
     known: list[tuple[float, ...]]  # [annotators, measures]
@@ -122,6 +123,7 @@ def estimated(
         tasks=list(read),
         answers=[label.dump(one.value) for one in came],
         confidence=[one.confidence for one in came],
+        pieces=[one.pieces for one in came],
         annotators=list(annotators),
         measures=label.measures,
         known=_measured(learnt, annotators),
@@ -272,13 +274,16 @@ def _read_config(path: Path | None) -> Mapping[str, Any]:
 
 
 def write(result: AggregatedAnswers, path: Path) -> None:
-    """Write JSON Lines of task, answer and confidence; all of it or nothing."""
+    """Write JSON Lines of task, answer, confidence and that of pieces; all of it or nothing."""
     encode = msgspec.json.Encoder().encode
     beside = path.with_name(f".{path.name}.part")
     try:
         with beside.open("wb") as file:
-            for task, answer, sure in zip(result.tasks, result.answers, result.confidence, strict=True):
-                file.write(encode({"task": task, "answer": answer, "confidence": round(sure, 6)}) + b"\n")
+            rows = zip(result.tasks, result.answers, result.confidence, result.pieces, strict=True)
+            for task, answer, sure, pieces in rows:
+                told = {"task": task, "answer": answer, "confidence": round(sure, 6)}
+                told |= {"pieces": [round(one, 6) for one in pieces]} if pieces else {}
+                file.write(encode(told) + b"\n")
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from itertools import accumulate, combinations, pairwise
 from typing import Any
 
+from rapidfuzz.distance import Levenshtein
+
 EQUAL = 1e-9  # sums so near to each other are equal
 BAD = "both_bad"
+READ = 2_000  # code points of a text by which skill is learnt
 
 Value = Any
 Weights = Sequence[float]
@@ -28,6 +31,9 @@ class Kind:
     accepts: Callable[[Value], bool]  # an answer to an older version's question may not be one to this
     config: dict[str, Any]
     earlier: Callable[[Sequence[Value]], tuple[Value, str]] | None = None  # the same in an earlier version
+    learns_by: Callable[[Value, Value], float] | None = (
+        None  # distance that skill is learnt by; None: `distance`
+    )
 
 
 def kind_of(type_: str, config: dict[str, Any]) -> Kind | None:
@@ -226,6 +232,21 @@ def _number(config: dict[str, Any]) -> Kind:
     return Kind(distance, combine, accepts, config)
 
 
+def _text(config: dict[str, Any]) -> Kind:
+    low, high = config.get("min_length", 0), config.get("max_length", 100_000)
+
+    def distance(a: Value, b: Value) -> float:
+        return float(Levenshtein.normalized_distance(a, b))
+
+    return Kind(
+        distance,
+        lambda values, weights: (nearest(distance, values, weights), "medoid"),
+        lambda value: low <= len(value) <= high,
+        config,
+        learns_by=lambda a, b: distance(a[:READ], b[:READ]),
+    )
+
+
 def step_of(config: dict[str, Any]) -> float | None:
     """Width of a number's grid, where it has one."""
     return config.get("step") or (1.0 if config.get("integer") else None)
@@ -238,4 +259,5 @@ _KINDS: dict[str, Callable[[dict[str, Any]], Kind]] = {
     "pairwise/1": _pairwise,
     "ranking/1": _ranking,
     "rating/1": _rating,
+    "text/1": _text,
 }

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evenhand.audit import answers, skills
+from evenhand.audit import answers, pieces, skills
 from evenhand.audit.entries import AuditedEntry
 from evenhand.audit.findings import BLIND, PROVEN
 from evenhand.audit.weighing import (
@@ -108,6 +108,14 @@ class Skilled:
 
 
 @dataclass(frozen=True)
+class Pieced:
+    """What a weighing learnt of one question whose answers are made of pieces, as it says."""
+
+    said: dict[str, Any]
+    method: str = pieces.METHOD
+
+
+@dataclass(frozen=True)
 class Weighing:
     """A weighing that was taken again."""
 
@@ -116,7 +124,7 @@ class Weighing:
     rules: Rules
     pilots: NDArray[np.bool_]
     questions: dict[str, Question]
-    skilled: dict[str, Skilled]
+    skilled: dict[str, Skilled | Pieced]
     others: frozenset[str]  # questions of which nothing follows here: unknown, or told wrongly
 
 
@@ -303,12 +311,17 @@ class Replay:
         basis: dict[str, Any],
         document: dict[str, Any],
         given: list[tuple[int, str, dict[str, Any]]],
-    ) -> dict[str, Skilled]:
+    ) -> dict[str, Skilled | Pieced]:
         """The questions without classes, section 5."""
-        found = {}
+        found: dict[str, Skilled | Pieced] = {}
         asked = {one["id"]: one for one in document["questions"]}
         said = {one["question"]: one for one in basis.get("skills", ())}
         for name, told in said.items():
+            shape = pieces.shape_of(told["type"], asked[name]["config"]) if name in asked else None
+            if shape is not None:
+                pieced = self._pieced(place, name, told, shape, given)
+                found |= {} if pieced is None else {name: pieced}
+                continue
             kind = answers.kind_of(told["type"], asked[name]["config"]) if name in asked else None
             if kind is None or told["method"] not in skills.METHODS:
                 what = (
@@ -325,6 +338,35 @@ class Replay:
             if known is not None:
                 found[name] = Skilled(told["method"], kind, known)
         return found
+
+    def _pieced(
+        self,
+        place: str,
+        name: str,
+        said: dict[str, Any],
+        shape: pieces.Shape,
+        given: list[tuple[int, str, dict[str, Any]]],
+    ) -> Pieced | None:
+        """A question whose answers are made of pieces, once what was said of annotators is compared."""
+        values = [
+            skills.Given(n, who, by_question[name])
+            for n, who, by_question in given
+            if name in by_question and shape.accepts(by_question[name])
+        ]
+        if not all(shape.plain(piece) for one in values for piece in one.value):
+            what = f"{name!r}: turned boxes and transcripts are not weighed again by this auditor."
+            self._tell(BLIND, "weighing.kind", place, what)
+            return None
+        told = pieces.as_said(shape, said)
+        wrong = "what holds for everybody is of other labels" if told is None else ""
+        if said["method"] != pieces.METHOD:
+            wrong = f"answers of the type {said['type']!r} are not weighed by {said['method']!r}"
+        elif told is not None:
+            wrong = pieces.learn(shape, values).differs(told, TOLERANCE) if values else "nobody answered"
+        if wrong:
+            self._tell(PROVEN, "weighing.differs", place, f"{name!r}: {wrong}.")
+            return None
+        return Pieced(said)
 
     def _told_of(
         self,
@@ -380,7 +422,7 @@ class Replay:
                     self._compare(place, n, name, said, weighed)
                 elif weighed is not None and name in weighed.skilled:
                     self._compare_skilled(place, n, name, said, weighed.skilled[name])
-                elif said["method"] not in (METHOD, *skills.METHODS):
+                elif said["method"] not in (METHOD, pieces.METHOD, *skills.METHODS):
                     known = not entry.causes if weighed is None else name not in weighed.others
                     if known:
                         self._compare_plain(place, n, name, said)
@@ -396,7 +438,7 @@ class Replay:
             other = [
                 name for name, said in outcome.items()
                 if known is not None and name in {**known.questions, **known.skilled}
-                and said["method"] not in (METHOD, *skills.METHODS, "review")
+                and said["method"] not in (METHOD, pieces.METHOD, *skills.METHODS, "review")
             ]  # fmt: skip
             if other:
                 what = f"Task {n}, {other[0]!r}: concluded by another method than the weighing."
@@ -455,9 +497,14 @@ class Replay:
                 found.append((answer.at, not answers.same(told[name], said["value"]), slot, told[name]))
         return [(slot.annotator, value) for _, _, slot, value in sorted(found, key=lambda one: one[:2])]
 
-    def _compare_skilled(self, place: str, n: int, name: str, said: dict[str, Any], known: Skilled) -> None:
+    def _compare_skilled(
+        self, place: str, n: int, name: str, said: dict[str, Any], known: Skilled | Pieced
+    ) -> None:
         if n in self._state.apart or said["method"] == "review":
             return  # as in `_compare`
+        if isinstance(known, Pieced):
+            self._compare_pieces(place, n, name, said, known)
+            return
         given = self._values(n, name, known.kind, said)
         if given is None:
             self._tell(BLIND, "weighing.answers", place, f"Task {n}, {name!r}: an answer is not opened.")
@@ -468,6 +515,27 @@ class Replay:
             self._tell(PROVEN, "weighing.method", place, what)
         elif given:
             wrong = skills.differs(known.method, known.kind, given, known.known, said)
+            if wrong:
+                self._tell(PROVEN, "weighing.concluded", place, f"Task {n}, {name!r}: {wrong}.")
+
+    def _compare_pieces(self, place: str, n: int, name: str, said: dict[str, Any], known: Pieced) -> None:
+        asked = {one["id"]: one for one in self._rules.get(self._version, {}).get("questions", ())}
+        shape = pieces.shape_of(known.said["type"], asked[name]["config"]) if name in asked else None
+        told = None if shape is None else pieces.as_said(shape, known.said)
+        given = self._values(n, name, None, said)
+        if shape is None or told is None:
+            return  # labels were added since: it is concluded as if nothing had been weighed
+        if given is None or not all(
+            shape.accepts(value) and all(map(shape.plain, value)) for _, value in given
+        ):
+            self._tell(BLIND, "weighing.answers", place, f"Task {n}, {name!r}: an answer is not opened.")
+            return
+        self.compared += 1
+        if said["method"] != known.method:
+            what = f"Task {n}, {name!r}: by {known.method!r} is right; it says {said['method']!r}."
+            self._tell(PROVEN, "weighing.method", place, what)
+        elif given:
+            wrong = pieces.unlike(shape, *pieces.concluded(shape, given, told), said)
             if wrong:
                 self._tell(PROVEN, "weighing.concluded", place, f"Task {n}, {name!r}: {wrong}.")
 

@@ -6,7 +6,7 @@ Plain arrays; speed matters less than that it can be read beside the page.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,7 @@ WEIGHED = {
     "pairwise/1": "distances",
     "ranking/1": "distances",
     "rating/1": "distances",
+    "text/1": "distances",
 }
 """Types that this auditor can weigh, and the method of each."""
 
@@ -79,27 +80,35 @@ def _distances(kind: Kind, given: Sequence[Given]) -> Learnt:
     code = {name: i for i, name in enumerate(names)}
     every = -(-len(given) // MOST_TAKEN)
     taken = [one for one in given if one.task % every == 0]
-    n = len(taken)
+    rows = [(one.task, code[one.annotator], one.value) for one in taken]
+    found, newcomer = errors(rows, kind.learns_by or kind.distance, len(names))
+    return Learnt(dict(zip(names, ((e,) for e in found), strict=True)), (newcomer,), TOLERANCE)
+
+
+def errors(
+    rows: Sequence[tuple[int, int, Value]], distance: Callable[[Value, Value], float], count: int
+) -> tuple[list[float], float]:
+    """Errors of so many annotators, and the typical one, by (task, annotator, value) in order."""
+    n = len(rows)
     pairs = [
-        (taken[i], taken[j])
+        (rows[i], rows[j])
         for i in range(n)
         for j in range(i + 1, min(i + MET + 1, n))
-        if taken[i].task == taken[j].task
+        if rows[i][0] == rows[j][0]
     ]
-    shifted = [(taken[i], taken[(i + n // p) % n]) for p in PARTS for i in range(n)]
-    chance = [kind.distance(a.value, b.value) for a, b in shifted if a.task != b.task]
+    shifted = [(rows[i], rows[(i + n // p) % n]) for p in PARTS for i in range(n)]
+    chance = [distance(a[2], b[2]) for a, b in shifted if a[0] != b[0]]
     unit = sum(chance) / len(chance) if any(chance) else 1.0
-    apart = np.array([kind.distance(a.value, b.value) / unit for a, b in pairs])
+    apart = np.array([distance(a[2], b[2]) / unit for a, b in pairs])
     typical = float(apart.sum() + PAIRS * USUAL) / (len(pairs) + PAIRS) / 2
-    who = np.array([(code[a.annotator], code[b.annotator]) for a, b in pairs], int).reshape(-1, 2)
-    matrix, right = PAIRS * np.eye(len(names)), np.zeros(len(names))
+    who = np.array([(a[1], b[1]) for a, b in pairs], int).reshape(-1, 2)
+    matrix, right = PAIRS * np.eye(count), np.zeros(count)
     for one, other in (who.T, who.T[::-1]):
         np.add.at(matrix, (one, one), 1.0)
         np.add.at(matrix, (one, other), 1.0)
         np.add.at(right, one, apart - 2 * typical)
-    errors = np.clip(np.linalg.solve(matrix, right) + typical, LEAST, MOST)
-    newcomer = min(max(typical, LEAST), MOST)
-    return Learnt(dict(zip(names, ((e,) for e in errors.tolist()), strict=True)), (newcomer,), TOLERANCE)
+    found = np.clip(np.linalg.solve(matrix, right) + typical, LEAST, MOST)
+    return found.tolist(), min(max(typical, LEAST), MOST)
 
 
 def weight(error: float) -> float:

@@ -74,6 +74,7 @@ class Pieces(Generic[T]):
         usual = self._usual(learnt)
         if usual is None:
             return None
+        answers = sorted(answers, key=lambda one: one[0])  # nothing depends on who came first
         known = np.array([learnt.of(annotator) for annotator, _ in answers])
         clusters = gathered([pieces for _, pieces in answers], self.near)
         seen = self._sightings([(cluster, range(len(answers))) for cluster in clusters], len(answers))
@@ -81,15 +82,16 @@ class Pieces(Generic[T]):
         posterior = usual.posterior(seen.spot, seen.label, tables, seen.spots)
         weights = 1 / known[:, 3] ** 2
         some = [self._piece(one, chance, weights) for one, chance in zip(clusters, posterior, strict=True)]
-        alone = len(answers) == 1
-        likely = [(p, piece) for p, piece, nothing in some if nothing < 0.5 - TIE or alone]
         kept: dict[T, float] = {}
-        for p, piece in sorted(likely, key=lambda one: (-round(one[0], 9), one[1])):
-            if self.fits(list(kept), piece):
+        for p, piece, nothing in sorted(some, key=lambda one: (-round(one[0], 9), one[1])):
+            if len(answers) == 1 or (nothing < 0.5 - TIE and self.fits(list(kept), piece)):
                 kept[piece] = p
-        value = tuple(answers[0][1]) if alone else tuple(sorted(kept))
+        value = tuple(sorted(kept))
         return Combined(
-            value=value, confidence=_expected(list(kept.values()), posterior[:, 0]), method=METHOD
+            value=value,
+            confidence=_expected(list(kept.values()), posterior[:, 0]),
+            method=METHOD,
+            pieces=tuple(kept[piece] for piece in value),
         )
 
     @cached_property
@@ -127,7 +129,7 @@ class Pieces(Generic[T]):
         self, found: Sequence[tuple[Cluster, Sequence[int]]], posterior: Floats, annotators: int
     ) -> tuple[Floats, float]:
         """How far the pieces of each annotator lie from what is right, where something is."""
-        there = [one for one, chance in zip(found, posterior, strict=True) if chance[0] < 0.5]
+        there = [one for one, chance in zip(found, posterior, strict=True) if chance[0] < 0.5 - TIE]
         rows = [
             (i, who[place], cluster[place]) for i, (cluster, who) in enumerate(there) for place in cluster
         ]
@@ -152,7 +154,9 @@ class Pieces(Generic[T]):
             if one == best:
                 names[piece.label] = names.get(piece.label, 0.0) + weight
         label = min(names, key=lambda name: (-round(names[name] / sum(held), 9), name))
-        piece = msgspec.structs.replace(self.middle(list(cluster.values()), held), label=label)
+        pieces = list(cluster.values())
+        piece = pieces[0] if len(pieces) == 1 else self.middle(pieces, held)
+        piece = msgspec.structs.replace(piece, label=label)
         return float(chance[best]), piece, float(chance[0])
 
 
