@@ -305,6 +305,37 @@ class RevealWithheld(TwoPhases):
         return msgspec.structs.replace(seen, reveals=seen.reveals[:1]) if self.dice.random() < 0.3 else seen
 
 
+class Stalled(TwoPhases):
+    control, title = "EN-6", "A second phase is held back until somebody has left whom it should not reach"
+    left: str = ""
+
+    def gather(self, closing: Closing, root: bytes) -> Evidence:
+        seen = super().gather(closing, root)
+        self.left = min(closing.waiting)
+        if self.dice.random() < 0.3 and len(self.people) > 4:
+            self.now += 2 * MINUTE
+            self.enrol(self.left, self.people[self.left].entity, 1, state="ended")
+            del self.people[self.left]
+        return seen
+
+    def may_wait(self, view: WindowView) -> WindowView:
+        seats = tuple(seat for seat in view.seats if seat.person in self.people)
+        return msgspec.structs.replace(view, seats=seats)
+
+
+class Busied(TwoPhases):
+    control, title = "EN-6", "Before a draw somebody's enrolment is stated again and again, until it suits"
+    closed: int = 0
+
+    def gather(self, closing: Closing, root: bytes) -> Evidence:
+        seen = super().gather(closing, root)
+        who = self.people[min(closing.waiting)]
+        self.closed += 1
+        for _ in range(70 if self.closed % 10 == 0 else 1):
+            self.enrol(who.id, who.entity, who.band)
+        return seen
+
+
 class InventedReveal(TwoPhases):
     control, title = "EN-6", "The operator reveals for a witness"
 

@@ -465,15 +465,15 @@ class World:
             )
         )
 
-    def enrol(self, who: str, entity: str, band: int) -> None:
-        """An annotator takes part."""
+    def enrol(self, who: str, entity: str, band: int, state: str = "active") -> None:
+        """An annotator takes part, or ends it."""
         self.people[who] = Annotator(who, entity, band)
         self.append(
             Enrolled(
                 stream=POOL,
                 who=who,
                 entity=entity,
-                state="active",
+                state=state,
                 band=band,
                 languages=("en",),
                 qualifications=(),
