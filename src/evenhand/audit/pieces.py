@@ -24,7 +24,7 @@ Spot = dict[int, Piece]  # position of the answer -> its piece
 METHOD = "pieces"
 EQUAL = 1e-9
 TOLERANCE = 1e-5
-NEAR, MOST_LABELS = 0.3, 30
+NEAR, MOST_LABELS, MOST_PLACED = 0.3, 30, 20_000
 ROUNDS, OWN, COIN, RIGHT, EDGE, FLOOR, TINY = 10, 2.0, 10.0, 0.8, 0.01, 0.01, 1e-12
 
 
@@ -148,8 +148,10 @@ def learn(shape: Shape, given: Sequence[skills.Given]) -> Known:
     for _ in range(ROUNDS):
         q = sighted.weigh(usual, rates)
         usual, rates = sighted.learn(q)
-    rows = [(i, names.index(who[place]), piece) for i, (spot, who) in enumerate(found)
-            if q[i, 0] < 0.5 - EQUAL for place, piece in spot.items()]  # fmt: skip
+    there = [one for one, chance in zip(found, q, strict=True) if chance[0] < 0.5 - EQUAL]
+    nth = max(-(-sum(len(spot) for spot, _ in there) // MOST_PLACED), 1)
+    rows = [(i, names.index(who[place]), piece) for i, (spot, who) in enumerate(there)
+            if i % nth == 0 for place, piece in spot.items()]  # fmt: skip
 
     def apart(one: Piece, other: Piece) -> float:
         return 1.0 - (shape.near(one, other) or 0.0)

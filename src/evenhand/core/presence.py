@@ -67,15 +67,15 @@ class Usual:
         found[:, 1:, 1:] = (1 - missed)[:, :, None] * named
         return found
 
-    def posterior(self, spot: Ints, label: Ints, tables: Floats, spots: int) -> Floats:
+    def posterior(self, seen: Sightings, rates: Floats) -> Floats:
         """[spots, labels + 1] probability of each label; of nothing in column 0.
 
         Args:
-            spot, label: [votes]. tables: [votes, true, voted] of who gave them.
+            rates: [annotators, 3] of those who saw.
         """
-        said = np.log(tables[np.arange(len(label)), :, label])
-        score = np.tile(np.log(self.prior), (spots, 1))
-        np.add.at(score, spot, said)
+        said = np.log(self.tables(rates)).transpose(0, 2, 1)[seen.annotator, seen.label]
+        score = np.tile(np.log(self.prior), (seen.spots, 1))
+        np.add.at(score, seen.spot, said)
         chance = np.exp(score - score.max(axis=1, keepdims=True))
         chance /= chance.sum(axis=1, keepdims=True)
         return np.asarray((1 - FLOOR) * chance + FLOOR / len(self.prior))
@@ -101,8 +101,7 @@ def weigh(seen: Sightings) -> tuple[Usual, Floats, Floats]:
     posterior /= posterior.sum(axis=1, keepdims=True)
     usual, rates = _learn(seen, posterior)
     for _ in range(ROUNDS):
-        tables = usual.tables(rates)[seen.annotator]
-        posterior = usual.posterior(seen.spot, seen.label, tables, seen.spots)
+        posterior = usual.posterior(seen, rates)
         usual, rates = _learn(seen, posterior)
     return usual, rates, posterior
 

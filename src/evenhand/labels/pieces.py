@@ -33,6 +33,9 @@ far theirs lie from what is right, 0 to 1."""
 MOST_LABELS = 30
 """That are told apart in what is learnt; those beyond in the order of their ids are learnt as one."""
 
+MOST_PLACED = 20_000
+"""Pieces by which it is learnt how exactly annotators draw; of more, those of every n-th spot."""
+
 Cluster = dict[int, Any]
 """Pieces that mean the same: position of the answer -> its piece."""
 
@@ -78,8 +81,7 @@ class Pieces(Generic[T]):
         known = np.array([learnt.of(annotator) for annotator, _ in answers])
         clusters = gathered([pieces for _, pieces in answers], self.near)
         seen = self._sightings([(cluster, range(len(answers))) for cluster in clusters], len(answers))
-        tables = usual.tables(known[:, :3])[seen.annotator]
-        posterior = usual.posterior(seen.spot, seen.label, tables, seen.spots)
+        posterior = usual.posterior(seen, known[:, :3])
         weights = 1 / known[:, 3] ** 2
         some = [self._piece(one, chance, weights) for one, chance in zip(clusters, posterior, strict=True)]
         kept: dict[T, float] = {}
@@ -130,8 +132,12 @@ class Pieces(Generic[T]):
     ) -> tuple[Floats, float]:
         """How far the pieces of each annotator lie from what is right, where something is."""
         there = [one for one, chance in zip(found, posterior, strict=True) if chance[0] < 0.5 - TIE]
+        every = max(-(-sum(len(cluster) for cluster, _ in there) // MOST_PLACED), 1)
         rows = [
-            (i, who[place], cluster[place]) for i, (cluster, who) in enumerate(there) for place in cluster
+            (i, who[place], cluster[place])
+            for i, (cluster, who) in enumerate(there)
+            if i % every == 0
+            for place in cluster
         ]
         return distances.errors(
             np.array([i for i, _, _ in rows], np.int64),
