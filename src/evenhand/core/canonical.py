@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -106,6 +106,7 @@ class _Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 _shape = msgspec.json.Decoder(_Shape).decode
+_NESTED = (dict, list, tuple)  # what may hold further names
 _digest = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]").fullmatch
 
 
@@ -141,11 +142,14 @@ def _surely_readable(entry: Entry, data: bytes) -> bool:
     )
 
 
-def _names_fit(fields: object) -> bool:
+def _names_fit(fields: Mapping[str, object] | Iterable[object]) -> bool:
     """Whether the names of all fields in here fit `Id`."""
     if isinstance(fields, dict):
-        return all(map(_is_id, fields)) and all(map(_names_fit, fields.values()))
-    return all(map(_names_fit, fields)) if isinstance(fields, list | tuple) else True
+        if not all(map(_is_id, fields)):
+            return False
+        fields = fields.values()
+    nested = [value for value in fields if isinstance(value, _NESTED)]
+    return not nested or all(map(_names_fit, nested))
 
 
 def decode_entry(data: bytes) -> Entry:

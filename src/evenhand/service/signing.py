@@ -149,9 +149,9 @@ def in_force(tx: Transaction, holders: Iterable[str]) -> dict[str, Keys]:
     Their streams are locked first, so that no key comes or goes between this look and the append.
     """
     wanted = sorted(holders)
-    tx.tuples("heads", ids=wanted)
+    tx.lock(wanted)
     found: dict[str, dict[str, HeldKey]] = defaultdict(dict)
-    for holder, id_, public, n in tx.tuples("keys_in_force", holders=wanted, after=_epoch_start(tx)):
+    for holder, id_, public, n in tx.tuples("keys_in_force", holders=wanted):
         found[holder][id_] = HeldKey(id=id_, public=unb64url(public), place=Place(holder, n))
     return {holder: found[holder] for holder in wanted}
 

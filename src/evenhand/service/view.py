@@ -62,6 +62,7 @@ def open_to(reader: Reader, actor: Actor, row: dict[str, Any], where: str = "") 
         )
 
 
+@lru_cache(maxsize=1024)
 def when(ms: int) -> str:
     """Milliseconds UTC as RFC 3339."""
     return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"

@@ -265,7 +265,7 @@ def lock_where_closed(tx: Transaction, assignments: Sequence[str]) -> None:
     """
     pools = [pool for (pool,) in tx.tuples("pools_that_close", ids=assignments)]
     if pools:
-        tx.tuples("heads", ids=pools)
+        tx.lock(pools)
 
 
 def require_open(reader: Reader, assignment: str) -> None:

@@ -443,12 +443,13 @@ def _give_again(tx: Transaction, at: Moment, asks: list[_Ask]) -> None:
                 until=row[7],
             )
             again.append((ask, given))
-    _hand_over(tx, again, _drafts(tx, [given.lease for _, given in again]))
+    leases = [given.lease for _, given in again]
+    _hand_over(tx, again, _places(tx, leases), _drafts(tx, leases))
 
 
 def _decide(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> None:
     """One window of one pool."""
-    tx.tuples("pool_head", pool=pool)  # on PostgreSQL this locks the pool: one decision at a time
+    tx.lock([pool])  # on PostgreSQL: one decision at a time
     _clear(tx, at, pool)
     settled = tuple((id_, Place(stream, n)) for id_, stream, n in tx.tuples("unsettled", pool=pool))
     projects = tx.tuples("pool_projects", pool=pool)
@@ -467,8 +468,9 @@ def _decide(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> None:
         if deeper is not None:
             view = deeper
             offer = allocation.offer(view, [w for _, w in wanted], at)
-    tx.append(offer.events, at)
-    _hand_over(tx, [(wanted[given.waiting][0], given) for given in offer.given], {})
+    windows_ = tx.append(offer.events, at)
+    places = {g.lease: windows_[i // allocation.WINDOW].place for i, g in enumerate(offer.given)}
+    _hand_over(tx, [(wanted[given.waiting][0], given) for given in offer.given], places)
 
 
 def _decide_shared(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> None:
@@ -483,7 +485,8 @@ def _decide_shared(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> 
         for person, ask in able.items():
             ask.waiting = DRAWING if counts[person] > 0 else ask.waiting
         return
-    _hand_over(tx, [(able[person], lease) for person, lease in given], {})
+    places = _places(tx, [lease.lease for _, lease in given])
+    _hand_over(tx, [(able[person], lease) for person, lease in given], places)
 
 
 def _clear(tx: Transaction, at: Moment, pool: str) -> None:
@@ -648,11 +651,19 @@ def _unseen(tx: Transaction, backlog: Backlog, w: Waiting, others: int) -> list[
     return [Candidate(n, free, round_) for n, free, round_, _ in rows]
 
 
-def _hand_over(tx: Transaction, given: list[tuple[_Ask, Given]], drafts: dict[str, Any]) -> None:
-    """Fetch the data of these assignments and give them to their callers."""
+def _hand_over(
+    tx: Transaction,
+    given: list[tuple[_Ask, Given]],
+    places: Mapping[str, tuple[str, int]],
+    drafts: Mapping[str, Any] = {},
+) -> None:
+    """Fetch the data of these assignments and give them to their callers.
+
+    Args:
+        places: where their leases stand in the ledger.
+    """
     records = _records(tx, [g for _, g in given])
     said = _said(tx, [g for _, g in given])
-    places = _places(tx, [g.lease for _, g in given])
     for ask, g in given:
         record, mapping = records[g.project, g.task, g.round]
         form = form_of(tx, g.organization, g.project, g.version)

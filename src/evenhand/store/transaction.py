@@ -52,6 +52,7 @@ class Transaction(Reader):
         self.hints = hints  # (project, person) -> (rank that they have got to, when we looked from the start)
         self.pools = pools  # shared ones, as of what was appended last
         self.now = now  # ms; for the hints, which no decision is recorded from
+        self._heads: dict[str, tuple[int, int]] = {}  # of locked streams: (next number, newest time)
 
     def run(self, query: str, **params: Any) -> None:
         """Run a named statement on a table of the second kind."""
@@ -69,6 +70,19 @@ class Transaction(Reader):
         """Put many rows into a table of the second kind."""
         self.db.bulk(table, columns, rows)
 
+    def lock(self, streams: Iterable[str]) -> None:
+        """Let nobody else append to these streams until the commit."""
+        wanted = sorted({stream for stream in streams if stream not in self._heads})
+        if wanted:
+            self._heads |= dict.fromkeys(wanted, (0, 0))
+            self._heads |= {id_: (n, ms) for id_, n, ms in self.tuples("heads", ids=wanted)}
+
+    def back(self) -> None:
+        """Undo what came since the savepoint of the connection."""
+        self.db.back()
+        self.pools.forget()
+        self._heads.clear()
+
     def append(self, events: Iterable[Event], at: Moment) -> list[Placed]:
         """Write these events, in their order, and all that follows from them.
 
@@ -78,27 +92,16 @@ class Transaction(Reader):
         queue = list(events)
         if not queue:
             return []
-        heads = self._heads(sorted({event.stream for event in queue}))
+        self.lock(event.stream for event in queue)
         seqs = self._seqs(len(queue))
         salts = self._salts([codec.salts_needed(event) for event in queue])
         placed = [
-            self._place(event, heads, seq, own, at)
-            for event, seq, own in zip(queue, seqs, salts, strict=True)
+            self._place(event, seq, own, at) for event, seq, own in zip(queue, seqs, salts, strict=True)
         ]
-        self._write(placed, heads)
+        self._write(placed)
         fold(self.db, placed)
         self.pools.follow(placed)
         return placed
-
-    def back(self) -> None:
-        """Undo what came since the savepoint."""
-        self.db.back()
-        self.pools.forget()
-
-    def _heads(self, streams: list[str]) -> dict[str, tuple[int, int]]:
-        """stream -> (next number, newest time)."""
-        known = {id_: (n, ms) for id_, n, ms in self.tuples("heads", ids=streams)}
-        return {stream: known.get(stream, (0, 0)) for stream in streams}
 
     def _seqs(self, count: int) -> list[int]:
         return [seq for (seq,) in self.tuples("next_seqs", count=count)]
@@ -111,17 +114,15 @@ class Transaction(Reader):
             yield [drawn[i : i + codec.SALT] for i in range(at, end, codec.SALT)]
             at = end
 
-    def _place(
-        self, event: Event, heads: dict[str, tuple[int, int]], seq: int, drawn: list[bytes], at: Moment
-    ) -> Placed:
-        n, newest = heads[event.stream]
+    def _place(self, event: Event, seq: int, drawn: list[bytes], at: Moment) -> Placed:
+        n, newest = self._heads[event.stream]
         ms = max(at.ms, newest)
-        heads[event.stream] = (n + 1, ms)
+        self._heads[event.stream] = (n + 1, ms)
         salts = codec.drawn_salts(event, drawn)
         entry = codec.encode(event, self.node.origin, n, ms, salts)
         return Placed(event=event, n=n, ms=ms, seq=seq, entry=entry, salts=salts)
 
-    def _write(self, placed: list[Placed], heads: dict[str, tuple[int, int]]) -> None:
+    def _write(self, placed: list[Placed]) -> None:
         self.db.many(
             "put_event",
             [{"seq": p.seq, "stream": p.event.stream, "n": p.n, "entry": p.entry} for p in placed],
@@ -133,4 +134,5 @@ class Transaction(Reader):
                 for p in placed
             ],
         )
-        self.db.many("put_head", [{"id": stream, "n": n, "ms": ms} for stream, (n, ms) in heads.items()])
+        heads = {p.event.stream: {"id": p.event.stream, "n": p.n + 1, "ms": p.ms} for p in placed}
+        self.db.many("put_head", list(heads.values()))

@@ -135,8 +135,9 @@ SELECT m.kind FROM enrolment e JOIN member m ON m.id = e.member WHERE e.person =
 
 -- name: pools_that_close
 -- Pools where the gold of a project may close it to whoever answers these assignments.
+-- Most nodes have none, and need not look at the assignments.
 SELECT DISTINCT p.pool FROM assignment a JOIN posting p ON p.project = a.project AND p.state = 'open'
-WHERE a.id {in ids} AND EXISTS (SELECT 1 FROM gold g WHERE g.organization = a.organization AND g.project = a.project)
+WHERE EXISTS (SELECT 1 FROM posting) AND a.id {in ids} AND EXISTS (SELECT 1 FROM gold g WHERE g.organization = a.organization AND g.project = a.project)
 ORDER BY p.pool;
 
 -- name: open_posting
@@ -181,7 +182,8 @@ ORDER BY p.pool, p.project;
 
 -- name: pools_enrolled
 -- The shared pools where these people take work.
-SELECT pool, person FROM enrolment WHERE person {in persons} AND state = 'active' AND available = 1 AND suspended = 0
+SELECT pool, person FROM enrolment
+WHERE EXISTS (SELECT 1 FROM enrolment) AND person {in persons} AND state = 'active' AND available = 1 AND suspended = 0
 ORDER BY pool;
 
 -- name: shared_pool

@@ -15,8 +15,9 @@ SELECT id, holder, public, n, seq, added_ms, revoked_ms FROM signing_key WHERE h
 ORDER BY added_ms DESC, n DESC;
 
 -- name: keys_in_force
--- Keys that sign in the log of today.
-SELECT holder, id, public, n FROM signing_key WHERE holder {in holders} AND revoked_ms = 0 AND seq > :after;
+-- Keys that sign in the log of today: `epoch_start`.
+SELECT holder, id, public, n FROM signing_key WHERE holder {in holders} AND revoked_ms = 0
+  AND seq > (SELECT coalesce(max(after_seq), 0) FROM epoch);
 
 -- name: epoch_start
 -- The newest event that belongs to an earlier log; 0 when there is none.
