@@ -102,7 +102,7 @@ def a_savepoint_undoes_only_what_came_after(store: Store) -> None:
         tx.append([_member(0)], at)
         tx.db.savepoint()
         tx.append([_member(1)], at)
-        tx.db.back()
+        tx.back()
         tx.db.savepoint()
         tx.append([_member(2)], at)
         tx.db.release()

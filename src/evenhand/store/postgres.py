@@ -118,7 +118,8 @@ class PostgresConnection(Connection):
         with suppress(psycopg.Error):  # what made us roll back, and what the server passed over after it
             self._close_pipeline()
         if not self._db.closed:
-            self._control("ROLLBACK")
+            with _translating():  # the driver's own, which knows that statements may not have been prepared
+                self._db.rollback()
 
     def savepoint(self) -> None:
         self._control("SAVEPOINT verb")
