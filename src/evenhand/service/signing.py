@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -148,12 +148,22 @@ def in_force(tx: Transaction, holders: Iterable[str]) -> dict[str, Keys]:
 
     Their streams are locked first, so that no key comes or goes between this look and the append.
     """
+    return asked(tx, holders)()
+
+
+def asked(tx: Transaction, holders: Iterable[str]) -> Callable[[], dict[str, Keys]]:
+    """Send the question of `in_force`; what this gives fetches the answer."""
     wanted = sorted(holders)
     tx.lock(wanted)
-    found: dict[str, dict[str, HeldKey]] = defaultdict(dict)
-    for holder, id_, public, n in tx.tuples("keys_in_force", holders=wanted):
-        found[holder][id_] = HeldKey(id=id_, public=unb64url(public), place=Place(holder, n))
-    return {holder: found[holder] for holder in wanted}
+    rows = tx.ahead("keys_in_force", holders=wanted)
+
+    def answer() -> dict[str, Keys]:
+        found: dict[str, dict[str, HeldKey]] = defaultdict(dict)
+        for holder, id_, public, n in rows():
+            found[holder][id_] = HeldKey(id=id_, public=unb64url(public), place=Place(holder, n))
+        return {holder: found[holder] for holder in wanted}
+
+    return answer
 
 
 def demand_now(tx: Transaction, at: Moment) -> Demand:

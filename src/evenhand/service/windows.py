@@ -263,9 +263,7 @@ def lock_where_closed(tx: Transaction, assignments: Sequence[str]) -> None:
 
     Such an answer makes an entry of the pool. A pool is locked before its tasks, or two lanes deadlock.
     """
-    pools = [pool for (pool,) in tx.tuples("pools_that_close", ids=assignments)]
-    if pools:
-        tx.lock(pools)
+    tx.lock_found("heads_that_close", ids=assignments)
 
 
 def require_open(reader: Reader, assignment: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -73,9 +73,10 @@ def _submit_distinct(
 ) -> None:
     ids = [calls[i][1] for i in indices]
     windows.lock_where_closed(tx, ids)
-    views = {view[0].assignment: view for view in _submission_views(tx, ids)}
-    keys = signing.in_force(tx, {calls[i][0].person for i in indices})
+    sent = _submission_views(tx, ids)
+    asked = signing.asked(tx, {calls[i][0].person for i in indices})
     demand = signing.demand_now(tx, at)
+    keys, views = asked(), {view[0].assignment: view for view in sent()}
     tasks: dict[tuple[str, int], TaskView] = {}
     accepted: list[tuple[int, Submitted, SubmissionView]] = []
     for i in indices:
@@ -111,9 +112,17 @@ def _take(
         outcomes[i] = result
 
 
-def _submission_views(reader: Reader, ids: Sequence[str]) -> Iterable[tuple[SubmissionView, int]]:
+def _submission_views(
+    reader: Reader, ids: Sequence[str]
+) -> Callable[[], Iterable[tuple[SubmissionView, int]]]:
+    """Send the question for what the decisions about these depend on; what this gives fetches the answer."""
     query = "submission_views" if isinstance(reader, Transaction) else "submission_views_read"
-    for row in reader.tuples(query, ids=list(ids)):
+    rows = reader.ahead(query, ids=list(ids))
+    return lambda: _views(reader, rows())
+
+
+def _views(reader: Reader, rows: Sequence[tuple[Any, ...]]) -> Iterable[tuple[SubmissionView, int]]:
+    for row in rows:
         (id_, org, project, n, round_, person, member, version, pool, window_n, state, revision, seq) = row[
             :13
         ]
@@ -251,17 +260,17 @@ def outcomes(
     tx: Transaction, organization: str, project: str, tasks: dict[int, tuple[str, bytes] | None]
 ) -> tuple[dict[str, Any], Form, list[tuple[int, dict[str, Any]]], tuple[Place, ...]]:
     """(the project's row, its form, what the answers to each task come to, the weighing that it rests on)."""
-    row = tx.one("project", project=project)
-    assert row is not None, "a submission follows its project"
-    form = form_of(tx, organization, project, row["version"])
     answers: dict[int, list[tuple[str, Any]]] = {
         n: [(alone[0], decode_json(alone[1]))] for n, alone in tasks.items() if alone is not None
     }
     shared = [n for n, alone in tasks.items() if alone is None]
     if shared:
-        for n, member, body in tx.tuples(
-            "task_answers", organization=organization, project=project, tasks=shared
-        ):
+        sent = tx.ahead("task_answers", organization=organization, project=project, tasks=shared)
+    row = tx.one("project", project=project)
+    assert row is not None, "a submission follows its project"
+    form = form_of(tx, organization, project, row["version"])
+    if shared:
+        for n, member, body in sent():
             answers.setdefault(n, []).append((member, decode_json(answers_of(body))))
     most = row["overlap"] if form.document.gold else None  # of a gold task, as many as an ordinary one has
     weighed = adaptive.newest(tx, organization, project) if form.document.adaptive is not None else None
@@ -309,6 +318,7 @@ class _Ask:
         self.members = {
             m.organization: m.member for m in actor.memberships if allows(actor, "task.label", m.organization)
         }
+        self.organizations = tuple(sorted(self.members))
         self.held: list[tuple[Any, ...]] = []  # live leases, oldest first
         self.given: list[wire.Assignment] = []
         self.waiting: str | None = None
@@ -325,11 +335,17 @@ def _next_all(tx: Transaction, at: Moment, calls: Sequence[NextArgs]) -> list[An
     pools: dict[tuple[str, int], list[_Ask]] = defaultdict(list)  # (pool, 1 when shared)
     repeated: list[_Ask] = []
     persons: set[str] = set()
-    known: dict[tuple[str, ...], list[str]] = {}
-    shared = windows.pools_of(tx, [ask.actor.person for ask in asks if ask.request.project_id is None])
+    leases = tx.ahead("live_leases", persons=sorted({ask.actor.person for ask in asks}), now=at.ms)
+    anywhere = [ask for ask in asks if ask.request.project_id is None]
+    sent = {
+        organizations: tx.ahead("pools_of", organizations=organizations)
+        for organizations in {ask.organizations for ask in anywhere}
+    }
+    shared = windows.pools_of(tx, [ask.actor.person for ask in anywhere])
+    own = {organizations: [pool for (pool,) in rows()] for organizations, rows in sent.items()}
     for ask in asks:
         try:
-            for place in _pools_of(tx, ask, known, shared):
+            for place in _pools_of(tx, ask, own, shared):
                 pools[place].append(ask)
         except EvenhandError as error:
             outcomes[ask.index] = error
@@ -337,7 +353,7 @@ def _next_all(tx: Transaction, at: Moment, calls: Sequence[NextArgs]) -> list[An
         (repeated if ask.actor.person in persons else []).append(ask)
         persons.add(ask.actor.person)
     live = [ask for ask in asks if outcomes[ask.index] is None and ask not in repeated]
-    _give_again(tx, at, live)
+    _give_again(tx, live, leases())
     for key in sorted(pools):
         waiting = [ask for ask in pools[key] if ask in live]
         (_decide_shared if key[1] else _decide)(tx, at, key[0], waiting)
@@ -367,12 +383,11 @@ def is_drawing(answer: wire.Assignments) -> bool:
 
 
 def _pools_of(
-    tx: Transaction, ask: _Ask, known: dict[tuple[str, ...], list[str]], shared: dict[str, list[str]]
+    tx: Transaction, ask: _Ask, own: dict[tuple[str, ...], list[str]], shared: dict[str, list[str]]
 ) -> list[tuple[str, int]]:
     """The pools to look in, each with 1 when it is shared: the project's, or all where the caller works.
 
-    `known` holds the pools of organizations that were looked up for others of this group, `shared` the
-    shared pools of each person.
+    `own` holds the pools of organizations, `shared` the shared pools of each person.
     """
     if ask.request.project_id is not None:
         row = tx.one("project_pool", project=ask.request.project_id)
@@ -397,11 +412,8 @@ def _pools_of(
     if ask.request.pool is not None:
         _require_pool(tx, ask)
         return [(ask.request.pool, 1)]
-    organizations = tuple(sorted(ask.members))
-    if organizations not in known:
-        known[organizations] = [pool for (pool,) in tx.tuples("pools_of", organizations=organizations)]
     enrolled = [(pool, 1) for pool in shared.get(ask.actor.person, ())]
-    return [(pool, 0) for pool in known[organizations]] + enrolled
+    return [(pool, 0) for pool in own[ask.organizations]] + enrolled
 
 
 def _require_pool(tx: Transaction, ask: _Ask) -> None:
@@ -420,11 +432,13 @@ def _require_pool(tx: Transaction, ask: _Ask) -> None:
         )
 
 
-def _give_again(tx: Transaction, at: Moment, asks: list[_Ask]) -> None:
+def _give_again(tx: Transaction, asks: list[_Ask], live: Sequence[tuple[Any, ...]]) -> None:
     """Whoever has live assignments and does not say so gets them again, so that none is lost."""
     by_person = {ask.actor.person: ask for ask in asks}
-    for row in tx.tuples("live_leases", persons=sorted(by_person), now=at.ms):
-        ask = by_person[row[1]]
+    for row in live:
+        ask = by_person.get(row[1])
+        if ask is None:
+            continue
         named = ask.request.project_id in (None, row[3]) and ask.request.pool in (None, row[9])
         if named and (row[2] in ask.members or is_lent(row[8])):
             ask.held.append(row)
@@ -444,15 +458,18 @@ def _give_again(tx: Transaction, at: Moment, asks: list[_Ask]) -> None:
             )
             again.append((ask, given))
     leases = [given.lease for _, given in again]
-    _hand_over(tx, again, _places(tx, leases), _drafts(tx, leases))
+    data = _data(tx, [given for _, given in again])
+    _hand_over(tx, again, data(), _places(tx, leases), _drafts(tx, leases))
 
 
 def _decide(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> None:
     """One window of one pool."""
     tx.lock([pool])  # on PostgreSQL: one decision at a time
-    _clear(tx, at, pool)
-    settled = tuple((id_, Place(stream, n)) for id_, stream, n in tx.tuples("unsettled", pool=pool))
+    lapsed = tx.ahead("lapsed_leases", pool=pool, now=at.ms)
+    unsettled = tx.ahead("unsettled", pool=pool)
     projects = tx.tuples("pool_projects", pool=pool)
+    _clear(tx, at, pool, tuple(id_ for (id_,) in lapsed()))
+    settled = tuple((id_, Place(stream, n)) for id_, stream, n in unsettled())
     waiting = [_waiting(ask, projects, tx) for ask in asks if ask.missing() > 0]
     wanted = [w for w in waiting if w is not None]
     view = OfferView(
@@ -468,9 +485,10 @@ def _decide(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> None:
         if deeper is not None:
             view = deeper
             offer = allocation.offer(view, [w for _, w in wanted], at)
-    windows_ = tx.append(offer.events, at)
-    places = {g.lease: windows_[i // allocation.WINDOW].place for i, g in enumerate(offer.given)}
-    _hand_over(tx, [(wanted[given.waiting][0], given) for given in offer.given], places)
+    data = _data(tx, offer.given)
+    placed = tx.append(offer.events, at)
+    places = {g.lease: placed[i // allocation.WINDOW].place for i, g in enumerate(offer.given)}
+    _hand_over(tx, [(wanted[given.waiting][0], given) for given in offer.given], data(), places)
 
 
 def _decide_shared(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> None:
@@ -485,13 +503,12 @@ def _decide_shared(tx: Transaction, at: Moment, pool: str, asks: list[_Ask]) -> 
         for person, ask in able.items():
             ask.waiting = DRAWING if counts[person] > 0 else ask.waiting
         return
-    places = _places(tx, [lease.lease for _, lease in given])
-    _hand_over(tx, [(able[person], lease) for person, lease in given], places)
+    data, places = _data(tx, [lease for _, lease in given]), _places(tx, [lease.lease for _, lease in given])
+    _hand_over(tx, [(able[person], lease) for person, lease in given], data(), places)
 
 
-def _clear(tx: Transaction, at: Moment, pool: str) -> None:
+def _clear(tx: Transaction, at: Moment, pool: str, lapsed: tuple[str, ...]) -> None:
     """Take back what has lapsed, in a window of its own, so that its slots can be given out at once."""
-    lapsed = tuple(id_ for (id_,) in tx.tuples("lapsed_leases", pool=pool, now=at.ms))
     if lapsed:
         view = OfferView(pool=pool, virtual=0, backlogs=(), lapsed=lapsed, settled=())
         tx.append(allocation.offer(view, (), at).events, at)
@@ -651,19 +668,31 @@ def _unseen(tx: Transaction, backlog: Backlog, w: Waiting, others: int) -> list[
     return [Candidate(n, free, round_) for n, free, round_, _ in rows]
 
 
+_Data = tuple[
+    Mapping[tuple[str, int, int], tuple[bytes, bytes]], Mapping[tuple[str, int, int], list[dict[str, Any]]]
+]
+"""(project, task, round) -> (record, mapping), and -> what backends said of it, as predictions."""
+
+
+def _data(reader: Reader, given: Sequence[Given]) -> Callable[[], _Data]:
+    """Send the question for what these assignments show; what this gives fetches the answer."""
+    records, said = _records(reader, given), _said(reader, given)
+    return lambda: (records(), said())
+
+
 def _hand_over(
     tx: Transaction,
     given: list[tuple[_Ask, Given]],
+    data: _Data,
     places: Mapping[str, tuple[str, int]],
     drafts: Mapping[str, Any] = {},
 ) -> None:
-    """Fetch the data of these assignments and give them to their callers.
+    """Give these assignments to their callers.
 
     Args:
         places: where their leases stand in the ledger.
     """
-    records = _records(tx, [g for _, g in given])
-    said = _said(tx, [g for _, g in given])
+    records, said = data
     for ask, g in given:
         record, mapping = records[g.project, g.task, g.round]
         form = form_of(tx, g.organization, g.project, g.version)
@@ -677,16 +706,20 @@ def _places(reader: Reader, ids: Sequence[str]) -> dict[str, tuple[str, int]]:
     return {id_: (pool, n) for id_, pool, n in reader.tuples("windows_of", ids=ids)} if ids else {}
 
 
-def _records(reader: Reader, given: list[Given]) -> dict[tuple[str, int, int], tuple[bytes, bytes]]:
+def _records(
+    reader: Reader, given: Sequence[Given]
+) -> Callable[[], dict[tuple[str, int, int], tuple[bytes, bytes]]]:
     by_project: dict[tuple[str, str], list[int]] = defaultdict(list)
     for g in given:
         by_project[g.organization, g.project].append(g.task)
-    return {
-        (project, task, round_): (record, mapping)
+    sent = [
+        (project, reader.ahead("payloads", organization=organization, project=project, tasks=tasks))
         for (organization, project), tasks in by_project.items()
-        for task, round_, record, mapping in reader.tuples(
-            "payloads", organization=organization, project=project, tasks=tasks
-        )
+    ]
+    return lambda: {
+        (project, task, round_): (record, mapping)
+        for project, rows in sent
+        for task, round_, record, mapping in rows()
     }
 
 
@@ -718,18 +751,25 @@ def _assignment(
     )
 
 
-def _said(reader: Reader, given: list[Given]) -> dict[tuple[str, int, int], list[dict[str, Any]]]:
-    """What backends said of these tasks, as predictions: (project, task, round) -> predictions."""
+def _said(
+    reader: Reader, given: Sequence[Given]
+) -> Callable[[], dict[tuple[str, int, int], list[dict[str, Any]]]]:
     by_project: dict[tuple[str, str], list[int]] = defaultdict(list)
     for g in given:
         if form_of(reader, g.organization, g.project, g.version).document.suggestions:
             by_project[g.organization, g.project].append(g.task)
-    said: dict[tuple[str, int, int], list[dict[str, Any]]] = defaultdict(list)
-    for (organization, project), tasks in by_project.items():
-        for task, round_, answers, score in reader.tuples(
-            "suggestions", organization=organization, project=project, tasks=tasks
-        ):
-            said[project, task, round_].append({"answers": decode_json(answers), "score": score})
+    sent = [
+        (project, reader.ahead("suggestions", organization=organization, project=project, tasks=tasks))
+        for (organization, project), tasks in by_project.items()
+    ]
+
+    def said() -> dict[tuple[str, int, int], list[dict[str, Any]]]:
+        found: dict[tuple[str, int, int], list[dict[str, Any]]] = defaultdict(list)
+        for project, rows in sent:
+            for task, round_, answers, score in rows():
+                found[project, task, round_].append({"answers": decode_json(answers), "score": score})
+        return found
+
     return said
 
 
@@ -737,7 +777,7 @@ def _said(reader: Reader, given: list[Given]) -> dict[tuple[str, int, int], list
 
 
 def _view_of(reader: Reader, actor: Actor, assignment: str) -> tuple[SubmissionView, int]:
-    return _own(reader, next(iter(_submission_views(reader, [assignment])), None), actor)
+    return _own(reader, next(iter(_submission_views(reader, [assignment])()), None), actor)
 
 
 def skip(tx: Transaction, at: Moment, actor: Actor, assignment: str, request: wire.Skip) -> None:
@@ -815,7 +855,7 @@ def get(reader: Reader, actor: Actor, assignment: str) -> wire.Assignment:
         version=row["version"],
         until=row["expires_ms"],
     )
-    said = _said(reader, [given]).get((given.project, given.task, given.round), [])
+    said = _said(reader, [given])().get((given.project, given.task, given.round), [])
     return _assignment(reader, given, view.record, view.mapping, view.form, draft, view.window, said)
 
 

@@ -160,6 +160,24 @@ def lists_may_be_empty_and_bytes_come_back(store: Store) -> None:
         assert event is not None and type(event["entry"]) is bytes and type(event["body"]) is bytes
 
 
+def what_is_asked_ahead_is_seen_as_it_was(store: Store) -> None:
+    """A query that is sent ahead sees what was written before it, and nothing that came later."""
+    with writing(store) as (tx, at):
+        tx.append(organization("org-a"), at)
+        none = tx.ahead("walk_member")
+        tx.append([_member(0)], at)
+        one = tx.ahead("walk_member")
+        tx.lock(["org-a", "org-b"])
+        tx.append([_member(1)], at)
+        assert none() == [] and len(one()) == 1
+        tx.db.savepoint()
+        assert tx.append([_member(2)], at)[0].n == 2
+        tx.back()
+        assert tx.append([_member(3)], at)[0].n == 2
+    with store.read() as reader:
+        assert _members(reader) == ["mem-0", "mem-1", "mem-3"]
+
+
 def errors_leave_the_store_usable(store: Store) -> None:
     """An error inside a transaction is told and undone, and the next transaction works."""
     for _ in range(2):
@@ -188,5 +206,6 @@ CHECKS: tuple[Callable[[Store], None], ...] = (
     a_reader_sees_one_moment,
     readers_are_for_many_threads,
     lists_may_be_empty_and_bytes_come_back,
+    what_is_asked_ahead_is_seen_as_it_was,
     errors_leave_the_store_usable,
 )

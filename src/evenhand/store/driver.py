@@ -13,6 +13,7 @@ from typing import Any
 import aiosql
 
 Row = dict[str, Any]
+Rows = Callable[[], list[tuple[Any, ...]]]  # gives the rows of a query that was sent
 
 
 class Dialect:
@@ -114,6 +115,15 @@ class Connection(ABC):
     @abstractmethod
     def tuples(self, query: str, **params: Any) -> list[tuple[Any, ...]]:
         """All rows of the named query, as tuples (the fast way)."""
+
+    def ahead(self, query: str, **params: Any) -> Rows:
+        """Send the named query; what this gives fetches the rows, before the transaction ends.
+
+        A server answers queries that are sent one after the other, and only then fetched, in one round trip.
+        They run in the order in which they are sent.
+        """
+        rows = self.tuples(query, **params)
+        return lambda: rows
 
     @abstractmethod
     def stream(self, query: str, **params: Any) -> Iterator[Row]:

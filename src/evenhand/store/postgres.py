@@ -12,7 +12,7 @@ import psycopg
 from psycopg import errors, sql
 
 from evenhand.core.errors import Unavailable
-from evenhand.store.driver import Connection, Dialect, Row, load_queries
+from evenhand.store.driver import Connection, Dialect, Row, Rows, load_queries
 
 DIALECT = Dialect(
     name="postgres",
@@ -58,6 +58,17 @@ class PostgresConnection(Connection):
     def tuples(self, query: str, **params: Any) -> list[tuple[Any, ...]]:
         with _translating():
             return self._reads.execute(self._queries[query], _adapted(params)).fetchall()
+
+    def ahead(self, query: str, **params: Any) -> Rows:
+        cursor = self._db.cursor()
+        with _translating():
+            cursor.execute(self._queries[query], _adapted(params))
+
+        def rows() -> list[tuple[Any, ...]]:
+            with _translating():
+                return cursor.fetchall()
+
+        return rows
 
     def stream(self, query: str, **params: Any) -> Iterator[Row]:
         with self._db.cursor(name="stream") as cursor:

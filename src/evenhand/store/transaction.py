@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evenhand.core.events import Event, Moment
 from evenhand.store import codec
 from evenhand.store.codec import Placed
-from evenhand.store.driver import Connection, Row
+from evenhand.store.driver import Connection, Row, Rows
 from evenhand.store.fold import fold
 from evenhand.store.remembered import Pools
 
@@ -35,6 +35,10 @@ class Reader:
         """All rows of a named query, as tuples."""
         return self.db.tuples(query, **params)
 
+    def ahead(self, query: str, **params: Any) -> Rows:
+        """Send a named query now and fetch its rows later, along with those of others."""
+        return self.db.ahead(query, **params)
+
 
 class Transaction(Reader):
     """A write transaction. What it appended is durable when the lane has committed it, and not before."""
@@ -53,6 +57,7 @@ class Transaction(Reader):
         self.pools = pools  # shared ones, as of what was appended last
         self.now = now  # ms; for the hints, which no decision is recorded from
         self._heads: dict[str, tuple[int, int]] = {}  # of locked streams: (next number, newest time)
+        self._awaited: list[Rows] = []  # heads that are on their way
 
     def run(self, query: str, **params: Any) -> None:
         """Run a named statement on a table of the second kind."""
@@ -75,13 +80,18 @@ class Transaction(Reader):
         wanted = sorted({stream for stream in streams if stream not in self._heads})
         if wanted:
             self._heads |= dict.fromkeys(wanted, (0, 0))
-            self._heads |= {id_: (n, ms) for id_, n, ms in self.tuples("heads", ids=wanted)}
+            self._awaited.append(self.ahead("heads", ids=wanted))
+
+    def lock_found(self, query: str, **params: Any) -> None:
+        """The same for the streams whose heads a named query locks and gives."""
+        self._awaited.append(self.ahead(query, **params))
 
     def back(self) -> None:
         """Undo what came since the savepoint of the connection."""
         self.db.back()
         self.pools.forget()
         self._heads.clear()
+        self._awaited.clear()
 
     def append(self, events: Iterable[Event], at: Moment) -> list[Placed]:
         """Write these events, in their order, and all that follows from them.
@@ -93,7 +103,9 @@ class Transaction(Reader):
         if not queue:
             return []
         self.lock(event.stream for event in queue)
-        seqs = self._seqs(len(queue))
+        drawn = self.ahead("next_seqs", count=len(queue))
+        self._await_heads()
+        seqs = [seq for (seq,) in drawn()]
         salts = self._salts([codec.salts_needed(event) for event in queue])
         placed = [
             self._place(event, seq, own, at) for event, seq, own in zip(queue, seqs, salts, strict=True)
@@ -103,8 +115,11 @@ class Transaction(Reader):
         self.pools.follow(placed)
         return placed
 
-    def _seqs(self, count: int) -> list[int]:
-        return [seq for (seq,) in self.tuples("next_seqs", count=count)]
+    def _await_heads(self) -> None:
+        """Before anything is appended: what is on its way knows nothing of that."""
+        for rows in self._awaited:
+            self._heads |= {id_: (n, ms) for id_, n, ms in rows()}
+        self._awaited.clear()
 
     def _salts(self, counts: list[int]) -> Iterator[list[bytes]]:
         """Fresh ones for each event, drawn at once."""

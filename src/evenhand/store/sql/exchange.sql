@@ -133,12 +133,14 @@ SELECT pool, client, family FROM pooled WHERE project = :project;
 -- Whether somebody who is enrolled in a shared pool is a person or a model.
 SELECT m.kind FROM enrolment e JOIN member m ON m.id = e.member WHERE e.person = :person AND e.state = 'active' LIMIT 1;
 
--- name: pools_that_close
--- Pools where the gold of a project may close it to whoever answers these assignments.
--- Most nodes have none, and need not look at the assignments.
-SELECT DISTINCT p.pool FROM assignment a JOIN posting p ON p.project = a.project AND p.state = 'open'
-WHERE EXISTS (SELECT 1 FROM posting) AND a.id {in ids} AND EXISTS (SELECT 1 FROM gold g WHERE g.organization = a.organization AND g.project = a.project)
-ORDER BY p.pool;
+-- name: heads_that_close
+-- Heads of the pools where the gold of a project may close it to whoever answers these assignments, locked in
+-- the order of their ids. Most nodes have none, and need not look at the assignments.
+SELECT id, n, ms FROM stream WHERE id IN (
+  SELECT p.pool FROM assignment a JOIN posting p ON p.project = a.project AND p.state = 'open'
+  WHERE EXISTS (SELECT 1 FROM posting) AND a.id {in ids}
+    AND EXISTS (SELECT 1 FROM gold g WHERE g.organization = a.organization AND g.project = a.project)
+) ORDER BY id {lock};
 
 -- name: open_posting
 SELECT pool, posting, client, family, test FROM posting WHERE project = :project AND state = 'open';
