@@ -11,7 +11,6 @@ import queue
 import sqlite3
 import sys
 import threading
-import time
 from typing import Any
 
 import msgspec
@@ -23,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 TASKS = 200_000
-PATIENCE, LOOKS = 0.005, 8  # as in evenhand.lane
+PATIENCE = 0.005  # as in evenhand.lane
 SCHEMA = (
     "CREATE TABLE task (id BIGINT PRIMARY KEY, data TEXT NOT NULL, leased BIGINT NOT NULL)",
     "CREATE TABLE annotation (id BIGINT PRIMARY KEY, task BIGINT NOT NULL, answers TEXT NOT NULL)",
@@ -88,21 +87,26 @@ class Lane:
     def __init__(self, store: Sqlite | Postgres) -> None:
         self.store = store
         self.queue: queue.SimpleQueue[tuple[int, int, str, Any, Any]] = queue.SimpleQueue()
+        self.wanted = 0
+        self.enough = threading.Event()
         threading.Thread(target=self.run, daemon=True).start()
 
     async def put(self, task: int, annotation: int = -1, answers: str = "") -> Any:
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         self.queue.put((task, annotation, answers, future, loop))
+        if not self.enough.is_set() and self.queue.qsize() >= self.wanted:
+            self.enough.set()
         return await future
 
     def run(self) -> None:
         before = 1
         while True:
             items = [self.queue.get()]
-            limit = time.monotonic() + PATIENCE
-            while self.queue.qsize() + 1 < before and time.monotonic() < limit:
-                time.sleep(PATIENCE / LOOKS)
+            self.enough.clear()
+            self.wanted = before - 1
+            if self.queue.qsize() < self.wanted:
+                self.enough.wait(PATIENCE)
             while len(items) < 512:
                 try:
                     items.append(self.queue.get_nowait())

@@ -96,6 +96,7 @@ class MortalDisk(LocalDisk):
     """The real disk, on which the process dies at the n-th write: before it, half-way, or after it."""
 
     def __init__(self, dies_at: int = -1, how: str = "before") -> None:
+        super().__init__()
         self.writes = 0
         self.dies_at = dies_at
         self.how = how

@@ -150,6 +150,7 @@ class Dying(LocalDisk):
     """Dies before or after it has replaced the file of a checkpoint."""
 
     def __init__(self, *, after: bool) -> None:
+        super().__init__()
         self.after, self.armed = after, False
 
     def write(self, files: Any, *, private: bool = False) -> None:

@@ -33,7 +33,6 @@ Group = Callable[[Transaction, Moment, Sequence[tuple[Any, ...]]], Sequence[Any]
 
 LARGEST_GROUP = 512  # verbs in one commit
 PATIENCE = 0.005  # seconds that a group waits, at most, for as many verbs as the one before it had
-LOOKS = 8  # times that it counts them meanwhile
 LONGEST_QUEUE = 20_000  # verbs that may wait; more is refused, so that a flood is felt and not remembered
 CONFLICT_TRIES = 8
 
@@ -88,6 +87,8 @@ class Lane:
         self._node = node
         self._clock = clock
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._wanted = 0  # verbs that the lane waits for
+        self._enough = threading.Event()  # so many wait
         self._thread = threading.Thread(target=self._loop, name="evenhand-lane", daemon=True)
         self._open = True
         self.committed = 0  # groups so far
@@ -125,6 +126,8 @@ class Lane:
             raise Unavailable("lane.full", "Too many changes wait already.", "", "Try again in a moment.")
         item = _Item(verb, args, loop)
         self._queue.put(item)
+        if not self._enough.is_set() and self._queue.qsize() >= self._wanted:
+            self._enough.set()
         return item
 
     def _loop(self) -> None:
@@ -141,9 +144,10 @@ class Lane:
             _wake(items)
 
     def _wait_for(self, others: int) -> None:
-        limit = time.monotonic() + PATIENCE
-        while self._open and self._queue.qsize() < others and time.monotonic() < limit:
-            time.sleep(PATIENCE / LOOKS)
+        self._enough.clear()
+        self._wanted = others
+        if self._open and self._queue.qsize() < others:  # after the clearing, or one could be missed
+            self._enough.wait(PATIENCE)
 
     def _gather(self, first: _Item) -> tuple[list[_Item], bool]:
         """Whoever waits now, and whether the lane ends after them."""

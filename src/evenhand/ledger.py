@@ -116,6 +116,9 @@ class Disk(Protocol):
 class LocalDisk:
     """Files of this machine: temporary file, fsync, rename, fsync of the folder."""
 
+    def __init__(self) -> None:
+        self._syncing = ThreadPoolExecutor(_SYNCS, thread_name_prefix="evenhand-sync")
+
     def read(self, path: Path) -> bytes | None:
         """See `Disk`."""
         try:
@@ -130,14 +133,23 @@ class LocalDisk:
             touched = {folder for path in files for folder in (path.parent, *_make_folder(path.parent))}
             for path, data in files.items():
                 write(_temporary(path), data)
-            _sync_all([_temporary(path) for path in files])
+            self._sync([_temporary(path) for path in files])
         except OSError as error:
             for path in files:
                 _temporary(path).unlink(missing_ok=True)
             raise _disk_error(error, next(iter(files))) from error
         for path in files:
             _temporary(path).replace(path)
-        _sync_all(sorted(touched))
+        self._sync(sorted(touched))
+
+    def _sync(self, paths: Sequence[Path]) -> None:
+        """Make several outlive a power cut, side by side: a file system writes its journal once for all who
+        wait for it."""
+        if len(paths) < _FEW:
+            for path in paths:
+                _sync(path)
+        else:
+            list(self._syncing.map(_sync, paths))
 
     def discard(self, folder: Path) -> None:
         """See `Disk`."""
@@ -169,16 +181,6 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _sync_all(paths: Sequence[Path]) -> None:
-    """The same for several side by side: a file system writes its journal once for all who wait for it."""
-    if len(paths) < _FEW:
-        for path in paths:
-            _sync(path)
-        return
-    with ThreadPoolExecutor(min(len(paths), _SYNCS)) as pool:
-        list(pool.map(_sync, paths))
 
 
 def _disk_error(error: OSError, path: Path) -> Exception:
