@@ -100,11 +100,11 @@ class Lane:
         return await future
 
     def run(self) -> None:
-        before = 1
+        about = 1
         while True:
             items = [self.queue.get()]
             self.enough.clear()
-            self.wanted = before - 1
+            self.wanted = about - 1
             if self.queue.qsize() < self.wanted:
                 self.enough.wait(PATIENCE)
             while len(items) < 512:
@@ -112,9 +112,9 @@ class Lane:
                     items.append(self.queue.get_nowait())
                 except queue.Empty:
                     break
-            before = len(items)
             leases = [item[0] for item in items if item[1] < 0]
             found = self.store.group(leases, [(item[1], item[0], item[2]) for item in items if item[1] >= 0])
+            about = len(items) + self.queue.qsize()
             items[0][4].call_soon_threadsafe(self.wake, items, found)
 
     def wake(self, items: list[Any], found: dict[int, str]) -> None:

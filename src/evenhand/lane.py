@@ -2,11 +2,10 @@
 
 A handler puts its verb on the lane and awaits. The lane's thread takes whatever waits, runs it in one
 transaction and wakes everybody once. Those whom it woke ask again at about the same time, so it waits a
-moment for as many as there were before: a group costs nearly the same whatever its size. Who works alone
-never waits. Calls of one verb run together
-where the verb knows how (`group`), so that all who wait in a pool are decided by one call. Those who
-wait at the same time have no order between them, except that of calls of the same verb. A verb that
-fails takes nothing of the others with it.
+moment for as many as it has just answered or left waiting: a group costs nearly the same whatever its
+size. Who works alone never waits. Calls of one verb run together where the verb knows how (`group`), so
+that all who wait in a pool are decided by one call. Those who wait at the same time have no order between
+them, except that of calls of the same verb. A verb that fails takes nothing of the others with it.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ Verb = Callable[..., Any]  # (tx, at, *args) -> result
 Group = Callable[[Transaction, Moment, Sequence[tuple[Any, ...]]], Sequence[Any]]  # results or exceptions
 
 LARGEST_GROUP = 512  # verbs in one commit
-PATIENCE = 0.005  # seconds that a group waits, at most, for as many verbs as the one before it had
+PATIENCE = 0.005  # seconds that a group waits, at most, for all who are about
 LONGEST_QUEUE = 20_000  # verbs that may wait; more is refused, so that a flood is felt and not remembered
 CONFLICT_TRIES = 8
 
@@ -131,16 +130,16 @@ class Lane:
         return item
 
     def _loop(self) -> None:
-        size = 1
+        about = 1  # callers who were answered last or wait already
         last = False
         while not last:
             item = self._queue.get()
             if item is None:
                 return
-            self._wait_for(size - 1)
+            self._wait_for(about - 1)
             items, last = self._gather(item)
-            size = len(items)
             self._run(items)
+            about = len(items) + self._queue.qsize()
             _wake(items)
 
     def _wait_for(self, others: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import Counter
 
 import psycopg
 from exchange_world import ExchangeWorld
@@ -47,6 +48,41 @@ def test_groups_that_submit_and_ask_do_not_deadlock(database_url, monkeypatch):
         asyncio.run(everybody())
         assert world.counts(project.id).annotations == 24 * TURNS
         assert met == []
+    finally:
+        lanes[1].stop()
+        second.close()
+        world.close()
+
+
+def test_two_lanes_give_out_nothing_twice(database_url):
+    """Everybody asks now here, now there, two tasks at a time, until each slot is filled, and filled once."""
+    world = World(database_url, people=25)
+    second = open_store(database_url)
+    lanes = [world.lane, Lane(second, world.node, clock=lambda: world.ms)]
+    project = world.project(40, overlap=3)
+    given: list[tuple[str, str, str]] = []  # (assignment, person, task)
+
+    async def work_on(i: int) -> None:
+        person, turn = world.people[i], i
+        while work_left := (
+            await lanes[turn % 2].write(work.next_, person, wire.NextAssignment(count=2))
+        ).assignments:
+            given.extend((one.id, person.person, one.task_id) for one in work_left)
+            for one in work_left:
+                turn += 1
+                answers = wire.Submission(answers={"spam": "ham"})
+                await lanes[turn % 2].write(work.submit, person, one.id, answers)
+
+    async def everybody() -> None:
+        await asyncio.gather(*(work_on(i) for i in range(1, 25)))
+
+    try:
+        asyncio.run(everybody())
+        counts = world.counts(project.id)
+        assert (counts.annotations, counts.surplus, counts.done) == (120, 0, 40)
+        assert len({assignment for assignment, _, _ in given}) == len(given) == 120
+        assert len({(person, task) for _, person, task in given}) == 120
+        assert set(Counter(task for _, _, task in given).values()) == {3}
     finally:
         lanes[1].stop()
         second.close()
