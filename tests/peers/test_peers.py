@@ -360,6 +360,26 @@ def test_images_and_sounds_of_doccano_come_with_boxes_and_labels(tmp_path, bring
     assert peers.find("doccano").read([sound], peers.Options()).draft["fields"][0]["type"] == "audio"
 
 
+INTENT = {"id": 16, "text": "fly to Köln", "cats": ["fly"], "entities": [[7, 11, "city"]], "Comments": []}
+OUTLINE = {"uuid": "f", "points": [0, 0, 4, 0, 4, 3], "label": "cat"}
+DOCCANO = [  # rows as doccano 1.8 wrote them, and what they say
+    (INTENT, {"label": "fly", "spans": [{"start": 7, "end": 11, "label": "city"}]}),
+    (
+        {"id": 18, "filename": "cat.png", "segmentation": [OUTLINE], "Comments": []},
+        {"polygons": [{"points": [[0, 0], [4, 0], [4, 3]], "label": "cat"}]},
+    ),
+]
+
+
+@pytest.mark.parametrize("as_list", [False, True], ids=["jsonl", "json"])
+def test_intents_and_outlines_of_doccano_come_out_of_both_of_its_files(as_list, tmp_path, bring, released):
+    for row, answers in DOCCANO:
+        path = lines(tmp_path / f"all{row['id']}.json", json.dumps([row]) if as_list else row)
+        moved = bring("doccano", path, name=f"Doccano {row['id']} {as_list}")
+        (task,) = released(moved.project_id)
+        assert json.loads(bytes(task.annotations[0].answers)) == answers
+
+
 NER = {"task_id": "1", "type": "namedentityrecognition", "params": {"labels": ["A"], "text": "x"}}
 CLASS = {"source": "a", "j": 0, "j-metadata": {"type": "groundtruth/text-classification", "class-name": "x"}}
 BROKEN: list[tuple[str, str, list[Any], list[int]]] = [

@@ -1,8 +1,8 @@
-"""doccano: its JSON Lines exports (doccano.github.io/doccano), with and without relations.
+"""doccano: its exports as JSON Lines and JSON (doccano 1.8), of each of its kinds of projects.
 
-What a file holds is told by its lines: `[start, end, label]` are spans, names are choices, and texts
+What a file holds is told by its rows: `[start, end, label]` are spans, names are choices, and texts
 that hardly ever come twice are texts that somebody wrote. Offsets are code points. Projects on images and
-sounds have `filename` in the place of `text`, and boxes in pixels.
+sounds have `filename` in the place of `text`, boxes and outlines in pixels. Names of intents stand in `cats`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ OWN = {
     "text",
     "filename",
     "bbox",
+    "segmentation",
     "label",
     "labels",
     "entities",
@@ -54,7 +55,7 @@ class Doccano(Peer):
     name: ClassVar[str] = "doccano"
     title: ClassVar[str] = "doccano"
     takes: ClassVar[str] = (
-        "all.jsonl, or NAME.jsonl of each person; --config label_config.json for its labels."
+        "all.jsonl or all.json, or one of each person; --config label_config.json for its labels."
     )
 
     def read(self, files: Sequence[Path], options: Options) -> Brought:
@@ -62,7 +63,7 @@ class Doccano(Peer):
         if options.config is not None:
             kinds.configured = _config(options.config)
         for file in files:
-            for _, row in objects(file, lines=True):
+            for _, row in _rows(file):
                 if not isinstance(row, Fault):
                     kinds.look(row)
         questions = kinds.questions()
@@ -71,6 +72,13 @@ class Doccano(Peer):
         return Brought(
             draft=made, lost=losses.all(), items=lambda: _items(files, kinds, Losses()), counts=counts
         )
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | Fault]]:
+    """The rows of either of its two kinds of JSON."""
+    with path.open("rb") as source:
+        is_list = source.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
+    return objects(path, lines=not is_list)
 
 
 def _config(path: Path) -> list[str]:
@@ -87,7 +95,7 @@ class _Kinds:
     def __init__(self) -> None:
         self.configured: list[str] = []
         self.field = "text"  # that is shown; it is called by its type
-        self.spans, self.names, self.boxes = Seen(), Seen(), Seen()
+        self.spans, self.names, self.boxes, self.outlines = Seen(), Seen(), Seen(), Seen()
         self._several = False
         self._rows = self._given = 0
 
@@ -95,9 +103,10 @@ class _Kinds:
         if "text" not in row and "filename" in row:
             guessed = guess_type(str(row["filename"]))[0] or ""
             self.field = "audio" if guessed.startswith("audio/") else "image"
-        for box in row.get("bbox") or []:
-            if isinstance(box, dict) and "label" in box:
-                self.boxes.add(box["label"])
+        for key, seen in (("bbox", self.boxes), ("segmentation", self.outlines)):
+            for shape in row.get(key) or []:
+                if isinstance(shape, dict) and "label" in shape:
+                    seen.add(shape["label"])
         for label in _labels(row):
             if isinstance(label, list) and len(label) == 3:
                 self.spans.add(label[2])
@@ -107,6 +116,8 @@ class _Kinds:
         for entity in row.get("entities") or []:
             if isinstance(entity, dict) and "label" in entity:
                 self.spans.add(entity["label"])
+            elif isinstance(entity, list) and len(entity) == 3:
+                self.spans.add(entity[2])
         self._rows += 1
         self._several = self._several or sum(isinstance(label, str) for label in _labels(row)) > 1
 
@@ -129,6 +140,9 @@ class _Kinds:
         if self.boxes.all():
             labels = list(dict.fromkeys([*self.configured, *self.boxes.all()]))
             found.append(question("boxes", "box", "Boxes", field="image", labels=labels, min_size=0))
+        if self.outlines.all():
+            labels = list(dict.fromkeys([*self.configured, *self.outlines.all()]))
+            found.append(question("polygons", "polygon", "Polygons", field="image", labels=labels))
         if self.names.all():
             choices = list(dict.fromkeys([*self.configured, *self.names.all()]))
             config: dict[str, Any] = {} if self.written else {"choices": choices}
@@ -137,7 +151,7 @@ class _Kinds:
 
 
 def _labels(row: Mapping[str, Any]) -> list[Any]:
-    labels = row.get("label", row.get("labels")) or []
+    labels = row.get("label", row.get("labels", row.get("cats"))) or []
     return labels if isinstance(labels, list) else [labels]
 
 
@@ -147,7 +161,7 @@ def _items(files: Sequence[Path], kinds: _Kinds, losses: Losses) -> Iterator[Ite
         def make(line: int, row: dict[str, Any], person: str = file.stem) -> Item:
             return _item(line, row, person, kinds, losses)
 
-        yield from guarded(objects(file, lines=True), make, "doccano")
+        yield from guarded(_rows(file), make, "doccano")
 
 
 def _item(line: int, row: dict[str, Any], person: str, kinds: _Kinds, losses: Losses) -> Item:
@@ -175,11 +189,13 @@ def _person(stem: str) -> str:
 
 
 def _answers(row: Mapping[str, Any], kinds: _Kinds, losses: Losses) -> dict[str, Any]:
-    marks = [label for label in _labels(row) if isinstance(label, list)]
+    entities = row.get("entities") or []
+    marks = [mark for mark in (*_labels(row), *entities) if isinstance(mark, list)]
     spans = [{"start": int(s), "end": int(e), "label": str(name)} for s, e, name in marks]
     spans += [
         {"start": int(e["start_offset"]), "end": int(e["end_offset"]), "label": str(e["label"])}
-        for e in row.get("entities") or []
+        for e in entities
+        if not isinstance(e, list)
     ]
     names = [label for label in _labels(row) if isinstance(label, str)]
     answers: dict[str, Any] = {"spans": spans} if spans else {}
@@ -188,6 +204,14 @@ def _answers(row: Mapping[str, Any], kinds: _Kinds, losses: Losses) -> dict[str,
         {side: box[side] for side in sides} | {"label": str(box["label"])} for box in row.get("bbox") or []
     ]
     answers |= {"boxes": boxes} if boxes else {}
+    outlines = [
+        {
+            "points": [list(point) for point in zip(one["points"][::2], one["points"][1::2], strict=True)],
+            "label": str(one["label"]),
+        }
+        for one in row.get("segmentation") or []
+    ]
+    answers |= {"polygons": outlines} if outlines else {}
     if names and kinds.picked == "multi_choice":
         answers["label"] = names
     elif names:
