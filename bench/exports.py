@@ -63,6 +63,19 @@ def _images(count: int) -> Rows:
     ]
 
 
+def _masks(count: int) -> Rows:
+    """Two rectangles in a small image, as runs row by row."""
+    masks = []
+    for top, left, high, wide in [(20, 30, 60, 80), (100, 150, 90, 120)]:
+        runs = [top * 320 + left, *([wide, 320 - wide] * high)[:-1]]
+        runs.append(320 * 240 - sum(runs))
+        masks.append({"label": "road", "width": 320, "height": 240, "runs": runs})
+    return [
+        ({"image": f"images/{n}.jpg", "image_width": 320, "image_height": 240}, {"mask": masks})
+        for n in range(count)
+    ]
+
+
 def _sounds(count: int) -> Rows:
     spans = [{"start": k, "end": k + 0.75, "label": "speech", "text": "Good morning."} for k in range(3)]
     return [({"sound": f"sounds/{n}.wav"}, {"talk": spans}) for n in range(count)]
@@ -80,6 +93,7 @@ QUESTIONS = {
         _question("ner", "span", {"text": "text"}, field="text", labels=["PER", "LOC"]),
     ],
     _images: [_question("box", "box", {"image": "image"}, field="image", labels=["cat"])],
+    _masks: [_question("mask", "mask", {"image": "image"}, field="image", labels=["road"])],
     _sounds: [
         _question("talk", "time_span", {"sound": "audio"}, field="sound", labels=["speech"], transcript=True)
     ],
@@ -221,6 +235,27 @@ def _globox(save: str) -> Callable[[Rows, Path], Work]:
     return prepare
 
 
+def _pillow(rows: Rows, written: Path) -> Work:
+    """Masks painted with NumPy and written with Pillow: no library goes from runs to an indexed PNG."""
+    import numpy as np
+    from PIL import Image
+
+    from evenhand.formats.masks import PALETTE
+
+    def image(answers: dict[str, Any]) -> bytes:
+        first = answers["mask"][0]
+        canvas = np.zeros((first["height"], first["width"]), np.uint8)
+        for mask in answers["mask"]:
+            on = np.repeat(np.arange(len(mask["runs"])) % 2, mask["runs"]).reshape(canvas.shape)
+            canvas[on > 0] = 1
+        picture, target = Image.fromarray(canvas), io.BytesIO()
+        picture.putpalette(PALETTE)
+        picture.save(target, "PNG")
+        return target.getvalue()
+
+    return lambda: [image(answers) for _, answers in rows]
+
+
 def _srt(rows: Rows, written: Path) -> Work:
     from datetime import timedelta
 
@@ -292,6 +327,7 @@ CASES: list[Case] = [
     ("datumaro", _images, "json", _json("default.json"), {}),
     ("yolo", _images, "globox", _globox("save_yolo_v5"), {}),
     ("voc", _images, "globox", _globox("save_pascal_voc"), {}),
+    ("masks", _masks, "Pillow", _pillow, {}),
     ("label_studio", _images, "json", _json("tasks.json"), {}),
     ("croissant", _texts, "json", _json("records.jsonl", lines=True), {}),
     ("webvtt", _sounds, "webvtt-py", _webvtt, {}),

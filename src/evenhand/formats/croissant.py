@@ -13,11 +13,11 @@ from typing import ClassVar
 import msgspec
 
 from evenhand.core.label import Json
-from evenhand.core.release import About, Loss, ReleasedFile, ReleasedQuestion, ReleasedTask, ReleaseSchema
+from evenhand.core.release import About, Loss, ReleasedFile, ReleasedQuestion, ReleaseSchema
 from evenhand.formats import WriteOptions, Writer
-from evenhand.formats.huggingface import Column, Feature, Rows, columns
+from evenhand.formats.huggingface import Column, Feature, JsonRows, columns
 from evenhand.formats.output import Output
-from evenhand.formats.outward import Lines, Outward
+from evenhand.formats.outward import Outward
 
 _encode = msgspec.json.Encoder().encode
 FILE = "records.jsonl"
@@ -62,19 +62,15 @@ text. Add a licence and where it is published before you publish it.
         return _CroissantWriter(schema, folder)
 
 
-class _CroissantWriter(Lines):
+class _CroissantWriter(JsonRows):
     def __init__(self, schema: ReleaseSchema, folder: Path) -> None:
-        super().__init__(folder / FILE)
         self._folder = folder
         self._about = schema.about or About(name="Evenhand export")
         self._layout = tuple(
             column if column.kind.kind in ("value", "class") else column._replace(kind=TEXT)
             for column in columns(schema)
         )
-        self._rows = Rows(self._layout, numbered=False)
-
-    def piece(self, task: ReleasedTask) -> bytes:
-        return _encode(self._rows.of(task)) + b"\n"
+        super().__init__(folder / FILE, self._layout)
 
     def close(self) -> tuple[ReleasedFile, ...]:
         description = Output(self._folder / "croissant.json")

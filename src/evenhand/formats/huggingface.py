@@ -7,6 +7,7 @@ structs whose label is one; what has no type of its own is JSON text.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -14,12 +15,13 @@ import msgspec
 
 from evenhand.core.errors import Invalid
 from evenhand.core.label import Json, LabelType
-from evenhand.core.release import Loss, ReleasedQuestion, ReleasedTask, ReleaseSchema
+from evenhand.core.release import Loss, ReleasedFile, ReleasedQuestion, ReleasedTask, ReleaseSchema
 from evenhand.formats import WriteOptions, Writer
-from evenhand.formats.outward import Lines, Outward, data_of
+from evenhand.formats.outward import PIECES, OneFile, Outward, data_of
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
+AT_ONCE = 500  # rows whose data are held decoded
 PLAIN = {"string": "string", "integer": "int64", "number": "float64", "boolean": "bool"}
 
 
@@ -73,10 +75,14 @@ def converter(kind: Feature, numbered: bool) -> Convert:
             return classes.get
         case "list":
             each = inner[0][1]
+            if numbered and each is _as_is:
+                return _as_is
             return lambda value: None if value is None else [each(one) for one in value]
         case "struct":
             # Most parts stay as they are, and a call for each of them would take longer than the rest.
             parts = [(n, None if one is _as_is else one) for n, one in inner]
+            if numbered:  # Arrow takes what is missing for null, and knows its keys
+                return _changed([(n, one) for n, one in parts if one is not None])
             return lambda value: (
                 None
                 if value is None
@@ -91,6 +97,16 @@ def converter(kind: Feature, numbered: bool) -> Convert:
 
 def _as_is(value: Json) -> Json:
     return value
+
+
+def _changed(parts: Sequence[tuple[str, Convert]]) -> Convert:
+    """Makes a struct of one by changing these parts of it."""
+    if not parts:
+        return _as_is
+    if len(parts) == 1:
+        ((name, one),) = parts
+        return lambda value: None if value is None else {**value, name: one(value.get(name))}
+    return lambda value: None if value is None else {**value, **{n: one(value.get(n)) for n, one in parts}}
 
 
 class Column(NamedTuple):
@@ -122,43 +138,50 @@ def columns(schema: ReleaseSchema) -> tuple[Column, ...]:
     return tuple(found)
 
 
-Get = Callable[[ReleasedTask, Mapping[str, Any]], Json]  # a column's value of a task and its data
+Tasks = Sequence[ReleasedTask]
+Get = Callable[[Tasks, Sequence[Mapping[str, Any]]], list[Json]]  # a column of tasks and their data
 
 
 class Rows:
-    """Makes rows of tasks."""
+    """Makes rows of tasks, column by column: a call for each cell would take longer than the cell."""
 
     def __init__(self, layout: tuple[Column, ...], numbered: bool) -> None:
         self._names = [column.name for column in layout]
         self._getters = [_getter(column, converter(column.kind, numbered)) for column in layout]
 
-    def of(self, task: ReleasedTask) -> dict[str, Json]:
-        """The task as a row, by the names of its columns."""
-        data = data_of(task.data)
-        return {name: get(task, data) for name, get in zip(self._names, self._getters, strict=True)}
+    def of(self, tasks: Tasks) -> Iterator[dict[str, Json]]:
+        """The tasks as rows, by the names of their columns."""
+        columns: list[list[Json]] = [[] for _ in self._names]
+        self.put(tasks, columns)
+        return (dict(zip(self._names, row, strict=True)) for row in zip(*columns, strict=True))
 
-    def put(self, task: ReleasedTask, columns: Sequence[list[Json]]) -> None:
-        """Append the task's value of each column to the column."""
-        data = data_of(task.data)
+    def put(self, tasks: Tasks, columns: Sequence[list[Json]]) -> None:
+        """Append the tasks' values of each column to the column."""
+        data = [data_of(task.data) for task in tasks]
         for column, get in zip(columns, self._getters, strict=True):
-            column.append(get(task, data))
+            column += get(tasks, data)
 
 
 def _getter(column: Column, convert: Convert) -> Get:
-    """How a column's value is had; put together once, as `converter` is."""
+    """How a column is had; put together once, as `converter` is."""
     _, kind, of, key, label = column
     if of == "data" and convert is _as_is:
-        return lambda task, data: data.get(key)
+        return lambda tasks, data: [one.get(key) for one in data]
     if of == "data":
-        return lambda task, data: convert(data.get(key))
+        return lambda tasks, data: [convert(one.get(key)) for one in data]
     if key == "metadata" and of == "own":
-        return lambda task, data: bytes(task.metadata).decode()
+        return lambda tasks, data: [bytes(task.metadata).decode() for task in tasks]
     if of == "own":
-        return lambda task, data: getattr(task, key)
+        own = attrgetter(key)
+        return lambda tasks, data: [own(task) for task in tasks]
     if label is None:
-        return lambda task, data: task.consensus[key].confidence if key in task.consensus else None
+        return lambda tasks, data: [
+            task.consensus[key].confidence if key in task.consensus else None for task in tasks
+        ]
     read = _class_reader(label, convert) if kind.kind == "class" else _reader(label, convert)
-    return lambda task, data: read(task.consensus[key].value) if key in task.consensus else None
+    return lambda tasks, data: [
+        read(task.consensus[key].value) if key in task.consensus else None for task in tasks
+    ]
 
 
 def _reader(label: LabelType[Any], convert: Convert) -> Callable[[msgspec.Raw], Json]:
@@ -263,13 +286,30 @@ class HuggingFace(Outward):
         folder: Path,
         options: WriteOptions,
     ) -> Writer:
-        return _JsonlWriter(folder / self.file, columns(schema))
+        return JsonRows(folder / self.file, columns(schema))
 
 
-class _JsonlWriter(Lines):
+class JsonRows(OneFile):
+    """A JSON object for each task."""
+
     def __init__(self, path: Path, layout: tuple[Column, ...]) -> None:
         super().__init__(path)
         self._rows = Rows(layout, numbered=False)
+        self._tasks: list[ReleasedTask] = []  # that are no rows yet
+        self._data = 0  # bytes of theirs
 
-    def piece(self, task: ReleasedTask) -> bytes:
-        return _encode(self._rows.of(task)) + b"\n"
+    def add(self, task: ReleasedTask) -> None:
+        self._tasks.append(task)
+        self._data += len(task.data)
+        if len(self._tasks) == AT_ONCE or self._data > PIECES:
+            self._take()
+
+    def _take(self) -> None:
+        for row in self._rows.of(self._tasks):
+            self.hold(_encode(row) + b"\n")
+        self._tasks.clear()
+        self._data = 0
+
+    def close(self) -> tuple[ReleasedFile, ...]:
+        self._take()
+        return super().close()

@@ -10,7 +10,7 @@ import msgspec
 from evenhand.core.label import Json
 from evenhand.core.release import ReleasedFile, ReleasedQuestion, ReleasedTask, ReleaseSchema
 from evenhand.formats import WriteOptions, Writer
-from evenhand.formats.huggingface import GUIDE, Column, Feature, HuggingFace, Rows, columns
+from evenhand.formats.huggingface import AT_ONCE, GUIDE, Column, Feature, HuggingFace, Rows, columns
 from evenhand.formats.output import Output
 
 if TYPE_CHECKING:
@@ -51,18 +51,26 @@ class _ParquetWriter(Writer):
         self._output = Output(path)
         self._writer = pq.ParquetWriter(self._output, self._schema, compression="zstd")
         self._columns: list[list[Json]] = [[] for _ in layout]
+        self._tasks: list[ReleasedTask] = []  # that are no columns yet
         self._count = self._held = 0
 
     def add(self, task: ReleasedTask) -> None:
-        self._rows.put(task, self._columns)
+        self._tasks.append(task)
         self._count += 1
         self._held += len(task.data)
         if self._count == GROUP_ROWS or self._held > GROUP_BYTES:
             self._flush()
+        elif len(self._tasks) == AT_ONCE:
+            self._take()
+
+    def _take(self) -> None:
+        self._rows.put(self._tasks, self._columns)
+        self._tasks.clear()
 
     def _flush(self) -> None:
         import pyarrow as pa
 
+        self._take()
         if self._count:
             columns = zip(self._columns, self._schema, strict=True)
             arrays = [pa.array(values, field.type) for values, field in columns]

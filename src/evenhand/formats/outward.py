@@ -211,7 +211,9 @@ def medium(data: Mapping[str, Json], field: str) -> Medium | None:
 
 def stem(medium: Medium) -> str:
     """The path of its file without suffix."""
-    return PurePosixPath(medium.name).with_suffix("").as_posix()
+    folder, slash, name = medium.name.rpartition("/")
+    dot = name.rfind(".")
+    return folder + slash + (name[:dot] if 0 < dot < len(name) - 1 else name)
 
 
 def _safe(path: str) -> str:
@@ -241,20 +243,16 @@ def field_of(question: ReleasedQuestion) -> str:
 PIECES = 1 << 18  # bytes that wait to be written together
 
 
-class Lines(Writer):
-    """One file, a piece of bytes for each task."""
+class OneFile(Writer):
+    """One file, pieces of bytes one after the other."""
 
     def __init__(self, path: Path) -> None:
         self.output = Output(path)
         self._pieces: list[bytes] = []
         self._held = 0
 
-    @abstractmethod
-    def piece(self, task: ReleasedTask) -> bytes:
-        """What stands in the file for this task; empty where nothing does."""
-
-    def add(self, task: ReleasedTask) -> None:
-        piece = self.piece(task)
+    def hold(self, piece: bytes) -> None:
+        """Writes it, now or together with what follows."""
         self._pieces.append(piece)
         self._held += len(piece)
         if self._held > PIECES:
@@ -272,6 +270,17 @@ class Lines(Writer):
 
     def abort(self) -> None:
         self.output.drop()
+
+
+class Lines(OneFile):
+    """One file, a piece of bytes for each task."""
+
+    @abstractmethod
+    def piece(self, task: ReleasedTask) -> bytes:
+        """What stands in the file for this task; empty where nothing does."""
+
+    def add(self, task: ReleasedTask) -> None:
+        self.hold(self.piece(task))
 
 
 class Archive:
@@ -326,13 +335,15 @@ def _tar_header(name: str, size: int) -> bytes:
         info = tarfile.TarInfo(name)
         info.size = size
         return info.tobuf(tarfile.GNU_FORMAT)
-    before = raw.ljust(100, b"\0") + b"0000644\x000000000\x000000000\0%011o\x0000000000000\0" % size
-    after = _TAR_REST
-    check = sum(before) + 8 * 32 + sum(after)
-    return before + b"%06o\0 " % check + after
+    digits = b"%011o" % size
+    check = sum(raw) + sum(digits) + _TAR_SUM
+    return b"".join((raw.ljust(100, b"\0"), _TAR_WHO, digits, _TAR_WHEN, b"%06o\0 " % check, _TAR_REST))
 
 
+_TAR_WHO = b"0000644\x000000000\x000000000\0"  # mode, owner, group
+_TAR_WHEN = b"\x0000000000000\0"  # end of the size; time
 _TAR_REST = b"0" + bytes(100) + b"ustar  \0" + bytes(247)  # a regular file, GNU's magic, nothing else
+_TAR_SUM = sum(_TAR_WHO) + sum(_TAR_WHEN) + 8 * 32 + sum(_TAR_REST)  # of all that is the same in each header
 
 
 class Pictures:

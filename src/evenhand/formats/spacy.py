@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
+
+import msgspec
 
 from evenhand.core.errors import Refused
 from evenhand.core.label import ClassElement, SpanElement
@@ -77,18 +80,18 @@ class _SpacyWriter(Writer):
         self._questions = {question.id: question for question in questions}
         self._folder, self._field, self._vocab = folder, field, vocab
         self._entities = next((q.id for q in questions if "text-span" in q.elements), "")
-        self._docs: list[Any] = []
+        self._bin: Any = None  # of docs that wait
         self._outputs: list[Output] = []
 
     def add(self, task: ReleasedTask) -> None:
         text = data_of(task.data).get(self._field)
         found = answers(task, tuple(self._questions.values()))
         if found and isinstance(text, str):
-            self._docs.append(self._doc(task, text, found))
-            if len(self._docs) == DOCS:
+            self._put(task, text, found)
+            if len(self._bin) == DOCS:
                 self._flush()
 
-    def _doc(self, task: ReleasedTask, text: str, found: dict[str, Any]) -> Any:
+    def _put(self, task: ReleasedTask, text: str, found: dict[str, Any]) -> None:
         from spacy.tokens import Doc
 
         spans = {
@@ -98,16 +101,35 @@ class _SpacyWriter(Writer):
         }
         words, spaces = _words(text, [span for marked in spans.values() for span in marked])
         doc = Doc(self._vocab, words=words, spaces=spaces)
-        doc.user_data |= {"task_id": task.task_id, "external_id": task.external_id}
+        groups = {}
         for question, marked in spans.items():
             made = [doc.char_span(s.start, s.end, s.label) for s in marked]
-            doc.spans[question] = [span for span in made if span is not None]
+            groups[question] = [span for span in made if span is not None]
             if question == self._entities:
                 first = [doc.char_span(s.start, s.end, s.label) for s in apart(marked)]
                 doc.ents = [span for span in first if span is not None]
         for question in found.keys() - spans.keys():
             doc.cats |= self._cats(question, found[question])
-        return doc
+        self._add(doc, groups, {"task_id": task.task_id, "external_id": task.external_id})
+
+    def _add(self, doc: Any, groups: Mapping[str, Sequence[Any]], user_data: Mapping[str, Any]) -> None:
+        """Put it into the DocBin.
+
+        spaCy packs span groups and user data by itself, and looks for plugins among all installed packages
+        each time, which takes most of an export. So they are packed here, in its form, and put in place.
+        """
+        if self._bin is None:
+            self._bin = self._new_bin()
+        self._bin.add(doc)
+        self._bin.user_data.append(_pack(user_data))
+        if groups:
+            self._bin.span_groups[-1] = _pack({_group(name, spans): [name] for name, spans in groups.items()})
+            self._bin.strings.update(span.label_ for spans in groups.values() for span in spans)
+
+    def _new_bin(self) -> Any:
+        from spacy.tokens import DocBin
+
+        return DocBin()
 
     def _cats(self, question: str, elements: tuple[Any, ...]) -> dict[str, float]:
         """Each class with 1 or 0; of several questions with the question's name before it."""
@@ -117,21 +139,31 @@ class _SpacyWriter(Writer):
         return {f"{question}/{n}" if several else n: float(n in picked) for n in names}
 
     def _flush(self) -> None:
-        from spacy.tokens import DocBin
-
         output = Output(self._folder / f"train-{len(self._outputs) + 1:04}.spacy")
         self._outputs.append(output)
-        output.write(DocBin(docs=self._docs, store_user_data=True).to_bytes())
-        self._docs = []
+        binary = self._bin if self._bin is not None else self._new_bin()
+        binary.store_user_data = True  # it has its own already
+        output.write(binary.to_bytes())
+        self._bin = None
 
     def close(self) -> tuple[ReleasedFile, ...]:
-        if self._docs or not self._outputs:
+        if self._bin is not None or not self._outputs:
             self._flush()
         return tuple(output.keep() for output in self._outputs)
 
     def abort(self) -> None:
         for output in self._outputs:
             output.drop()
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_SPAN = struct.Struct(">QQQllll")  # as `SpanGroup.to_bytes` of spaCy 3 writes a span
+
+
+def _group(name: str, spans: Sequence[Any]) -> bytes:
+    """A span group as spaCy packs it."""
+    packed = [_SPAN.pack(s.id, s.kb_id, s.label, s.start, s.end, s.start_char, s.end_char) for s in spans]
+    return _pack({"name": name, "attrs": {}, "spans": packed})
 
 
 def _words(text: str, spans: list[SpanElement]) -> tuple[list[str], list[bool]]:

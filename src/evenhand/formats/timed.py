@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,6 +12,8 @@ from evenhand.core.label import TimeSpanElement
 from evenhand.core.release import Loss, ReleasedQuestion, ReleasedTask, ReleaseSchema
 from evenhand.formats import WriteOptions, Writer
 from evenhand.formats.outward import Files, Outward, answers, data_of, field_of, medium, stem
+
+LATELY = 4096  # texts that are remembered where they come again and again: seconds, labels
 
 
 class Timed(Outward):
@@ -59,7 +62,13 @@ class _TimedWriter(Files):
 def clock(seconds: float, mark: str) -> str:
     """Seconds as hh:mm:ss with milliseconds behind this mark."""
     ms = round(seconds * 1000)
-    return f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}{mark}{ms % 1000:03}"
+    return f"{_whole(ms // 1000)}{mark}{ms % 1000:03}"
+
+
+@lru_cache(LATELY)
+def _whole(seconds: int) -> str:
+    minutes = seconds // 60
+    return f"{minutes // 60:02}:{minutes % 60:02}:{seconds % 60:02}"
 
 
 def in_one_line(text: str) -> str:

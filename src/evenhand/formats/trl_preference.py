@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import ClassVar
 
 from evenhand.core.label import Json, OrderElement
@@ -61,17 +62,19 @@ are lists of messages. Options: `question=ID`, `prompt=KEY`.
                 chosen, rejected = data.get(better, better), data.get(worse, worse)
                 if not isinstance(chosen, str) and not is_talk(chosen):
                     continue
-                row = {"prompt": prompt} if prompt is not None else {}
-                yield row | {
-                    "chosen": chosen if is_talk(chosen) else said(chosen, prompt),
-                    "rejected": rejected if is_talk(rejected) else said(rejected, prompt),
-                }
+                row = {} if prompt is None else {"prompt": prompt}
+                row["chosen"] = chosen if is_talk(chosen) else said(chosen, prompt)
+                row["rejected"] = rejected if is_talk(rejected) else said(rejected, prompt)
+                yield row
 
 
-def _pairs(elements: tuple[object, ...]) -> Iterator[tuple[str, str]]:
+def _pairs(elements: tuple[object, ...]) -> list[tuple[str, str]]:
     """(better, worse): ids of items, which are keys of the data or items of a fixed list."""
-    for element in elements:
-        if isinstance(element, OrderElement):
-            for i, rank in enumerate(element.ranks):
-                for lower in element.ranks[i + 1 :]:
-                    yield from ((better, worse) for better in rank for worse in lower)
+    return [
+        (better, worse)
+        for element in elements
+        if isinstance(element, OrderElement)
+        for rank, lower in combinations(element.ranks, 2)
+        for better in rank
+        for worse in lower
+    ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar
 from xml.sax.saxutils import escape
 
 from evenhand.core.label import TimeSpanElement
-from evenhand.formats.timed import Timed, clock, in_one_line
+from evenhand.formats.timed import LATELY, Timed, clock, in_one_line
 
 
 class WebVtt(Timed):
@@ -27,7 +28,12 @@ class WebVtt(Timed):
     def text(self, name: str, spans: list[TimeSpanElement]) -> str:
         cues = [
             f"{clock(span.start, '.')} --> {clock(span.end, '.')}\n"
-            f"<v {escape(in_one_line(span.label))}>{escape(in_one_line(span.text))}\n"
+            f"<v {_voice(span.label)}>{escape(in_one_line(span.text))}\n"
             for span in spans
         ]
         return "\n".join(["WEBVTT\n", *cues])
+
+
+@lru_cache(LATELY)
+def _voice(label: str) -> str:
+    return escape(in_one_line(label))

@@ -99,6 +99,10 @@ class Ranking(LabelType[Ranks]):
             raise Invalid("answer.unranked", reason, "", "Rank every item once.")
         return tuple(self._ordered(rank) for rank in ranks)
 
+    def load(self, dumped: Json) -> Ranks:
+        """As it is: what is stored was checked, and is in order."""
+        return read_answer(Ranks, dumped)
+
     def _check_rank(self, rank: tuple[str, ...], where: str) -> None:
         if not rank:
             raise Invalid("answer.empty-rank", "Nothing has this rank.", where, "Leave it out.")

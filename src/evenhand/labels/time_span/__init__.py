@@ -126,11 +126,15 @@ class TimeSpan(LabelType[TimeSpans]):
         self._check_apart(rounded, order)
         return tuple(rounded[i] for i in order)
 
+    def load(self, dumped: Json) -> TimeSpans:
+        """As it is: what is stored was checked, is in milliseconds and in order."""
+        return read_answer(TimeSpans, dumped)
+
     def _checked(self, span: Heard, where: str) -> Heard:
         """The stretch in milliseconds, once times, label and transcript are found to fit."""
         require_label(span.label, self._position, f"{where}.label")
-        for key in ("start", "end"):
-            if not 0 <= getattr(span, key) <= LONGEST:  # NaN fails this too
+        for key, time in (("start", span.start), ("end", span.end)):
+            if not 0 <= time <= LONGEST:  # NaN fails this too
                 reason = "This is no time in a recording."
                 raise Invalid("answer.not-a-time", reason, f"{where}.{key}", "Send seconds from its start.")
         start, end = round(span.start, 3) + 0.0, round(span.end, 3)
@@ -180,7 +184,10 @@ class TimeSpan(LabelType[TimeSpans]):
         return 0.0 if a == b else difference(a, b, _close)
 
     def elements(self, value: TimeSpans) -> tuple[Element, ...]:
-        return tuple(TimeSpanElement(field=self.settings.field, **msgspec.structs.asdict(s)) for s in value)
+        return tuple(
+            TimeSpanElement(field=self.settings.field, label=s.label, start=s.start, end=s.end, text=s.text)
+            for s in value
+        )
 
     def from_elements(self, elements: Sequence[Element], data: Mapping[str, Json]) -> TimeSpans:
         found = elements_in(TimeSpanElement, elements, self.settings.field)
