@@ -5,7 +5,9 @@ Where the sets are not there, a simulated crowd stands in for them.
 
 from __future__ import annotations
 
+import json
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,6 +44,20 @@ def scored(method: str, name: str) -> Score:
 def braked(brakes: Brakes, name: str) -> Score:
     found = set_of(name)
     return score(robust(found.table.votes, brakes=brakes).posterior, found.gold)
+
+
+RECORDED = json.loads((Path(__file__).parents[1] / "vectors" / "inference.json").read_text(encoding="utf-8"))
+"""Of each set and method, as it was before the loops were written anew: the sums of squares of posteriors,
+of labels by place, of skills, and of squares of confusions."""
+
+
+@pytest.mark.parametrize("name", [name for name in HERE if name in SETS])
+def test_every_method_comes_to_what_it_came_to(name: str) -> None:
+    for method, recorded in RECORDED[name].items():
+        found = infer(set_of(name).table.votes, method)
+        labels = int((found.label * (np.arange(len(found.label)) % 7 + 1)).sum())
+        sums = [(found.posterior**2).sum(), labels, found.skill.value.sum(), (found.model.confusion**2).sum()]
+        assert sums == pytest.approx(recorded, rel=1e-6), method
 
 
 def peer(name: str) -> float:

@@ -19,7 +19,7 @@ from evenhand.aggregation.numbers import AggregatedNumbers, NumberSummary
 from evenhand.aggregation.pairs import AggregatedPairs, PairSummary
 from evenhand.aggregation.vote_table import Ids, Progress, VoteTable, from_columns, from_file, from_table
 from evenhand.core.errors import Invalid
-from evenhand.core.inference import DEFAULT, Diagnostics, Estimate, infer
+from evenhand.core.inference import DEFAULT, Diagnostics, Estimate, Model, infer
 from evenhand.core.inference.votes import Floats
 
 SHOWN = 5  # annotators at either end that a person is told of; --json has all
@@ -37,13 +37,18 @@ class Aggregated:
     labels: Ids  # [tasks] the most probable class, of equals the one that sorts first; None: nobody voted
     probability: Floats  # [tasks] of the label
     posterior: Floats  # [tasks, classes] rows sum to 1
-    confusion: Floats  # [annotators, true class, class given] rows sum to 1
+    model: Model  # what was learnt: enough to weigh one more vote without the others
     skill: Floats  # [annotators] probability that a vote is right
     skill_low: Floats  # [annotators] 95% interval
     skill_high: Floats
     votes: npt.NDArray[np.int64]  # [annotators] votes that counted
     method: str
     diagnostics: Diagnostics  # iterations, likelihood, dependence, and notes on what was dropped and why
+
+    @property
+    def confusion(self) -> Floats:
+        """[annotators, true class, class given] probabilities, rows sum to 1. Made when first asked for."""
+        return self.model.confusion
 
     def table(self) -> Any:
         """A `pyarrow.Table` with the columns task, label, probability and one for each class."""
@@ -211,7 +216,7 @@ def estimated(found: VoteTable, method: str = DEFAULT, iterations: int | None = 
         labels=_labels(found.classes, estimate),
         probability=estimate.confidence,
         posterior=estimate.posterior,
-        confusion=estimate.model.confusion,
+        model=estimate.model,
         skill=estimate.skill.value,
         skill_low=estimate.skill.low,
         skill_high=estimate.skill.high,
@@ -222,7 +227,7 @@ def estimated(found: VoteTable, method: str = DEFAULT, iterations: int | None = 
 
 
 def _labels(classes: Ids, estimate: Estimate) -> Ids:
-    if (estimate.label >= 0).all():
+    if estimate.label.min(initial=0) >= 0:
         return classes[estimate.label]
     named = np.empty(len(classes) + 1, object)
     named[:-1] = classes  # and None for -1

@@ -137,30 +137,25 @@ def _table(columns: Mapping[str, CodedColumn], classes: Sequence[Any] | None) ->
     if len({len(task), len(who), len(label)}) > 1:
         reason = f"The columns differ in length: {len(task)} tasks, {len(who)} workers, {len(label)} labels."
         raise Invalid("votes.lengths", reason, "", "Give one of each for every vote.")
-    label, ordered = _ordered(label, found, classes)
-    keep = (task >= 0) & (who >= 0) & (label >= 0)
-    dropped = len(keep) - int(keep.sum())
-    if dropped == len(keep):
+    rank, ordered = _ordered(found, classes)
+    size = {"tasks": len(tasks), "annotators": len(annotators), "classes": len(ordered)}
+    votes = Votes.ranked(task, who, label, rank, **size)
+    dropped = len(task) - len(votes) - votes.replaced
+    if dropped == len(task):
         raise Invalid("votes.empty", "There are no votes.", "", "Give at least one.")
-    if dropped:
-        task, who, label = task[keep], who[keep], label[keep]
-    counts = {"tasks": len(tasks), "annotators": len(annotators), "classes": len(ordered)}
     notes = (f"{dropped:,} rows without a task, worker or label: dropped.",) if dropped else ()
-    return VoteTable(Votes.of(task, who, label, **counts), tasks, annotators, ordered, notes)
+    return VoteTable(votes, tasks, annotators, ordered, notes)
 
 
-def _ordered(
-    label: npt.NDArray[np.int32], found: Ids, classes: Sequence[Any] | None
-) -> tuple[npt.NDArray[np.int32], Ids]:
-    """Labels renumbered to the order of the classes."""
+def _ordered(found: Ids, classes: Sequence[Any] | None) -> tuple[npt.NDArray[np.int32], Ids]:
+    """The place of each label among the classes, and these in their order."""
     given = found.tolist()
     wanted = sorted(given, key=_rank) if classes is None else list(classes)
     place = {one: i for i, one in enumerate(wanted)}
     if strange := [one for one in given if one not in place]:
         reason = f"The label {strange[0]!r} is none of the classes."
         raise Invalid("votes.unknown-class", reason, "label", "Name every class, or none.")
-    renumbered = np.array([*(place[one] for one in given), -1], np.int32)
-    return renumbered[label], _array(wanted)
+    return np.array([place[one] for one in given], np.int32), _array(wanted)
 
 
 def _rank(value: Any) -> tuple[int, float, str]:
@@ -220,11 +215,11 @@ def _small_numbers(values: Any) -> tuple[npt.NDArray[np.int32], Ids] | None:
         or not len(values)
     ):
         return None
-    low, high = int(values.min()), int(values.max())
-    if high - low > 4 * len(values) + 1024 or high >= 2**63:
-        return None
     from evenhand.core.inference import kernels
 
+    low, high = map(int, kernels.span(values))
+    if high - low > 4 * len(values) + 1024 or high >= 2**63:
+        return None
     place = np.full(high - low + 1, -1, np.int32)
     codes = np.empty(len(values), np.int32)
     seen = np.empty(min(len(place), len(values)), np.int64)

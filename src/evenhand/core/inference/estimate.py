@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +14,30 @@ from evenhand.core.inference.votes import Floats, Ints, Places
 TINY = 1e-12  # below it a probability is as good as none; its logarithm stays finite
 
 
-@dataclass(frozen=True, eq=False)
+class Late:
+    """A field whose value may be given as what makes it: then it is made when somebody asks for it."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __set__(self, one: Any, value: Floats | Callable[[], Floats]) -> None:
+        one.__dict__[self.name] = value
+
+    def __get__(self, one: Any, owner: type) -> Floats:
+        if one is None:
+            raise AttributeError(self.name)  # the class has no default for it
+        value = one.__dict__[self.name]
+        if callable(value):
+            value = one.__dict__[self.name] = value()
+        return value  # type: ignore[no-any-return]  # what __set__ was given
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Model:
     """What a fit learnt: enough to weigh one more vote without the others."""
 
     prior: Floats  # [classes] how common each class is
-    confusion: Floats  # [annotators, true, given] probability of each answer where a class is true
+    confusion: Late = Late()  # [annotators, true, given] probability of each answer where a class is true
     newcomer: Floats  # [true, given] the same for an annotator whom the fit has not seen
     weight: Floats  # [annotators] what a vote counts in the weighted vote
     newcomer_weight: float
@@ -107,11 +127,7 @@ class Estimate:
     method: str
     posterior: Floats  # [tasks, classes] probabilities; the prior where nobody voted
     label: Ints  # [tasks] the most probable class, of equals the one with the lowest number; -1: nobody voted
+    confidence: Floats  # [tasks] probability of `label`; 0 where nobody voted
     model: Model
     skill: Skill
     diagnostics: Diagnostics
-
-    @property
-    def confidence(self) -> Floats:
-        """[tasks] probability of `label`; 0 where nobody voted."""
-        return np.where(self.label < 0, 0.0, self.posterior.max(axis=1, initial=0.0))

@@ -6,26 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from evenhand.core.inference.estimate import TINY, Diagnostics, Estimate, Model, Skill
-from evenhand.core.inference.sweeps import WIDE
+from evenhand.core.inference.estimate import Diagnostics, Estimate, Model, Skill
+from evenhand.core.inference.sweeps import WIDE, Sweeps
 from evenhand.core.inference.votes import Floats, Places, Votes
 
 Z = 1.959964  # two-sided 95% of the normal distribution
 
 
-def shares_of(sums: Floats) -> Floats:
-    """Sums as shares of the last axis; equal ones where there is nothing."""
-    total = sums.sum(axis=-1, keepdims=True)
-    return np.asarray(np.where(total > 0, sums / np.maximum(total, TINY), 1 / sums.shape[-1]))
-
-
-def skill_of(given: Places, prior: Floats, confusion: Floats) -> Skill:
+def skill_of(given: Places, prior: Floats, right: Floats) -> Skill:
     """Skill as the model has it, and Wilson's interval around it for as many votes as were given.
+
+    `right` [annotators, classes]: the probability of the true class itself.
 
     Wilson 1927, doi:10.1080/01621459.1927.10502953. It is as wide as if the truth of each task were
     known, so it is a little too narrow where tasks have few votes.
     """
-    value = np.minimum(np.einsum("k,akk->a", prior, confusion), 1.0)
+    value = np.minimum(right @ prior, 1.0)
     n = given + Z**2
     centre = (value * given + Z**2 / 2) / n
     half = Z * np.sqrt(value * (1 - value) * given + Z**2 / 4) / n
@@ -33,18 +29,16 @@ def skill_of(given: Places, prior: Floats, confusion: Floats) -> Skill:
     return Skill(value=value, low=low, high=high, votes=given)
 
 
-def estimate(
-    method: str, votes: Votes, model: Model, posterior: Floats, diagnostics: Diagnostics
-) -> Estimate:
-    """Put together what a method found; ties go to the class with the lowest number."""
-    label = posterior.argmax(axis=1).astype(np.int32)
-    label[np.diff(votes.first) == 0] = -1
+def estimate(method: str, sweeps: Sweeps, model: Model, diagnostics: Diagnostics) -> Estimate:
+    """Put together what a method found, whose table the sweeps have."""
+    votes, found = sweeps.votes, sweeps.read(model)
     return Estimate(
         method=method,
-        posterior=posterior,
-        label=label,
+        posterior=found.posterior,
+        label=found.label,
+        confidence=found.confidence,
         model=model,
-        skill=skill_of(votes.given, model.prior, model.confusion),
+        skill=skill_of(votes.given, model.prior, sweeps.right),
         diagnostics=replace(diagnostics, notes=(*notes_on(votes), *diagnostics.notes)),
     )
 
@@ -52,7 +46,7 @@ def estimate(
 def notes_on(votes: Votes) -> tuple[str, ...]:
     """What a reader of the result has to know about the votes."""
     silent = int((np.diff(votes.first) == 0).sum())
-    unseen = int((np.bincount(votes.label, minlength=votes.classes) == 0).sum())
+    unseen = int((votes.asked == 0).sum())
     again = "earlier votes of an annotator on the same task: the last one counts."
     said = [
         (votes.replaced, f"{votes.replaced} {again}"),

@@ -2,7 +2,14 @@
 
 Each is written so that it also runs as plain Python (`kernel.py_func`), which the tests compare it with.
 Work is split into `parts` of fixed bounds, each with sums of its own that are added in order: the result
-does not depend on how many processors there are.
+does not depend on how many processors there are. One part runs without threads.
+
+What votes say is multiplied, not added as logarithms: up to `LONG` factors of at least 1e-12 are far from
+the smallest number, and neither an exponential function of each task nor a logarithm of each cell is needed.
+A posterior has its states in a row of even length, the last one empty where their number is odd; the loops
+take four or two of them at once. Posteriors of `BLOCK` tasks are held at once, since a call costs as much
+as some votes: numba counts who refers to each array that is handed over. Places are unsigned because a signed
+one is looked at for being negative.
 """
 
 from __future__ import annotations
@@ -13,269 +20,27 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from evenhand.core.inference.votes import Ints, Places
+from evenhand.core.inference.votes import Places
 
-FAR = 30.0  # a class whose logarithm is so far below the best one's is as good as impossible: e^-30 = 1e-13
+BLOCK = 64  # tasks
+LONG = 16  # votes of a task
+FAR = math.exp(-30.0)  # a class that is so much less probable than the best one is as good as impossible
+LEAST = 1e-100  # a product of likelihoods below is taken as a logarithm: times 1e-204 it is still a number
+
+U = np.uintp
+ONE, TWO, THREE, FOUR = U(1), U(2), U(3), U(4)
 
 
-def by_task(task: Ints, annotator: Ints, tasks: int, annotators: int) -> tuple[Places, Ints]:
-    """Where each task's votes begin, [tasks + 1], and the positions of the votes that count, sorted by task.
-
-    Of several votes of one annotator on one task the last counts.
-    """
-    first = np.zeros(tasks + 1, np.int64)
-    order = np.empty(len(task), np.int32)
-    kept = sort_by_task(task, annotator, first, order, np.full(annotators, -1, np.int32))
-    return first, order[:kept]
+# -- votes in order -----------------------------------------------------------------------------
 
 
 @njit(cache=True, nogil=True)
-def sort_by_task(task: Any, annotator: Any, first: Any, order: Any, stamp: Any) -> int:
-    """A stable counting sort that drops what a later vote replaced; gives the number of votes kept."""
-    tasks = len(first) - 1
-    for v in range(len(task)):
-        first[task[v] + 1] += 1
-    for t in range(tasks):
-        first[t + 1] += first[t]
-    for v in range(len(task)):
-        order[first[task[v]]] = v
-        first[task[v]] += 1
-    begin = 0  # first[t] is now where task t ends
-    kept = 0
-    for t in range(tasks):
-        end = first[t]
-        write = end
-        for i in range(end - 1, begin - 1, -1):
-            who = annotator[order[i]]
-            if stamp[who] != t:
-                stamp[who] = t
-                write -= 1
-                order[write] = order[i]
-        first[t] = kept
-        for i in range(write, end):
-            order[kept] = order[i]
-            kept += 1
-        begin = end
-    first[tasks] = kept
-    return kept
-
-
-def bounds(first: Places, parts: int) -> Places:
-    """[parts + 1] tasks at which the parts begin, so that each has about as many votes."""
-    goals = np.arange(1, parts) * (first[-1] / parts)
-    inner = np.searchsorted(first, goals)
-    return np.concatenate([[0], inner, [len(first) - 1]]).astype(np.int64)
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def agree_sweep(first: Any, code: Any, bound: Any, classes: int, agreed: Any) -> None:
-    """Add up how often each annotator agrees with the majority, to `agreed` [parts, annotators].
-
-    Where classes tie, each gives an equal part of the credit.
-    """
-    for p in prange(len(bound) - 1):
-        tally = np.zeros(classes, np.int32)
-        for t in range(bound[p], bound[p + 1]):
-            most = 0
-            tied = 0
-            for v in range(first[t], first[t + 1]):
-                tally[code[v] % classes] += 1
-            for v in range(first[t], first[t + 1]):
-                most = max(most, tally[code[v] % classes])
-            for v in range(first[t], first[t + 1]):
-                if tally[code[v] % classes] == most:
-                    tied += 1  # most votes for each of the classes that tie
-            for v in range(first[t], first[t + 1]):
-                if tally[code[v] % classes] == most:
-                    agreed[p, code[v] // classes] += most / tied
-            for v in range(first[t], first[t + 1]):
-                tally[code[v] % classes] = 0
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def vote_sweep(
-    first: Any, code: Any, bound: Any, weight: Any, classes: int, hard: bool, counts: Any, mass: Any
-) -> None:
-    """Add up expected votes where a task's posterior is its weighted vote, or, if `hard`, the winner of it.
-
-    Adds to `counts` [parts, annotators * classes, states] and `mass` [parts, states]. State m * classes + k
-    is class k on a task of kind m: a share q is dealt to M kinds as a binomial law of M - 1 tries deals it,
-    so that the first kind are tasks on which annotators agree.
-    """
-    kinds = mass.shape[1] // classes
-    for p in prange(len(bound) - 1):
-        share = np.zeros(classes)
-        for t in range(bound[p], bound[p + 1]):
-            total = 0.0
-            most = 0.0
-            for v in range(first[t], first[t + 1]):
-                share[code[v] % classes] += weight[code[v] // classes]
-            for v in range(first[t], first[t + 1]):
-                most = max(most, share[code[v] % classes])
-            least = most * (1.0 - 1e-9) if hard else 0.0
-            for v in range(first[t], first[t + 1]):
-                k = code[v] % classes
-                if share[k] > 0.0 and share[k] >= least:
-                    total += weight[code[v] // classes]
-            for v in range(first[t], first[t + 1]):
-                k = code[v] % classes
-                if share[k] > 0.0 and share[k] >= least:
-                    q = share[k] / total
-                    part = q**kinds
-                    for m in range(kinds):
-                        mass[p, m * classes + k] += part
-                        for w in range(first[t], first[t + 1]):
-                            counts[p, code[w], m * classes + k] += part
-                        part *= (kinds - 1 - m) / (m + 1) * (1.0 - q) / q
-                share[k] = 0.0
-
-
-@njit(cache=True, nogil=True)
-def weigh(first: Any, code: Any, t: int, table: Any, prior: Any, score: Any) -> float:
-    """The posterior of task `t` into `score` [states]; gives the log-likelihood of its votes."""
-    classes = len(prior)
-    for k in range(classes):
-        score[k] = prior[k]
-    for v in range(first[t], first[t + 1]):
-        row = code[v]
-        for k in range(classes):
-            score[k] += table[row, k]
-    most = score[0]
-    for k in range(1, classes):
-        most = max(most, score[k])
-    total = 0.0
-    for k in range(classes):
-        score[k] = math.exp(score[k] - most) if score[k] > most - FAR else 0.0
-        total += score[k]
-    for k in range(classes):
-        score[k] /= total
-    return float(most + math.log(total))
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def em_sweep(
-    first: Any, code: Any, bound: Any, table: Any, prior: Any, counts: Any, mass: Any, fit: Any
-) -> None:
-    """One pass of expectation and the sums for maximization, fused.
-
-    `table` [annotators * classes, states] logarithm of what a vote says for each state, `prior` [states]
-    logarithms. Adds to `counts` and `mass` as `vote_sweep`, and the log-likelihood to `fit` [parts].
-    """
-    classes = len(prior)
-    for p in prange(len(bound) - 1):
-        score = np.empty(classes)
-        for t in range(bound[p], bound[p + 1]):
-            if first[t] == first[t + 1]:
-                continue
-            fit[p] += weigh(first, code, t, table, prior, score)
-            for k in range(classes):
-                mass[p, k] += score[k]
-            for v in range(first[t], first[t + 1]):
-                row = code[v]
-                for k in range(classes):
-                    counts[p, row, k] += score[k]
-
-
-@njit(cache=True, nogil=True)
-def maximize(counts: Any, own: float, pooled: Any, tiny: float, table: Any) -> None:
-    """Write `table` from the parts' counts: logarithms of shares, shrunk by `own` votes to `pooled`.
-
-    `pooled` [states, given] are shares. A share below `tiny` is as if it were `tiny`.
-    """
-    parts, rows, states = counts.shape
-    classes = pooled.shape[1]
-    least = math.log(tiny)
-    for a in range(rows // classes):
-        given = np.full(states, own)
-        for row in range(a * classes, (a + 1) * classes):
-            for k in range(states):
-                votes = own * pooled[k, row - a * classes]
-                for p in range(parts):
-                    votes += counts[p, row, k]
-                    given[k] += counts[p, row, k]
-                table[row, k] = votes
-        for row in range(a * classes, (a + 1) * classes):
-            for k in range(states):
-                far = table[row, k] <= tiny * given[k]
-                table[row, k] = least if far else math.log(table[row, k] / given[k])
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def dependence_sweep(
-    first: Any, code: Any, bound: Any, table: Any, prior: Any, covariance: Any, variance: Any
-) -> None:
-    """Add up how the votes of a task go together beyond its class, over pairs of votes.
-
-    For the most probable class, each vote is right or not, with the probability that `table` has.
-    Adds the products of two votes' residuals to `covariance` [parts] and those of their standard
-    deviations to `variance` [parts].
-    """
-    classes = len(prior)
-    for p in prange(len(bound) - 1):
-        score = np.empty(classes)
-        for t in range(bound[p], bound[p + 1]):
-            if first[t + 1] - first[t] < 2:
-                continue
-            weigh(first, code, t, table, prior, score)
-            best = np.argmax(score)
-            off = 0.0
-            off2 = 0.0
-            spread = 0.0
-            spread2 = 0.0
-            for v in range(first[t], first[t + 1]):
-                right = math.exp(table[code[v] // classes * classes + best, best])
-                residual = (1.0 if code[v] % classes == best else 0.0) - right
-                deviation = math.sqrt(right * max(1.0 - right, 0.0))
-                off += residual
-                off2 += residual * residual
-                spread += deviation
-                spread2 += deviation * deviation
-            covariance[p] += off * off - off2
-            variance[p] += spread * spread - spread2
-
-
-@njit(cache=True, nogil=True)
-def finish(
-    first: Any, code: Any, t: int, weight: Any, blend: float, doubt: float, floor: float, score: Any, out: Any
-) -> None:
-    """Blend the posterior `score` of task `t` with its weighted vote, and spread a part of it evenly."""
-    classes = len(score)
-    total = 0.0
-    votes = first[t + 1] - first[t]
-    for v in range(first[t], first[t + 1]):
-        total += weight[code[v] // classes]
-    voted = total > 0.0 and blend > 0.0
-    rest = (1.0 - blend) if voted else 1.0
-    even = floor / classes
-    if voted:
-        even += (1.0 - floor) * blend * doubt / classes / (votes + doubt)
-    for k in range(classes):
-        out[t, k] = (1.0 - floor) * rest * score[k] + even
-    if voted:
-        each = (1.0 - floor) * blend * votes / (votes + doubt) / total
-        for v in range(first[t], first[t + 1]):
-            out[t, code[v] % classes] += each * weight[code[v] // classes]
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def read_posterior(
-    first: Any,
-    code: Any,
-    bound: Any,
-    table: Any,
-    prior: Any,
-    weight: Any,
-    blend: float,
-    doubt: float,
-    floor: float,
-    out: Any,
-) -> None:
-    """Write each task's posterior to `out` [tasks, classes], as `Running.posterior` has it."""
-    for p in prange(len(bound) - 1):
-        score = np.empty(len(prior))
-        for t in range(bound[p], bound[p + 1]):
-            weigh(first, code, t, table, prior, score)
-            finish(first, code, t, weight, blend, doubt, floor, score, out)
+def span(values: Any) -> tuple[int, int]:
+    """The least and the largest of at least one whole number."""
+    low, high = values[0], values[0]
+    for value in values:
+        low, high = min(low, value), max(high, value)
+    return low, high
 
 
 @njit(cache=True, nogil=True)
@@ -295,3 +60,467 @@ def number(values: Any, low: int, place: Any, codes: Any, seen: Any) -> int:
             count += 1
         codes[i] = code
     return count
+
+
+@njit(cache=True, nogil=True)
+def count_by_task(task: Any, annotator: Any, label: Any, first: Any) -> int:
+    """Where each task's votes begin, into `first` [tasks + 1] of zeros; gives how many votes there are.
+
+    Rows in which a number is negative are no votes.
+    """
+    count = 0
+    for v in range(len(task)):
+        if task[v] >= 0 and annotator[v] >= 0 and label[v] >= 0:
+            first[task[v] + 1] += 1
+            count += 1
+    for t in range(len(first) - 1):
+        first[t + 1] += first[t]
+    return count
+
+
+@njit(cache=True, nogil=True)
+def sort_by_task(
+    task: Any, annotator: Any, label: Any, rank: Any, first: Any, stamp: Any, who: Any, what: Any
+) -> int:
+    """A stable counting sort that drops what a later vote replaced; gives the number of votes kept.
+
+    `first` is as `count_by_task` left it, `stamp` [annotators] all -1. Writes `who` (annotators) and `what`
+    (labels, renumbered by `rank`), and `first` anew.
+    """
+    for v in range(len(task)):
+        if task[v] >= 0 and annotator[v] >= 0 and label[v] >= 0:
+            at = first[task[v]]
+            who[at] = annotator[v]
+            what[at] = rank[label[v]]
+            first[task[v]] = at + 1
+    begin = 0  # first[t] is now where task t ends
+    kept = 0
+    for t in range(len(first) - 1):
+        end = first[t]
+        write = end
+        for v in range(end - 1, begin - 1, -1):
+            if stamp[who[v]] != t:
+                stamp[who[v]] = t
+                write -= 1
+                who[write], what[write] = who[v], what[v]
+        first[t] = kept
+        if kept == write:
+            kept = end
+        else:
+            for v in range(write, end):
+                who[kept], what[kept] = who[v], what[v]
+                kept += 1
+        begin = end
+    first[len(first) - 1] = kept
+    return kept
+
+
+@njit(cache=True, nogil=True)
+def tally(values: Any, counts: Any) -> None:
+    """Add how often each number is there to `counts`."""
+    for value in values:
+        counts[value] += 1
+
+
+def bounds(first: Places, parts: int) -> Places:
+    """[parts + 1] tasks at which the parts begin, so that each has about as many votes."""
+    goals = np.arange(1, parts) * (first[-1] / parts)
+    inner = np.searchsorted(first, goals)
+    return np.concatenate([[0], inner, [len(first) - 1]]).astype(np.int64)
+
+
+# -- what annotators agree with -----------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True)
+def agree_part(votes: Any, begin: int, end: int, classes: int, agreed: Any) -> None:
+    """`agree_sweep` of the tasks from `begin` to `end`."""
+    first, annotator, label, _ = votes
+    count = np.zeros(classes, np.int32)
+    for t in range(begin, end):
+        most, tied = 0, 1
+        for v in range(first[t], first[t + 1]):
+            count[label[v]] += 1
+            if count[label[v]] > most:
+                most, tied = count[label[v]], 1
+            elif count[label[v]] == most:
+                tied += 1
+        for v in range(first[t], first[t + 1]):
+            if count[label[v]] == most:
+                agreed[annotator[v]] += 1.0 / tied
+        for v in range(first[t], first[t + 1]):
+            count[label[v]] = 0
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def agree_sweep(votes: Any, bound: Any, classes: int, agreed: Any) -> None:
+    """Add up how often each annotator agrees with the majority, to `agreed` [parts, annotators].
+
+    Where classes tie, each gives an equal part of the credit.
+    """
+    if len(bound) == 2:
+        agree_part(votes, bound[0], bound[1], classes, agreed[0])
+    else:
+        for p in prange(len(bound) - 1):
+            agree_part(votes, bound[p], bound[p + 1], classes, agreed[p])
+
+
+# -- posteriors of a block of tasks -------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def weigh(votes: Any, begin: int, end: int, table: Any, prior: Any, score: Any) -> float:
+    """The posteriors of the tasks from `begin` to `end` into `score` [tasks, states].
+
+    `table` [annotators * classes, states] what a vote says for each state, `prior` [states]: probabilities.
+    Gives the log-likelihood of the votes.
+    """
+    first, _, _, code = votes
+    states = U(len(prior))
+    fit, product = 0.0, 1.0
+    for t in range(begin, end):
+        i, low, high = U(t - begin), first[t], first[t + 1]
+        if high - low > LONG:
+            fit += weigh_long(code, low, high, table, prior, score[i])
+            continue
+        total, most = 0.0, 0.0
+        k = U(0)
+        while k + FOUR <= states:
+            a, b, c, d = prior[k], prior[k + ONE], prior[k + TWO], prior[k + THREE]
+            for v in range(low, high):
+                row = U(code[v])
+                a *= table[row, k]
+                b *= table[row, k + ONE]
+                c *= table[row, k + TWO]
+                d *= table[row, k + THREE]
+            score[i, k], score[i, k + ONE], score[i, k + TWO], score[i, k + THREE] = a, b, c, d
+            total += (a + b) + (c + d)
+            most = max(most, a, b, c, d)
+            k += FOUR
+        if k < states:
+            a, b = prior[k], prior[k + ONE]
+            for v in range(low, high):
+                row = U(code[v])
+                a *= table[row, k]
+                b *= table[row, k + ONE]
+            score[i, k], score[i, k + ONE] = a, b
+            total += a + b
+            most = max(most, a, b)
+        one, far = 1.0 / total, most * FAR
+        k = U(0)
+        while k < states:
+            a, b = score[i, k], score[i, k + ONE]
+            score[i, k] = a * one if a > far else 0.0
+            score[i, k + ONE] = b * one if b > far else 0.0
+            k += TWO
+        if high > low:
+            product *= total
+            if product < LEAST:
+                fit += math.log(product)
+                product = 1.0
+    return fit + math.log(product)
+
+
+@njit(cache=True, nogil=True)
+def weigh_long(code: Any, low: int, high: int, table: Any, prior: Any, score: Any) -> float:
+    """As `weigh`, of one task with any number of votes: through the logarithms of products."""
+    states = len(prior)
+    most = -np.inf
+    for k in range(states):
+        score[k] = math.log(prior[k]) if prior[k] > 0.0 else -np.inf
+        for v in range(low, high, LONG):
+            product = 1.0
+            for w in range(v, min(v + LONG, high)):
+                product *= table[code[w], k]
+            score[k] += math.log(product)
+        most = max(most, score[k])
+    total = 0.0
+    for k in range(states):
+        score[k] = math.exp(score[k] - most)
+        score[k] = score[k] if score[k] > FAR else 0.0
+        total += score[k]
+    for k in range(states):
+        score[k] /= total
+    return float(most + math.log(total))
+
+
+@njit(cache=True, nogil=True)
+def vote(
+    votes: Any, begin: int, end: int, weight: Any, classes: int, kinds: int, hard: bool, score: Any
+) -> None:
+    """The weighted vote of a block of tasks in place of a posterior; see `vote_sweep`."""
+    first, annotator, label, _ = votes
+    score[:] = 0.0
+    share = np.zeros(classes)
+    for t in range(begin, end):
+        total, most = 0.0, 0.0
+        for v in range(first[t], first[t + 1]):
+            share[label[v]] += weight[annotator[v]]
+            total += weight[annotator[v]]
+            most = max(most, share[label[v]])
+        if hard:
+            total = 0.0
+            for k in range(classes):
+                share[k] = share[k] if share[k] >= most * (1.0 - 1e-9) else 0.0
+                total += share[k]
+        for k in range(classes):
+            if share[k] > 0.0:
+                q = share[k] / total
+                part = q**kinds
+                for m in range(kinds):
+                    score[t - begin, m * classes + k] = part
+                    part *= (kinds - 1 - m) / (m + 1) * (1.0 - q) / q
+            share[k] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def add(votes: Any, begin: int, end: int, score: Any, counts: Any, mass: Any) -> None:
+    """Add the posteriors of a block of tasks to `counts` [annotators * classes, states] and `mass`."""
+    first, _, _, code = votes
+    states = U(len(mass))
+    for t in range(begin, end):
+        i, low, high = U(t - begin), first[t], first[t + 1]
+        if low == high:
+            continue
+        k = U(0)
+        while k + FOUR <= states:
+            a, b, c, d = score[i, k], score[i, k + ONE], score[i, k + TWO], score[i, k + THREE]
+            mass[k] += a
+            mass[k + ONE] += b
+            mass[k + TWO] += c
+            mass[k + THREE] += d
+            for v in range(low, high):
+                row = U(code[v])
+                counts[row, k] += a
+                counts[row, k + ONE] += b
+                counts[row, k + TWO] += c
+                counts[row, k + THREE] += d
+            k += FOUR
+        if k < states:
+            a, b = score[i, k], score[i, k + ONE]
+            mass[k] += a
+            mass[k + ONE] += b
+            for v in range(low, high):
+                row = U(code[v])
+                counts[row, k] += a
+                counts[row, k + ONE] += b
+
+
+# -- sweeps over all votes ----------------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True)
+def vote_part(
+    votes: Any,
+    begin: int,
+    end: int,
+    weight: Any,
+    classes: int,
+    kinds: int,
+    hard: bool,
+    counts: Any,
+    mass: Any,
+) -> None:
+    """`vote_sweep` of the tasks from `begin` to `end`."""
+    score, sums = np.zeros((BLOCK, len(mass))), np.zeros(len(mass))
+    for low in range(begin, end, BLOCK):
+        high = min(low + BLOCK, end)
+        vote(votes, low, high, weight, classes, kinds, hard, score)
+        add(votes, low, high, score, counts, sums)
+    mass[:] += sums
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def vote_sweep(
+    votes: Any, bound: Any, weight: Any, classes: int, kinds: int, hard: bool, counts: Any, mass: Any
+) -> None:
+    """Add up expected votes where a task's posterior is its weighted vote, or, if `hard`, the winner of it.
+
+    Adds to `counts` [parts, annotators * classes, states] and `mass` [parts, states]. State m * classes + k
+    is class k on a task of kind m: a share q is dealt to M kinds as a binomial law of M - 1 tries deals it,
+    so that the first kind are tasks on which annotators agree.
+    """
+    if len(bound) == 2:
+        vote_part(votes, bound[0], bound[1], weight, classes, kinds, hard, counts[0], mass[0])
+    else:
+        for p in prange(len(bound) - 1):
+            vote_part(votes, bound[p], bound[p + 1], weight, classes, kinds, hard, counts[p], mass[p])
+
+
+@njit(cache=True, nogil=True)
+def em_part(votes: Any, begin: int, end: int, table: Any, prior: Any, counts: Any, mass: Any) -> float:
+    """`em_sweep` of the tasks from `begin` to `end`; gives the log-likelihood."""
+    score, sums = np.zeros((BLOCK, len(prior))), np.zeros(len(prior))
+    fit = 0.0
+    for low in range(begin, end, BLOCK):
+        high = min(low + BLOCK, end)
+        fit += weigh(votes, low, high, table, prior, score)
+        add(votes, low, high, score, counts, sums)
+    mass[:] += sums
+    return fit
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def em_sweep(votes: Any, bound: Any, table: Any, prior: Any, counts: Any, mass: Any, fit: Any) -> None:
+    """One pass of expectation and the sums for maximization, fused.
+
+    `table` and `prior` as in `weigh`. Adds to `counts` and `mass` as `vote_sweep`, and the log-likelihood
+    to `fit` [parts].
+    """
+    if len(bound) == 2:
+        fit[0] += em_part(votes, bound[0], bound[1], table, prior, counts[0], mass[0])
+    else:
+        for p in prange(len(bound) - 1):
+            fit[p] += em_part(votes, bound[p], bound[p + 1], table, prior, counts[p], mass[p])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def maximize(counts: Any, own: float, pooled: Any, tiny: float, table: Any) -> None:
+    """Write `table` from the parts' counts: shares, shrunk by `own` votes to `pooled` [given, states].
+
+    A share below `tiny` is as if it were `tiny`.
+    """
+    parts, rows, states = counts.shape
+    classes = len(pooled)
+    given, one = np.empty(states), np.empty(states)
+    for begin in range(0, rows, classes):
+        given[:] = own
+        for k in range(classes):
+            row = begin + k
+            for s in range(states):
+                table[row, s] = counts[0, row, s]
+            for p in range(1, parts):
+                for s in range(states):
+                    table[row, s] += counts[p, row, s]
+            for s in range(states):
+                given[s] += table[row, s]
+                table[row, s] += own * pooled[k, s]
+        for s in range(states):
+            one[s] = 1.0 / given[s] if given[s] > 0.0 else 0.0
+        for row in range(begin, begin + classes):
+            for s in range(states):
+                table[row, s] = max(table[row, s] * one[s], tiny)
+
+
+@njit(cache=True, nogil=True)
+def dependence_part(
+    votes: Any, begin: int, end: int, classes: int, table: Any, prior: Any, sums: Any
+) -> None:
+    """`dependence_sweep` of the tasks from `begin` to `end`."""
+    first, annotator, label, _ = votes
+    score = np.zeros((BLOCK, len(prior)))
+    covariance, variance = 0.0, 0.0
+    for low in range(begin, end, BLOCK):
+        high = min(low + BLOCK, end)
+        weigh(votes, low, high, table, prior, score)
+        for t in range(low, high):
+            best = np.argmax(score[t - low])
+            off, off2, deviation, deviation2 = 0.0, 0.0, 0.0, 0.0
+            for v in range(first[t], first[t + 1]):
+                right = table[annotator[v] * classes + best, best]
+                residual = (1.0 if label[v] == best else 0.0) - right
+                square = right * max(1.0 - right, 0.0)
+                off += residual
+                off2 += residual * residual
+                deviation += math.sqrt(square)
+                deviation2 += square
+            covariance += off * off - off2
+            variance += deviation * deviation - deviation2
+    sums[0] += covariance
+    sums[1] += variance
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def dependence_sweep(votes: Any, bound: Any, classes: int, table: Any, prior: Any, sums: Any) -> None:
+    """Add up how the votes of a task go together beyond its class, over pairs of votes.
+
+    For the most probable class, each vote is right or not, with the probability that `table` has.
+    Adds the products of two votes' residuals, and those of their standard deviations, to `sums` [parts, 2].
+    """
+    if len(bound) == 2:
+        dependence_part(votes, bound[0], bound[1], classes, table, prior, sums[0])
+    else:
+        for p in prange(len(bound) - 1):
+            dependence_part(votes, bound[p], bound[p + 1], classes, table, prior, sums[p])
+
+
+# -- what is read off ---------------------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True)
+def shares(votes: Any, t: int, weight: Any, blend: float, doubt: float, floor: float, classes: int) -> Any:
+    """How the posterior of task `t` is blended: what the model's counts, what every class gets, and what a
+    vote of weight 1 adds to its class."""
+    first, annotator, _, _ = votes
+    total = 0.0
+    if blend > 0.0:
+        for v in range(first[t], first[t + 1]):
+            total += weight[annotator[v]]
+    if total == 0.0:
+        return 1.0 - floor, floor / classes, 0.0
+    count = first[t + 1] - first[t]
+    voted = (1.0 - floor) * blend / (count + doubt)
+    return (1.0 - floor) * (1.0 - blend), floor / classes + voted * doubt / classes, voted * count / total
+
+
+@njit(cache=True, nogil=True)
+def read_part(
+    votes: Any,
+    begin: int,
+    end: int,
+    table: Any,
+    prior: Any,
+    weight: Any,
+    blend: float,
+    doubt: float,
+    floor: float,
+    out: Any,
+    best: Any,
+    chance: Any,
+) -> None:
+    """`read_posterior` of the tasks from `begin` to `end`."""
+    first, annotator, label, _ = votes
+    classes = out.shape[1]
+    score = np.zeros((BLOCK, len(prior)))
+    for low in range(begin, end, BLOCK):
+        high = min(low + BLOCK, end)
+        weigh(votes, low, high, table, prior, score)
+        for t in range(low, high):
+            rest, even, each = shares(votes, t, weight, blend, doubt, floor, classes)
+            for k in range(classes):
+                out[t, k] = rest * score[t - low, k] + even
+            if each > 0.0:
+                for v in range(first[t], first[t + 1]):
+                    out[t, label[v]] += each * weight[annotator[v]]
+            best[t], chance[t] = -1, 0.0
+            if first[t] < first[t + 1]:
+                for k in range(classes):
+                    if out[t, k] > chance[t]:
+                        best[t], chance[t] = k, out[t, k]
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def read_posterior(
+    votes: Any,
+    bound: Any,
+    table: Any,
+    prior: Any,
+    weight: Any,
+    blend: float,
+    doubt: float,
+    floor: float,
+    out: Any,
+    best: Any,
+    chance: Any,
+) -> None:
+    """Write each task's posterior to `out` [tasks, classes], as `Running.posterior` has it.
+
+    And its first class of the most probable ones to `best` [tasks], with its probability to `chance` [tasks];
+    -1 and 0 where nobody voted.
+    """
+    rest = (weight, blend, doubt, floor, out, best, chance)
+    if len(bound) == 2:
+        read_part(votes, bound[0], bound[1], table, prior, *rest)
+    else:
+        for p in prange(len(bound) - 1):
+            read_part(votes, bound[p], bound[p + 1], table, prior, *rest)

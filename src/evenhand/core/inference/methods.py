@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from evenhand.core.inference.estimate import TINY, Diagnostics, Estimate, Model
-from evenhand.core.inference.fit import estimate, shares_of
-from evenhand.core.inference.sweeps import Sweeps, agreement, sweeps_of
+from evenhand.core.inference.fit import estimate
+from evenhand.core.inference.sweeps import Sweeps, agreement, shares_of, sweeps_of
 from evenhand.core.inference.votes import Floats, Votes
 
 PATIENCE = 1e-5  # a fit has converged when the log-likelihood a vote grows by less
@@ -66,14 +66,14 @@ def _voted(method: str, votes: Votes, weight: Floats) -> Estimate:
     sweeps.maximize(1.0, pooled)
     model = Model(
         prior=shares_of(sweeps.shares),
-        confusion=sweeps.confusion,
+        confusion=sweeps.confusion(),
         newcomer=pooled,
         weight=weight,
         newcomer_weight=mean_weight(votes, weight),
         blend=1.0,
         narrow=sweeps.narrow,
     )
-    return estimate(method, votes, model, sweeps.read(model), Diagnostics())
+    return estimate(method, sweeps, model, Diagnostics())
 
 
 def _maximize_expectation(
@@ -93,11 +93,11 @@ def _maximize_expectation(
         before = fit
     model = Model(
         prior=prior,
-        confusion=sweeps.confusion,
+        confusion=sweeps.confusion(),
         newcomer=shares_of(sweeps.pooled + TINY),
         weight=np.ones(votes.annotators),
         newcomer_weight=1.0,
         narrow=sweeps.narrow,
     )
     diagnostics = Diagnostics(iterations=iteration, converged=done, log_likelihood=before)
-    return estimate(method, votes, model, sweeps.read(model), diagnostics)
+    return estimate(method, sweeps, model, diagnostics)

@@ -2,7 +2,7 @@
 
 What matters then are few *cells* (annotator, class given, true class): those of a vote and a class that
 its task may have. They are numbered once, so that a pass costs as much as there are pairs of a vote and
-such a class, and not as much as there are classes.
+such a class, and not as much as there are classes. Pairs lie task by task, class by class, vote by vote.
 """
 
 from __future__ import annotations
@@ -13,19 +13,22 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from evenhand.core.inference.kernels import FAR, finish
+from evenhand.core.inference.kernels import BLOCK, FAR, LEAST, LONG, U, shares
+
+# -- which cells there are ----------------------------------------------------------------------
 
 
 @njit(cache=True, nogil=True)
-def voted_classes(first: Any, code: Any, t: int, seen: Any, found: Any) -> int:
-    """Write the classes that somebody gave task `t` to `found`; gives their number. `seen` is all False."""
-    classes = len(seen)
+def voted_classes(label: Any, low: int, high: int, seen: Any, found: Any) -> int:
+    """Write the different classes of the votes from `low` to `high` to `found`; gives their number.
+
+    `seen` [classes] is all False, and is so again.
+    """
     count = 0
-    for v in range(first[t], first[t + 1]):
-        k = code[v] % classes
-        if not seen[k]:
-            seen[k] = True
-            found[count] = k
+    for v in range(low, high):
+        if not seen[label[v]]:
+            seen[label[v]] = True
+            found[count] = label[v]
             count += 1
     for i in range(count):
         seen[found[i]] = False
@@ -33,273 +36,398 @@ def voted_classes(first: Any, code: Any, t: int, seen: Any, found: Any) -> int:
 
 
 @njit(cache=True, nogil=True)
-def count_able(first: Any, code: Any, classes: int, able_first: Any, pair_first: Any) -> None:
-    """Where each task's classes begin, and its pairs of a vote and a class; both [tasks + 1]."""
+def find_able(first: Any, label: Any, classes: int, able: Any, able_first: Any, pair_first: Any) -> None:
+    """The classes that may be true of each task, into `able` [votes]; and where each task's classes and its
+    pairs of a vote and a class begin, into two arrays of zeros [tasks + 1]."""
     seen = np.zeros(classes, np.bool_)
-    found = np.empty(classes, np.int32)
     for t in range(len(first) - 1):
-        count = voted_classes(first, code, t, seen, found)
-        able_first[t + 1] = able_first[t] + count
-        pair_first[t + 1] = pair_first[t] + count * (first[t + 1] - first[t])
+        low, high, begin = first[t], first[t + 1], able_first[t]
+        count = voted_classes(label, low, high, seen, able[begin:])
+        able_first[t + 1] = begin + count
+        pair_first[t + 1] = pair_first[t] + count * (high - low)
 
 
 @njit(cache=True, nogil=True)
 def number_cells(
-    first: Any, code: Any, classes: int, place: Any, able_first: Any, able: Any, slot: Any, key: Any
+    first: Any,
+    code: Any,
+    classes: int,
+    pairs: Any,
+    begin: Any,
+    given: Any,
+    true: Any,
 ) -> int:
-    """Number the cells in the order of first appearance; gives how many there are.
+    """Number the cells as they first appear in the pairs; gives how many there are.
 
-    `place` [annotators * classes * classes] all -1; writes `able` (each task's classes), `slot` (the cell
-    of each pair) and `key` (annotator * classes + class given, times classes, plus the true class).
+    Votes are taken by `code`, so that a cell is known by its class alone. `begin` [annotators * classes + 1]
+    is all 0. Writes `slot` [pairs] (the cell of each pair) and of each cell `given` and `true` [pairs]:
+    annotator * classes + class given, and annotator * classes + true class.
     """
-    seen = np.zeros(classes, np.bool_)
-    cells = 0
-    pair = 0
+    able_first, able, pair_first, slot = pairs
+    votes = len(code)
+    task, order = np.empty(votes, np.int32), np.empty(votes, np.int32)
+    for v in range(votes):
+        begin[code[v] + 1] += 1
+    for c in range(len(begin) - 1):
+        begin[c + 1] += begin[c]
     for t in range(len(first) - 1):
-        count = voted_classes(first, code, t, seen, able[able_first[t] :])
         for v in range(first[t], first[t + 1]):
-            for i in range(able_first[t], able_first[t] + count):
-                cell = np.int64(code[v]) * classes + able[i]
-                if place[cell] < 0:
-                    place[cell] = cells
-                    key[cells] = cell
+            at = begin[code[v]]
+            order[at], task[at] = v, t
+            begin[code[v]] = at + 1
+    where = np.full(classes, -1, np.int32)
+    cells, at = 0, 0
+    for c in range(len(begin) - 1):
+        before = cells
+        for i in range(at, begin[c]):
+            t = task[i]
+            step = first[t + 1] - first[t]
+            pair = pair_first[t] + order[i] - first[t]
+            for j in range(able_first[t], able_first[t + 1]):
+                cell = where[able[j]]
+                if cell < before:
+                    cell = cells
+                    where[able[j]] = cell
+                    given[cell] = c
+                    true[cell] = c // classes * classes + able[j]
                     cells += 1
-                slot[pair] = place[cell]
-                pair += 1
+                slot[pair] = cell
+                pair += step
+        at = begin[c]
     return cells
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def vote_sweep(
-    first: Any,
-    code: Any,
-    bound: Any,
-    able_first: Any,
-    able: Any,
-    pair_first: Any,
-    slot: Any,
-    weight: Any,
-    hard: bool,
-    counts: Any,
-    mass: Any,
-) -> None:
-    """As `kernels.vote_sweep`; adds to `counts` [parts, cells] and `mass` [parts, classes]."""
-    classes = mass.shape[1]
-    for p in prange(len(bound) - 1):
-        share = np.zeros(classes)
-        for t in range(bound[p], bound[p + 1]):
-            for v in range(first[t], first[t + 1]):
-                share[code[v] % classes] += weight[code[v] // classes]
-            most = 0.0
-            for i in range(able_first[t], able_first[t + 1]):
-                most = max(most, share[able[i]])
-            total = 0.0
-            for i in range(able_first[t], able_first[t + 1]):
-                if hard and share[able[i]] < most * (1.0 - 1e-9):
-                    share[able[i]] = 0.0
-                total += share[able[i]]
-            pair = pair_first[t]
-            for _ in range(first[t], first[t + 1]):
-                for i in range(able_first[t], able_first[t + 1]):
-                    if total > 0.0:
-                        counts[p, slot[pair]] += share[able[i]] / total
-                    pair += 1
-            for i in range(able_first[t], able_first[t + 1]):
-                if total > 0.0:
-                    mass[p, able[i]] += share[able[i]] / total
-                share[able[i]] = 0.0
+@njit(cache=True, nogil=True)
+def in_order(slot: Any, given: Any, true: Any, given_so: Any, true_so: Any) -> None:
+    """Number the cells anew in the order of the pairs: those that appear once are then read in a row."""
+    place = np.full(len(given_so), -1, np.int32)
+    cells = 0
+    for pair in range(len(slot)):
+        cell = slot[pair]
+        if place[cell] < 0:
+            place[cell] = cells
+            given_so[cells], true_so[cells] = given[cell], true[cell]
+            cells += 1
+        slot[pair] = place[cell]
+
+
+# -- posteriors of a block of tasks -------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def weigh(first: Any, begin: int, end: int, pairs: Any, chances: Any, prior: Any, score: Any) -> float:
+    """As `kernels.weigh`, with `chances` [cells] for the table.
+
+    `score` gets the classes of all tasks of the block in a row, as they are in `able`.
+    """
+    able_first, able, pair_first, slot = pairs
+    fit, product = 0.0, 1.0
+    for t in range(begin, end):
+        votes = first[t + 1] - first[t]
+        low, high, pair = able_first[t], able_first[t + 1], pair_first[t]
+        at = low - able_first[begin]
+        if votes > LONG:
+            fit += weigh_long(votes, able[low:high], slot[pair:], chances, prior, score[at:])
+        elif votes > 0:
+            total, most = 0.0, 0.0
+            for i in range(high - low):
+                chance = prior[able[low + i]]
+                for p in range(pair, pair + votes):
+                    chance *= chances[U(slot[p])]
+                pair += votes
+                score[at + i] = chance
+                total += chance
+                most = max(most, chance)
+            one, far = 1.0 / total, most * FAR
+            for i in range(at, at + high - low):
+                score[i] = score[i] * one if score[i] > far else 0.0
+            product *= total
+            if product < LEAST:
+                fit += math.log(product)
+                product = 1.0
+    return fit + math.log(product)
 
 
 @njit(cache=True, nogil=True)
-def weigh(
-    votes: int, begin: int, end: int, able: Any, pair: int, slot: Any, logs: Any, prior: Any, score: Any
-) -> float:
-    """The posterior of a task over its classes `able[begin:end]`, into `score`; gives the log-likelihood."""
-    count = end - begin
+def weigh_long(votes: int, able: Any, slot: Any, chances: Any, prior: Any, score: Any) -> float:
+    """As `weigh`, of one task with any number of votes: through the logarithms of products."""
     most = -np.inf
-    for i in range(count):
-        score[i] = prior[able[begin + i]]
-    for _ in range(votes):
-        for i in range(count):
-            score[i] += logs[slot[pair]]
-            pair += 1
-    for i in range(count):
+    for i in range(len(able)):
+        score[i] = math.log(prior[able[i]])
+        end = (i + 1) * votes
+        for p in range(i * votes, end, LONG):
+            product = 1.0
+            for q in range(p, min(p + LONG, end)):
+                product *= chances[slot[q]]
+            score[i] += math.log(product)
         most = max(most, score[i])
     total = 0.0
-    for i in range(count):
-        score[i] = math.exp(score[i] - most) if score[i] > most - FAR else 0.0
+    for i in range(len(able)):
+        score[i] = math.exp(score[i] - most)
+        score[i] = score[i] if score[i] > FAR else 0.0
         total += score[i]
-    for i in range(count):
+    for i in range(len(able)):
         score[i] /= total
     return float(most + math.log(total))
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def em_sweep(
-    first: Any,
-    bound: Any,
-    able_first: Any,
-    able: Any,
-    pair_first: Any,
-    slot: Any,
-    logs: Any,
-    prior: Any,
-    counts: Any,
-    mass: Any,
-    fit: Any,
+@njit(cache=True, nogil=True)
+def vote(
+    votes: Any, begin: int, end: int, pairs: Any, weight: Any, hard: bool, share: Any, score: Any
 ) -> None:
-    """As `kernels.em_sweep`, with `logs` [cells] for the table."""
-    for p in prange(len(bound) - 1):
-        score = np.empty(len(prior))
-        for t in range(bound[p], bound[p + 1]):
-            votes, begin, end = first[t + 1] - first[t], able_first[t], able_first[t + 1]
-            if votes == 0:
-                continue
-            fit[p] += weigh(votes, begin, end, able, pair_first[t], slot, logs, prior, score)
-            for i in range(end - begin):
-                mass[p, able[begin + i]] += score[i]
-            pair = pair_first[t]
-            for _ in range(votes):
-                for i in range(end - begin):
-                    counts[p, slot[pair]] += score[i]
-                    pair += 1
+    """The weighted vote of a block of tasks in place of a posterior.
+
+    `share` [classes] is all 0, and is so again.
+    """
+    first, annotator, label, _ = votes
+    able_first, able, _, _ = pairs
+    for t in range(begin, end):
+        most, total = 0.0, 0.0
+        for v in range(first[t], first[t + 1]):
+            share[label[v]] += weight[annotator[v]]
+            most = max(most, share[label[v]])
+        least = most * (1.0 - 1e-9) if hard else 0.0
+        for i in range(able_first[t], able_first[t + 1]):
+            total += share[able[i]] if share[able[i]] >= least else 0.0
+        for i in range(able_first[t], able_first[t + 1]):
+            counts = total > 0.0 and share[able[i]] >= least
+            score[i - able_first[begin]] = share[able[i]] / total if counts else 0.0
+            share[able[i]] = 0.0
 
 
 @njit(cache=True, nogil=True)
-def maximize(counts: Any, key: Any, own: float, pooled: Any, tiny: float, logs: Any, right: Any) -> None:
-    """Write `logs` [cells], and `right` [annotators, classes]: the probability of the true class itself.
+def add(first: Any, begin: int, end: int, pairs: Any, score: Any, counts: Any, mass: Any) -> None:
+    """As `kernels.add`; adds to `counts` [cells] and `mass` [classes]."""
+    able_first, able, pair_first, slot = pairs
+    for t in range(begin, end):
+        votes, pair = first[t + 1] - first[t], pair_first[t]
+        for i in range(able_first[t], able_first[t + 1]):
+            chance = score[i - able_first[begin]]
+            if chance > 0.0:
+                mass[able[i]] += chance
+                for p in range(pair, pair + votes):
+                    counts[U(slot[p])] += chance
+            pair += votes
 
-    `right` holds the votes of each annotator and true class first, and what is shrunk away at the end.
+
+# -- sweeps over all votes ----------------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True)
+def vote_part(
+    votes: Any, begin: int, end: int, pairs: Any, weight: Any, hard: bool, counts: Any, mass: Any
+) -> None:
+    """`vote_sweep` of the tasks from `begin` to `end`."""
+    share, sums = np.zeros(len(mass)), np.zeros(len(mass))
+    score = np.empty(BLOCK * len(mass))
+    for low in range(begin, end, BLOCK):
+        high = min(low + BLOCK, end)
+        vote(votes, low, high, pairs, weight, hard, share, score)
+        add(votes[0], low, high, pairs, score, counts, sums)
+    mass[:] += sums
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def vote_sweep(votes: Any, bound: Any, pairs: Any, weight: Any, hard: bool, counts: Any, mass: Any) -> None:
+    """As `kernels.vote_sweep`; adds to `counts` [parts, cells] and `mass` [parts, classes]."""
+    if len(bound) == 2:
+        vote_part(votes, bound[0], bound[1], pairs, weight, hard, counts[0], mass[0])
+    else:
+        for p in prange(len(bound) - 1):
+            vote_part(votes, bound[p], bound[p + 1], pairs, weight, hard, counts[p], mass[p])
+
+
+@njit(cache=True, nogil=True)
+def em_part(
+    votes: Any, begin: int, end: int, pairs: Any, chances: Any, prior: Any, counts: Any, mass: Any
+) -> float:
+    """`em_sweep` of the tasks from `begin` to `end`; gives the log-likelihood."""
+    score, sums = np.empty(BLOCK * len(prior)), np.zeros(len(prior))
+    fit = 0.0
+    for low in range(begin, end, BLOCK):
+        high = min(low + BLOCK, end)
+        fit += weigh(votes[0], low, high, pairs, chances, prior, score)
+        add(votes[0], low, high, pairs, score, counts, sums)
+    mass[:] += sums
+    return fit
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def em_sweep(
+    votes: Any, bound: Any, pairs: Any, chances: Any, prior: Any, counts: Any, mass: Any, fit: Any
+) -> None:
+    """As `kernels.em_sweep`, with `chances` [cells] for the table."""
+    if len(bound) == 2:
+        fit[0] += em_part(votes, bound[0], bound[1], pairs, chances, prior, counts[0], mass[0])
+    else:
+        for p in prange(len(bound) - 1):
+            fit[p] += em_part(votes, bound[p], bound[p + 1], pairs, chances, prior, counts[p], mass[p])
+
+
+@njit(cache=True, nogil=True)
+def maximize(
+    counts: Any,
+    given: Any,
+    true: Any,
+    own: float,
+    pooled: Any,
+    tiny: float,
+    chances: Any,
+    scale: Any,
+    right: Any,
+) -> None:
+    """Write `chances` [cells] from the parts' counts, shrunk by `own` votes to `pooled` [true, given].
+
+    Also, both [annotators * classes], `scale`: 1 by the votes of an annotator where a class is true, or 0
+    where there are none; and `right`: the chance of that class itself.
     """
     parts, cells = counts.shape
     classes = len(pooled)
-    least = math.log(tiny)
-    given = np.full(right.shape, own)
+    scale[:] = own
     for c in range(cells):
-        votes = 0.0
-        for p in range(parts):
+        votes = counts[0, c]
+        for p in range(1, parts):
             votes += counts[p, c]
-        logs[c] = votes
-        if votes > 0.0:
-            given[key[c] // classes // classes, key[c] % classes] += votes
-    for a in range(len(right)):
-        for k in range(classes):
-            right[a, k] = own * pooled[k, k] / max(given[a, k], tiny)
+        chances[c] = votes
+        scale[U(true[c])] += votes
+    for i in range(len(scale)):
+        scale[i] = 1.0 / scale[i] if scale[i] > tiny else 0.0
+        right[i] = own * pooled[i % classes, i % classes] * scale[i]
     for c in range(cells):
-        if own == 0.0 and logs[c] == 0.0:
-            logs[c] = least
-            continue
-        k, row = key[c] % classes, key[c] // classes
-        a, label = row // classes, row % classes
-        share = (logs[c] + own * pooled[k, label]) / max(given[a, k], tiny)
-        logs[c] = math.log(max(share, tiny))
-        if label == k:
-            right[a, k] = share
+        votes, at = chances[c], U(true[c])
+        if own > 0.0:
+            begin = true[c] // classes * classes
+            votes += own * pooled[true[c] - begin, given[c] - begin]
+        chances[c] = max(votes * scale[at], tiny)
+        if given[c] == true[c]:
+            right[at] = votes * scale[at]
 
 
 @njit(cache=True, nogil=True)
-def pool(counts: Any, key: Any, pooled: Any) -> None:
+def pool(counts: Any, given: Any, true: Any, pooled: Any) -> None:
     """Add the sums of all annotators to `pooled` [true, given]."""
     classes = len(pooled)
     for c in range(counts.shape[1]):
+        begin = true[c] // classes * classes
         for p in range(counts.shape[0]):
-            pooled[key[c] % classes, key[c] // classes % classes] += counts[p, c]
+            pooled[true[c] - begin, given[c] - begin] += counts[p, c]
 
 
 @njit(cache=True, nogil=True)
-def spread(counts: Any, key: Any, own: float, pooled: Any, tiny: float, confusion: Any) -> None:
-    """Write `confusion` [annotators, true, given]: the same shares, of the classes nobody had in mind too."""
-    classes = len(pooled)
-    given = np.full(confusion.shape[:2], own)
-    for c in range(len(key)):
-        for p in range(counts.shape[0]):
-            given[key[c] // classes // classes, key[c] % classes] += counts[p, c]
-    for a in range(len(confusion)):
-        for k in range(classes):
-            for label in range(classes):
-                confusion[a, k, label] = own * pooled[k, label] / max(given[a, k], tiny)
-    for c in range(len(key)):
-        k, row = key[c] % classes, key[c] // classes
-        a, label = row // classes, row % classes
-        for p in range(counts.shape[0]):
-            confusion[a, k, label] += counts[p, c] / max(given[a, k], tiny)
+def spread(chances: Any, given: Any, true: Any, confusion: Any) -> None:
+    """Write the cells' chances over what `confusion` [annotators, true, given] has."""
+    classes = confusion.shape[1]
+    for c in range(len(chances)):
+        who = true[c] // classes
+        confusion[who, true[c] - who * classes, given[c] - who * classes] = chances[c]
+
+
+@njit(cache=True, nogil=True)
+def dependence_part(
+    votes: Any, begin: int, end: int, pairs: Any, chances: Any, right: Any, prior: Any, sums: Any
+) -> None:
+    """`dependence_sweep` of the tasks from `begin` to `end`."""
+    first, annotator, label, _ = votes
+    able_first, able, _, _ = pairs
+    score = np.empty(BLOCK * len(prior))
+    covariance, variance = 0.0, 0.0
+    for low in range(begin, end, BLOCK):
+        high = min(low + BLOCK, end)
+        weigh(first, low, high, pairs, chances, prior, score)
+        for t in range(low, high):
+            if first[t] == first[t + 1]:
+                continue
+            block = able_first[low]
+            best = able[able_first[t] + np.argmax(score[able_first[t] - block : able_first[t + 1] - block])]
+            off, off2, deviation, deviation2 = 0.0, 0.0, 0.0, 0.0
+            for v in range(first[t], first[t + 1]):
+                chance = right[annotator[v] * len(prior) + best]
+                residual = (1.0 if label[v] == best else 0.0) - chance
+                square = chance * max(1.0 - chance, 0.0)
+                off += residual
+                off2 += residual * residual
+                deviation += math.sqrt(square)
+                deviation2 += square
+            covariance += off * off - off2
+            variance += deviation * deviation - deviation2
+    sums[0] += covariance
+    sums[1] += variance
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def dependence_sweep(
-    first: Any,
-    code: Any,
-    bound: Any,
-    able_first: Any,
-    able: Any,
-    pair_first: Any,
-    slot: Any,
-    logs: Any,
-    right: Any,
-    prior: Any,
-    covariance: Any,
-    variance: Any,
+    votes: Any, bound: Any, pairs: Any, chances: Any, right: Any, prior: Any, sums: Any
 ) -> None:
-    """As `kernels.dependence_sweep`."""
-    classes = len(prior)
-    for p in prange(len(bound) - 1):
-        score = np.empty(classes)
-        for t in range(bound[p], bound[p + 1]):
-            votes, begin, end = first[t + 1] - first[t], able_first[t], able_first[t + 1]
-            if votes < 2:
-                continue
-            weigh(votes, begin, end, able, pair_first[t], slot, logs, prior, score)
-            best = able[begin + np.argmax(score[: end - begin])]
-            off = 0.0
-            off2 = 0.0
-            spread_ = 0.0
-            spread2 = 0.0
-            for v in range(first[t], first[t + 1]):
-                chance = right[code[v] // classes, best]
-                residual = (1.0 if code[v] % classes == best else 0.0) - chance
-                deviation = math.sqrt(chance * max(1.0 - chance, 0.0))
-                off += residual
-                off2 += residual * residual
-                spread_ += deviation
-                spread2 += deviation * deviation
-            covariance[p] += off * off - off2
-            variance[p] += spread_ * spread_ - spread2
+    """As `kernels.dependence_sweep`, with `right` [annotators * classes] beside the chances."""
+    if len(bound) == 2:
+        dependence_part(votes, bound[0], bound[1], pairs, chances, right, prior, sums[0])
+    else:
+        for p in prange(len(bound) - 1):
+            dependence_part(votes, bound[p], bound[p + 1], pairs, chances, right, prior, sums[p])
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def read_posterior(
-    first: Any,
-    code: Any,
-    bound: Any,
-    confusion: Any,
+@njit(cache=True, nogil=True)
+def read_part(
+    votes: Any,
+    begin: int,
+    end: int,
+    pairs: Any,
+    chances: Any,
     prior: Any,
-    tiny: float,
     weight: Any,
     blend: float,
     doubt: float,
     floor: float,
     out: Any,
+    best: Any,
+    chance: Any,
 ) -> None:
-    """As `kernels.read_posterior`, from `confusion` [annotators, true, given]."""
+    """`read_posterior` of the tasks from `begin` to `end`."""
+    first, annotator, label, _ = votes
+    able_first, able, _, _ = pairs
     classes = len(prior)
-    for p in prange(len(bound) - 1):
-        score = np.empty(classes)
-        seen = np.zeros(classes, np.bool_)
-        found = np.empty(classes, np.int32)
-        for t in range(bound[p], bound[p + 1]):
-            score[:] = 0.0
-            total = 0.0
-            count = voted_classes(first, code, t, seen, found)
-            most = -np.inf
-            for i in range(count):
-                k = found[i]
-                score[k] = prior[k]
+    score = np.empty(BLOCK * classes)
+    for low in range(begin, end, BLOCK):
+        high = min(low + BLOCK, end)
+        weigh(first, low, high, pairs, chances, prior, score)
+        for t in range(low, high):
+            rest, even, each = shares(votes, t, weight, blend, doubt, floor, classes)
+            best[t], chance[t] = -1, 0.0
+            if first[t] == first[t + 1]:
+                out[t] = rest * prior + even
+                continue
+            if even > 0.0:
+                out[t] = even
+            for i in range(able_first[t], able_first[t + 1]):
+                out[t, able[i]] += rest * score[i - able_first[low]]
+            if each > 0.0:
                 for v in range(first[t], first[t + 1]):
-                    score[k] += math.log(max(confusion[code[v] // classes, k, code[v] % classes], tiny))
-                most = max(most, score[k])
-            for i in range(count):
-                score[found[i]] = math.exp(score[found[i]] - most)
-                total += score[found[i]]
-            for k in range(classes):
-                score[k] = score[k] / total if count > 0 else math.exp(prior[k])
-            finish(first, code, t, weight, blend, doubt, floor, score, out)
+                    out[t, label[v]] += each * weight[annotator[v]]
+            for i in range(able_first[t], able_first[t + 1]):
+                found = out[t, able[i]]
+                if found > chance[t] or (found == chance[t] and able[i] < best[t]):
+                    best[t], chance[t] = able[i], found
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def read_posterior(
+    votes: Any,
+    bound: Any,
+    pairs: Any,
+    chances: Any,
+    prior: Any,
+    weight: Any,
+    blend: float,
+    doubt: float,
+    floor: float,
+    out: Any,
+    best: Any,
+    chance: Any,
+) -> None:
+    """As `kernels.read_posterior`, with `prior` that sums to 1 and `out` of zeros."""
+    rest = (weight, blend, doubt, floor, out, best, chance)
+    if len(bound) == 2:
+        read_part(votes, bound[0], bound[1], pairs, chances, prior, *rest)
+    else:
+        for p in prange(len(bound) - 1):
+            read_part(votes, bound[p], bound[p + 1], pairs, chances, prior, *rest)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evenhand.core.inference.estimate import TINY, Diagnostics, Estimate, Model
-from evenhand.core.inference.fit import estimate, shares_of
+from evenhand.core.inference.fit import estimate
 from evenhand.core.inference.methods import mean_weight
-from evenhand.core.inference.sweeps import Sweeps, agreement, posterior_of, sweeps_of
+from evenhand.core.inference.sweeps import Sweeps, agreement, posterior_of, shares_of, sweeps_of
 from evenhand.core.inference.votes import Floats, Votes
 
 KINDS = 3  # of tasks of each class: annotators agree, are split, or are misled
@@ -58,12 +58,13 @@ def robust(votes: Votes, iterations: int | None = None, brakes: Brakes = Brakes(
         fit = sweeps.expect(_shrink(sweeps, brakes)[1])
     sweeps = sweeps.merged()
     pooled, prior = _shrink(sweeps, brakes)
-    confusion, weight = sweeps.confusion, agreed**brakes.sharpness
+    weight = agreed**brakes.sharpness
     sweeps.expect(prior)
-    dependence = _dependence(sweeps, _shrink(sweeps, brakes)[1], brakes)
+    further = sweeps.merged()
+    dependence = _dependence(further, _shrink(further, brakes)[1], brakes)
     model = Model(
         prior=prior,
-        confusion=confusion,
+        confusion=sweeps.confusion(),
         newcomer=pooled,
         weight=weight,
         newcomer_weight=mean_weight(votes, weight),
@@ -73,7 +74,7 @@ def robust(votes: Votes, iterations: int | None = None, brakes: Brakes = Brakes(
         narrow=sweeps.narrow,
     )
     diagnostics = Diagnostics(iterations=rounds, log_likelihood=fit, dependence=dependence)
-    return estimate("robust", votes, model, posterior_of(votes, model), diagnostics)
+    return estimate("robust", sweeps, model, diagnostics)
 
 
 def blended(model: Model, dependence: float, brakes: Brakes = Brakes()) -> Model:

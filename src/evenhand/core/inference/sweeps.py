@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from copy import copy
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,7 @@ from evenhand.core.inference.votes import Floats, Ints, Places, Votes
 
 WIDE = 16  # with more classes than this only those that somebody gave a task may be true of it
 MOST_PARTS = 16
-PART_VOTES = 50_000  # fewer are not worth a part of their own
+PART_WORK = 150_000  # votes times states: fewer are not worth a part of their own
 CELL_VOTES = 8  # votes for each cell of its sums that a part should have: else they do not stay in the cache
 MOST_BYTES = 4 << 30  # of one table, [annotators, classes, classes] or [tasks, classes]
 
@@ -34,8 +36,8 @@ class Sweeps(Protocol):
     def maximize(self, own: float, pooled: Floats) -> None:
         """The table from the sums, each annotator shrunk by `own` votes a state to `pooled`."""
 
-    def merged(self) -> Sweeps:
-        """The same sums with one kind of task."""
+    def merged(self) -> Self:
+        """The same sums with one kind of task, and a table of their own."""
 
     def coins(self) -> None:
         """The table from the sums, of one probability of being right for each annotator."""
@@ -43,8 +45,8 @@ class Sweeps(Protocol):
     def dependence(self, prior: Floats) -> tuple[float, float]:
         """Covariance and variance of pairs of votes on one task, beyond what its class explains."""
 
-    def read(self, model: Model) -> Floats:
-        """[tasks, classes] the posterior of a model whose confusion is the table's."""
+    def read(self, model: Model) -> Read:
+        """What a model says of the tasks whose confusion is the table's."""
 
     @property
     def shares(self) -> Floats:
@@ -55,8 +57,19 @@ class Sweeps(Protocol):
         """[states, given] the sums of all annotators."""
 
     @property
-    def confusion(self) -> Floats:
-        """[annotators, true, given] what the table has, as probabilities."""
+    def right(self) -> Floats:
+        """[annotators, classes] what the table has for the true class itself."""
+
+    def confusion(self) -> Callable[[], Floats]:
+        """What makes [annotators, true, given] probabilities of the table: until it is written anew."""
+
+
+class Read(NamedTuple):
+    """What a model says of the tasks."""
+
+    posterior: Floats  # [tasks, classes]
+    label: Ints  # [tasks] the first of the most probable classes, or -1 where nobody voted
+    confidence: Floats  # [tasks] its probability, or 0
 
 
 def sweeps_of(votes: Votes, kinds: int = 1) -> Sweeps:
@@ -73,90 +86,120 @@ def agreement(votes: Votes) -> Floats:
     """[annotators] share of an annotator's votes that agree with the majority; ties count in parts."""
     from evenhand.core.inference import kernels
 
-    bound = parts_of(votes)
+    bound = parts_of(votes, len(votes))
     agreed = np.zeros((len(bound) - 1, votes.annotators))
-    kernels.agree_sweep(votes.first, votes.code, bound, votes.classes, agreed)
+    kernels.agree_sweep(votes.columns, bound, votes.classes, agreed)
     return np.asarray(agreed.sum(axis=0) / np.maximum(votes.given, 1))
 
 
 class _Wide:
-    """Every class may be true of every task: `table` [annotators * classes, states], logarithms."""
+    """Every class may be true of every task: `table` [annotators * classes, states], probabilities.
+
+    Rows are of even length: where the states are odd the last one is empty.
+    """
 
     narrow = False
 
-    def __init__(self, votes: Votes, kinds: int) -> None:
-        self.votes, self.kinds = votes, kinds
-        self.bound = parts_of(votes)
-        rows, states, parts = votes.annotators * votes.classes, votes.classes * kinds, len(self.bound) - 1
-        self.counts = np.zeros((parts, rows, states))
-        self.mass = np.zeros((parts, states))
+    def __init__(self, votes: Votes, kinds: int, bound: Places | None = None) -> None:
+        self.votes, self.kinds, self.states = votes, kinds, votes.classes * kinds
+        self.bound = parts_of(votes, len(votes) * self.states) if bound is None else bound
+        parts = len(self.bound) - 1
+        rows, length = votes.annotators * votes.classes, self.states + self.states % 2
+        self.counts = np.zeros((parts, rows, length))
+        self.mass = np.zeros((parts, length))
         self.fit = np.zeros(parts)
-        self.table = np.empty((rows, states))
-        self.place = (votes.first, votes.code, self.bound)
+        self.table = np.ones((rows, length))
 
     def count(self, weight: Floats, hard: bool = False) -> None:
         from evenhand.core.inference import kernels
 
         _clear(self.counts, self.mass)
-        kernels.vote_sweep(*self.place, weight, self.votes.classes, hard, self.counts, self.mass)
+        how = (weight, self.votes.classes, self.kinds, hard)
+        kernels.vote_sweep(self.votes.columns, self.bound, *how, self.counts, self.mass)
 
     def expect(self, prior: Floats) -> float:
         from evenhand.core.inference import kernels
 
         _clear(self.counts, self.mass, self.fit)
-        logs = np.log(prior + TINY)
-        kernels.em_sweep(*self.place, self.table, logs, self.counts, self.mass, self.fit)
+        sums = (self.counts, self.mass, self.fit)
+        kernels.em_sweep(self.votes.columns, self.bound, self.table, self._row(prior), *sums)
         return float(self.fit.sum())
 
     def maximize(self, own: float, pooled: Floats) -> None:
         from evenhand.core.inference import kernels
 
-        kernels.maximize(self.counts, own, pooled, TINY, self.table)
+        rows = np.zeros((self.votes.classes, self.table.shape[1]))
+        rows[:, : self.states] = pooled.T
+        kernels.maximize(self.counts, own, rows, TINY, self.table)
 
-    def merged(self) -> Sweeps:
-        one = _Wide(self.votes, 1)
+    def merged(self) -> _Wide:
+        one = _Wide(self.votes, 1, self.bound)
         for of_kind, sums in ((self.counts, one.counts), (self.mass, one.mass)):
-            of_kind.reshape(*sums.shape[:-1], self.kinds, -1).sum(axis=-2, out=sums)
+            each = of_kind[..., : self.states].reshape(*sums.shape[:-1], self.kinds, -1)
+            each.sum(axis=-2, out=sums[..., : one.states])
         return one
 
     def coins(self) -> None:
         classes = self.votes.classes
-        right, wrong = coin_logs(self.votes, np.einsum("akk->a", self._cube))
-        table = np.repeat(wrong, classes**2).reshape(-1, classes, classes)
-        table[:, np.arange(classes), np.arange(classes)] = right[:, None]
-        self.table[:] = table.reshape(-1, classes)
+        right, wrong = coins_of(self.votes, np.einsum("akk->a", self._cube))
+        cube = self.table.reshape(-1, classes, self.table.shape[1])
+        cube[:, :, :classes] = wrong[:, None, None]
+        cube[:, np.arange(classes), np.arange(classes)] = right[:, None]
 
     def dependence(self, prior: Floats) -> tuple[float, float]:
         from evenhand.core.inference import kernels
 
-        both = np.zeros((2, len(self.fit)))
-        kernels.dependence_sweep(*self.place, self.table, np.log(prior + TINY), both[0], both[1])
-        return float(both[0].sum()), float(both[1].sum())
+        sums = np.zeros((len(self.fit), 2))
+        table = (self.votes.classes, self.table, self._row(prior))
+        kernels.dependence_sweep(self.votes.columns, self.bound, *table, sums)
+        covariance, variance = sums.sum(axis=0).tolist()
+        return covariance, variance
 
-    def read(self, model: Model) -> Floats:
-        return _read(self.votes, self.bound, self.table, model)
+    def read(self, model: Model) -> Read:
+        from evenhand.core.inference import kernels
+
+        found = _unread(self.votes)
+        blend = (model.weight, model.blend, model.doubt, model.floor)
+        kernels.read_posterior(
+            self.votes.columns, self.bound, self.table, self._row(model.prior), *blend, *found
+        )
+        return found
 
     @property
     def shares(self) -> Floats:
-        return np.asarray(self.mass.sum(axis=0))
+        return np.asarray(self.mass.sum(axis=0)[: self.states])
 
     @property
     def pooled(self) -> Floats:
         return np.asarray(self._cube.sum(axis=0).T)
 
     @property
-    def confusion(self) -> Floats:
-        shape = (self.votes.annotators, self.votes.classes, self.votes.classes)
-        return np.exp(self.table.reshape(shape).transpose(0, 2, 1), order="C")
+    def right(self) -> Floats:
+        classes = self.votes.classes
+        cube = self.table.reshape(-1, classes, self.table.shape[1])
+        return np.ascontiguousarray(np.einsum("akk->ak", cube[:, :, :classes]))
+
+    def confusion(self) -> Callable[[], Floats]:
+        classes, table = self.votes.classes, self.table
+        return lambda: np.ascontiguousarray(
+            table.reshape(-1, classes, table.shape[1])[:, :, :classes].transpose(0, 2, 1)
+        )
 
     @property
     def _cube(self) -> Floats:
         """[annotators, given, states] the sums."""
-        return np.asarray(self.counts.sum(axis=0).reshape(-1, self.votes.classes, self.table.shape[1]))
+        cube = self.counts.sum(axis=0).reshape(-1, self.votes.classes, self.table.shape[1])
+        return np.asarray(cube[:, :, : self.states])
+
+    def _row(self, prior: Floats) -> Floats:
+        """[states] of even length, none of which is quite impossible."""
+        row = np.zeros(self.table.shape[1])
+        row[: self.states] = prior + TINY
+        return row
 
 
 class _Narrow:
-    """Only classes that somebody gave a task may be true of it: `logs` [cells]; see `narrow`."""
+    """Only classes that somebody gave a task may be true of it: `chances` [cells]; see `narrow`."""
 
     narrow = True
     kinds = 1
@@ -165,70 +208,82 @@ class _Narrow:
         from evenhand.core.inference import narrow
 
         self.votes = votes
-        self.bound = parts_of(votes)
+        able: Ints = np.empty(len(votes), np.int32)
         able_first, pair_first = np.zeros((2, votes.tasks + 1), np.int64)
-        narrow.count_able(votes.first, votes.code, votes.classes, able_first, pair_first)
-        able: Ints = np.empty(able_first[-1] + votes.classes, np.int32)
-        slot, key = np.empty(pair_first[-1], np.int32), np.empty(pair_first[-1], np.int64)
-        place = np.full(votes.annotators * votes.classes**2, -1, np.int32)
-        cells = narrow.number_cells(
-            votes.first, votes.code, votes.classes, place, able_first, able, slot, key
-        )
-        self.key: Places = key[:cells].copy()
-        self.pairs = (able_first, able, pair_first, slot)
+        narrow.find_able(votes.first, votes.label, votes.classes, able, able_first, pair_first)
+        count, rows = int(pair_first[-1]), votes.annotators * votes.classes
+        self.pairs = (able_first, able[: able_first[-1]].copy(), pair_first, np.empty(count, np.int32))
+        given, true = np.empty((2, count), np.int32)
+        begin = np.zeros(rows + 1, np.int64)
+        cells = narrow.number_cells(votes.first, votes.code, votes.classes, self.pairs, begin, given, true)
+        self.given, self.true = np.empty((2, cells), np.int32)
+        narrow.in_order(self.pairs[3], given, true, self.given, self.true)
+        self.bound = parts_of(votes, count)
         parts = len(self.bound) - 1
         self.counts = np.zeros((parts, cells))
         self.mass = np.zeros((parts, votes.classes))
         self.fit = np.zeros(parts)
-        self.logs = np.empty(cells)
-        self.right = np.empty((votes.annotators, votes.classes))
-        self.shrunk: tuple[float, Floats] = (0.0, np.zeros((votes.classes, votes.classes)))
+        self.own, self.shrunk = 0.0, np.zeros((votes.classes, votes.classes))
+        self._table()
+
+    def _table(self) -> None:
+        rows = self.votes.annotators * self.votes.classes
+        self.chances, self.scale, self.chance = np.empty(len(self.true)), np.empty(rows), np.empty(rows)
 
     def count(self, weight: Floats, hard: bool = False) -> None:
         from evenhand.core.inference import narrow
 
         _clear(self.counts, self.mass)
-        place = (self.votes.first, self.votes.code, self.bound)
-        narrow.vote_sweep(*place, *self.pairs, weight, hard, self.counts, self.mass)
+        sums = (self.counts, self.mass)
+        narrow.vote_sweep(self.votes.columns, self.bound, self.pairs, weight, hard, *sums)
 
     def expect(self, prior: Floats) -> float:
         from evenhand.core.inference import narrow
 
         _clear(self.counts, self.mass, self.fit)
-        logs = np.log(prior + TINY)
         sums = (self.counts, self.mass, self.fit)
-        narrow.em_sweep(self.votes.first, self.bound, *self.pairs, self.logs, logs, *sums)
+        narrow.em_sweep(self.votes.columns, self.bound, self.pairs, self.chances, prior + TINY, *sums)
         return float(self.fit.sum())
 
     def maximize(self, own: float, pooled: Floats) -> None:
         from evenhand.core.inference import narrow
 
-        self.shrunk = (own, pooled)
-        narrow.maximize(self.counts, self.key, own, pooled, TINY, self.logs, self.right)
+        self.own, self.shrunk = own, pooled
+        table = (self.chances, self.scale, self.chance)
+        narrow.maximize(self.counts, self.given, self.true, own, pooled, TINY, *table)
 
-    def merged(self) -> Sweeps:
-        return self
+    def merged(self) -> _Narrow:
+        one = copy(self)
+        one._table()
+        return one
 
     def coins(self) -> None:
-        classes = self.votes.classes
-        true, row = self.key % classes, self.key // classes
-        same = true == row % classes
-        agreed = np.bincount(row // classes, self.counts.sum(axis=0) * same, self.votes.annotators)
-        right, wrong = coin_logs(self.votes, agreed)
-        self.logs[:] = np.where(same, right[row // classes], wrong[row // classes])
-        self.right[:] = np.exp(right)[:, None]
+        same = self.given == self.true
+        who = self.true // self.votes.classes
+        agreed = np.bincount(who, self.counts.sum(axis=0) * same, self.votes.annotators)
+        right, wrong = coins_of(self.votes, agreed)
+        self.chances[:] = np.where(same, right[who], wrong[who])
+        self.chance[:] = np.repeat(right, self.votes.classes)
+        self.scale[:] = np.repeat(wrong, self.votes.classes)
+        self.own, self.shrunk = 1.0, np.ones(self.shrunk.shape)
 
     def dependence(self, prior: Floats) -> tuple[float, float]:
         from evenhand.core.inference import narrow
 
-        both = np.zeros((2, len(self.fit)))
-        place = (self.votes.first, self.votes.code, self.bound)
-        logs = np.log(prior + TINY)
-        narrow.dependence_sweep(*place, *self.pairs, self.logs, self.right, logs, both[0], both[1])
-        return float(both[0].sum()), float(both[1].sum())
+        sums = np.zeros((len(self.fit), 2))
+        table = (self.chances, self.chance, prior + TINY)
+        narrow.dependence_sweep(self.votes.columns, self.bound, self.pairs, *table, sums)
+        covariance, variance = sums.sum(axis=0).tolist()
+        return covariance, variance
 
-    def read(self, model: Model) -> Floats:
-        return _read_narrow(self.votes, self.bound, model)
+    def read(self, model: Model) -> Read:
+        from evenhand.core.inference import narrow
+
+        found = _unread(self.votes)
+        table = (self.pairs, self.chances, shares_of(model.prior + TINY), model.weight)
+        blend = (model.blend, model.doubt, model.floor)
+        narrow.read_posterior(self.votes.columns, self.bound, *table, *blend, *found)
+        return found
 
     @property
     def shares(self) -> Floats:
@@ -239,22 +294,46 @@ class _Narrow:
         from evenhand.core.inference import narrow
 
         found = np.zeros((self.votes.classes, self.votes.classes))
-        narrow.pool(self.counts, self.key, found)
+        narrow.pool(self.counts, self.given, self.true, found)
         return found
 
     @property
-    def confusion(self) -> Floats:
+    def right(self) -> Floats:
+        return self.chance.reshape(-1, self.votes.classes)
+
+    def confusion(self) -> Callable[[], Floats]:
         from evenhand.core.inference import narrow
 
-        found = np.empty((self.votes.annotators, self.votes.classes, self.votes.classes))
-        narrow.spread(self.counts, self.key, *self.shrunk, TINY, found)
-        return found
+        cells, rest = (self.chances, self.given, self.true), self.own * self.shrunk
+        scale, right = self.scale.reshape(-1, self.votes.classes), self.right
+
+        def made() -> Floats:
+            """What nobody had in mind too: the part of the pooled confusion that each annotator gets."""
+            found = scale[:, :, None] * rest
+            narrow.spread(*cells, found)
+            places = np.arange(len(rest))
+            found[:, places, places] = right
+            return found
+
+        return made
 
 
-def coin_logs(votes: Votes, agreed: npt.NDArray[Any]) -> tuple[Floats, Floats]:
-    """[annotators] logarithms of being right, and of any one wrong class; half a vote of doubt either way."""
+def _unread(votes: Votes) -> Read:
+    """Room for what is read."""
+    tasks = votes.tasks
+    return Read(np.zeros((tasks, votes.classes)), np.empty(tasks, np.int32), np.empty(tasks))
+
+
+def shares_of(sums: Floats) -> Floats:
+    """Sums as shares of the last axis; equal ones where there is nothing."""
+    total = sums.sum(axis=-1, keepdims=True)
+    return np.asarray(np.where(total > 0, sums / np.maximum(total, TINY), 1 / sums.shape[-1]))
+
+
+def coins_of(votes: Votes, agreed: npt.NDArray[Any]) -> tuple[Floats, Floats]:
+    """[annotators] chances to be right, and of any one wrong class; half a vote of doubt either way."""
     right = (agreed + 0.5) / (votes.given + 1.0)
-    return np.log(right), np.log((1 - right) / max(votes.classes - 1, 1))
+    return right, (1 - right) / max(votes.classes - 1, 1)
 
 
 def _clear(*sums: Any) -> None:
@@ -279,13 +358,18 @@ def check_size(votes: Votes) -> None:
             raise Refused("inference.too-large", reason, "label", remedy)
 
 
-def parts_of(votes: Votes) -> Places:
-    """Bounds of the parts that a sweep is split into: a function of the votes, never of the machine."""
+def parts_of(votes: Votes, work: int) -> Places:
+    """Bounds of the parts that a sweep is split into: a function of the votes, never of the machine.
+
+    Their number is a power of two, so that two or four processors get as many each. `work` is a vote and a
+    state that it speaks of, or a vote and a class.
+    """
     from evenhand.core.inference import kernels
 
     cells = votes.annotators * votes.classes**2
     affordable = max(len(votes) // (CELL_VOTES * cells), 2)
-    return kernels.bounds(votes.first, max(min(MOST_PARTS, len(votes) // PART_VOTES, affordable), 1))
+    most = max(min(MOST_PARTS, work // PART_WORK, affordable), 1)
+    return kernels.bounds(votes.first, 1 << (most.bit_length() - 1))
 
 
 def posterior_of(votes: Votes, model: Model) -> Floats:
@@ -295,27 +379,18 @@ def posterior_of(votes: Votes, model: Model) -> Floats:
         Refused: it would not fit.
     """
     check_size(votes)
-    if model.narrow:
-        return _read_narrow(votes, parts_of(votes), model)
-    table = np.log(np.maximum(model.confusion, TINY)).transpose(0, 2, 1)
-    return _read(votes, parts_of(votes), np.ascontiguousarray(table).reshape(-1, votes.classes), model)
+    return (_narrow_by if model.narrow else _wide_by)(votes, model).read(model).posterior
 
 
-def _read(votes: Votes, bound: Places, table: Floats, model: Model) -> Floats:
-    from evenhand.core.inference import kernels
-
-    out = np.empty((votes.tasks, votes.classes))
-    logs = np.log(model.prior + TINY)
-    blend = (model.weight, model.blend, model.doubt, model.floor)
-    kernels.read_posterior(votes.first, votes.code, bound, table, logs, *blend, out)
-    return out
+def _wide_by(votes: Votes, model: Model) -> Sweeps:
+    sweeps = _Wide(votes, 1)
+    rows = np.maximum(model.confusion, TINY).transpose(0, 2, 1)
+    sweeps.table[:, : votes.classes] = rows.reshape(-1, votes.classes)
+    return sweeps
 
 
-def _read_narrow(votes: Votes, bound: Places, model: Model) -> Floats:
-    from evenhand.core.inference import narrow
-
-    out = np.empty((votes.tasks, votes.classes))
-    logs = np.log(model.prior + TINY)
-    blend = (model.weight, model.blend, model.doubt, model.floor)
-    narrow.read_posterior(votes.first, votes.code, bound, model.confusion, logs, TINY, *blend, out)
-    return out
+def _narrow_by(votes: Votes, model: Model) -> Sweeps:
+    sweeps = _Narrow(votes)
+    (who, true), given = np.divmod(sweeps.true, votes.classes), sweeps.given % votes.classes
+    sweeps.chances[:] = np.maximum(model.confusion[who, true, given], TINY)
+    return sweeps

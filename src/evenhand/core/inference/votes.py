@@ -54,28 +54,57 @@ class Votes:
             Invalid: lengths differ, a number is out of its range or no whole number, or annotators
                 times classes exceed 2^31 - 1.
         """
-        from evenhand.core.inference import kernels
-
         coded = {"task": _whole("task", task), "annotator": _whole("annotator", annotator)}
         coded["label"] = _whole("label", label)
         _check_lengths(coded)
         wanted = {"task": tasks, "annotator": annotators, "label": classes}
         size = {name: _count(name, coded[name], wanted[name]) for name in coded}
-        if size["annotator"] * size["label"] > MOST_CODES:
-            reason = (
-                f"{size['annotator']:,} annotators times {size['label']:,} classes are more than 2^31 - 1."
-            )
+        rank = np.arange(size["label"], dtype=np.int32)
+        columns = (coded["task"], coded["annotator"], coded["label"])
+        return cls.ranked(*columns, rank, tasks=size["task"], annotators=size["annotator"])
+
+    @classmethod
+    def ranked(
+        cls,
+        task: Ints,
+        annotator: Ints,
+        label: Ints,
+        rank: Ints,
+        *,
+        tasks: int,
+        annotators: int,
+        classes: int | None = None,
+    ) -> Votes:
+        """As `of`, from numbers that are known to be in their ranges.
+
+        Args:
+            task, annotator, label: [rows] of equal length; a row in which one is negative is no vote.
+            rank: [numbers] the class that each number stands for.
+            classes: how many there are; None: as many as numbers.
+
+        Raises:
+            Invalid: annotators times classes exceed 2^31 - 1.
+        """
+        from evenhand.core.inference import kernels
+
+        classes = len(rank) if classes is None else classes
+        if annotators * classes > MOST_CODES:
+            reason = f"{annotators:,} annotators times {classes:,} classes are more than 2^31 - 1."
             raise Invalid(
                 "inference.too-many", reason, "label", "Group the classes, or take part of the votes."
             )
-        first, order = kernels.by_task(coded["task"], coded["annotator"], size["task"], size["annotator"])
+        first = np.zeros(tasks + 1, np.int64)
+        count = kernels.count_by_task(task, annotator, label, first)
+        who, what = np.empty((2, count), np.int32)
+        stamp = np.full(annotators, -1, np.int32)
+        kept = kernels.sort_by_task(task, annotator, label, rank, first, stamp, who, what)
         return cls(
             first=first,
-            annotator=coded["annotator"][order],
-            label=coded["label"][order],
-            annotators=size["annotator"],
-            classes=size["label"],
-            replaced=len(coded["task"]) - len(order),
+            annotator=who[:kept],
+            label=what[:kept],
+            annotators=annotators,
+            classes=classes,
+            replaced=count - kept,
         )
 
     @property
@@ -94,7 +123,12 @@ class Votes:
     @cached_property
     def given(self) -> Places:
         """[annotators] how many votes each gave."""
-        return np.bincount(self.annotator, minlength=self.annotators)
+        return _tallied(self.annotator, self.annotators)
+
+    @cached_property
+    def asked(self) -> Places:
+        """[classes] how many votes each got."""
+        return _tallied(self.label, self.classes)
 
     @cached_property
     def code(self) -> Ints:
@@ -102,6 +136,19 @@ class Votes:
         code = self.annotator * np.int32(self.classes)
         code += self.label
         return code
+
+    @property
+    def columns(self) -> tuple[Places, Ints, Ints, Ints]:
+        """What the compiled loops read: first, annotator, label, code."""
+        return self.first, self.annotator, self.label, self.code
+
+
+def _tallied(values: Ints, count: int) -> Places:
+    from evenhand.core.inference import kernels
+
+    counts = np.zeros(count, np.int64)
+    kernels.tally(values, counts)
+    return counts
 
 
 def _whole(name: str, values: npt.ArrayLike) -> Ints:
