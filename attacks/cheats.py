@@ -27,7 +27,7 @@ from evenhand.core.events import (
     WindowClosed,
     WindowDecided,
 )
-from evenhand.core.shared_pool import Closing, Window, WindowView, decide, open_window
+from evenhand.core.shared_pool import Clients, Closing, Window, WindowView, decide, open_window
 
 
 class Cheat(World):
@@ -48,7 +48,7 @@ class OwnerFirst(Cheat):
     control, title = "EN-1", "The favourite's tag is taken for smaller than it is"
 
     def see(self, view: WindowView) -> WindowView:
-        clients = tuple(
+        clients = Clients(
             msgspec.structs.replace(c, tag=max(0, c.tag - 10**8)) if c.id == self.favourite else c
             for c in view.clients
         )
@@ -85,7 +85,7 @@ class PassedOver(Cheat):
         return replaced(event, passed=(*event.passed, *lies)) if lies and fresh else event
 
     def see(self, view: WindowView) -> WindowView:
-        clients = tuple(
+        clients = Clients(
             msgspec.structs.replace(c, blocked=frozenset(self.entities)) if c.id == self.rival else c
             for c in view.clients
         )
@@ -125,7 +125,9 @@ class NotSeen(Cheat):
     expected = False
 
     def see(self, view: WindowView) -> WindowView:
-        clients = tuple(msgspec.structs.replace(c, open=c.open and c.id != self.rival) for c in view.clients)
+        clients = Clients(
+            msgspec.structs.replace(c, open=c.open and c.id != self.rival) for c in view.clients
+        )
         return msgspec.structs.replace(view, clients=clients)
 
 
@@ -530,7 +532,7 @@ class OverExposed(Cheat):
         self.clients[self.rival].exposure = 2
 
     def see(self, view: WindowView) -> WindowView:
-        clients = tuple(msgspec.structs.replace(c, exposure=0) for c in view.clients)
+        clients = Clients(msgspec.structs.replace(c, exposure=0) for c in view.clients)
         return msgspec.structs.replace(view, clients=clients)
 
 

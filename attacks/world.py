@@ -51,6 +51,7 @@ from evenhand.core.events import (
 from evenhand.core.ownership import RULE, Graph, Interest, Record, Thresholds, judge
 from evenhand.core.shared_pool import (
     Client,
+    Clients,
     Closing,
     Lease,
     Seat,
@@ -673,7 +674,7 @@ class World:
             origin=ORIGIN,
             virtual=self.virtual,
             terms=Terms(weights=self.weights(), prices=PRICES, charge=CHARGE, independent=False),
-            clients=tuple(
+            clients=Clients(
                 Client(
                     id=client.id,
                     organization=client.organization,
@@ -684,7 +685,6 @@ class World:
                     exposure=client.exposure,
                     blocked=frozenset(client.blocked),
                     leases=dict(client.leases),
-                    closed=frozenset(client.closed),
                 )
                 for client in self.clients.values()
             ),
@@ -694,6 +694,8 @@ class World:
                 for place, answered, held in settled
             ),
             lapsed=tuple(self.core_lease(held) for held in lapsed),
+            closed={f"prj-{client.id}": frozenset(client.closed) for client in self.clients.values()},
+            shut={client.id: frozenset(client.closed) for client in self.clients.values()},
             stocks=stocks,
             looked={(seat.person, client): True for seat in seats for client in self.clients},
         )

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import struct
+import sys
 import zipfile
 import zlib
 from collections import Counter
@@ -202,7 +203,9 @@ class _Archive:
     def _slots(self) -> dict[str, Slot]:
         """What each answer is to, by its slot: the log has the slot, the archive says the rest."""
         told = {
-            (line["place"][0], line["place"][1]): Slot(line["n"], line["round"], line["annotator"])
+            (line["place"][0], line["place"][1]): Slot(
+                line["n"], line["round"], sys.intern(line["annotator"])
+            )
             for line in self._lines("annotations.jsonl")
         }
         found = {}

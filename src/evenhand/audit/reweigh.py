@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ from evenhand.audit.weighing import (
 
 LATE = 60_000  # ms that a consequence may name the weighing before the newest
 MOST_CELLS = 300_000_000  # of a table; a larger one is not taken again
+SHORT, MOST_ALIKE = 200, 100_000  # bytes of an answer that others may have given, too; how many are known
 MOST_TASKS = 50_000_000  # numbers that a log of a few lines could name
 
 Tell = Callable[[str, str, str, str], None]  # class, rule, place, what
@@ -50,10 +52,16 @@ Tell = Callable[[str, str, str, str], None]  # class, rule, place, what
 class Answer:
     """One revision of an answer."""
 
-    place: tuple[str, int]
+    stream: str
+    n: int
     at: int  # ms
     counted: bool  # inside the overlap
     opened: bytes | None  # None: not opened
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where it stands in the log."""
+        return self.stream, self.n
 
     @property
     def answers(self) -> dict[str, Any] | None:
@@ -61,13 +69,14 @@ class Answer:
         return None if self.opened is None else json.loads(self.opened)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Slot:
-    """What an answer is to, by the word of the archive."""
+    """What an answer is to, by the word of the archive, and what was answered so far."""
 
     task: int
     round: int
     annotator: str
+    revisions: list[Answer] = field(default_factory=list)  # in the order of commits
 
 
 @dataclass
@@ -142,8 +151,8 @@ class Replay:
         self.plain = 0  # consensus that rests on no weighing and was compared
         self._state = State()
         self._history = [(0, self._state)]  # (entries of the project, state after so many), ascending
-        self._revisions: dict[str, list[Answer]] = defaultdict(list)  # slot -> revisions
-        self._of_task: dict[int, list[str]] = defaultdict(list)  # task -> slots
+        self._of_task: dict[int, list[Slot]] = defaultdict(list)  # task -> slots that were answered
+        self._alike: dict[bytes, bytes] = {}  # short answers, each held once however many gave it
         self._rules: dict[int, dict[str, Any]] = {}
         self._version = 0
         self._lots = ""
@@ -178,10 +187,12 @@ class Replay:
         if slot is None:
             return  # an answer that was never in force: its task has another of the same person
         value = opened.get("answers")
-        revisions = self._revisions[b["slot"]]
-        if not revisions:
-            self._of_task[slot.task].append(b["slot"])
-        revisions.append(Answer((entry.stream, entry.n), entry.at, not b.get("surplus", 0), value))
+        if value is not None and len(value) <= SHORT and len(self._alike) < MOST_ALIKE:
+            value = self._alike.setdefault(value, value)
+        if not slot.revisions:
+            self._of_task[slot.task].append(slot)
+        answer = Answer(sys.intern(entry.stream), entry.n, entry.at, not b.get("surplus", 0), value)
+        slot.revisions.append(answer)
 
     def _import(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[Any]) -> None:
         b = entry.b()
@@ -217,11 +228,8 @@ class Replay:
     ) -> Iterator[tuple[Slot, Answer]]:
         """The answers to a task that count, those up to these places, in the order of votes."""
         found = []
-        for name in self._of_task.get(n, ()):
-            slot = self._slots[name]
-            seen = [
-                a for a in self._revisions[name] if upto is None or a.place[1] <= upto.get(a.place[0], -1)
-            ]
+        for slot in self._of_task.get(n, ()):
+            seen = [a for a in slot.revisions if upto is None or a.n <= upto.get(a.stream, -1)]
             if seen and seen[-1].counted and slot.round == state.round(n):
                 found.append((seen[-1].at, seen[-1].place, slot, seen[-1]))
         yield from ((slot, answer) for _, _, slot, answer in sorted(found, key=lambda f: f[:2]))
