@@ -12,16 +12,31 @@ from typing import Any, ClassVar
 import msgspec
 
 from attacks.beacons import CHAIN, WITNESSES, chain_of, told_by
-from attacks.world import MINUTE, ORIGIN, POOL, START, Annotator, Held, Party, World
+from attacks.world import (
+    MINUTE,
+    ORIGIN,
+    POOL,
+    REVIEWER,
+    SIGNED,
+    START,
+    Annotator,
+    E,
+    Held,
+    Party,
+    World,
+)
 from evenhand.core import vrf
 from evenhand.core.beacon import Evidence
 from evenhand.core.canonical import b64url, decode_entry, encode_entry
 from evenhand.core.events import (
     Availability,
     BeaconSet,
+    Event,
     KeyRevoked,
     Moment,
     Place,
+    Reviewed,
+    SigningPolicySet,
     Submitted,
     Waived,
     WindowClosed,
@@ -292,6 +307,37 @@ class RevealWithheld(TwoPhases):
         return msgspec.structs.replace(seen, reveals=seen.reveals[:1]) if self.dice.random() < 0.3 else seen
 
 
+class Stalled(TwoPhases):
+    control, title = "EN-6", "A second phase is held back until somebody has left whom it should not reach"
+    left: str = ""
+
+    def gather(self, closing: Closing, root: bytes) -> Evidence:
+        seen = super().gather(closing, root)
+        self.left = min(closing.waiting)
+        if self.dice.random() < 0.3 and len(self.people) > 4:
+            self.now += 2 * MINUTE
+            self.enrol(self.left, self.people[self.left].entity, 1, state="ended")
+            del self.people[self.left]
+        return seen
+
+    def may_wait(self, view: WindowView) -> WindowView:
+        seats = tuple(seat for seat in view.seats if seat.person in self.people)
+        return msgspec.structs.replace(view, seats=seats)
+
+
+class Busied(TwoPhases):
+    control, title = "EN-6", "Before a draw somebody's enrolment is stated again and again, until it suits"
+    closed: int = 0
+
+    def gather(self, closing: Closing, root: bytes) -> Evidence:
+        seen = super().gather(closing, root)
+        who = self.people[min(closing.waiting)]
+        self.closed += 1
+        for _ in range(70 if self.closed % 10 == 0 else 1):
+            self.enrol(who.id, who.entity, who.band)
+        return seen
+
+
 class InventedReveal(TwoPhases):
     control, title = "EN-6", "The operator reveals for a witness"
 
@@ -378,23 +424,24 @@ class Ghosts(Cheat):
 class SpokenFor(Cheat):
     control, title = "EN-15", "The node answers in the name of somebody who signs"
 
-    def sign(self, event: Submitted) -> Submitted:
+    def sign(self, event: E) -> E:
         return event if self.dice.random() < 0.2 else super().sign(event)
 
 
 class SpokenForWithItsKey(Cheat):
     control, title = "EN-35", "The node signs for somebody with a key that nobody added"
 
-    def sign(self, event: Submitted) -> Submitted:
+    def sign(self, event: E) -> E:
         return self.said(event, self.officers[0]) if event.stream in self.signers else event
 
 
 class MovedAnswer(Cheat):
     control, title = "EN-15", "A signed answer is put down with other times than were signed"
 
-    def sign(self, event: Submitted) -> Submitted:
+    def sign(self, event: E) -> E:
         said = super().sign(event)
-        return msgspec.structs.replace(said, ms=said.ms + 100) if said.said else said
+        moved = isinstance(said, Submitted) and said.said is not None
+        return msgspec.structs.replace(said, ms=said.ms + 100) if moved else said
 
 
 class WaivedFor(Cheat):
@@ -422,6 +469,106 @@ class AnotherKey(Cheat):
         if number == 5:
             self.add_key("per-1", self.officers[0])
             self.signers["per-1"] = self.officers[0]
+
+
+class Demanded(Cheat):
+    """The root of cheats where a policy demands that people sign whatever they do."""
+
+    demanded = SIGNED
+    needs = 12
+    skip_rate, away_rate = 0.3, 0.2
+    forged: ClassVar[str] = ""  # a kind that the node says instead of its actor
+
+    def sign(self, event: E) -> E:
+        return event if self.forged == event.KIND else super().sign(event)
+
+
+class SkippedFor(Demanded):
+    control, title = "EN-15", "The node gives tasks back in the name of somebody who signs"
+    forged = "skipped"
+
+
+class FlaggedFor(Demanded):
+    control, title = "EN-15", "The node flags tasks in the name of somebody who signs"
+    forged = "flagged"
+
+
+class ReviewedFor(Demanded):
+    control, title = "EN-15", "The node returns answers in the name of a reviewer who signs"
+    forged = "reviewed"
+
+
+class AppealedFor(Demanded):
+    control, title = "EN-15", "The node appeals in the name of an annotator who signs"
+    forged = "appealed"
+
+
+class DecidedFor(Demanded):
+    control, title = "EN-15", "The node rejects appeals in the name of whoever decides them, who signs"
+    forged = "appeal-decided"
+
+
+class SentAway(Demanded):
+    control, title = "EN-15", "The node says that somebody who signs has become unavailable"
+    forged = "availability"
+
+
+class TurnedReview(Demanded):
+    control, title = "EN-15", "A signed review is put down with another decision than was signed"
+
+    def sign(self, event: E) -> E:
+        said = super().sign(event)
+        turned = isinstance(said, Reviewed)
+        return msgspec.structs.replace(said, decision=b"accepted") if turned else said
+
+
+class CopiedReview(Demanded):
+    control, title = "EN-15", "One signed review is put down for a second answer, too"
+
+    def judge_work(self, number: int) -> None:
+        super().judge_work(number)
+        own = [decode_entry(data) for data in self.log if b'"t":"reviewed"' in data]
+        if number == 6 and own:
+            n, at = self.heads[REVIEWER]
+            self.heads[REVIEWER] = (n + 1, at)
+            self.log.append(encode_entry(msgspec.structs.replace(own[-1], n=n, at=at)))
+
+
+class ReviewedWithAnothersKey(Demanded):
+    control, title = "EN-35", "A review is signed with the key of another person"
+
+    def sign(self, event: E) -> E:
+        if not isinstance(event, Reviewed):
+            return super().sign(event)
+        said = self.said(event, self.signers["per-0"])
+        stolen = next(key for key, place in self.key_places.items() if place.stream == "per-0")
+        return msgspec.structs.replace(said, said=msgspec.structs.replace(said.said, key=stolen))
+
+
+class NobodyUnsigned(Demanded):
+    control, title = "EN-15", "Nobody may answer without a key, and the node says that strangers have"
+    demanded, whose = ("submitted",), "everybody"
+
+
+class DemandBackdated(Demanded):
+    control, title = "EN-31", "A demand for signatures holds from before it was said"
+
+    def demand(self) -> SigningPolicySet:
+        return msgspec.structs.replace(super().demand(), since=self.now - MINUTE)
+
+
+class DemandTakenBack(Demanded):
+    control, title = (
+        "EN-15",
+        "The demand is taken back in the log; then the node speaks for reviewers (counted)",
+    )
+    expected = False
+
+    def demand(self) -> SigningPolicySet:
+        return msgspec.structs.replace(super().demand(), kinds=())
+
+    def spoken(self, event: Event) -> Event:
+        return event
 
 
 class SettledTwice(Cheat):
@@ -649,9 +796,11 @@ class Honest(Cheat):
 
 
 class HonestWithEverything(Honest):
-    """All that is allowed: weights, a purchase with its verdict and recalls, an override of two officers."""
+    """All that is allowed: weights, a purchase with its verdict and recalls, an override of two officers,
+    reviews and appeals that people sign as a policy demands."""
 
-    title = "Nobody cheats; weights, a purchase, an override"
+    title = "Nobody cheats; weights, a purchase, an override, signed reviews and appeals"
+    demanded = SIGNED
 
     def __init__(self, seed: int, windows: int = 40) -> None:
         super().__init__(seed, windows)

@@ -10,7 +10,7 @@ import hashlib
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,6 +22,8 @@ from evenhand.core.beacon import Chain, Evidence
 from evenhand.core.canonical import b64url
 from evenhand.core.events import (
     Admitted,
+    AppealDecided,
+    Appealed,
     Availability,
     BeaconSet,
     ClientJoined,
@@ -30,6 +32,7 @@ from evenhand.core.events import (
     Enrolled,
     EntityRegistered,
     Event,
+    Flagged,
     KeyAdded,
     Moment,
     NodeOpened,
@@ -41,7 +44,10 @@ from evenhand.core.events import (
     PoolShared,
     ProjectPosted,
     Recalled,
+    Reviewed,
+    ReviewOpened,
     Said,
+    SigningPolicySet,
     Skipped,
     Submitted,
     WindowClosed,
@@ -67,6 +73,8 @@ from evenhand.core.shared_pool import (
 )
 from evenhand.store import codec
 
+E = TypeVar("E", bound=Event)
+
 ORIGIN = "exchange.example/log"
 POOL = "pool-1"
 START = 1_795_435_200_000  # ms
@@ -74,6 +82,18 @@ MINUTE = 60_000
 THRESHOLDS = {"blocked": 25_000_000, "waiver": 10_000_000, "disclosed": 1_000_000, "common": 5_000_000}
 CHARGE, CAP = 50, 100
 PRICES = {"plain": 60, "long": 100}
+REVIEWER, RULER = "per-reviewer", "per-ruler"  # who judge answers, and appeals against that
+SIGNED = ("appeal-decided", "appealed", "availability", "flagged", "reviewed", "skipped")
+"""Kinds of acts that a policy can demand signatures of, as they are played."""
+
+
+def _key(n: int) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32)
+
+
+def _actor(event: Event) -> str:
+    """Who says it."""
+    return event.who if isinstance(event, Availability) else event.stream
 
 
 @dataclass
@@ -132,6 +152,8 @@ class World:
     lapse_rate = 0.04
     away_rate = 0.02
 
+    demanded: tuple[str, ...] = ()  # kinds of acts that must be signed, besides answers and waivers
+    whose = "holders"  # who must
     phases = 1  # of a window
     chain: Chain | None = None  # of drand
     people_count = 12
@@ -144,11 +166,12 @@ class World:
         self.log: list[bytes] = []
         self.heads: dict[str, tuple[int, int]] = {}
         self.secret = hashlib.sha256(b"draw %d" % seed).digest()
-        self.officers = [Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2)]
+        self.officers = [_key(n) for n in (1, 2)]
         self.signers = {  # holder -> the key that signs for it
-            who: Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32)
-            for n, who in enumerate(("per-0", "per-1", "per-2", "cli-1"), 10)
+            who: _key(n) for n, who in enumerate(("per-0", "per-1", "per-2", "cli-1"), 10)
         }
+        if self.demanded:
+            self.signers |= {REVIEWER: _key(20), RULER: _key(21)}
         self.key_places: dict[str, Place] = {}  # key -> where it was added
         self.virtual = 0
         self.clients = {
@@ -204,10 +227,15 @@ class World:
         """Who is said to have answered, and in how many ms."""
         return held.who, max(1000, self.now - held.given)
 
-    def sign(self, event: Submitted) -> Submitted:
+    def sign(self, event: E) -> E:
         """The event in its actor's own words, where the actor has a key."""
-        secret = self.signers.get(event.stream)
+        secret = self.signers.get(_actor(event))
         return event if secret is None else self.said(event, secret)
+
+    def demand(self) -> SigningPolicySet:
+        """Which acts must be signed."""
+        since = self.now + MINUTE
+        return SigningPolicySet(stream="node", kinds=self.demanded, since=since, whose=self.whose)
 
     def skips(self, held: Held) -> float:
         """How likely an annotator gives a task back."""
@@ -266,6 +294,8 @@ class World:
         for number in range(self.windows):
             self.now += self.dice.randrange(1 * MINUTE, 5 * MINUTE)
             self.step(number)
+            if self.demanded:
+                self.judge_work(number)
             self.work()
             self.go_and_come()
             self.bring_tasks()
@@ -318,6 +348,8 @@ class World:
             self.join(client)
         for holder, secret in self.signers.items():
             self.add_key(holder, secret)
+        if self.demanded:
+            self.append(self.demand())
         for n in range(self.people_count):
             self.enrol(f"per-{n}", f"ent-{n % 3}", 1 + n * 6 // self.people_count)
 
@@ -398,19 +430,28 @@ class World:
             KeyAdded(stream=holder, key=key, public=b64url(public), proof=proof)
         )
 
-    def said(self, event: Submitted, secret: Ed25519PrivateKey) -> Submitted:
+    def said(self, event: E, secret: Ed25519PrivateKey) -> E:
         """The event with a statement."""
-        salt = self.dice.randbytes(32)
-        public: dict[str, int | str] = {"ms": event.ms, "revision": event.revision, "slot": event.slot}
-        private = {"answers": (salt, event.answers)}
-        text = signing.statement_of(ORIGIN, event.KIND, event.causes[0], self.now, public, private)
-        said = Said(
-            key=signing.key_id(event.stream, secret.public_key().public_bytes_raw()),
-            statement=text,
-            signature=b64url(secret.sign(text.encode())),
-            salts=(("answers", salt),),
+        key = signing.key_id(_actor(event), secret.public_key().public_bytes_raw())
+        if isinstance(event, Availability):  # its stream is the pool's
+            event = msgspec.structs.replace(event, causes=(self.key_places[key],))
+        said, private = signing.STATED[event.KIND]
+        salts = {name: self.dice.randbytes(32) for name in private}
+        text = signing.statement_of(
+            ORIGIN,
+            event.KIND,
+            event.causes[0],
+            self.now,
+            {name: getattr(event, name) for name in said},
+            {name: (salt, getattr(event, name)) for name, salt in salts.items()},
         )
-        return msgspec.structs.replace(event, said=said)
+        signature = b64url(secret.sign(text.encode()))
+        told = Said(key=key, statement=text, signature=signature, salts=tuple(salts.items()))
+        return msgspec.structs.replace(event, said=told)
+
+    def spoken(self, event: E) -> E:
+        """The event, signed where that is demanded."""
+        return self.sign(event) if event.KIND in self.demanded else event
 
     def join(self, client: Party) -> None:
         """A client takes part."""
@@ -425,15 +466,15 @@ class World:
             )
         )
 
-    def enrol(self, who: str, entity: str, band: int) -> None:
-        """An annotator takes part."""
+    def enrol(self, who: str, entity: str, band: int, state: str = "active") -> None:
+        """An annotator takes part, or ends it."""
         self.people[who] = Annotator(who, entity, band)
         self.append(
             Enrolled(
                 stream=POOL,
                 who=who,
                 entity=entity,
-                state="active",
+                state=state,
                 band=band,
                 languages=("en",),
                 qualifications=(),
@@ -532,7 +573,8 @@ class World:
             if self.dice.random() < chance:
                 annotator.off = not annotator.off
                 annotator.idle = False
-                self.append(Availability(stream=POOL, who=annotator.id, on=int(not annotator.off)))
+                told = Availability(stream=POOL, who=annotator.id, on=int(not annotator.off))
+                self.append(self.spoken(told))
 
     def work(self) -> None:
         """Answers and skips that are due."""
@@ -543,7 +585,7 @@ class World:
             who, ms = self.answers(one)
             slot, causes = slot_of(one.id), (one.place,)
             if one.skips:
-                event: Event = Skipped(
+                told = Skipped(
                     stream=who,
                     causes=causes,
                     slot=slot,
@@ -554,9 +596,69 @@ class World:
                     member="m",
                     was=one.state,
                 )
+                event: Event = self.spoken(told)
             else:
                 event = self.submission(who, causes, slot, ms, one)
             self.waiting.append((self.append(event), not one.skips, one))
+
+    def judge_work(self, number: int) -> None:
+        """Somebody flags a task, a reviewer judges its answer, the annotator appeals, and that is decided."""
+        one = next((h for h in self.held.values() if h.state == "live" and h.who in self.signers), None)
+        if one is None:
+            return
+        project, slot = f"prj-{one.client}", slot_of(f"review-{number}")
+        about: dict[str, Any] = {"project": project, "task": one.task, "member": "m"}
+        flag = Flagged(
+            stream=one.who,
+            causes=(one.place,),
+            slot=slot_of(one.id),
+            reason=b"r",
+            assignment=one.id,
+            was=one.state,
+            **about,
+        )
+        self.append(self.spoken(flag))
+        opened = ReviewOpened(
+            stream=project,
+            slot=slot,
+            who=REVIEWER,
+            until=self.now + MINUTE,
+            lapsed=(),
+            task=b"1",
+            review=f"review-{number}",
+            round=1,
+            member="m",
+        )
+        place, about = self.append(opened), about | {"review": opened.review}
+        review = Reviewed(
+            stream=REVIEWER,
+            causes=(place,),
+            slot=slot,
+            ms=-1,
+            decision=b"returned",
+            answers=b"",
+            comment=b"",
+            judged=b"[]",
+            round=1,
+            judgements=(),
+            **about,
+        )
+        returned = self.append(self.spoken(review))
+        about |= {"appeal": f"appeal-{number}", "reviewer": "m"}
+        appeal = Appealed(
+            stream=one.who, causes=(returned,), slot=slot, text=b"t", assignment=one.id, **about
+        )
+        decided = AppealDecided(
+            stream=RULER,
+            causes=(self.append(self.spoken(appeal)), place),
+            slot=slot,
+            decision=b"rejected",
+            text=b"t",
+            annotator="m",
+            restores=False,
+            **about,
+        )
+        self.append(self.spoken(decided))
 
     def submission(self, who: str, causes: tuple[Place, ...], slot: str, ms: int, one: Held) -> Event:
         """An answer."""

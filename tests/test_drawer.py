@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from functools import partial
 from pathlib import Path
@@ -105,16 +106,15 @@ def test_a_node_draws_with_witnesses_and_drand_and_says_what_was_missing(
             made = looked(plain.data, policy, 4)
             assert {(f.control, f.rule) for f in made.findings.kept} == {("EN-6", "draw.withheld")}
 
-    down = [False]
-
     def relay(door: Door, method: str, url: str, *rest: object, **more: object) -> Answer:
         number = int(url.rpartition("/")[2])
         assert (
             url.startswith("https://drand.example/52db9ba7") and CHAIN.time_of(number) <= time.time() * 1000
         )
         told = {"round": number, "signature": told_by(number).hex()}
-        return Answer(status=503 if down[0] else 200, headers={}, body=json.dumps(told).encode())
+        return Answer(status=200, headers={}, body=json.dumps(told).encode())
 
+    real = Door.send
     monkeypatch.setattr(Door, "send", relay)
     monkeypatch.setattr("evenhand.drawer.LATE", 0.3)
     net.down = set()
@@ -128,11 +128,24 @@ def test_a_node_draws_with_witnesses_and_drand_and_says_what_was_missing(
         made = looked(plain.data, policy, 5)
         assert made.sources == {"reveal": 4, "drand": 1}
         assert made.findings.counts == {"unexplained gap": 1}, list(map(str, made.findings.kept))
-        down[0] = True
-        assert annotator.next_assignment(pool=pool) is not None, "by what witnesses reveal"
-        made = looked(plain.data, policy, 6)
-        assert made.sources == {"reveal": 5, "drand": 1}
-        assert {f.rule for f in made.findings.kept} == {"draw.withheld", "draw.fallback"}
+
+    monkeypatch.setattr(Door, "send", real)
+    with socket.socket() as port:
+        port.bind(("127.0.0.1", 0))  # nobody listens: refused
+        dead = f"http://127.0.0.1:{port.getsockname()[1]}"
+        reached = msgspec.structs.replace(settings, drand=dead, outbound_hosts=("127.0.0.1",))
+        with server.start(reached) as address, Client(address.url, key) as annotator:
+            for n in (6, 7):
+                work = annotator.next_assignment(pool=pool)
+                assert work is not None, "by what witnesses reveal"
+                annotator.submit(work.id, {"spam": "ham"})
+                made = looked(plain.data, policy, n)
+                assert made.sources == {"reveal": n - 1, "drand": 1}
+                told = [(f.rule, f.evidence) for f in made.findings.kept if f.control == "EN-6"]
+                assert [rule for rule, _ in told] == ["draw.withheld", *["draw.fallback"] * (n - 5)], told
+                assert "should have decided, and did not" in told[-1][1]
+                assert made.slowest < 30_000 and made.touched == 0
+                port.listen()  # somebody listens, and never answers
 
 
 def test_drand_is_asked_only_where_the_operator_has_named_its_host() -> None:

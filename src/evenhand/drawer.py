@@ -38,7 +38,7 @@ TREE = 10.0  # seconds to wait for the checkpoint that covers a first phase
 QUORUM = 2.0  # seconds to wait for enough cosignatures
 LATE = 6.0  # seconds to wait for a drand round after its time; when the last one did not come, HURRY
 HURRY = 0.5  # the same where the last one was in vain: who is down holds nobody up again and again
-ANSWER = 3.0  # seconds to wait for a witness's answer; when the last one did not come, HURRY
+ANSWER = 3.0  # seconds to wait for an answer, a witness's or a relay's; when the last did not come, HURRY
 AGAIN = 60.0  # seconds after which witnesses that did not say what they reveal with are asked again
 MOST = 10_000  # bytes of an answer
 QUICKNET_HASH = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
@@ -207,7 +207,7 @@ class Drawer:
         limit = due + self._patience
         while not self._stopping.is_set():
             try:
-                signature = self._fetch(number)
+                signature = self._fetch(number, min(ANSWER, max(HURRY, limit - self._clock())))
                 chain.verify(number, signature)
                 self._patience = LATE
                 return signature
@@ -219,10 +219,10 @@ class Drawer:
             self._stopping.wait(0.2)
         return b""
 
-    def _fetch(self, number: int) -> bytes:
+    def _fetch(self, number: int, seconds: float) -> bytes:
         assert self._door is not None and self._drand, "the caller has looked"
         url = f"{self._drand.rstrip('/')}/public/{number}"
-        answer = self._door.send("GET", url, {"accept": "application/json"}, keep=MOST, seconds=3)
+        answer = self._door.send("GET", url, {"accept": "application/json"}, keep=MOST, seconds=seconds)
         if answer.status != 200:
             raise Unavailable("draw.drand", f"It answers {answer.status}.", url)
         told = json.loads(answer.body)

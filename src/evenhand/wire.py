@@ -659,6 +659,8 @@ class Neutrality(Wire, frozen=True, kw_only=True):
     found: dict[str, int] = {}  # class of findings -> how many
     operator_only: int = 0  # entries that only the operator vouches for
     windows: int = 0
+    between: int = 0  # acts between the two phases of a draw that bore on it
+    slowest: int = 0  # ms that the slowest second phase came after it could have been made
     overrides: int = 0
     late: int = 0  # statements of ownership that came too late
     shares: list[NeutralShare] = []

@@ -419,8 +419,13 @@ def test_a_project_by_keyboard_only(owner: Annotator, visit: Open) -> None:
 
 def test_in_the_readers_language(browser: Browser, node: Node, owner: Annotator) -> None:
     context = browser.new_context(base_url=node.url, locale="de-AT")
-    context.add_cookies([owner.cookie])  # type: ignore[list-item]  # a plain dict of the same keys
     page = context.new_page()
+    page.goto("/people")
+    page.get_by_label("E-Mail").fill(owner.email)
+    page.get_by_label("Passwort").fill("not the password")
+    page.get_by_role("button", name="Anmelden").click()
+    expect(page.get_by_role("alert")).to_contain_text("Passwort ist falsch")  # what the node says, too
+    context.add_cookies([owner.cookie])  # type: ignore[list-item]  # a plain dict of the same keys
     page.goto("/projects/new")
     expect(page.get_by_role("heading", name="Neues Projekt")).to_be_visible()
     assert page.locator("html").get_attribute("lang") == "de"

@@ -90,6 +90,13 @@ def time_of(beacon: Beacon, round_: int) -> int:
     return (genesis + (round_ - 1) * period) * 1000
 
 
+def drawable(closing: Closing) -> int:
+    """From when on a second phase could be made, ms: at once, or when its round can be known."""
+    if closing.round and closing.beacon is not None and closing.beacon.chain is not None:
+        return max(closing.at, min(time_of(closing.beacon, closing.round), closing.at + LATEST))
+    return closing.at
+
+
 def check_closing(closing: Closing, tell: Tell) -> None:
     """The round that will decide lies after the closing, and soon."""
     beacon = closing.beacon

@@ -130,6 +130,14 @@ ADVICE: tuple[tuple[str, str], ...] = (
         "This is no proof. Compare what the clients' tasks ask for, then ask the operator for the reason.",
     ),
     ("override.", "Ask both officers for their signatures. Without two of them nobody may step in."),
+    (
+        "draw.between",
+        "Read the acts between the two entries: whose were they, and what would be drawn without them?",
+    ),
+    (
+        "draw.slow",
+        "Ask the operator what held the draw up, and whether anything that bears on it happened meanwhile.",
+    ),
     ("time.", "Compare with what the witnesses signed at that time."),
 )
 BY_CLASS: dict[str, str] = {

@@ -21,6 +21,7 @@ from evenhand.audit.findings import GAP, PROVEN
 UNIT = 720_720
 UNSETTLED = 50  # windows of its pool after which a submission that none has named is a gap
 PASSED = 250  # of `passed` in a second phase, after which nobody has to get anything more
+BETWEEN = 64  # acts between the two phases of a draw that bear on it: one for each seat of a window
 OVERDUE = 20  # windows after which a lease whose time is over and that none has ended is a gap
 
 Tell = Callable[[str, str, str, str], None]
@@ -161,6 +162,7 @@ class Pool:
     heads: Counter[str] = field(default_factory=Counter)  # client -> windows after which it was first in line
     headed: int = 0  # windows after which several waited
     closing: Closing | None = None  # a window that is closed and not drawn
+    between: int = 0  # acts since then that bear on its draw
     recent: deque[int] = field(default_factory=lambda: deque(maxlen=OVERDUE))  # ms of the last windows
 
     # ---- what the windows depend on ----------------------------------------------------------
@@ -379,7 +381,10 @@ class Pool:
         self._check_candidates(b, terms, tell)
         self._check_tags(b, before, tell)
         waiting = {one["who"]: one["count"] for one in b["waiting"]}
-        self.closing = Closing(n, at, leaf, index, b["candidates"], b["round"], told, waiting)
+        self.closing, self.between = (
+            Closing(n, at, leaf, index, b["candidates"], b["round"], told, waiting),
+            0,
+        )
         beacon.check_closing(self.closing, tell)
         return outcomes
 
@@ -410,6 +415,23 @@ class Pool:
         self._note_head()
         told = draw.alpha(self.origin, self.id, closing.n, closing.candidates, beacon.external(closing, b))
         return Chance(vrf, told, proof, index, place)
+
+    def note_between(self, kind: str, b: dict[str, Any]) -> None:
+        """Count an act that bears on the draw that is due: it is about one of its annotators or clients."""
+        if self.closing is None:
+            return
+        waiting = self.closing.waiting
+        if kind == "conflict":
+            entities = {self._entity(who) for who in waiting}
+            self.between += b["client"] in self.backlogged and b["entity"] in entities
+        elif kind in ("posted", "client-joined"):
+            self.between += b["client"] in self.backlogged
+        elif kind == "admitted":
+            self.between += any(who in waiting for who in b["who"])
+        elif kind == "overridden":
+            self.between += b["act"] == "recall" or b["subject"] in waiting
+        else:
+            self.between += b["who"] in waiting
 
     def _still(self, who: str) -> bool:
         """Whether somebody who waited when the candidates were closed may still work here."""

@@ -11,7 +11,8 @@ from typing import Any
 
 from evenhand.audit.findings import ALARM, BLIND, BLIND_SPOTS, CLASSES, CONTROLS, GAP, PROVEN, Finding, advice
 from evenhand.audit.parity import METRICS
-from evenhand.audit.run import Audit
+from evenhand.audit.pools import BETWEEN
+from evenhand.audit.run import SLOW, Audit
 
 SHOWN = 20  # findings in the text; the others have all
 
@@ -103,6 +104,7 @@ def _facts(audit: Audit) -> list[tuple[str, str]]:
         ),
         ("reasons of admissions", _reasons(audit)),
         ("drawn in two phases", _kinds(audit.sources) or "none"),
+        ("acts between two phases", _between(audit)),
         ("overrides", f"{audit.overrides:,}"),
         ("late statements of ownership", f"{audit.late:,}"),
         ("clients whose ownership is private", f"{audit.private:,} (their verdicts are not checked here)"),
@@ -114,6 +116,14 @@ def _reasons(audit: Audit) -> str:
         return "not compared: only a client's receipts or archives open them (--receipts, --archive)"
     unheld = f"; {audit.reasons_unheld:,} more that they do not open" * bool(audit.reasons_unheld)
     return f"{audit.reasons:,} compared with their openings{unheld}"
+
+
+def _between(audit: Audit) -> str:
+    if not audit.sources:
+        return "none: nothing was drawn in two phases"
+    acts = f"{audit.between:,} before {audit.touched:,} draws, at most {audit.most_between:,} ({BETWEEN} may)"
+    slowest = f"{audit.slowest / 1000:,.1f} s after it could ({SLOW // 1000} s may)"
+    return f"{acts}; the slowest draw came {slowest}"
 
 
 def _kinds(counts: Mapping[str, int]) -> str:

@@ -30,7 +30,7 @@ from evenhand.audit.grammar import EARLIER, digest
 from evenhand.audit.notes import LogKey, TreeHead, Unacceptable, read_checkpoint, read_key
 from evenhand.audit.ownership import Graph, Thresholds
 from evenhand.audit.parity import CONTROL, METRICS, Parity
-from evenhand.audit.pools import UNSETTLED, Chance, Member, Outcome, Pending, Pool, Submission
+from evenhand.audit.pools import BETWEEN, UNSETTLED, Chance, Member, Outcome, Pending, Pool, Submission, Tell
 from evenhand.audit.reasons import KINDS, WINDOWS, Reasons
 from evenhand.audit.receipts import verify_receipt
 from evenhand.audit.sources import Source, open_source
@@ -42,6 +42,7 @@ MOST_AGE = (
 )
 UNDRAWN = 600_000  # ms after which a closed window that is not drawn is a gap
 GRAPH, GRAPHS = 1_000_000_000, 20_000_000_000  # steps for one graph of ownership, and for all of a log
+SLOW = 60_000  # ms after which a second phase that could have been made is late
 SKEW = 60_000  # ms that honest clocks may differ, and that sequencing may take
 
 RULES: dict[str, tuple[str, str]] = {
@@ -110,6 +111,10 @@ class Audit:
     draws: int = 0
     windows: int = 0
     sources: Counter[str] = field(default_factory=Counter)  # drand, reveal, none -> windows in two phases
+    between: int = 0  # acts between two phases that bore on their draw
+    touched: int = 0  # draws that there were such acts before
+    most_between: int = 0  # before one of them
+    slowest: int = 0  # ms from when a second phase could be made to when it was
     overrides: int = 0
     erasures: Counter[str] = field(default_factory=Counter)  # "subject, basis" -> values that are gone
     late: int = 0  # statements of ownership that came too late
@@ -381,6 +386,8 @@ class Auditor:
         handle = _HANDLERS.get(entry.kind)
         if handle is not None:
             try:
+                if entry.kind in _BETWEEN and entry.stream in self._pools:
+                    self._pools[entry.stream].note_between(entry.kind, entry.b())
                 handle(self, index, entry, entry.b())
             except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
                 reason = f"A field is not of its type: {type(error).__name__} {error}."
@@ -646,8 +653,21 @@ class Auditor:
             beacon.check_source(self.origin, pool.id, entry.at, closing, b, tell)
             root = self._roots.at(b["size"]) if b["size"] <= index else b""
             beacon.check_checkpoint(self.origin, closing, b, root, self._quorum, tell)
+            self._note_between(pool.between, entry.at - beacon.drawable(closing), tell)
         self._roots.drawn(pool.id)
         self._note_parity(pool, b, [], index)
+
+    def _note_between(self, acts: int, ms: int, tell: Tell) -> None:
+        """A4: who could stall a second phase until something suits has little time and few acts for it."""
+        made = self.made
+        made.between, made.touched = made.between + acts, made.touched + bool(acts)
+        made.most_between, made.slowest = max(made.most_between, acts), max(made.slowest, ms)
+        if acts > BETWEEN:
+            told = f"{acts} acts that bear on the draw stand between its phases, and {BETWEEN} may."
+            tell("EN-6", GAP, "draw.between", told)
+        if ms > SLOW:
+            told = f"It was drawn {ms // 1000} s after it could be, and {SLOW // 1000} s are allowed."
+            tell("EN-6", GAP, "draw.slow", told)
 
     def _note_parity(self, pool: Pool, b: dict[str, Any], outcomes: list[Outcome], index: int) -> None:
         """A9: matched events of different clients."""
@@ -791,6 +811,8 @@ class Auditor:
         self._add("EN-6", PROVEN, "draw.proof", chance.index, chance.place, reason)
 
 
+_BETWEEN = frozenset({"admitted", "client-joined", "conflict", "enrolled", "overridden", "posted"})
+"""Kinds of acts that may change what a draw comes to after its candidates were closed."""
 _HANDLERS: dict[str, Callable[[Auditor, int, AuditedEntry, dict[str, Any]], None]] = {
     "policy": Auditor._policy,
     "client-registered": Auditor._register_client,

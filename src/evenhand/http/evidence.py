@@ -48,6 +48,8 @@ class _Audit(msgspec.Struct):
     late: int
     shares: list[wire.NeutralShare]
     edges: list[_Statement]
+    between: int = 0  # an audit that is kept from before an upgrade has none
+    slowest: int = 0
 
 
 async def neutrality(call: Call) -> wire.Neutrality:
@@ -76,6 +78,8 @@ async def neutrality(call: Call) -> wire.Neutrality:
         found={kind: count for kind, count in audit.counts.items() if count},
         operator_only=audit.unsigned,
         windows=audit.windows,
+        between=audit.between,
+        slowest=audit.slowest,
         overrides=audit.overrides,
         late=audit.late,
         shares=audit.shares,

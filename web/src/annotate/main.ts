@@ -1,9 +1,12 @@
 import "../theme.css";
 import { mount } from "svelte";
+import { tellProblemsBy } from "../lib/api";
+import { inReadersWords } from "../lib/problems";
 import Annotate from "./Annotate.svelte";
 import { loadTexts } from "./texts.svelte";
 
 const target = document.getElementById("app");
+tellProblemsBy(inReadersWords);
 // In the reader's language from the first moment on.
 await loadTexts();
 if (target) mount(Annotate, { target });

@@ -256,6 +256,12 @@ const PATIENCE = 30_000; // ms without an answer before a call counts as unreach
 let csrf: string | null = null;
 let confirm: (() => Promise<void>) | null = null;
 let skew = 0;
+let inWords: (problem: Problem) => Promise<Problem> = async (problem) => problem;
+
+/** Problems are told by `by` from here on: in the reader's language. Without it they are in the node's words. */
+export function tellProblemsBy(by: (problem: Problem) => Promise<Problem>): void {
+  inWords = by;
+}
 
 /** The node's time, milliseconds since 1970, as far as its answers tell (to a second). */
 export function nodeNow(): number {
@@ -344,11 +350,13 @@ async function problemOf(response: Response): Promise<Problem> {
     where: "",
     remedy: "",
   };
+  let told: Partial<Problem>;
   try {
-    return { ...fallback, ...((await response.json()) as Partial<Problem>), status: response.status };
+    told = (await response.json()) as Partial<Problem>;
   } catch {
     return fallback;
   }
+  return inWords({ ...fallback, ...told, status: response.status });
 }
 
 function errorOf(response: Response, problem: Problem): Error {

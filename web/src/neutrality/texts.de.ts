@@ -10,6 +10,8 @@ export const de: { [key in keyof typeof en]: string } = {
   "audit.when": "Vom Knoten selbst am {when} gemacht, über {size} Einträge. Eine eigene Prüfung ist mehr wert.",
   "audit.nothing": "Nichts widerspricht den veröffentlichten Regeln.",
   "audit.windows": "Nachgerechnete Entscheidungen",
+  "audit.between": "Handlungen zwischen Schließen und Ziehen der Auswahl",
+  "audit.slowest": "Längstes Warten auf eine Ziehung, die möglich war",
   "audit.overrides": "Eingriffe durch Beauftragte",
   "audit.late": "Verspätete Angaben zum Besitz",
   "audit.operator": "Einträge, die nur der Betreiber bezeugt",

@@ -8,6 +8,8 @@ export const en = {
   "audit.when": "Made by the node itself on {when}, over {size} entries. An audit of your own is worth more.",
   "audit.nothing": "Nothing was found that contradicts the published rules.",
   "audit.windows": "Decisions replayed",
+  "audit.between": "Acts between the closing and the drawing of candidates",
+  "audit.slowest": "Longest wait for a draw that could be made",
   "audit.overrides": "Overrides by officers",
   "audit.late": "Late statements of ownership",
   "audit.operator": "Entries that are the operator's word alone",

@@ -31,6 +31,8 @@ export interface Neutrality {
   readonly found: { readonly [kind: string]: number };
   readonly operator_only: number;
   readonly windows: number;
+  readonly between: number; // acts between the two phases of a draw that bore on it
+  readonly slowest: number; // ms that the slowest second phase came after it could have been made
   readonly overrides: number;
   readonly late: number;
   readonly shares: readonly Share[];
