@@ -21,7 +21,7 @@ from evenhand.config import Config
 from evenhand.core.beacon import Chain
 from evenhand.core.errors import Invalid
 from evenhand.cosigner import Cosigner
-from evenhand.drawer import Drawer
+from evenhand.drawer import IDLE, POLL, Drawer, next_pause
 from evenhand.http import server
 from evenhand.node import Node
 from evenhand.outbound import Answer, Door
@@ -153,3 +153,11 @@ def test_drand_is_asked_only_where_the_operator_has_named_its_host() -> None:
     with pytest.raises(Invalid, match=r"may not send requests to api\.drand\.sh"):
         config.read(given)
     assert config.read(given | {"EVENHAND_OUTBOUND_HOSTS": "api.drand.sh"}).drand == "https://api.drand.sh"
+
+
+def test_looks_become_rare_where_nothing_is_drawn():
+    pauses = [POLL]
+    for _ in range(8):
+        pauses.append(next_pause(pauses[-1], busy=False))
+    assert pauses[1:4] == [2 * POLL, 4 * POLL, 8 * POLL] and pauses[-1] == IDLE
+    assert next_pause(IDLE, busy=True) == POLL

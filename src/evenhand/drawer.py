@@ -33,7 +33,8 @@ from evenhand.store import Store
 
 log = logging.getLogger(__name__)
 
-POLL = 0.25  # seconds between two looks when nobody says that something waits
+POLL = 0.25  # seconds to the next look after a draw, or after somebody said that one waits
+IDLE = 4.0  # the most that it becomes while there is nothing; only windows of other processes wait for a look
 TREE = 10.0  # seconds to wait for the checkpoint that covers a first phase
 QUORUM = 2.0  # seconds to wait for enough cosignatures
 LATE = 6.0  # seconds to wait for a drand round after its time; when the last one did not come, HURRY
@@ -121,7 +122,7 @@ class Drawer:
         """Draw for every window that is closed; how many there were."""
         with self._store.read() as reader:
             due = [closing for closing, _ in windows.closings(reader)]
-            known = windows.newest_beacon(reader)
+            known = windows.newest_beacon(reader) if due else None
         if not due:
             return 0
         needed = self._wait_for_tree(due)
@@ -266,15 +267,24 @@ class Drawer:
         return data.decode("ascii", "replace")
 
     def _run(self) -> None:
+        pause = POLL
         while not self._stopping.is_set():
+            busy = True  # what fails is tried again soon
             try:
                 if time.monotonic() >= self._ask_at:
                     self._ask_at = float("inf") if self.announce() else time.monotonic() + AGAIN
-                self.turn()
+                busy = self.turn() > 0
             except EvenhandError as error:
                 log.warning("draws: %s", error)
             except Exception:
                 log.exception("a draw failed; it is tried again")
                 self._stopping.wait(1.0)
-            self._woken.wait(POLL)
+            pause = next_pause(pause, busy)
+            if self._woken.wait(pause):
+                pause = POLL
             self._woken.clear()
+
+
+def next_pause(before: float, busy: bool) -> float:
+    """Seconds to the next look: twice as long each time that there is nothing to draw, up to `IDLE`."""
+    return POLL if busy else min(2 * before, IDLE)
