@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from evenhand import Client, local
@@ -76,6 +77,18 @@ def test_a_store_belongs_to_one_ledger(database_url: str, tmp_path: Path) -> Non
         Node.open(Config(data=tmp_path / "two", database_url=database_url))
     assert error.value.rule == "node.origin"
     Node.open(Config(data=tmp_path / "one", database_url=database_url)).close()
+
+
+def test_the_planner_knows_what_an_import_brought_when_its_node_has_ended(
+    database_url: str, tmp_path: Path
+) -> None:
+    config = Config(data=tmp_path / "data", port=0, database_url=database_url, log_level="error")
+    with server.start(config) as address, Client(address.url, local.key(config.data)) as client:
+        made = client.create_project("P", [{"name": "text"}], [{"name": "n", "type": "number"}])
+        client.import_tasks(made.id, [{"text": str(n)} for n in range(1_500)])
+    with psycopg.connect(database_url) as db:
+        (rows,) = db.execute("SELECT reltuples FROM pg_class WHERE relname = 'payload'").fetchone() or (0,)
+    assert rows == 1_500
 
 
 def test_a_second_process_follows_and_takes_over(database_url: str, tmp_path: Path) -> None:

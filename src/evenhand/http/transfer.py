@@ -15,6 +15,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response, Strea
 from evenhand import restoring, wire
 from evenhand.core.checkpoint import encode_proof
 from evenhand.core.errors import Missing, Unavailable
+from evenhand.core.events import MAX_ROWS
 from evenhand.core.policy import Actor, Membership
 from evenhand.http.call import Call
 from evenhand.http.problems import Turned, decoded
@@ -94,7 +95,15 @@ async def finish_import(call: Call) -> wire.Import:
     after = await call.app.node.lane.write(intake.finish, actor, id_)
     if before.state == "open" and after.state == "running":
         _read_file(call.app.node, id_, after.project_id)
+    elif before.state == "open":
+        call.app.node.run_job(_take_stock, call.app.node, after)
     return after
+
+
+def _take_stock(node: Node, done: wire.Import) -> None:
+    """After a large import. A command without a node is one itself, and ends before the server notices."""
+    if done.accepted >= MAX_ROWS:
+        node.store.take_stock()
 
 
 def _read_file(node: Node, id_: str, project: str) -> None:
@@ -108,6 +117,7 @@ def _read_file(node: Node, id_: str, project: str) -> None:
         done = intake.read_file(node.lane, reader, id_, path, node.blobs, node.door)
         if done.state != "running":
             path.unlink(missing_ok=True)
+        _take_stock(node, done)
 
     node.run_job(job)
 
