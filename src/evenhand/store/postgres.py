@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -35,6 +36,8 @@ DIALECT = Dialect(
 )
 
 
+UNKNOWN = 1_000  # rows put into a table before the planner should know it
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -54,6 +57,10 @@ class PostgresConnection(Connection):
         self._reads = self._db.cursor()
         self._writes = self._db.cursor()
         self._pipeline: AbstractContextManager[object] | None = None
+        self._put: Counter[str] = Counter()  # table -> rows that `bulk` has put in
+        self._look_at: dict[
+            str, int
+        ] = {}  # table -> rows after which we look again at what the planner knows
 
     def tuples(self, query: str, **params: Any) -> list[tuple[Any, ...]]:
         with _translating():
@@ -108,6 +115,22 @@ class PostgresConnection(Connection):
         with self._apart(), _translating(), self._writes.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
+        self._put[table] += len(rows)
+        if self._put[table] >= self._look_at.get(table, UNKNOWN):
+            self._look_at[table] = 10 * self._put[table]
+            self._take_stock(table)
+
+    def _take_stock(self, table: str) -> None:
+        """Let the planner look at a table that has grown tenfold, or from nothing.
+
+        It takes one that it does not know for empty, where any index is as good as another, and would find
+        each row of an import by reading all that came before it. The server itself looks after a minute at
+        the earliest, and not before this transaction is over.
+        """
+        known = self._db.execute("SELECT reltuples FROM pg_class WHERE oid = %s::regclass", [table])
+        (rows,) = known.fetchone() or (0,)
+        if 10 * max(rows, 0) <= self._put[table]:
+            self._db.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
 
     def script(self, sql: str) -> None:
         with self._apart():

@@ -41,7 +41,7 @@ JOIN payload p ON p.organization = t.organization AND p.project = t.project AND 
 LEFT JOIN suggestion s ON s.organization = t.organization AND s.project = t.project AND s.task = t.n
   AND s.round = t.round AND s.backend = :backend AND s.version = :version
 WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status IN ('open', 'gold')
-  AND s.task IS NULL
+  AND p.task > :after AND s.task IS NULL
 ORDER BY t.n LIMIT :limit;
 
 -- name: put_suggestion!

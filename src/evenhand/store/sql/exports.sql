@@ -20,10 +20,11 @@ UPDATE export SET state = :state, written = :written, upto_seq = :upto, files = 
 SELECT id, settings FROM export WHERE state = 'running' ORDER BY created_ms;
 
 -- name: release_tasks
+-- The stretch is said of both tables: PostgreSQL does not see that it holds for the other, and reads all records.
 SELECT t.n, t.round, p.record, p.mapping, p.external_id FROM task t
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
 WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.n <= :upto
-  AND t.status <> 'withdrawn' ORDER BY t.n;
+  AND p.task > :after AND p.task <= :upto AND t.status <> 'withdrawn' ORDER BY t.n;
 
 -- name: release_more
 SELECT 1 FROM task WHERE organization = :organization AND project = :project AND n > :after LIMIT 1;
@@ -78,11 +79,13 @@ LEFT JOIN person p ON p.id = m.person
 WHERE y.organization = :organization AND y.project = :project AND y.submitted > 0 ORDER BY m.kind, p.name;
 
 -- name: archive_tasks
--- All tasks, withdrawn ones too.
+-- All tasks, withdrawn ones too. The stretch is said of each table, as above.
 SELECT t.n, t.status, t.round, t.priority, p.record, p.mapping, p.external_id, c.value FROM task t
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
 LEFT JOIN consensus c ON c.organization = t.organization AND c.project = t.project AND c.task = t.n
-WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.n <= :upto ORDER BY t.n;
+  AND c.task > :after AND c.task <= :upto
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.n <= :upto
+  AND p.task > :after AND p.task <= :upto ORDER BY t.n;
 
 -- name: archive_annotations
 -- Of all rounds, those outside the overlap too.

@@ -30,7 +30,8 @@ WHERE a.organization = :organization AND a.project = :project AND a.task >= :fir
 -- name: quality_records
 SELECT t.n, p.record, p.mapping FROM task t
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
-WHERE t.organization = :organization AND t.project = :project AND t.n >= :first AND t.n <= :last ORDER BY t.n;
+WHERE t.organization = :organization AND t.project = :project AND t.n >= :first AND t.n <= :last
+  AND p.task >= :first AND p.task <= :last ORDER BY t.n;
 
 -- name: quality_providers
 -- Whom members work for: in a shared pool their provider's pseudonym, else the organization that is their home.
