@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,52 @@ def test_the_same_rows_twice_add_nothing_and_repeats_are_kept(world: World):
     longer = world.bring_in(project.id, [*rows, {"text": "a"}, {"text": "c"}])
     assert (longer.accepted, longer.present) == (2, 4)
     assert texts(world, project.id) == ["a", "b", "a", "a", "a", "c"]
+    assert examine(world.store, ORIGIN).healthy
+
+
+def test_whatever_groups_rows_come_in_each_import_adds_what_is_not_there(world: World, monkeypatch):
+    """The second row of the same bytes is the second one of any import, and an erased one is not there."""
+    monkeypatch.setattr(intake, "RUN", 3)
+    chance, project = random.Random(5), world.project().id
+    there: dict[tuple[str, int], int] = {}  # (row, its occurrence) -> task
+    count = 0
+
+    def take(tx, at, opened, lines, undone):
+        report = intake.take(tx, at, world.owner, opened, lines)
+        if undone:
+            raise Invalid("test.undone", "It is undone.", "")
+        return report
+
+    for turn in range(12):
+        seen: Counter[str] = Counter()
+        opened = world.call(intake.open_import, world.owner, project, wire.NewImport(name=str(turn))).id
+        line = 1
+        for _ in range(chance.randint(1, 4)):
+            rows = [chance.choice("abcdefghij") for _ in range(chance.randint(1, 9))]
+            body = "\n".join(
+                json.dumps(
+                    {"text": row, **({"external_id": f"{turn} {line} {i}"} if chance.random() < 0.2 else {})}
+                )
+                for i, row in enumerate(rows)
+            )
+            lines = intake.read_lines(body.encode(), line, {})
+            if chance.random() < 0.3:
+                with pytest.raises(Invalid):
+                    world.call(take, opened, lines, True)
+            report = world.call(take, opened, lines, False)
+            before = count
+            for row, one in zip(rows, lines, strict=True):
+                seen[row] += one.read.external_id is None
+                if one.read.external_id is not None or (row, seen[row]) not in there:
+                    count += 1
+                    if one.read.external_id is None:
+                        there[row, seen[row]] = count
+            assert report.accepted == count - before, (turn, rows)
+            line += len(rows)
+        gone = chance.choice(sorted(there))
+        n = there.pop(gone)
+        keys = {"organization": "org-a", "project": project}
+        world.call(lambda tx, at, keys=keys, n=n: intake.forget_row(tx, keys, n))
     assert examine(world.store, ORIGIN).healthy
 
 

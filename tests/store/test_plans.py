@@ -13,7 +13,18 @@ import pytest
 from evenhand.store import Store, open_store
 from evenhand.store.sqlite import SqliteConnection
 
-GROWS = {"assignment", "consensus", "event", "flag", "known", "opening", "payload", "stream", "task"}
+GROWS = {
+    "assignment",
+    "consensus",
+    "digest_run",
+    "event",
+    "flag",
+    "known",
+    "opening",
+    "payload",
+    "stream",
+    "task",
+}
 
 WALKS = {
     "walk_assignment": "doctor compares every row",

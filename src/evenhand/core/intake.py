@@ -105,13 +105,17 @@ def key_of(read: Read, occurrence: int) -> str:
     The same file imported twice has the same keys, so that its rows come in once.
     """
     if occurrence == 0:
-        return "r" + _text(read.digest)
-    again = hashlib.blake2b(read.digest + occurrence.to_bytes(8, "big"), digest_size=16).digest()
-    return "r" + _text(again)
+        return _text(read.digest)
+    return _text(hashlib.blake2b(read.digest + occurrence.to_bytes(8, "big"), digest_size=16).digest())
 
 
 def _text(digest: bytes) -> str:
-    return base64.b64encode(digest).decode()
+    return "r" + base64.b64encode(digest).decode()
+
+
+def digest_of(key: str) -> bytes:
+    """The 16 bytes that a key of `key_of` says."""
+    return base64.b64decode(key[1:])
 
 
 def split(record: bytes, mapping: bytes) -> tuple[dict[str, msgspec.Raw], dict[str, msgspec.Raw]]:

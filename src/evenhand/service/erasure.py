@@ -30,7 +30,7 @@ from evenhand.core.events import (
 from evenhand.core.policy import Actor, require
 from evenhand.core.search import words_of
 from evenhand.doctor import Origins
-from evenhand.service import accounts
+from evenhand.service import accounts, intake
 from evenhand.service.view import decode_json, encode_json, parse_task_id, project_row
 from evenhand.store import Transaction
 from evenhand.store.codec import Placed, body, decode
@@ -72,7 +72,7 @@ def erase_task(
         count += _erase_in(tx, person, hints, strip, after=given)
     count += _erase_payloads(tx, keys, n, imported, origins)
     _forget_words(tx, keys, n, found["record"])
-    tx.run("delete_known", **keys, task=n)
+    intake.forget_row(tx, keys, n)
     tx.run("delete_suggestions_of_task", **keys, task=n)
     ids = [id_ for (id_,) in tx.tuples("task_assignment_ids", **keys, task=n)]
     tx.run("delete_draft", ids=ids)

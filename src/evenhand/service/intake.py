@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from evenhand.blobs import Blobs
 from evenhand.core.errors import EvenhandError, Invalid, Missing, Refused
 from evenhand.core.events import MAX_ROWS, Moment, TasksImported
 from evenhand.core.gold import Mark, marked
-from evenhand.core.intake import Read, key_of, read_record
+from evenhand.core.intake import Read, digest_of, key_of, read_record
 from evenhand.core.policy import Actor
 from evenhand.core.project import Document
 from evenhand.lane import Lane
@@ -23,9 +23,11 @@ from evenhand.service.gathering import Place
 from evenhand.service.ids import new_id
 from evenhand.service.view import decode_json, encode_json, form_of, project_row, when
 from evenhand.store import Reader, Transaction
+from evenhand.store.digests import NONE, SIZE
 from evenhand.zipped import MAGIC, Zipped
 
 KEPT = 1000  # rejections kept with an import
+RUN = 100  # rows without external ids in one group that are kept together, as a run of digests
 FEW = 25  # rows taken at once where each brings media, which takes its time
 
 
@@ -240,6 +242,8 @@ class _Known:
             for name, record in tx.tuples("records_by_external", **self._keys, externals=names):
                 self._records.setdefault(name, record)
         digests = [key_of(read, 0) for read in reads if read.external_id is None]
+        self._in_runs: dict[str, int] = {}  # key -> task, of those that were found in a run of digests
+        self._runs: dict[int, tuple[bytes, str]] = {}  # first task -> digests, import
         self._by: dict[str, str] = self._imports(digests) if digests else {}  # key -> import that saw it last
         self._seen: list[str] = []  # keys seen again
 
@@ -270,13 +274,40 @@ class _Known:
         return key, there
 
     def _imports(self, keys: list[str]) -> dict[str, str]:
-        return dict(self._tx.tuples("known", **self._keys, keys=list(dict.fromkeys(keys))))
+        wanted = list(dict.fromkeys(keys))
+        found = dict(self._tx.tuples("known", **self._keys, keys=wanted))
+        return self._imports_of_runs([key for key in wanted if key not in found]) | found
+
+    def _imports_of_runs(self, keys: list[str]) -> dict[str, str]:
+        """Of the keys that are in runs of digests: the import that brought them."""
+        runs = self._tx.digests.of(self._keys["project"])
+        runs.add(self._tx.tuples("digest_runs", **self._keys, after=runs.after))
+        found: dict[str, str] = {}
+        digests = [digest_of(key) for key in keys]
+        for i, task in runs.find(digests):  # half of a digest is the same; nearly always all of it is
+            first = self._run_of(task)
+            stored, import_ = self._runs[first]
+            if stored[SIZE * (task - first) :][:SIZE] == digests[i]:
+                found[keys[i]], self._in_runs[keys[i]] = import_, task
+        return found
+
+    def _run_of(self, task: int) -> int:
+        for first, (stored, _) in self._runs.items():
+            if first <= task < first + len(stored) // SIZE:
+                return first
+        ((first, stored, import_),) = self._tx.tuples("digest_run_of", **self._keys, task=task)
+        self._runs[first] = stored, import_
+        return int(first)
 
     def note_seen(self) -> None:
         """Keep that this import saw what was there already."""
+        seen = dict.fromkeys(self._seen)
         self._tx.many(
-            "see_known", [{**self._keys, "key": key, "seen_by": self._import} for key in self._seen]
+            "see_known",
+            [{**self._keys, "key": key, "seen_by": self._import} for key in seen if key not in self._in_runs],
         )
+        fresh = [(key, self._in_runs[key]) for key in seen if key in self._in_runs]
+        _put_known(self._tx, self._keys, self._import, fresh)
 
 
 def _clash(line: Line) -> wire.Rejected:
@@ -335,11 +366,32 @@ def _write(tx: Transaction, at: Moment, row: dict[str, Any], new: list[Found]) -
         priorities=tuple(r.priority for r in reads) if any(r.priority for r in reads) else (),
     )
     tx.append([event], at)
-    keys = (row["organization"], row["project"])
-    known = [(*keys, key, event.first + i, row["id"]) for i, (_, key) in enumerate(new) if key]
-    if known:
-        tx.bulk("known", ("organization", "project", "key", "task", "import"), known)
+    keys = {"organization": row["organization"], "project": row["project"]}
+    known = [(key, event.first + i) for i, (_, key) in enumerate(new) if key]
+    if len(known) < RUN:
+        _put_known(tx, keys, row["id"], known)
+    else:
+        digests = b"".join(digest_of(key) if key else NONE for _, key in new)
+        tx.run("put_digest_run", **keys, first=event.first, digests=digests, brought_by=row["id"])
     return event.first
+
+
+def _put_known(tx: Transaction, keys: dict[str, str], import_: str, known: Sequence[tuple[str, int]]) -> None:
+    """Keep these keys, each with its task, one by one."""
+    if known:
+        rows = [(keys["organization"], keys["project"], key, task, import_) for key, task in known]
+        tx.bulk("known", ("organization", "project", "key", "task", "import"), rows)
+
+
+def forget_row(tx: Transaction, keys: dict[str, str], task: int) -> None:
+    """Nothing tells any more what a task's row was; when it comes again, it is a new one."""
+    tx.run("delete_known", **keys, task=task)
+    for first, digests, _ in tx.tuples("digest_run_of", **keys, task=task):
+        at = SIZE * (task - first)
+        if at < len(digests):
+            blank = digests[:at] + NONE + digests[at + SIZE :]
+            tx.run("blank_digest", **keys, first=first, digests=blank)
+            tx.digests.drop(keys["project"])
 
 
 def _record(
@@ -385,6 +437,7 @@ def finish(tx: Transaction, at: Moment, actor: Actor, import_: str) -> wire.Impo
                 "import.incomplete", f"{missing} bytes of the file are missing.", "", "Send the rest."
             )
         tx.run("set_import_state", id=import_, state="running" if row["received"] else "done", error=None)
+        tx.digests.drop(row["project"])
     return get_import(tx, actor, import_)
 
 
@@ -487,7 +540,10 @@ def _grouped(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
 
 
 def _end(tx: Transaction, at: Moment, import_: str, state: str, error: bytes | None) -> None:
+    row = tx.one("import", id=import_)
+    assert row is not None, "it was read"
     tx.run("set_import_state", id=import_, state=state, error=error)
+    tx.digests.drop(row["project"])
 
 
 def _problem(error: EvenhandError) -> bytes:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from evenhand.core.errors import Unavailable
 from evenhand.core.receipt import Promise
+from evenhand.store.digests import Digests
 from evenhand.store.driver import Connection, Dialect, migrations
 from evenhand.store.remembered import Pools
 from evenhand.store.transaction import Reader, Transaction
@@ -57,6 +58,7 @@ class Store:
         self.writer = connect(queries, False)
         self.hints: dict[tuple[str, str], tuple[int, int]] = {}  # see service.work: how far somebody has got
         self.pools = Pools(alone=dialect.one_writer)
+        self.digests = Digests()
         self._connect = connect
         self._queries = queries
         self._shared = shared  # in memory: reads share the one connection there is
@@ -68,11 +70,12 @@ class Store:
         Args:
             now: ms since 1970-01-01 UTC.
         """
-        return Transaction(self.writer, node, self.hints, self.pools, now)
+        return Transaction(self.writer, node, self.hints, self.pools, self.digests, now)
 
     def rollback(self) -> None:
         """Undo the writer's open transaction."""
         self.pools.forget()
+        self.digests.forget()
         self.writer.rollback()
 
     @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evenhand.core.events import Event, Moment
 from evenhand.store import codec
 from evenhand.store.codec import Placed
+from evenhand.store.digests import Digests
 from evenhand.store.driver import Connection, Row, Rows
 from evenhand.store.fold import fold
 from evenhand.store.remembered import Pools
@@ -49,12 +50,14 @@ class Transaction(Reader):
         node: Node,
         hints: dict[tuple[str, str], tuple[int, int]],
         pools: Pools,
+        digests: Digests,
         now: int,
     ) -> None:
         super().__init__(db)
         self.node = node
         self.hints = hints  # (project, person) -> (rank that they have got to, when we looked from the start)
         self.pools = pools  # shared ones, as of what was appended last
+        self.digests = digests  # of rows without external ids, as of what was asked last
         self.now = now  # ms; for the hints, which no decision is recorded from
         self._heads: dict[str, tuple[int, int]] = {}  # of locked streams: (next number, newest time)
         self._awaited: list[Rows] = []  # heads that are on their way
@@ -90,6 +93,7 @@ class Transaction(Reader):
         """Undo what came since the savepoint of the connection."""
         self.db.back()
         self.pools.forget()
+        self.digests.forget()
         self._heads.clear()
         self._awaited.clear()
 

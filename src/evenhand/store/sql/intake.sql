@@ -29,6 +29,23 @@ SELECT id, project FROM import WHERE state = 'running' ORDER BY created_ms;
 -- name: known
 SELECT key, import FROM known WHERE organization = :organization AND project = :project AND key {in keys};
 
+-- name: put_digest_run!
+INSERT INTO digest_run (organization, project, first, digests, import)
+VALUES (:organization, :project, :first, :digests, :brought_by);
+
+-- name: digest_runs
+-- Those that have come since.
+SELECT first, digests FROM digest_run
+WHERE organization = :organization AND project = :project AND first > :after ORDER BY first;
+
+-- name: digest_run_of
+-- The run that a task is in, if it is in one.
+SELECT first, digests, import FROM digest_run
+WHERE organization = :organization AND project = :project AND first <= :task ORDER BY first DESC LIMIT 1;
+
+-- name: blank_digest!
+UPDATE digest_run SET digests = :digests WHERE organization = :organization AND project = :project AND first = :first;
+
 -- name: see_known!
 UPDATE known SET import = :seen_by WHERE organization = :organization AND project = :project AND key = :key;
 
