@@ -319,6 +319,7 @@ def test_every_label_type_has_its_figures(name: str) -> None:
     figures = of_question(kind, tasks, np.tile([0, 1], 3), answers, FEW)
     by_name = {figure.name: figure for figure in figures}
     assert set(by_name) == EXPECTED.get(name, NUMBERS)
+    assert len(by_name) == len(figures), "one name, one figure: a page keys by it"
     assert by_name["agreement"].value == 1.0
     assert by_name["alpha"].value == pytest.approx(1.0)
 

@@ -739,7 +739,9 @@ def _of_shape(
         answers = Answered(tasks, annotators, values)
         if shape is ClassElement:
             return by_scale(coded(answers)[0], "nominal", how)[1:]  # alpha is there already
-        return (*by_scale(answers, "ordinal", how), *by_scale(answers, "interval", how))
+        ordinal = by_scale(answers, "ordinal", how)
+        told = {figure.name for figure in ordinal}
+        return (*ordinal, *(one for one in by_scale(answers, "interval", how) if one.name not in told))
     if shape is OrderElement:
         return _of_orders(tasks, elements, how)
     if shape is SpanElement:
