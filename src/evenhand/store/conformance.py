@@ -152,7 +152,13 @@ def lists_may_be_empty_and_bytes_come_back(store: Store) -> None:
         tx.append([_member(0)], at)
     with writing(store) as (tx, at):
         assert tx.all("heads", ids=[]) == []
-        assert [row["id"] for row in tx.all("heads", ids=["org-a", "x'y"])] == ["org-a"]
+        odd = ["x'y", 'a"b', "back\\slash", "{,}", "", "NULL", "\U0001f600"]
+        assert [row["id"] for row in tx.all("heads", ids=["org-a", *odd])] == ["org-a"]
+        tx.many("put_head", [{"id": name, "n": n, "ms": 0} for n, name in enumerate(odd)])
+        assert {row["id"]: row["n"] for row in tx.all("heads", ids=odd)} == {
+            name: n for n, name in enumerate(odd)
+        }
+        assert tx.all("events_by_seq", seqs=[]) == [] and len(tx.all("events_by_seq", seqs=(1, 2))) == 2
     with store.read() as reader:
         row = reader.one("setting", name="a'; DROP TABLE event; --")
         assert row is not None and row["value"] == "\U0001f600 ‮ é"
