@@ -18,7 +18,7 @@ from evenhand.audit import pieces, skills
 from evenhand.audit.findings import BLIND, PROVEN
 from evenhand.labels import find
 from evenhand.labels.pieces import Pieces
-from evenhand.service import adaptive
+from evenhand.service import adaptive, projects
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "service"))
 from world import World
@@ -208,3 +208,32 @@ def test_what_a_node_changes_is_proven(
     monkeypatch.undo()
     found, _ = world.reweigh(project)
     assert rule in {one for kind, one, _, _ in found if kind == PROVEN}, found[:3]
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+def test_a_label_that_is_taken_away_stops_no_submit(world: World, weighed: bool) -> None:
+    """Answers with it stay, and are concluded with the others; the audit agrees."""
+    box = {"x": 1, "y": 2, "width": 30, "height": 30}
+    question = {"name": "boxes", "type": "box", "field": "image", "labels": ["cat", "dog"]}
+    project: str = world.project(
+        [{"image": {"url": "https://x/y.png"}} for _ in range(4)],
+        questions=[question],
+        overlap=3,
+        fields=[wire.FieldDraft(name="image", type="image")],
+        **({"adaptive": wire.AdaptivePolicy(least=3)} if weighed else {}),
+    ).id
+
+    def answered(i: int, label: str) -> None:
+        while got := world.next(world.people[i], project_id=project, count=2).assignments:
+            for one in got:
+                world.submit(world.people[i], one.id, {"boxes": [box | {"label": label}]})
+        if weighed:
+            adaptive.weigh(world.lane, project)
+
+    answered(1, "dog")
+    fewer = wire.ProjectChange(version=1, questions=[question | {"id": "boxes", "labels": ["cat"]}])
+    world.call(projects.change, world.owner, project, fewer)
+    answered(2, "cat")
+    answered(3, "cat")
+    found, replay = world.reweigh(project)
+    assert found == [] and replay.weighings == 3 * weighed

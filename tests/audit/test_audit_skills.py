@@ -28,6 +28,7 @@ from world import World
 TYPES: dict[str, tuple[dict[str, Any], list[Any]]] = {
     "number": ({}, [0, 1, 2.5, 7, -3, 100]),
     "rating": ({"min": 1, "max": 5}, [1, 2, 3, 4, 5]),
+    "text": ({}, ["", "tea", "Tea", "green tea", "coffee", "x" * 2_001]),
     "multi_choice": ({"choices": ["a", "b", "c"], "max": 2}, [[], ["a"], ["b"], ["a", "b"], ["b", "c"]]),
     "ranking": (
         {"items": ["a", "b", "c"], "ties": True},

@@ -233,15 +233,13 @@ def _number(config: dict[str, Any]) -> Kind:
 
 
 def _text(config: dict[str, Any]) -> Kind:
-    low, high = config.get("min_length", 0), config.get("max_length", 100_000)
-
     def distance(a: Value, b: Value) -> float:
         return float(Levenshtein.normalized_distance(a, b))
 
     return Kind(
         distance,
         lambda values, weights: (nearest(distance, values, weights), "medoid"),
-        lambda value: low <= len(value) <= high,
+        lambda value: True,
         config,
         learns_by=lambda a, b: distance(a[:READ], b[:READ]),
     )

@@ -38,7 +38,6 @@ class Shape:
     fits: Callable[[Sequence[Piece], Piece], bool]
     order: tuple[str, ...]  # keys that pieces are ordered by
     within: float  # numbers of an outcome may differ by so much, as they are rounded
-    accepts: Callable[[list[Piece]], bool]  # an answer to an older version's question may not be one to this
     plain: Callable[[Piece], bool]  # whether this auditor can weigh such a piece
 
     @property
@@ -327,10 +326,6 @@ def _apart(kept: Sequence[Piece], piece: Piece) -> bool:
     return all(piece["end"] <= one["start"] or one["end"] <= piece["start"] for one in kept)
 
 
-def _named(labels: list[str], pieces: list[Piece]) -> bool:
-    return all(piece["label"] in labels for piece in pieces)
-
-
 def _any(_: Any) -> bool:
     return True
 
@@ -350,7 +345,7 @@ def _span(labels: list[str], config: dict[str, Any]) -> Shape:
 
     fits = _new if config.get("overlap", False) else _apart
     order = ("start", "end", "label")
-    return Shape(labels, lambda a, b: _stretches(a, b) or None, middle, fits, order, 0.0, _any, _any)
+    return Shape(labels, lambda a, b: _stretches(a, b) or None, middle, fits, order, 0.0, _any)
 
 
 def _time_span(labels: list[str], config: dict[str, Any]) -> Shape:
@@ -364,13 +359,10 @@ def _time_span(labels: list[str], config: dict[str, Any]) -> Shape:
     def fits(kept: Sequence[Piece], piece: Piece) -> bool:
         return _new(kept, piece) if config.get("overlap", True) else _apart(kept, piece)
 
-    def accepts(pieces: list[Piece]) -> bool:
-        return _named(labels, pieces) and all(fits(pieces[:i], piece) for i, piece in enumerate(pieces))
-
     def plain(piece: Piece) -> bool:
         return not piece.get("text")
 
-    return Shape(labels, near, middle, fits, ("start", "end", "label"), 0.0011, accepts, plain)
+    return Shape(labels, near, middle, fits, ("start", "end", "label"), 0.0011, plain)
 
 
 def _box(labels: list[str], config: dict[str, Any]) -> Shape:
@@ -392,16 +384,11 @@ def _box(labels: list[str], config: dict[str, Any]) -> Shape:
         sides = {"width": round(right - left, 2), "height": round(bottom - top, 2)}
         return {"x": left, "y": top, **sides}
 
-    least = max(round(config.get("min_size", 1.0) - 0.01, 2), 0.01)
-
-    def accepts(pieces: list[Piece]) -> bool:
-        return _named(labels, pieces) and all(min(one["width"], one["height"]) >= least for one in pieces)
-
     def plain(piece: Piece) -> bool:
         return not piece.get("rotation")
 
     order = ("x", "y", "width", "height", "label")
-    return Shape(labels, near, middle, _new, order, 0.021, accepts, plain)
+    return Shape(labels, near, middle, _new, order, 0.021, plain)
 
 
 def _keypoint(labels: list[str], config: dict[str, Any]) -> Shape:
@@ -420,10 +407,7 @@ def _keypoint(labels: list[str], config: dict[str, Any]) -> Shape:
         keys = ("label",) if config.get("once", False) else ("x", "y", "label")
         return all(any(one[key] != piece[key] for key in keys) for one in kept)
 
-    def accepts(pieces: list[Piece]) -> bool:
-        return _named(labels, pieces) and all(fits(pieces[:i], piece) for i, piece in enumerate(pieces))
-
-    return Shape(labels, near, middle, fits, ("x", "y", "label"), 0.011, accepts, _any)
+    return Shape(labels, near, middle, fits, ("x", "y", "label"), 0.011, _any)
 
 
 def _mask(labels: list[str], config: dict[str, Any]) -> Shape:
@@ -459,7 +443,7 @@ def _mask(labels: list[str], config: dict[str, Any]) -> Shape:
         return {"width": first["width"], "height": first["height"], "runs": runs}
 
     order = ("label", "width", "height", "runs")
-    return Shape(labels, near, middle, _new, order, 0.0, lambda pieces: _named(labels, pieces), _any)
+    return Shape(labels, near, middle, _new, order, 0.0, _any)
 
 
 def _covered(masks: Sequence[Piece], weights: Sequence[float]) -> list[tuple[int, int, float]]:

@@ -357,9 +357,7 @@ class Replay:
     ) -> Pieced | None:
         """A question whose answers are made of pieces, once what was said of annotators is compared."""
         values = [
-            skills.Given(n, who, by_question[name])
-            for n, who, by_question in given
-            if name in by_question and shape.accepts(by_question[name])
+            skills.Given(n, who, by_question[name]) for n, who, by_question in given if name in by_question
         ]
         if not all(shape.plain(piece) for one in values for piece in one.value):
             what = f"{name!r}: turned boxes and transcripts are not weighed again by this auditor."
@@ -533,9 +531,7 @@ class Replay:
         given = self._values(n, name, None, said)
         if shape is None or told is None:
             return  # labels were added since: it is concluded as if nothing had been weighed
-        if given is None or not all(
-            shape.accepts(value) and all(map(shape.plain, value)) for _, value in given
-        ):
+        if given is None or not all(shape.plain(piece) for _, value in given for piece in value):
             self._tell(BLIND, "weighing.answers", place, f"Task {n}, {name!r}: an answer is not opened.")
             return
         self.compared += 1

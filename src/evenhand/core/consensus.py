@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from evenhand.core.events import MAX_ROWS, Concluded, Place
+from evenhand.core.label import readable
 from evenhand.core.project import Form
 from evenhand.core.weighing import Skills, Weights
 
@@ -31,25 +32,31 @@ def conclude(
         weights: question id -> what the newest weighing learnt.
 
     Returns:
-        question id -> {"value", "confidence", "method"}; no key where nobody answered.
+        question id -> {"value", "confidence", "method"}; no key where nobody answered the question
+        as it is now.
     """
-    result = {}
+    result: dict[str, dict[str, Any]] = {}
     for question, label in form.labels.items():
         given = [(member, answer[question]) for member, answer in answers if question in answer]
         if given:
             weighed = weights[question].conclude(label, given) if question in weights else None
-            result[question] = weighed or _combined(label, [value for _, value in given])
+            found = weighed or _combined(label, [value for _, value in given])
+            result |= {question: found} if found else {}
     return result
 
 
-def _combined(label: Any, dumped: Sequence[Any]) -> dict[str, Any]:
+def _combined(label: Any, dumped: Sequence[Any]) -> dict[str, Any] | None:
+    """None where none of several answers is one to the question as it is now."""
     if len(dumped) == 1 or all(answer == dumped[0] for answer in dumped[1:]):
         return {
             "value": dumped[0],
             "confidence": 1.0,
             "method": "single" if len(dumped) == 1 else "unanimous",
         }
-    combined = label.combine([label.load(answer) for answer in dumped])
+    values = [value for _, value in readable(label, [("", answer) for answer in dumped])]
+    if not values:
+        return None
+    combined = label.combine(values)
     return {
         "value": label.dump(combined.value),
         "confidence": round(combined.confidence, 6),

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import msgspec
 import numpy as np
 
 from evenhand.core import distances
+from evenhand.core.errors import Invalid
 
 V = TypeVar("V")
 
@@ -338,6 +340,19 @@ def by_distances(distance: Callable[[V, V], float], answers: Sequence[tuple[int,
         name: (error,) for name, error in zip(names, found.tolist(), strict=True)
     }
     return Learnt(annotators=told, newcomer=(typical,))
+
+
+def readable(kind: LabelType[V], dumped: Sequence[tuple[str, Json]]) -> list[tuple[str, V]]:
+    """Those (annotator, stored answer) that are answers to the question as it is now, read.
+
+    Another version may have asked for a number of another range, say: such answers stay what they were, and
+    count for nothing here.
+    """
+    found = []
+    for annotator, answer in dumped:
+        with suppress(Invalid):
+            found.append((annotator, kind.load(answer)))
+    return found
 
 
 def is_class(kind: LabelType[Any]) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 
 from evenhand.core.inference import DEFAULT, Model, Running
 from evenhand.core.inference.votes import Floats, Places
-from evenhand.core.label import LabelType, Learnt
+from evenhand.core.label import LabelType, Learnt, readable
 
 RULE = "weigh:3"
 """Name of the published rule. A change of a method, of a constant or of an order gets the next number."""
@@ -77,11 +77,12 @@ class Skills:
     learnt: Learnt
 
     def conclude(self, label: LabelType[Any], answers: Sequence[tuple[str, Any]]) -> dict[str, Any] | None:
-        """What these dumped answers, at least one, come to; None where the type weighs otherwise by now."""
+        """What these dumped answers, at least one, come to; None where the type weighs otherwise by now,
+        or none of them is an answer to the question as it is now."""
         if label.weighed_by != self.method:
             return None
-        given = [(member, label.load(value)) for member, value in answers]
-        return weighed(label, given, self.learnt)
+        given = readable(label, answers)
+        return weighed(label, given, self.learnt) if given else None
 
 
 def weighed(label: LabelType[Any], given: Sequence[tuple[str, Any]], learnt: Learnt) -> dict[str, Any]:

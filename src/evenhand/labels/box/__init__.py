@@ -135,6 +135,10 @@ class Box(LabelType[Boxes]):
                 reason = f"The box is smaller than {self.settings.min_size:g} pixels."
                 raise Invalid("answer.too-small", reason, f"{where}.{key}", "Draw it larger.")
 
+    def load(self, dumped: Json) -> Boxes:
+        """As it was checked when it was given; its labels may be gone from the question since."""
+        return tuple(read_answer(Boxes, dumped))
+
     def dump(self, value: Boxes) -> Json:
         return [_dumped(box) for box in value]
 

@@ -13,7 +13,7 @@ from msgspec import Meta
 from evenhand.core.errors import Invalid
 from evenhand.core.label import ClassElement, Combined, Element, Flag, Json, LabelType
 from evenhand.labels.options import Options, complete, one_of, positions
-from evenhand.labels.reading import form, listed, only_element, plain, read_config, shown
+from evenhand.labels.reading import form, listed, only_element, plain, read_answer, read_config, shown
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +73,10 @@ class Choice(LabelType[str]):
             "",
             "Send the id of one of the choices.",
         )
+
+    def load(self, dumped: Json) -> str:
+        """As it was checked when it was given; the choice may be gone from the list since."""
+        return read_answer(str, dumped)
 
     def dump(self, value: str) -> Json:
         return value

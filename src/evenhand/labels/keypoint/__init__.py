@@ -131,6 +131,10 @@ class Keypoint(LabelType[Points]):
         """What no second point of the answer may have."""
         return label if self.settings.once else (x, y, label)
 
+    def load(self, dumped: Json) -> Points:
+        """As it was checked when it was given; its labels may be gone from the question since."""
+        return tuple(read_answer(Points, dumped))
+
     def dump(self, value: Points) -> Json:
         return [
             {"x": shortest(p.x), "y": shortest(p.y), "label": p.label}

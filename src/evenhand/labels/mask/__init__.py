@@ -114,6 +114,10 @@ class Mask(LabelType[Masks]):
             kept[mask] = None
         return tuple(sorted(kept))
 
+    def load(self, dumped: Json) -> Masks:
+        """As it was checked when it was given; its labels may be gone from the question since."""
+        return tuple(read_answer(Masks, dumped))
+
     def dump(self, value: Masks) -> Json:
         return [{**msgspec.structs.asdict(mask), "runs": list(mask.runs)} for mask in value]
 

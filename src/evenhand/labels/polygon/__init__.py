@@ -109,6 +109,10 @@ class Polygon(LabelType[Polygons]):
             kept[rounded] = None
         return tuple(sorted(kept))
 
+    def load(self, dumped: Json) -> Polygons:
+        """As it was checked when it was given; its labels may be gone from the question since."""
+        return tuple(read_answer(Polygons, dumped))
+
     def dump(self, value: Polygons) -> Json:
         return [
             {"points": [[shortest(x), shortest(y)] for x, y in polygon.points], "label": polygon.label}

@@ -12,7 +12,16 @@ from rapidfuzz.distance import Levenshtein
 
 from evenhand.core.errors import Invalid
 from evenhand.core.label import Element, Flag, Json, LabelType, Learnt, TextElement, by_distances
-from evenhand.labels.reading import form, only_element, plain, read_config, require_field, shown, whole
+from evenhand.labels.reading import (
+    form,
+    only_element,
+    plain,
+    read_answer,
+    read_config,
+    require_field,
+    shown,
+    whole,
+)
 
 LONGEST = 1_000_000
 """Code points. Two texts of this length still compare in seconds; longer ones belong in a file."""
@@ -89,6 +98,10 @@ class Text(LabelType[str]):
         if not whole(raw):
             raise Invalid("answer.half-character", "The text holds half a character (a lone surrogate).", "")
         return raw
+
+    def load(self, dumped: Json) -> str:
+        """As it was checked when it was given; the question may ask for other lengths since."""
+        return read_answer(str, dumped)
 
     def dump(self, value: str) -> Json:
         return value
