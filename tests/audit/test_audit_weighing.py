@@ -88,20 +88,19 @@ def test_both_plan_the_same(classes: int, seed: int) -> None:
         asked,
     )
     theirs = weighing.Votes(task, who, label, tasks, people, classes).first(asked)
-    plan = core.plan(ours, np.full(tasks, most), drawn, core.Rule(tolerance=0.01))
-    assert plan is not None
-    model = weighing.fit(theirs)
-    low, high = weighing.dependence(theirs.of(drawn), model.prior, model.chance)
-    assert low - 1e-9 <= plan.dependence <= high + 1e-9
-    blend = plan.dependence / (plan.dependence + weighing.TOLERATED)
-    again = weighing.Plan(
-        weighing.replace(model, used=blend), plan.dependence, most, plan.target, plan.threshold
-    )
+    found = core.plan(ours, np.full(tasks, most), drawn, core.Rule(tolerance=0.01))
+    assert found is not None
+    estimate, plan = found
+    model, dependence = weighing.fit_again(theirs, weighing.fit(theirs), drawn)
+    assert plan.dependence == pytest.approx(dependence)
+    np.testing.assert_allclose(model.chance, np.maximum(estimate.model.confusion, 1e-12), atol=1e-9)
+    np.testing.assert_allclose(weighing.posterior(theirs, model), estimate.posterior, atol=1e-9)
+    again = weighing.Plan(model, dependence, most, plan.target, plan.threshold)
     loss, stops = weighing.losses(theirs, again, drawn, weighing.Rules(most, 2, 0.01, 1.0))
     at = reweigh._step(loss, 0.01)
     assert weighing.THRESHOLDS[at] == pytest.approx(plan.threshold)
     assert (loss[at], stops[at]) == (pytest.approx(plan.loss), pytest.approx(plan.per_task))
-    mine = plan.gains(posterior_of(ours, plan.model), asked, np.full(tasks, most))
+    mine = plan.gains(estimate.posterior, asked, np.full(tasks, most))
     np.testing.assert_allclose(again.gains(weighing.posterior(theirs, again.model), asked), mine, atol=2e-9)
 
 

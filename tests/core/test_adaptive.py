@@ -11,7 +11,7 @@ from bench.adaptive import replay
 from bench.crowd import FOLDER, Crowd, crowd, score, simulated
 from evenhand.aggregation import vote_table
 from evenhand.core import adaptive
-from evenhand.core.adaptive import PILOT_LEAST, Rule, first_votes, pilots, plan
+from evenhand.core.adaptive import PILOT_LEAST, Plan, Rule, first_votes, pilots, plan
 from evenhand.core.inference import Votes, infer, posterior_of
 
 SEED = bytes(32)
@@ -25,6 +25,13 @@ def made(tasks: int = 500, per_task: int = 9, classes: int = 3, seed: int = 1) -
 
 def every_one(tasks: int) -> np.ndarray:
     return np.ones(tasks, bool)
+
+
+def planned(votes: Votes, most: np.ndarray, drawn: np.ndarray, rule: Rule) -> Plan:
+    found = plan(votes, most, drawn, rule)
+    assert found is not None
+    assert found[0].model is found[1].model, "what is concluded and what is asked go by one model"
+    return found[1]
 
 
 def test_pilots_are_drawn_by_the_seed_and_are_enough() -> None:
@@ -49,8 +56,8 @@ def test_nothing_is_decided_before_the_pilots_have_all_their_labels() -> None:
 def test_what_is_gained_falls_with_certainty_and_with_the_labels_left() -> None:
     votes = made().table.votes
     most = np.diff(votes.first)
-    found = plan(votes, most, pilots(SEED, every_one(votes.tasks)), Rule(tolerance=0.01))
-    assert found is not None and found.pilots == 50 and found.loss <= 0.01
+    found = planned(votes, most, pilots(SEED, every_one(votes.tasks)), Rule(tolerance=0.01))
+    assert found.pilots == 50 and found.loss <= 0.01
     sure, unsure = np.array([[0.98, 0.01, 0.01]]), np.array([[0.5, 0.4, 0.1]])
     few, many, none = np.array([2]), np.array([9]), np.array([9])
     gain = lambda posterior, most=many: found.gains(posterior, few, most)[0]  # noqa: E731
@@ -66,8 +73,7 @@ def test_the_gain_is_what_a_simulation_finds() -> None:
     """Two classes, independent labels of one skill: the binomial law instead of the normal one."""
     votes = made(classes=2).table.votes
     most = np.diff(votes.first)
-    found = plan(votes, most, pilots(SEED, every_one(votes.tasks)), Rule())
-    assert found is not None
+    found = planned(votes, most, pilots(SEED, every_one(votes.tasks)), Rule())
     skill, dice, more = 0.7, np.random.default_rng(0), 12
     model = replace(found.model, newcomer=np.array([[skill, 1 - skill], [1 - skill, skill]]))
     exact = replace(found, model=model, dependence=0.0)
@@ -84,8 +90,7 @@ def test_a_running_task_is_decided_as_all_tasks_are() -> None:
     most, every = np.diff(votes.first), np.arange(votes.tasks)
     drawn = pilots(SEED, every_one(votes.tasks))
     given = first_votes(votes, every, np.where(drawn, most, np.minimum(most, 3)))
-    found = plan(given, most, drawn, Rule())
-    assert found is not None
+    found = planned(given, most, drawn, Rule())
     together = found.gains(posterior_of(given, found.model), np.diff(given.first), most) > found.threshold
     assert 0.05 < together.mean() < 0.95
     for task in range(100):
@@ -98,10 +103,31 @@ def test_a_running_task_is_decided_as_all_tasks_are() -> None:
 def test_a_loss_that_cannot_be_afforded_stops_nothing() -> None:
     votes = made(tasks=300).table.votes
     most = np.diff(votes.first)
-    found = plan(votes, most, pilots(SEED, every_one(votes.tasks)), Rule(tolerance=-1.0))
-    assert found is not None and found.threshold == 0.0
-    easy = plan(votes, most, pilots(SEED, every_one(votes.tasks)), Rule(tolerance=1.0))
-    assert easy is not None and easy.threshold == adaptive.THRESHOLDS[0]
+    found = planned(votes, most, pilots(SEED, every_one(votes.tasks)), Rule(tolerance=-1.0))
+    assert found.threshold == 0.0
+    easy = planned(votes, most, pilots(SEED, every_one(votes.tasks)), Rule(tolerance=1.0))
+    assert easy.threshold == adaptive.THRESHOLDS[0]
+
+
+def test_tasks_that_stopped_early_do_not_pass_for_proof_that_votes_are_independent() -> None:
+    """Some tasks mislead most. Where only the doubtful have all their labels pairs of votes
+    contradict each other; the pilots tell how they really go together."""
+    dice, tasks, most = np.random.default_rng(3), 600, 8
+    truth, hard = dice.integers(0, 2, tasks), dice.random(tasks) < 0.3
+    right = dice.random((tasks, most)) < np.where(hard, 0.35, 0.9)[:, None]
+    label = np.where(right, truth[:, None], 1 - truth[:, None])
+    who = np.argsort(dice.random((tasks, 20)), axis=1)[:, :most]
+    votes = Votes.of(np.repeat(np.arange(tasks), most), who.ravel(), label.ravel())
+    drawn = pilots(SEED, every_one(tasks))
+    doubtful = (label[:, 0] != label[:, 1]) | drawn
+    given = first_votes(votes, np.arange(tasks), np.where(doubtful, most, 2))
+    alone, whole = infer(given), infer(votes)
+    informed = plan(given, np.full(tasks, most), drawn, Rule())
+    assert informed is not None
+    real = whole.diagnostics.dependence
+    assert alone.diagnostics.dependence < 0.5 * real
+    assert informed[1].dependence == pytest.approx(real, rel=0.4)
+    assert score(informed[0].posterior, truth).log_loss < score(alone.posterior, truth).log_loss
 
 
 @pytest.mark.parametrize("name", ["face"] if FOLDER.is_dir() else ["simulated"])

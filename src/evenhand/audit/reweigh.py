@@ -25,17 +25,16 @@ from evenhand.audit.weighing import (
     EQUAL,
     LEAST_PILOTS,
     METHOD,
-    RULES,
+    RULE,
     THRESHOLDS,
     TOLERANCE,
-    TOLERATED,
     Model,
     Plan,
     Rules,
     Votes,
-    dependence,
     drawn,
     fit,
+    fit_again,
     losses,
     one,
 )
@@ -245,7 +244,7 @@ class Replay:
             return
         basis = json.loads(opened["basis"])
         rule = basis.get("rule", "")
-        if rule not in RULES:
+        if rule != RULE:
             said = f"the rule {rule!r}, which this auditor does not know" if rule else "no named rule"
             self._tell(BLIND, "weighing.rule", place, f"It was weighed by {said}.")
             return
@@ -649,7 +648,12 @@ def _weighed(
     if said["method"] != METHOD:
         differs(f"weighed by {said['method']!r}, and the rule is {METHOD!r}.")
         return None
-    model = fit(votes)
+    reach = min(rules.most, len(annotators))
+    ready = pilots & (votes.counts >= reach)
+    due = reach > rules.least and bool(ready.sum() >= max(min(LEAST_PILOTS, int(pilots.sum())), 1))
+    model, depends = fit(votes), None
+    if due:
+        model, depends = fit_again(votes, model, ready)
     names = {i: name for name, i in annotators.items()}
     right = {names[i]: float(model.skill[i]) for i in np.flatnonzero(model.given).tolist()}
     told = dict(map(tuple, said["weights"]))
@@ -661,7 +665,7 @@ def _weighed(
     if not _within(said["blend"], *model.blend):
         differs(f"the blend is {model.blend[0]:.6f}; it says {said['blend']}.")
     model = replace(model, used=said["blend"])
-    plan = _planned(said, votes, model, pilots, min(rules.most, len(annotators)), rules, differs)
+    plan = _planned(said, votes, model, depends, ready, reach, rules, differs)
     return Question(model, codes, annotators, plan)
 
 
@@ -673,29 +677,29 @@ def _planned(
     said: dict[str, Any],
     votes: Votes,
     model: Model,
-    pilots: NDArray[np.bool_],
+    depends: float | None,
+    ready: NDArray[np.bool_],
     reach: int,
     rules: Rules,
     differs: Callable[[str], None],
 ) -> Plan | None:
-    """The plan, section 4, compared with what was said; by the dependence that was said."""
-    ready = pilots & (votes.counts >= reach)
-    due = reach > rules.least and ready.sum() >= max(min(LEAST_PILOTS, int(pilots.sum())), 1)
+    """The plan, section 4, compared with what was said; `depends`: the pilots' dependence, None without a plan."""
     if said["pilots"] != (int(ready.sum()) if reach > rules.least else 0):
         differs(f"{int(ready.sum())} pilots have all their answers; it says {said['pilots']}.")
         return None
-    if due != (said["threshold"] is not None):
-        differs("the pilots are there, and no plan." if due else "there is a plan without pilots for it.")
+    if (depends is not None) != (said["threshold"] is not None):
+        gone = "there is a plan without pilots for it."
+        differs(gone if depends is None else "the pilots are there, and no plan.")
         return None
-    if not due:
+    if depends is None:
         return None
-    low, high = dependence(votes.of(ready), model.prior, model.chance)
-    if not _within(said["dependence"], low, high):
-        differs(f"the pilots' dependence is {low:.6f}; it says {said['dependence']}.")
-    d = max(said["dependence"], 0.0)  # below it nothing is right, and there would be nothing to divide by
-    plan = Plan(replace(model, used=d / (d + TOLERATED)), d, reach, rules.target, said["threshold"])
+    if not _within(said["dependence"], depends, depends):
+        differs(f"the pilots' dependence is {depends:.6f}; it says {said['dependence']}.")
+    used = replace(model, used=model.blend[0])  # what is said may be no share at all
+    plan = Plan(used, depends, reach, rules.target, said["threshold"])
     loss, stops = losses(votes, plan, ready, rules)
-    allowed = {_step(loss, rules.tolerance + shift) for shift in (-TOLERANCE, EQUAL, TOLERANCE)}
+    sure = _step(loss, rules.tolerance - TOLERANCE)
+    allowed = {j for j in range(sure) if loss[j] <= rules.tolerance + TOLERANCE} | {sure}
     at = min(range(len(THRESHOLDS)), key=lambda j: abs(THRESHOLDS[j] - said["threshold"]))
     if at not in allowed or not math.isclose(THRESHOLDS[at], said["threshold"], abs_tol=1e-9):
         stop = THRESHOLDS[_step(loss, rules.tolerance + EQUAL)]
@@ -707,6 +711,5 @@ def _planned(
 
 
 def _step(loss: list[float], tolerance: float) -> int:
-    """Index of the threshold after the last one that is too dear."""
-    dear = [j for j, mean in enumerate(loss) if mean > tolerance]
-    return min(dear[-1] + 1, len(loss) - 1) if dear else 0
+    """Index of the first threshold that is not too dear; the last where all are."""
+    return next((j for j, mean in enumerate(loss) if mean <= tolerance), len(loss) - 1)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-RULES = ("weigh:2", "weigh:3")  # the same but that the first weighs questions with classes only
+RULE = "weigh:4"
 METHOD = "robust"
 TOLERANCE = 1e-5  # stated: probabilities, weights, dependence and losses may differ by so much
 EQUAL = 1e-9
@@ -100,13 +100,10 @@ def agreement(votes: Votes) -> Floats:
     return np.asarray(np.bincount(votes.who, credit, votes.annotators) / np.maximum(n, 1))
 
 
-def fit(votes: Votes) -> Model:
-    """Section 2."""
+def fit(votes: Votes, start: Floats | None = None) -> Model:
+    """Section 2; from `start` [tasks, classes] instead of the votes (section 4, "Once more")."""
     agreed = agreement(votes)
-    start = np.zeros((votes.tasks, votes.classes))
-    np.add.at(start, (votes.task, votes.label), agreed[votes.who])
-    total = start.sum(axis=1, keepdims=True)
-    share = np.divide(start, total, out=np.zeros_like(start), where=total > 0)
+    share = _start(votes, agreed) if start is None else start
     rest, kinds = 1 - share, 1 if votes.classes > WIDE else KINDS
     q = share if kinds == 1 else np.hstack([share**3, 2 * share**2 * rest, share * rest**2])
     for _ in range(ROUNDS):
@@ -123,6 +120,36 @@ def fit(votes: Votes) -> Model:
     blend = low / (low + TOLERATED), high / (high + TOLERATED)
     newcomer = float((n * weight).sum() / n.sum())
     return Model(prior, chance, pooled, weight, newcomer, n, blend, blend[0])
+
+
+def fit_again(votes: Votes, model: Model, ready: NDArray[np.bool_]) -> tuple[Model, float]:
+    """Section 4, "Once more": the model that is used where there is a plan, and its dependence."""
+    pilots = votes.of(ready)
+    begun = blended(model, dependence(pilots, model.prior, model.chance, lowest=True)[0])
+    start = posterior(votes, begun)
+    if votes.classes > WIDE:
+        voted = np.zeros(start.shape, bool)
+        voted[votes.task, votes.label] = True
+        start[~voted] = 0.0
+        start /= np.maximum(start.sum(axis=1, keepdims=True), TINY)
+    start[votes.counts == 0] = 0.0
+    again = fit(votes, start)
+    found = dependence(pilots, again.prior, again.chance, lowest=True)[0]
+    return blended(again, found), found
+
+
+def blended(model: Model, dependence: float) -> Model:
+    """The same model with the blend of this dependence."""
+    blend = dependence / (dependence + TOLERATED)
+    return replace(model, blend=(blend, blend), used=blend)
+
+
+def _start(votes: Votes, agreed: Floats) -> Floats:
+    """[tasks, classes] section 2, "Start": the weighted vote."""
+    start = np.zeros((votes.tasks, votes.classes))
+    np.add.at(start, (votes.task, votes.label), agreed[votes.who])
+    total = start.sum(axis=1, keepdims=True)
+    return np.divide(start, total, out=np.zeros_like(start), where=total > 0)
 
 
 def _shrunk(votes: Votes, q: Floats) -> tuple[Floats, Floats, Floats]:
@@ -142,15 +169,18 @@ def _shrunk(votes: Votes, q: Floats) -> tuple[Floats, Floats, Floats]:
     return (mass + 1) / (mass.sum() + states), pooled, np.maximum(chance, TINY)
 
 
-def dependence(votes: Votes, prior: Floats, chance: Floats) -> tuple[float, float]:
-    """Section 2, "Dependence": the least and the most of it, whichever of equal classes are taken."""
+def dependence(votes: Votes, prior: Floats, chance: Floats, lowest: bool = False) -> tuple[float, float]:
+    """Section 2, "Dependence": the least and the most of it, whichever of equal classes are taken.
+
+    With `lowest`, of equal classes the one with the lowest number (section 4).
+    """
     votes = votes.of(votes.counts > 1)
     q = expected(votes, prior, chance)
     equal = q >= q.max(axis=1, keepdims=True) * (1 - EQUAL)
     equal[votes.counts < 2] = False
     order, several = np.argsort(~equal, axis=1, kind="stable"), equal.sum(axis=1)
     covariances, variances = [], []
-    for turn in range(max(int(several.max(initial=0)), 1)):
+    for turn in range(1 if lowest else max(int(several.max(initial=0)), 1)):
         b = order[np.arange(votes.tasks), np.where(several > turn, turn, 0)][votes.task]
         p = chance[votes.who, b, b]
         covariances.append(_of_pairs(votes, (votes.label == b) - p))

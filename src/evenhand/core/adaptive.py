@@ -13,7 +13,7 @@ Pure: votes, counts and the drawn pilots in, a plan out.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import msgspec
@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from evenhand.core.inference import Estimate, Model, Running, Votes, infer, posterior_of
 from evenhand.core.inference.estimate import TINY
-from evenhand.core.inference.robust import blended, dependence_of
+from evenhand.core.inference.robust import blended, informed
 from evenhand.core.inference.votes import Floats, Ints, Places
 from evenhand.core.weighing import TIE, best_of
 
@@ -33,7 +33,7 @@ PILOT_LEAST = 40  # tasks, or all where there are fewer: of less, one task in er
 DECIMALS = 9  # of a gain
 RIVALS = 4  # classes beside the most probable one that are weighed
 THRESHOLDS = np.append(np.geomspace(0.4, 0.001, 20), 0.0)
-"""Gains at which asking may stop, tried from the first."""
+"""Gains at which asking may stop; the first that costs little enough is taken."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +158,7 @@ class Skilled(msgspec.Struct, frozen=True, kw_only=True):
 class Basis(msgspec.Struct, frozen=True, kw_only=True):
     """Which answers were weighed, and what came of it: whoever holds the openings can do it again."""
 
-    rule: str = ""  # name of the published rule, such as "weigh:3"
+    rule: str = ""  # name of the published rule, such as "weigh:4"
     version: int  # of the project's rules
     project: int = -1  # entries of the project's stream that were seen: those with a smaller n
     lots: str = ""  # hex of the 32 bytes that pilots are drawn by
@@ -169,17 +169,16 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
 
 def plan(
     votes: Votes, most: Ints | Places, pilot: Mask, rule: Rule, fit: Estimate | None = None
-) -> Plan | None:
-    """The plan after these votes; None while too few pilots have all their labels.
+) -> tuple[Estimate, Plan] | None:
+    """What these votes come to, and the plan after them; None while too few pilots have all their labels.
 
-    1. The default method of truth inference is fitted to all votes. Tasks that stopped early have few
-       labels that agree, and doubtful ones many, so pairs of labels on them say nothing of dependence: it
-       is measured on the pilots.
+    1. The default method of truth inference is fitted to all votes, and once more with what pilots tell:
+       see `informed`.
     2. For each threshold, each pilot is gone through label by label until it would have stopped, under a
        fit that had but the least labels of it: the pilots' other labels teach about annotators what would
        not be known without them. What stopping costs is how much less probable, by all its labels, the
        label is that it had then.
-    3. The highest threshold is taken from which on down all cost at most the tolerance in the mean.
+    3. The highest threshold is taken that costs at most the tolerance in the mean.
 
     Args:
         votes: of a task in the order in which they came.
@@ -192,23 +191,14 @@ def plan(
     if len(ready) < max(min(PILOT_LEAST, int(pilot.sum())), 1):
         return None
     fit = infer(votes) if fit is None else fit
-    dependence = dependence_of(first_votes(votes, ready, answered[ready]), fit.model)
-    whole = Plan(
-        model=blended(fit.model, dependence), dependence=dependence, threshold=0.0, target=rule.target
-    )
+    found = informed(votes, fit, first_votes(votes, ready, answered[ready]))
+    dependence = found.diagnostics.dependence or 0.0
+    whole = Plan(model=found.model, dependence=dependence, threshold=0.0, target=rule.target)
     cut = answered.copy()
     cut[ready] = np.minimum(rule.least, cut[ready])
     seen = infer(first_votes(votes, np.arange(votes.tasks), cut)).model
-    found = _threshold(votes, ready, most[ready], whole, blended(seen, dependence), rule)
-    return Plan(
-        model=whole.model,
-        dependence=dependence,
-        threshold=found[0],
-        target=rule.target,
-        loss=found[1],
-        per_task=found[2],
-        pilots=len(ready),
-    )
+    threshold, loss, stops = _threshold(votes, ready, most[ready], whole, blended(seen, dependence), rule)
+    return found, replace(whole, threshold=threshold, loss=loss, per_task=stops, pilots=len(ready))
 
 
 def _threshold(
@@ -226,8 +216,8 @@ def _threshold(
         stopping = going & (whole.gains(posterior, given, most)[:, None] <= THRESHOLDS)
         loss, stops = np.where(stopping, lost[:, None], loss), np.where(stopping, given[:, None], stops)
         going &= ~stopping
-    dear = np.flatnonzero(loss.mean(axis=0) > rule.tolerance + TIE)
-    at = min(int(dear.max()) + 1, count - 1) if len(dear) else 0
+    cheap = loss.mean(axis=0) <= rule.tolerance + TIE
+    at = int(cheap.argmax()) if cheap.any() else count - 1
     return float(THRESHOLDS[at]), float(loss[:, at].mean()), float(stops[:, at].mean())
 
 

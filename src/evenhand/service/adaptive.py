@@ -13,7 +13,6 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import msgspec
@@ -25,7 +24,7 @@ from evenhand.core import review, weighing
 from evenhand.core.adaptive import Basis, Plan, Rule, Skilled, Weighed
 from evenhand.core.errors import Invalid
 from evenhand.core.events import MAX_ROWS, Concluded, Fitted, Moment, MoreAsked, Place
-from evenhand.core.inference import Estimate, Model, Votes, infer, posterior_of
+from evenhand.core.inference import Estimate, Model, Votes, infer
 from evenhand.core.label import LabelType, Learnt, is_class
 from evenhand.core.project import Document, Form
 from evenhand.core.weighing import RULE, Skills, Weights, best_of
@@ -223,7 +222,6 @@ def weigh(lane: Lane, project: str) -> None:
 class _Found(msgspec.Struct, frozen=True):
     estimate: Estimate
     plan: Plan | None
-    votes: Votes
     ready: int  # pilots that have all their answers
 
 
@@ -234,8 +232,9 @@ def _weighed(read: _Read, question: _Question) -> _Found:
     ready = int((pilot & (np.diff(votes.first) >= most)).sum())
     enough = read.reach > _rule(document).least  # else stopping could cost nothing
     fit = infer(votes)
-    plan = core.plan(votes, most, pilot, _rule(document), fit) if enough else None
-    return _Found(fit, plan, votes, ready if enough else 0)
+    found = core.plan(votes, most, pilot, _rule(document), fit) if enough else None
+    estimate, plan = found or (fit, None)
+    return _Found(estimate, plan, ready if enough else 0)
 
 
 def _pilots(read: _Read) -> np.ndarray:
@@ -259,8 +258,7 @@ def _wanted(read: _Read, found: dict[str, _Found]) -> tuple[list[tuple[int, int,
     gain = np.zeros(read.last)
     for one in found.values():
         if one.plan is not None:
-            posterior = posterior_of(one.votes, one.plan.model)
-            gains = one.plan.gains(posterior, answered, np.full(read.last, read.reach))
+            gains = one.plan.gains(one.estimate.posterior, answered, np.full(read.last, read.reach))
             gain = np.maximum(gain, np.where(gains > one.plan.threshold, gains, 0.0))
     goal = np.where(gain > 0, np.minimum(answered + 1, most), 0)
     goal[_pilots(read)] = most
@@ -448,7 +446,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     numbers: dict[str, float]
     narrow: bool
     plan: dict[str, float] | None = None
-    """Numbers of `core.adaptive.Plan`, its blend, and how many answers a task can get; None: no plan yet."""
+    """Numbers of `core.adaptive.Plan`, and how many answers a task can get; None: no plan yet."""
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
@@ -483,7 +481,7 @@ def _kept(found: _Found, classes: list[bytes], reach: int) -> Kept:
     numbers = None
     if plan is not None:
         numbers = {name: float(getattr(plan, name)) for name in PLAN}
-        numbers |= {"blend": float(plan.model.blend), "reach": float(reach)}
+        numbers["reach"] = float(reach)
     return Kept(
         classes=classes,
         shape=(len(model.confusion), len(model.prior)),
@@ -509,8 +507,7 @@ class Newest(msgspec.Struct, frozen=True):
         votes = [(member, answers[name]) for member, answers in given if name in answers]
         learnt = self.weights[name]
         assert isinstance(learnt, Weights), "only questions with classes have a plan"
-        weights = Weights(plan.model, learnt.members, learnt.codes)
-        running = weights.running(votes)
+        running = learnt.running(votes)
         return running is None or plan.wants(running, most)
 
 
@@ -523,8 +520,7 @@ def _ready(stored: Stored, place: Place) -> Newest:
         weights[name] = Weights(model, members, {key: i for i, key in enumerate(kept.classes)})
         if kept.plan is not None:
             dependence, threshold, target = (kept.plan[key] for key in PLAN)
-            plan = Plan(replace(model, blend=kept.plan["blend"]), dependence, threshold, target)
-            plans[name] = plan, int(kept.plan["reach"])
+            plans[name] = Plan(model, dependence, threshold, target), int(kept.plan["reach"])
     return Newest(place, weights, plans)
 
 

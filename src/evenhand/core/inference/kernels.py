@@ -348,6 +348,35 @@ def vote_sweep(
 
 
 @njit(cache=True, nogil=True)
+def share_part(
+    votes: Any, begin: int, end: int, share: Any, classes: int, kinds: int, counts: Any, mass: Any
+) -> None:
+    """`share_sweep` of the tasks from `begin` to `end`."""
+    score, sums = np.zeros((BLOCK, len(mass))), np.zeros(len(mass))
+    for low in range(begin, end, BLOCK):
+        high = min(low + BLOCK, end)
+        for t in range(low, high):
+            for k in range(classes):
+                q = share[t, k]
+                part = q**kinds
+                for m in range(kinds):
+                    score[t - low, m * classes + k] = part
+                    part *= (kinds - 1 - m) / (m + 1) * (1.0 - q) / q
+        add(votes, low, high, score, counts, sums)
+    mass[:] += sums
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def share_sweep(votes: Any, bound: Any, share: Any, classes: int, kinds: int, counts: Any, mass: Any) -> None:
+    """As `vote_sweep` where a task's posterior is `share` [tasks, classes], nowhere 0."""
+    if len(bound) == 2:
+        share_part(votes, bound[0], bound[1], share, classes, kinds, counts[0], mass[0])
+    else:
+        for p in prange(len(bound) - 1):
+            share_part(votes, bound[p], bound[p + 1], share, classes, kinds, counts[p], mass[p])
+
+
+@njit(cache=True, nogil=True)
 def em_part(votes: Any, begin: int, end: int, table: Any, prior: Any, counts: Any, mass: Any) -> float:
     """`em_sweep` of the tasks from `begin` to `end`; gives the log-likelihood."""
     score, sums = np.zeros((BLOCK, len(prior))), np.zeros(len(prior))

@@ -238,6 +238,33 @@ def vote_sweep(votes: Any, bound: Any, pairs: Any, weight: Any, hard: bool, coun
 
 
 @njit(cache=True, nogil=True)
+def share_part(votes: Any, begin: int, end: int, pairs: Any, share: Any, counts: Any, mass: Any) -> None:
+    """`share_sweep` of the tasks from `begin` to `end`."""
+    able_first, able, _, _ = pairs
+    score, sums = np.empty(BLOCK * len(mass)), np.zeros(len(mass))
+    for low in range(begin, end, BLOCK):
+        high = min(low + BLOCK, end)
+        for t in range(low, high):
+            total = 0.0
+            for i in range(able_first[t], able_first[t + 1]):
+                total += share[t, able[i]]
+            for i in range(able_first[t], able_first[t + 1]):
+                score[i - able_first[low]] = share[t, able[i]] / total
+        add(votes[0], low, high, pairs, score, counts, sums)
+    mass[:] += sums
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def share_sweep(votes: Any, bound: Any, pairs: Any, share: Any, counts: Any, mass: Any) -> None:
+    """As `kernels.share_sweep`, of each task's `share` [tasks, classes] the part on able classes."""
+    if len(bound) == 2:
+        share_part(votes, bound[0], bound[1], pairs, share, counts[0], mass[0])
+    else:
+        for p in prange(len(bound) - 1):
+            share_part(votes, bound[p], bound[p + 1], pairs, share, counts[p], mass[p])
+
+
+@njit(cache=True, nogil=True)
 def em_part(
     votes: Any, begin: int, end: int, pairs: Any, chances: Any, prior: Any, counts: Any, mass: Any
 ) -> float:

@@ -15,6 +15,9 @@ from evenhand.core.inference.votes import Floats, Votes
 KINDS = 3  # of tasks of each class: annotators agree, are split, or are misled
 
 
+EQUAL = 1e-9  # share by which probabilities may differ and be equal: else the order of additions would decide
+
+
 @dataclass(frozen=True)
 class Brakes:
     """The constants of `robust`: chosen together on ten public sets, and each set scored with a choice
@@ -31,7 +34,13 @@ class Brakes:
     pairs: float = 50.0  # variance of pairs of votes that this assumption weighs as much as
 
 
-def robust(votes: Votes, iterations: int | None = None, brakes: Brakes = Brakes()) -> Estimate:
+def robust(
+    votes: Votes,
+    iterations: int | None = None,
+    brakes: Brakes = Brakes(),
+    start: Floats | None = None,
+    complete: Votes | None = None,
+) -> Estimate:
     """Dawid-Skene that knows hard tasks, shrunk, stopped early, and blended with the weighted vote.
 
     1. Dawid and Skene (1979, doi:10.2307/2346806) take the votes on a task as independent given its
@@ -50,31 +59,62 @@ def robust(votes: Votes, iterations: int | None = None, brakes: Brakes = Brakes(
        where it fits, and votes where it does not: no true label is seen.
 
     Shapes: posterior [tasks, classes], confusion [annotators, true, given], all probabilities.
+
+    Args:
+        votes: at least one.
+        iterations: rounds; None: as `brakes` has it.
+        start: [tasks, classes] probabilities, none of them 0, to start from instead of the weighted vote.
+        complete: the votes, by the same annotators, that dependence is measured on; None: all.
     """
     sweeps, agreed = sweeps_of(votes, KINDS), agreement(votes)
-    sweeps.count(agreed)
+    if start is None:
+        sweeps.count(agreed)
+    else:
+        sweeps.begin(start)
     fit, rounds = 0.0, brakes.rounds if iterations is None else iterations
     for _ in range(rounds):
         fit = sweeps.expect(_shrink(sweeps, brakes)[1])
     sweeps = sweeps.merged()
     pooled, prior = _shrink(sweeps, brakes)
     weight = agreed**brakes.sharpness
-    sweeps.expect(prior)
-    further = sweeps.merged()
-    dependence = _dependence(further, _shrink(further, brakes)[1], brakes)
-    model = Model(
-        prior=prior,
-        confusion=sweeps.confusion(),
-        newcomer=pooled,
-        weight=weight,
-        newcomer_weight=mean_weight(votes, weight),
-        blend=_blend(dependence, brakes),
-        doubt=brakes.doubt,
-        floor=brakes.floor,
-        narrow=sweeps.narrow,
-    )
+
+    def made(blend: float) -> Model:
+        return Model(
+            prior=prior,
+            confusion=sweeps.confusion(),
+            newcomer=pooled,
+            weight=weight,
+            newcomer_weight=mean_weight(votes, weight),
+            blend=blend,
+            doubt=brakes.doubt,
+            floor=brakes.floor,
+            narrow=sweeps.narrow,
+        )
+
+    if complete is None:
+        sweeps.expect(prior)
+        further = sweeps.merged()
+        dependence = _dependence(further, _shrink(further, brakes)[1], brakes)
+    else:
+        dependence = dependence_of(complete, made(0.0), brakes)
     diagnostics = Diagnostics(iterations=rounds, log_likelihood=fit, dependence=dependence)
-    return estimate("robust", sweeps, model, diagnostics)
+    return estimate("robust", sweeps, made(_blend(dependence, brakes)), diagnostics)
+
+
+def informed(votes: Votes, fit: Estimate, complete: Votes) -> Estimate:
+    """What these votes come to, where tasks that stop early have few votes that agree and doubtful ones many.
+
+    Pairs of votes then say nothing of dependence, and shares of votes little of how sure a task is. So
+    dependence is measured on tasks that got all their votes whatever they were; and `robust` is fitted once
+    more, from what the first fit makes of each task at that dependence.
+
+    Args:
+        votes: all.
+        fit: what `robust` makes of them.
+        complete: those of tasks drawn by lot that have all their votes.
+    """
+    begun = blended(fit.model, dependence_of(complete, fit.model))
+    return robust(votes, start=posterior_of(votes, begun), complete=complete)
 
 
 def blended(model: Model, dependence: float, brakes: Brakes = Brakes()) -> Model:
@@ -86,9 +126,12 @@ def dependence_of(votes: Votes, model: Model, brakes: Brakes = Brakes()) -> floa
     """How much these votes depend on each other, by a model that was fitted to them and others.
 
     For votes of which a part says less than all: where tasks get more votes the more they are in doubt,
-    pairs are of the doubtful, and the whole would say that votes contradict each other.
+    pairs are of the doubtful, and the whole would say that votes contradict each other. Of classes that are
+    as probable as each other (to `EQUAL`) the lowest is taken for true.
     """
-    best = posterior_of(votes, replace(model, blend=0.0, floor=0.0)).argmax(axis=1)[votes.task]
+    chances = posterior_of(votes, replace(model, blend=0.0, floor=0.0))
+    equal = chances >= chances.max(axis=1, keepdims=True) * (1 - EQUAL)
+    best = equal.argmax(axis=1)[votes.task]
     chance = model.confusion[votes.annotator, best, best]
     residual, deviation = (votes.label == best) - chance, np.sqrt(chance * np.maximum(1 - chance, 0.0))
     return _moment(_of_pairs(votes, residual), _of_pairs(votes, deviation), brakes)

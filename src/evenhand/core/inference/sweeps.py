@@ -30,6 +30,9 @@ class Sweeps(Protocol):
     def count(self, weight: Floats, hard: bool = False) -> None:
         """Sums where the weighted vote is the posterior, or its winner is the truth."""
 
+    def begin(self, posterior: Floats) -> None:
+        """Sums where this is the posterior [tasks, classes], nowhere 0."""
+
     def expect(self, prior: Floats) -> float:
         """Sums under the posterior of the table and `prior`; gives the log-likelihood of the votes."""
 
@@ -116,6 +119,13 @@ class _Wide:
         _clear(self.counts, self.mass)
         how = (weight, self.votes.classes, self.kinds, hard)
         kernels.vote_sweep(self.votes.columns, self.bound, *how, self.counts, self.mass)
+
+    def begin(self, posterior: Floats) -> None:
+        from evenhand.core.inference import kernels
+
+        _clear(self.counts, self.mass)
+        how = (posterior, self.votes.classes, self.kinds)
+        kernels.share_sweep(self.votes.columns, self.bound, *how, self.counts, self.mass)
 
     def expect(self, prior: Floats) -> float:
         from evenhand.core.inference import kernels
@@ -236,6 +246,13 @@ class _Narrow:
         _clear(self.counts, self.mass)
         sums = (self.counts, self.mass)
         narrow.vote_sweep(self.votes.columns, self.bound, self.pairs, weight, hard, *sums)
+
+    def begin(self, posterior: Floats) -> None:
+        from evenhand.core.inference import narrow
+
+        _clear(self.counts, self.mass)
+        sums = (self.counts, self.mass)
+        narrow.share_sweep(self.votes.columns, self.bound, self.pairs, posterior, *sums)
 
     def expect(self, prior: Floats) -> float:
         from evenhand.core.inference import narrow
