@@ -388,6 +388,7 @@ def adaptive_section(rounds: int, seconds: float) -> None:
     """Adaptive overlap replayed on real crowds."""
     from bench import adaptive
 
+    adaptive.bounds(say)
     adaptive.tables(say)
 
 

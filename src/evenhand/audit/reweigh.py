@@ -683,7 +683,7 @@ def _planned(
     rules: Rules,
     differs: Callable[[str], None],
 ) -> Plan | None:
-    """The plan, section 4, compared with what was said; `depends`: the pilots' dependence, None without a plan."""
+    """The plan, section 4, compared with what was said; `depends` of the pilots is None without a plan."""
     if said["pilots"] != (int(ready.sum()) if reach > rules.least else 0):
         differs(f"{int(ready.sum())} pilots have all their answers; it says {said['pilots']}.")
         return None

@@ -149,7 +149,7 @@ def _start(votes: Votes, agreed: Floats) -> Floats:
     start = np.zeros((votes.tasks, votes.classes))
     np.add.at(start, (votes.task, votes.label), agreed[votes.who])
     total = start.sum(axis=1, keepdims=True)
-    return np.divide(start, total, out=np.zeros_like(start), where=total > 0)
+    return np.asarray(np.divide(start, total, out=np.zeros_like(start), where=total > 0))
 
 
 def _shrunk(votes: Votes, q: Floats) -> tuple[Floats, Floats, Floats]:
