@@ -44,6 +44,31 @@ def load(folder: Path, *arguments: Any, **options: Any) -> Any:
     )
 
 
+def test_an_image_folder_loads_with_its_images(tmp_path: Path) -> None:
+    from PIL import Image
+
+    boxes = question("cats", "box", {"photo": "image"}, field="photo", labels=["cat"])
+    box = {"x": 1.0, "y": 0.0, "width": 2.0, "height": 2.0, "label": "cat"}
+    blob = {"blob": "ab" * 32, "bytes": 9, "type": "image/png", "width": 4, "height": 3}
+    rows: Rows = [
+        ({"photo": "https://example.org/a/1.png", "cover": blob, "n": 1}, {"mood": "bad", "cats": [box]}),
+        ({"photo": "https://example.org/2.png", "cover": None, "n": 2}, {}),
+    ]
+    export("imagefolder", [QUESTIONS[0], boxes], rows, tmp_path)
+    for name in ("a/1.png", "2.png", f"{'ab' * 32}.png"):
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 3), (len(name), 0, 0)).save(path)
+    (tmp_path / "manifest.json").write_text("{}")
+    files = {"train": [str(tmp_path / "metadata.jsonl"), str(tmp_path / "images" / "**")]}
+    for loaded in (load(tmp_path), load(tmp_path, "imagefolder", data_files=files)):
+        first, second = loaded
+        assert [one["photo"].getpixel((0, 0))[0] for one in (first, second)] == [7, 5]
+        assert first["cover"].size == (4, 3) and second["cover"] is None
+        told = [(one["n"], one["mood"], one["cats"], one["task_id"]) for one in (first, second)]
+        assert told == [(1, "bad", [box | {"rotation": None}], "prj-1"), (2, None, None, "prj-2")]
+
+
 @pytest.mark.parametrize("name", ["huggingface", "huggingface_parquet"])
 def test_a_folder_loads_with_types_and_values(name: str, tmp_path: Path) -> None:
     from datasets import ClassLabel

@@ -413,7 +413,7 @@ def test_a_file_comes_in_pieces_and_is_read_once(quick: Any) -> None:
     raise AssertionError("the file was read, and stays on the disk")
 
 
-@pytest.mark.parametrize("format", ["yolo", "coco", "voc", "datumaro"])
+@pytest.mark.parametrize("format", ["yolo", "coco", "voc", "datumaro", "imagefolder"])
 def test_stored_images_come_with_an_export(quick: Any, tmp_path: Path, format: str) -> None:
     """Under the names that the labels have; an image that two tasks show comes once, and none unasked."""
     client = quick.client(quick.operator)
@@ -442,3 +442,33 @@ def test_stored_images_come_with_an_export(quick: Any, tmp_path: Path, format: s
         project, format=format, out=tmp_path / "without", accept_loss=True, options={"media": False}
     )
     assert not (tmp_path / "without" / "images.tar").exists()
+
+
+@pytest.mark.parametrize(("format", "suffix"), [("webvtt", "vtt"), ("rttm", "rttm")])
+def test_stored_sounds_come_with_what_was_heard_in_them(
+    quick: Any, tmp_path: Path, format: str, suffix: str
+) -> None:
+    client = quick.client(quick.operator)
+    heard = {"name": "talk", "type": "time_span", "field": "sound", "labels": ["speech"]}
+    fields = [{"name": "sound", "type": "audio"}, {"name": "cover", "type": "image"}]
+    project = client.create_project(f"Sounds for {format}", fields=fields, questions=[heard]).id
+    content = io.BytesIO()
+    with wave.open(content, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(8000)
+        writer.writeframes(bytes(16000))
+    sound = client.upload(project, content.getvalue(), "audio/wav")
+    cover = client.upload(project, png(3, 2), "image/png")
+    record = {"sound": {"blob": sound.blob, "type": sound.type}, "cover": {"blob": cover.blob}}
+    client.import_tasks(project, [record])
+    annotator = quick.client(client.create_annotator(f"Ears for {format}").api_key)
+    work = annotator.next_assignment(project)
+    annotator.submit(work.id, {"talk": [{"start": 0.25, "end": 0.75, "label": "speech"}]})
+    client.export(project, format=format, out=tmp_path / "out", accept_loss=True)
+    with tarfile.open(tmp_path / "out" / "sounds.tar") as sounds:
+        (name,) = sounds.getnames()
+        kept = sounds.extractfile(name)
+        assert kept is not None and kept.read() == content.getvalue(), "the cover is none"
+    with tarfile.open(tmp_path / "out" / f"{format}.tar") as told:
+        assert told.getnames() == [f"{name.rpartition('.')[0]}.{suffix}"]

@@ -64,11 +64,26 @@ class WriteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     prompt: str | None = None  # key of the data that holds the prompt
     completion: str | None = None  # key of the data that holds what was judged
     tags: Literal["iob2", "bioes"] = "iob2"  # how spans are told token by token
-    media: bool = True  # with the images that are stored here, where the format's tools look for them
+    media: bool = (
+        True  # with the images or sounds that are stored here, where the format's tools look for them
+    )
 
 
 NAMES = {"question": "question", "prompt": "field", "completion": "field"}
 """Options that name something of the project."""
+
+
+class Beside(msgspec.Struct, frozen=True):
+    """Media that an export brings along where they are stored here, in an archive of their own."""
+
+    archive: str  # its name: "images.tar"
+    folder: str  # in it; "" for its top
+    kind: str  # of the media: "image" or "audio"
+
+
+def images_in(folder: str) -> Beside:
+    """Images, in the folder where a format's tools look for them."""
+    return Beside("images.tar", folder, "image")
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +132,7 @@ class Format(ABC):
     reads_with: ClassVar[frozenset[str]] = frozenset()  # names of the `ReadOptions` that it heeds
     writes_with: ClassVar[frozenset[str]] = frozenset()  # names of the `WriteOptions` that it heeds
     surveys: ClassVar[bool] = True  # whether it must know the columns of the data before the first row
-    pictures: ClassVar[str | None] = None  # folder in which its tools look for images; None: they do not
+    beside: ClassVar[Beside | None] = None  # which media its tools look for; None: none
     guide: ClassVar[str]  # Markdown for the export's README: what is where, and how to read it
 
     def card(self, schema: ReleaseSchema) -> str:

@@ -26,7 +26,7 @@ from evenhand.core.label import (
     PolygonElement,
 )
 from evenhand.core.release import ReleasedFile, ReleasedQuestion, ReleasedTask, ReleaseSchema
-from evenhand.formats import WriteOptions, Writer
+from evenhand.formats import Beside, WriteOptions, Writer, images_in
 from evenhand.formats.output import Output
 from evenhand.formats.outward import (
     Categories,
@@ -47,7 +47,7 @@ class Coco(Outward):
     name: ClassVar[str] = "coco"
     title: ClassVar[str] = "COCO"
     writes_with: ClassVar[frozenset[str]] = frozenset({"media"})
-    pictures: ClassVar[str | None] = "images"
+    beside: ClassVar[Beside | None] = images_in("images")
     carries: ClassVar[frozenset[str]] = frozenset({"box", "polygon", "mask", "keypoint"})
     keeps: ClassVar[frozenset[str]] = frozenset({"external_id"})
     guide: ClassVar[str] = """\

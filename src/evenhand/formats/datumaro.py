@@ -18,7 +18,7 @@ from evenhand.core.label import (
     PolygonElement,
 )
 from evenhand.core.release import ReleasedFile, ReleasedQuestion, ReleasedTask, ReleaseSchema
-from evenhand.formats import WriteOptions, Writer
+from evenhand.formats import Beside, WriteOptions, Writer, images_in
 from evenhand.formats.coco import column_runs
 from evenhand.formats.outward import (
     Categories,
@@ -39,7 +39,7 @@ class Datumaro(Outward):
     name: ClassVar[str] = "datumaro"
     title: ClassVar[str] = "Datumaro"
     writes_with: ClassVar[frozenset[str]] = frozenset({"media"})
-    pictures: ClassVar[str | None] = "images/default"
+    beside: ClassVar[Beside | None] = images_in("images/default")
     carries: ClassVar[frozenset[str]] = frozenset({"class", "box", "polygon", "mask", "keypoint"})
     guide: ClassVar[str] = """\
 ## `default.json`

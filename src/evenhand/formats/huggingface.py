@@ -17,7 +17,7 @@ from evenhand.core.errors import Invalid
 from evenhand.core.label import Json, LabelType
 from evenhand.core.release import Loss, ReleasedFile, ReleasedQuestion, ReleasedTask, ReleaseSchema
 from evenhand.formats import WriteOptions, Writer
-from evenhand.formats.outward import PIECES, OneFile, Outward, data_of
+from evenhand.formats.outward import PIECES, OneFile, Outward, data_of, medium
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -114,7 +114,7 @@ class Column(NamedTuple):
 
     name: str
     kind: Feature
-    of: str  # "data", "own", "consensus" or "confidence"
+    of: str  # "data", "own", "consensus", "confidence", or "file": where the medium of the data lies
     key: str  # of the data; id of the question; field of ours
     label: LabelType[Any] | None = None  # of the question
 
@@ -165,6 +165,8 @@ class Rows:
 def _getter(column: Column, convert: Convert) -> Get:
     """How a column is had; put together once, as `converter` is."""
     _, kind, of, key, label = column
+    if of == "file":
+        return lambda tasks, data: [file_of(one, key) for one in data]
     if of == "data" and convert is _as_is:
         return lambda tasks, data: [one.get(key) for one in data]
     if of == "data":
@@ -182,6 +184,15 @@ def _getter(column: Column, convert: Convert) -> Get:
     return lambda tasks, data: [
         read(task.consensus[key].value) if key in task.consensus else None for task in tasks
     ]
+
+
+IMAGES = "images"  # folder of an image folder's images
+
+
+def file_of(data: Mapping[str, Json], key: str) -> str | None:
+    """Where the image in this key of the data lies in an image folder; None where there is none."""
+    found = medium(data, key)
+    return None if found is None else f"{IMAGES}/{found.name}"
 
 
 def _reader(label: LabelType[Any], convert: Convert) -> Callable[[msgspec.Raw], Json]:

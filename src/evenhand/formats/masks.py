@@ -14,7 +14,7 @@ import numpy as np
 
 from evenhand.core.label import MaskElement
 from evenhand.core.release import Loss, ReleasedQuestion, ReleasedTask, ReleaseSchema
-from evenhand.formats import WriteOptions, Writer
+from evenhand.formats import Beside, WriteOptions, Writer, images_in
 from evenhand.formats.coco import pixels
 from evenhand.formats.outward import Categories, Files, Outward, answers, data_of, field_of, medium, stem
 
@@ -27,7 +27,7 @@ class Masks(Outward):
     name: ClassVar[str] = "masks"
     title: ClassVar[str] = "Indexed masks"
     writes_with: ClassVar[frozenset[str]] = frozenset({"media"})
-    pictures: ClassVar[str | None] = "images"
+    beside: ClassVar[Beside | None] = images_in("images")
     carries: ClassVar[frozenset[str]] = frozenset({"mask"})
     guide: ClassVar[str] = """\
 ## `masks.tar`

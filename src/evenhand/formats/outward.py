@@ -29,6 +29,7 @@ from evenhand.core.release import (
 from evenhand.formats import (
     READ_DEFAULTS,
     WRITE_DEFAULTS,
+    Beside,
     Format,
     ReadOptions,
     Rejected,
@@ -188,7 +189,11 @@ class Medium(NamedTuple):
 def _suffix(type_: str) -> str:
     import mimetypes
 
-    return mimetypes.guess_extension(type_) or ""
+    return SOUNDS.get(type_) or mimetypes.guess_extension(type_) or ""
+
+
+SOUNDS = {"audio/wav": ".wav", "audio/webm": ".webm", "audio/ogg": ".ogg"}
+"""Types of which not every system knows the suffix that programs look for."""
 
 
 def medium(data: Mapping[str, Json], field: str) -> Medium | None:
@@ -346,34 +351,40 @@ _TAR_REST = b"0" + bytes(100) + b"ustar  \0" + bytes(247)  # a regular file, GNU
 _TAR_SUM = sum(_TAR_WHO) + sum(_TAR_WHEN) + 8 * 32 + sum(_TAR_REST)  # of all that is the same in each header
 
 
-class Pictures:
-    """The images of an export that are stored here, as `images.tar` beside its labels.
+class Stored(NamedTuple):
+    """A medium that is stored here."""
 
-    They are read piece by piece; memory grows by some 60 bytes an image, as an `Archive` does.
+    type: str  # "image/png"
+    size: int  # bytes
+    pieces: Iterable[bytes]
+
+
+class Along:
+    """The media of an export that are stored here, as an archive beside its labels.
+
+    They are read piece by piece; memory grows by some 60 bytes a medium, as an `Archive` does.
     """
 
-    NAME = "images.tar"
-
-    def __init__(self, folder: Path, inside: str, read: Callable[[str], tuple[int, Iterable[bytes]] | None]):
+    def __init__(self, folder: Path, beside: Beside, read: Callable[[str], Stored | None]):
         """Args:
-        inside: folder in the archive.
-        read: digest -> size and bytes of a stored medium; None where there is none.
+        read: digest -> a stored medium; None where there is none.
         """
-        self._path, self._inside, self._read = folder / self.NAME, inside, read
+        self._path, self._kind, self._read = folder / beside.archive, f"{beside.kind}/", read
+        self._before = f"{beside.folder}/" if beside.folder else ""
         self._archive: Archive | None = None
 
     def add(self, task: ReleasedTask) -> None:
-        """The images that this task's data name."""
+        """The media that this task's data name."""
         if b'"blob"' not in bytes(task.data):
             return
         data = data_of(task.data)
         for field, value in data.items():
             found = medium(data, field) if isinstance(value, dict) else None
             stored = self._read(value["blob"]) if found is not None else None
-            if found is not None and stored is not None:
+            if found is not None and stored is not None and stored.type.startswith(self._kind):
                 if self._archive is None:
                     self._archive = Archive(self._path)
-                self._archive.put_once(f"{self._inside}/{found.name}", *stored)
+                self._archive.put_once(f"{self._before}{found.name}", stored.size, stored.pieces)
 
     def close(self) -> tuple[ReleasedFile, ...]:
         """Makes them durable; nothing where there are none."""

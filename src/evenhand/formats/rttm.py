@@ -19,6 +19,7 @@ class Rttm(Timed):
 ## `rttm.tar`
 
 `NAME.rttm` for each recording: `SPEAKER name 1 start duration <NA> <NA> label <NA> <NA>`, seconds.
+Recordings that were stored are in `sounds.tar`, under the same names.
 
     from pyannote.database.util import load_rttm
     annotation = load_rttm("NAME.rttm")

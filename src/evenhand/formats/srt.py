@@ -18,6 +18,7 @@ class Srt(Timed):
 ## `srt.tar`
 
 `NAME.srt` for each recording: a numbered cue for each stretch, `[label] transcript`, to the millisecond.
+Recordings that were stored are in `sounds.tar`, under the same names.
 
     import srt
     cues = list(srt.parse(open("NAME.srt", encoding="utf-8").read()))

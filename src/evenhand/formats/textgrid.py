@@ -20,6 +20,7 @@ class TextGrid(Timed):
 `NAME.TextGrid` for each recording: an interval tier for each label, its transcript as text, or the label
 where there is none. Stretches of one label that overlap get a tier of their own (`label 2`). The grid ends
 with the last stretch.
+Recordings that were stored are in `sounds.tar`, under the same names.
 
     import textgrid
     grid = textgrid.TextGrid.fromFile("NAME.TextGrid")

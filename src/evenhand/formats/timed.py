@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from evenhand.core.label import TimeSpanElement
 from evenhand.core.release import Loss, ReleasedQuestion, ReleasedTask, ReleaseSchema
-from evenhand.formats import WriteOptions, Writer
+from evenhand.formats import Beside, WriteOptions, Writer
 from evenhand.formats.outward import Files, Outward, answers, data_of, field_of, medium, stem
 
 LATELY = 4096  # texts that are remembered where they come again and again: seconds, labels
@@ -21,7 +21,8 @@ class Timed(Outward):
 
     carries: ClassVar[frozenset[str]] = frozenset({"time-span"})
     single: ClassVar[bool] = True
-    writes_with: ClassVar[frozenset[str]] = frozenset({"question"})
+    writes_with: ClassVar[frozenset[str]] = frozenset({"question", "media"})
+    beside: ClassVar[Beside | None] = Beside("sounds.tar", "", "audio")
     suffix: ClassVar[str]  # of the files in the archive, ".vtt"
     loses: ClassVar[str] = ""  # what of an answer does not fit, as a sentence
 

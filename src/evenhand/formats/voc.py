@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from evenhand.core.label import BoxElement
 from evenhand.core.release import ReleasedQuestion, ReleasedTask, ReleaseSchema
-from evenhand.formats import WriteOptions, Writer
+from evenhand.formats import Beside, WriteOptions, Writer, images_in
 from evenhand.formats.coco import around, corners
 from evenhand.formats.outward import (
     Categories,
@@ -32,7 +32,7 @@ class Voc(Outward):
     name: ClassVar[str] = "voc"
     title: ClassVar[str] = "Pascal VOC"
     writes_with: ClassVar[frozenset[str]] = frozenset({"media"})
-    pictures: ClassVar[str | None] = "JPEGImages"
+    beside: ClassVar[Beside | None] = images_in("JPEGImages")
     carries: ClassVar[frozenset[str]] = frozenset({"box"})
     guide: ClassVar[str] = """\
 ## `voc.tar`

@@ -20,6 +20,7 @@ class WebVtt(Timed):
 ## `webvtt.tar`
 
 `NAME.vtt` for each recording: a cue for each stretch, `<v label>transcript`, times to the millisecond.
+Recordings that were stored are in `sounds.tar`, under the same names.
 
     import webvtt
     captions = webvtt.read("NAME.vtt")

@@ -19,7 +19,7 @@ from evenhand.core.label import (
     PolygonElement,
 )
 from evenhand.core.release import Loss, ReleasedQuestion, ReleasedTask, ReleaseSchema
-from evenhand.formats import WriteOptions, Writer
+from evenhand.formats import Beside, WriteOptions, Writer, images_in
 from evenhand.formats.coco import corners
 from evenhand.formats.outward import (
     Categories,
@@ -40,7 +40,7 @@ class Yolo(Outward):
     name: ClassVar[str] = "yolo"
     title: ClassVar[str] = "YOLO"
     writes_with: ClassVar[frozenset[str]] = frozenset({"media"})
-    pictures: ClassVar[str | None] = "images/train"
+    beside: ClassVar[Beside | None] = images_in("images/train")
     carries: ClassVar[frozenset[str]] = frozenset({"box", "polygon"})
     guide: ClassVar[str] = """\
 ## `yolo.tar`

@@ -36,7 +36,7 @@ from evenhand.core.release import (
     dump_manifest,
     readme,
 )
-from evenhand.formats.outward import Pictures
+from evenhand.formats.outward import Along, Stored
 from evenhand.lane import Lane
 from evenhand.service.ids import new_id
 from evenhand.service.quality import agreement_of
@@ -180,7 +180,7 @@ def run(
     Args:
         folder: of all exports.
         checkpoint: the newest signed checkpoint of the ledger, once it covers what was read.
-        blobs: the images that are stored; None: there are none.
+        blobs: the media that are stored; None: there are none.
     """
     with lane.store.read() as reader:
         row = reader.one("export", id=export)
@@ -253,19 +253,19 @@ def _write(
         lost = kind.loss(schema, options)
         counts = {"tasks": 0, "annotations": 0}
         surplus = _surplus(reader, row, since) if project["surplus"] else 0
-        pictures = _pictures(reader, row["organization"], kind, options, folder, blobs)
-        with kind.write(schema, folder, options) as writer, _dropped_unless_kept(pictures):
+        along = _along(reader, row["organization"], kind, options, folder, blobs)
+        with kind.write(schema, folder, options) as writer, _dropped_unless_kept(along):
             for task in rows(reader, row["organization"], row["project"], since, settings.surplus):
                 writer.add(task)
-                if pictures is not None:
-                    pictures.add(task)
+                if along is not None:
+                    along.add(task)
                 counts["tasks"] += 1
                 counts["annotations"] += len(task.annotations)
                 if counts["tasks"] % 20_000 == 0:
                     lane.call(progress, row["id"], counts["tasks"])
             files = writer.close()
-            if pictures is not None:
-                files += pictures.close()
+            if along is not None:
+                files += along.close()
     if surplus:
         counts["surplus"] = surplus
     manifest = _finish(
@@ -276,33 +276,35 @@ def _write(
     return manifest, upto
 
 
-def _pictures(
+def _along(
     reader: Reader,
     organization: str,
     kind: formats.Format,
     options: formats.WriteOptions,
     folder: Path,
     blobs: Blobs | None,
-) -> Pictures | None:
-    """What takes the stored images along; None where the format has no place for them, or none are wanted."""
-    if kind.pictures is None or not options.media or blobs is None:
+) -> Along | None:
+    """What takes the stored media along; None where the format has no place for them, or none are wanted."""
+    if kind.beside is None or not options.media or blobs is None:
         return None
 
-    def read(digest: str) -> tuple[int, Iterator[bytes]] | None:
+    def read(digest: str) -> Stored | None:
         row = reader.one("blob", organization=organization, sha256=digest)
-        return (row["bytes"], blobs.read(organization, digest, 0, row["bytes"])) if row else None
+        if row is None:
+            return None
+        return Stored(row["type"], row["bytes"], blobs.read(organization, digest, 0, row["bytes"]))
 
-    return Pictures(folder, kind.pictures, read)
+    return Along(folder, kind.beside, read)
 
 
 @contextmanager
-def _dropped_unless_kept(pictures: Pictures | None) -> Iterator[None]:
-    """Removes half an archive of images when the export fails."""
+def _dropped_unless_kept(along: Along | None) -> Iterator[None]:
+    """Removes half an archive of media when the export fails."""
     try:
         yield
     finally:
-        if pictures is not None:
-            pictures.drop()
+        if along is not None:
+            along.drop()
 
 
 def progress(tx: Transaction, at: Moment, export: str, written: int) -> None:
