@@ -445,6 +445,23 @@ def test_answers_of_a_label_type_come_to_what_a_project_makes_of_them() -> None:
     assert texts.answers == ["tea"] and texts.measures == ("error",)
 
 
+def test_answers_are_cells_of_a_table_too(tmp_path: Path) -> None:
+    """Steps, orders in JSON, and texts that only look like JSON."""
+    said = {
+        "rating": ["4", "4", "1", "2", "2", "5"],
+        "ranking": ['[["x"],["y"]]', '[["x"],["y"]]', '[["y"],["x"]]'] * 2,
+        "text": ["12", "12", "13", '"so"', '"so"', "no"],
+    }
+    expected = {"rating": [4, 2], "ranking": [[["x"], ["y"]]] * 2, "text": ["12", '"so"']}
+    for name, cells in said.items():
+        path = tmp_path / f"{name}.csv"
+        with path.open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["task", "annotator", "answer"])
+            rows.writerows(zip([1, 1, 1, 2, 2, 2], "abcabc", cells, strict=True))
+        assert aggregate(path, type=name).answers == expected[name]
+
+
 def test_the_command_writes_answers_and_measures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, out, people = tmp_path / "in.jsonl", tmp_path / "out.jsonl", tmp_path / "people.csv"
     rows = [

@@ -35,6 +35,12 @@ def test_of_nobody_who_met_another_only_the_usual_is_known() -> None:
     assert (np.array([*same]) >= LEAST).all() and distances.weight(MOST) > 0
 
 
+def test_half_of_the_weight_decides_and_of_two_halves_the_lower() -> None:
+    assert distances.middle([5, 1, 3], [1.0, 1.0, 1.0]) == 3
+    assert distances.middle([5, 1, 3], [1.0, 0.2, 0.3]) == 5
+    assert distances.middle([4, 2], [0.3, 0.1 + 0.2]) == 2, "though 0.1 + 0.2 is a little more than 0.3"
+
+
 def test_a_random_ranker_no_longer_moves_what_rankings_come_to() -> None:
     """Of 60 orders of four by three of six annotators, two of whom answer by lot."""
     dice = np.random.default_rng(1)

@@ -176,3 +176,20 @@ def test_bad_input_is_told(rows: int, said: list[float], rule: str) -> None:
     with pytest.raises(Invalid) as error:
         measure(Votes.of(range(rows), [0] * rows, [0] * rows), np.array(said))
     assert error.value.rule == rule
+
+
+def test_one_task_by_itself_comes_to_what_all_together_make_of_it() -> None:
+    votes, said, *_ = planted(4)
+    found = measure(votes, said, 40)
+    free = said - found.bias[votes.annotator]
+    for task in range(votes.tasks):
+        own = slice(votes.first[task], votes.first[task + 1])
+        alone = numbers.located(free[own].tolist(), found.spread[votes.annotator[own]].tolist())
+        assert alone == pytest.approx(found.value[task], abs=1e-6)
+    assert found.newcomer > np.median(found.spread)
+
+
+def test_between_numbers_that_lie_too_far_apart_the_middle_is_taken() -> None:
+    assert numbers.located([0.0, 100.0], [1.0, 1.0]) == pytest.approx(50)
+    assert numbers.located([7.0], [2.0]) == pytest.approx(7)
+    assert numbers.located([0.0, 0.0, 100.0], [1.0, 1.0, 1.0]) == pytest.approx(1)

@@ -23,3 +23,7 @@ def test_a_type_without_an_option_has_none_to_read():
     assert ranking.flag is None
     with pytest.raises(NotImplementedError, match="declares no flag"):
         ranking.from_flag("a,b", {})
+
+
+def test_an_answer_is_read_without_its_task():
+    assert labels.find("rating").configure({}, {}).read(3) == 3

@@ -6,7 +6,7 @@ It is what a project's weighing does with the same answers (`LabelType.learn`, `
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from evenhand.aggregation import table_file
-from evenhand.aggregation.vote_table import Progress
+from evenhand.aggregation.vote_table import COLUMNS, SUFFIXES, Progress, pieces_of
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.label import LabelType, Learnt
 from evenhand.labels import all_types, find
@@ -26,6 +26,10 @@ MEMORY = 10  # bytes that a byte of the file becomes, at the most
 
 Answered = tuple[Any, Any, Any]
 """Task, annotator and answer as they came; ids are texts or numbers."""
+
+
+class Cell(str):
+    """An answer as a table has it: its JSON, or just the text that it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +115,7 @@ def estimated(
         of_task[who] = answer
     if not given:
         raise Invalid("answers.empty", "There are no answers.", "", "Give at least one.")
-    every = (answer for of_task in given.values() for answer in of_task.values())
+    every = [_opened(answer) for of_task in given.values() for answer in of_task.values()]
     label = _configured(find(type), every, config or {})
     read = {
         task: [(str(who), _value(label, answer, task, who)) for who, answer in of_task.items()]
@@ -145,23 +149,54 @@ def _measured(learnt: Learnt, annotators: Iterable[Any]) -> list[tuple[float, ..
 
 
 def _configured(
-    kind: type[LabelType[Any]], answers: Iterable[Any], config: Mapping[str, Any]
+    kind: type[LabelType[Any]], answers: Sequence[Any], config: Mapping[str, Any]
 ) -> LabelType[Any]:
     """The type for a question of which only answers are known, and what `config` says."""
     asked = kind.config_schema()["properties"]
     field = str(asked.get("field", {}).get("format", ":text")).partition(":")[2].partition(",")[0]
-    found = {piece["label"] for answer in answers if isinstance(answer, list) for piece in answer
-             if isinstance(piece, dict) and isinstance(piece.get("label"), str)}  # fmt: skip
-    labels = {"labels": sorted(found) or ["none"]} if "labels" in asked else {}
+    listed = next((key for key, shape in asked.items() if shape.get("format") == "choices"), None)
+    labels = {}
+    if listed is not None and not config.keys() & {listed, "field_items"}:
+        given = sorted({one for answer in answers for one in _named(answer)})
+        labels = {listed: given or ["none"]}
     return kind.configure({**labels, **config}, {FIELD: field})
+
+
+def _named(answer: Any) -> Iterator[str]:
+    """Every label of pieces, and every text, in lists of lists."""
+    if isinstance(answer, str):
+        yield answer
+    elif isinstance(answer, list):
+        for part in answer:
+            yield from _named(part.get("label") if isinstance(part, dict) else part)
+
+
+def _opened(answer: Any) -> Any:
+    """What a cell says, where it is JSON."""
+    if isinstance(answer, Cell):
+        try:
+            return msgspec.json.decode(str(answer))
+        except msgspec.DecodeError:
+            return str(answer)
+    return answer
 
 
 def _value(label: LabelType[Any], answer: Any, task: Any, who: Any) -> Any:
     try:
-        return label.read(answer)
+        return _read(label, answer)
     except Invalid as error:
         where = f"task {task}, worker {who}{', ' if error.where else ''}{error.where}"
         raise Invalid(error.rule, error.reason, where, error.remedy) from error
+
+
+def _read(label: LabelType[Any], answer: Any) -> Any:
+    """The answer; of a cell, the text that it is where that is one, else what its JSON says."""
+    if isinstance(answer, Cell):
+        try:
+            return label.read(str(answer))
+        except Invalid:
+            return label.read(_opened(answer))
+    return label.read(answer)
 
 
 def from_mappings(rows: Iterable[Mapping[str, Any]]) -> Iterator[Answered]:
@@ -184,7 +219,7 @@ def from_mappings(rows: Iterable[Mapping[str, Any]]) -> Iterator[Answered]:
 
 
 def from_file(path: Path, on_progress: Progress | None = None) -> list[Answered]:
-    """The rows of a JSON Lines file.
+    """The rows of a JSON Lines file, or of a table: CSV, TSV or Parquet, by its name.
 
     Raises:
         Missing: there is no such file. Refused: it would not fit into memory.
@@ -197,7 +232,19 @@ def from_file(path: Path, on_progress: Progress | None = None) -> list[Answered]
         reason = f"Answers of {size:,} bytes do not fit into this machine's memory."
         remedy = f"Take at most {memory // MEMORY:,}, or a larger machine."
         raise Refused("answers.memory", reason, str(path), remedy)
+    if path.suffix.lower() in SUFFIXES:
+        return list(_cells(path, on_progress))
     return list(from_mappings(_lines(path, on_progress)))
+
+
+def _cells(path: Path, on_progress: Progress | None) -> Iterator[Answered]:
+    read = 0
+    for total, pieces in pieces_of(path, {**COLUMNS, "label": ("label", "answer")}):
+        for task, who, answer in zip(*(piece.to_pylist() for piece in pieces), strict=True):
+            yield task, who, Cell(answer) if isinstance(answer, str) else answer
+        read += len(pieces[0])
+        if on_progress:
+            on_progress(read, total)
 
 
 def _lines(path: Path, on_progress: Progress | None) -> Iterator[Mapping[str, Any]]:
