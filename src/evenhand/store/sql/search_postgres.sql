@@ -10,11 +10,21 @@ SELECT {r organization}, {r project}, {r task},
 DELETE FROM search WHERE organization = :organization AND project = :project AND task = :task;
 
 -- name: search_hits
--- The index first, whatever the planner knows of its words: an order by number would walk through the project.
-WITH hit AS MATERIALIZED (
-  SELECT organization, project, task FROM search WHERE words @@ (
-    SELECT CAST(string_agg(quote_literal(CAST(:slot AS TEXT) || ':' || word) || ':*', ' & ') AS tsquery)
-    FROM unnest(CAST(:words AS TEXT[])) word)
+-- A page of common words is full after the next tasks. Where it is not, the index comes first, whatever the planner
+-- knows of its words: an order by number would walk through the project, and all that a common word hits is much.
+WITH wanted AS MATERIALIZED (
+  SELECT CAST(string_agg(quote_literal(CAST(:slot AS TEXT) || ':' || word) || ':*', ' & ') AS tsquery) AS words
+  FROM unnest(CAST(:words AS TEXT[])) word
+), near AS MATERIALIZED (
+  SELECT n.task FROM (
+    SELECT s.task, s.words FROM search s
+    WHERE s.organization = :organization AND s.project = :project AND s.task > :after ORDER BY s.task LIMIT 2000
+  ) n WHERE n.words @@ (SELECT words FROM wanted)
+), hit AS MATERIALIZED (
+  SELECT organization, project, task FROM search
+  WHERE words @@ (SELECT words FROM wanted) AND (SELECT count(*) FROM near) < :limit
 )
-SELECT task FROM hit
-WHERE organization = :organization AND project = :project AND task > :after ORDER BY task LIMIT :limit;
+SELECT task FROM near
+UNION
+SELECT task FROM hit WHERE organization = :organization AND project = :project AND task > :after
+ORDER BY task LIMIT :limit;
