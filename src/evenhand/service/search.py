@@ -42,8 +42,7 @@ class Indexer:
 
     def _catch_up(self, row: dict[str, Any], over: Callable[[], bool]) -> bool:
         organization, project, upto, last = row["organization"], row["id"], row["upto"], row["next_task"] - 1
-        if last - upto > STEP:
-            self._lane.store.take_stock()
+        much = last - upto > STEP
         while upto < last:
             if over():
                 return False
@@ -56,6 +55,8 @@ class Indexer:
                     for n, record in reader.tuples("search_records", **keys)
                 ]
             upto = self._lane.call(take_in, organization, project, upto, chunk, corrections, rows)
+        if much:  # not before: it may take longer than a turn, and then nothing would ever be taken in
+            self._lane.store.take_stock()
         return True
 
 
