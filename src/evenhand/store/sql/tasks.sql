@@ -1,54 +1,54 @@
 -- Lists of tasks, each by the index that fits; SQLite, which keeps no statistics, is told which.
--- Keyset paging: `after` is the last number seen.
+-- Keyset paging: `after` is the last number seen; said of both tables, or PostgreSQL reads all earlier records.
 
 -- name: tasks_all
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
   p.record, p.mapping, p.external_id
 FROM task t
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
-WHERE t.organization = :organization AND t.project = :project AND t.n > :after ORDER BY t.n LIMIT :limit;
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND p.task > :after ORDER BY t.n LIMIT :limit;
 
 -- name: tasks_open
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
   p.record, p.mapping, p.external_id
 FROM task t
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
-WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status = 'open' ORDER BY t.n LIMIT :limit;
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND p.task > :after AND t.status = 'open' ORDER BY t.n LIMIT :limit;
 
 -- name: tasks_done
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
   p.record, p.mapping, p.external_id
 FROM task t {by task_status}
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
-WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status <> 'open' AND t.status = 'done' ORDER BY t.n LIMIT :limit;
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND p.task > :after AND t.status <> 'open' AND t.status = 'done' ORDER BY t.n LIMIT :limit;
 
 -- name: tasks_withdrawn
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
   p.record, p.mapping, p.external_id
 FROM task t {by task_status}
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
-WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status <> 'open' AND t.status = 'withdrawn' ORDER BY t.n LIMIT :limit;
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND p.task > :after AND t.status <> 'open' AND t.status = 'withdrawn' ORDER BY t.n LIMIT :limit;
 
 -- name: tasks_gold
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
   p.record, p.mapping, p.external_id
 FROM task t {by task_status}
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
-WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status <> 'open' AND t.status = 'gold' ORDER BY t.n LIMIT :limit;
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND p.task > :after AND t.status <> 'open' AND t.status = 'gold' ORDER BY t.n LIMIT :limit;
 
 -- name: tasks_qualification
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
   p.record, p.mapping, p.external_id
 FROM task t {by task_status}
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
-WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.status <> 'open' AND t.status = 'qualification' ORDER BY t.n LIMIT :limit;
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND p.task > :after AND t.status <> 'open' AND t.status = 'qualification' ORDER BY t.n LIMIT :limit;
 
 -- name: tasks_flagged
 SELECT t.n, t.status, t.answered, t.overlap, t.leased, t.flagged, t.priority, t.round, t.created_ms,
   p.record, p.mapping, p.external_id
 FROM task t {by task_flagged}
 JOIN payload p ON p.organization = t.organization AND p.project = t.project AND p.task = t.n AND p.round = t.round
-WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND t.flagged > 0 AND (:status = '' OR t.status = :status) ORDER BY t.n LIMIT :limit;
+WHERE t.organization = :organization AND t.project = :project AND t.n > :after AND p.task > :after AND t.flagged > 0 AND (:status = '' OR t.status = :status) ORDER BY t.n LIMIT :limit;
 
 -- name: tasks_by_member
 -- From the person's answers: there are fewer of them than tasks.
