@@ -100,6 +100,17 @@ def test_a_running_task_is_decided_as_all_tasks_are() -> None:
         assert found.wants(running, int(most[task])) == together[task]
 
 
+def test_with_many_classes_what_is_concluded_rests_on_pilots_as_well() -> None:
+    columns = made(classes=20).table.votes
+    most, every = np.diff(columns.first), np.arange(columns.tasks)
+    drawn = pilots(SEED, every_one(columns.tasks))
+    given = first_votes(columns, every, np.where(drawn, most, np.minimum(most, 3)))
+    found = plan(given, most, drawn, Rule())
+    assert found is not None and found[0].posterior.sum(axis=1) == pytest.approx(1.0)
+    truth = made(classes=20).gold
+    assert score(found[0].posterior, truth).log_loss <= score(infer(given).posterior, truth).log_loss
+
+
 def test_a_loss_that_cannot_be_afforded_stops_nothing() -> None:
     votes = made(tasks=300).table.votes
     most = np.diff(votes.first)

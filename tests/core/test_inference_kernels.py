@@ -204,6 +204,29 @@ def test_narrow_parts_do_what_they_are_called_for(run: Any) -> None:
     assert found[:count].tolist() == able[: able_first[1]].tolist() and not seen.any()
 
 
+@pytest.mark.parametrize("bound", BOUNDS, ids=["whole", "parts"])
+def test_what_starts_from_posteriors_adds_up_what_expectation_does(bound: np.ndarray) -> None:
+    cells, score = Cells(), np.zeros((11, 4))
+    kernels.weigh(COLUMNS, 0, 11, TABLE, PRIOR, score)
+    share = np.maximum(score[:, :3], 1e-15)
+    expected = both(kernels.em_sweep, bound, TABLE, PRIOR, sizes=((75, 4), (4,), ()))[:-1]
+    one = both(kernels.share_sweep, bound, share, 3, 1, sizes=((75, 4), (4,)))
+    assert one == pytest.approx(expected, abs=1e-9)
+    three = both(kernels.share_sweep, bound, share, 3, 3, sizes=((75, 10), (10,)))
+    assert three[-10:-1].reshape(3, 3).sum(axis=0) == pytest.approx(expected[-4:-1])
+    number = (len(cells.true),)
+    able = both(narrow.em_sweep, bound, cells.pairs, cells.chances, PRIOR[:3], sizes=(number, (3,), ()))[:-1]
+    found = both(narrow.share_sweep, bound, cells.pairs, share, sizes=(number, (3,)))
+    assert found == pytest.approx(able, abs=1e-9)
+    for run in (compiled, plain):
+        counts, mass = np.zeros((75, 4)), np.zeros(4)
+        run(kernels.share_part)(COLUMNS, 0, 11, share, 3, 1, counts, mass)
+        assert np.append(counts.ravel(), mass) == pytest.approx(expected, abs=1e-9)
+        counts, mass = np.zeros(number), np.zeros(3)
+        run(narrow.share_part)(COLUMNS, 0, 11, cells.pairs, share, counts, mass)
+        assert np.append(counts, mass) == pytest.approx(able, abs=1e-9)
+
+
 @pytest.mark.parametrize("blend", [0.0, 0.4])
 @pytest.mark.parametrize("floor", [0.0, 0.02])
 def test_a_posterior_is_read_the_same_compiled_and_plain(blend: float, floor: float) -> None:
