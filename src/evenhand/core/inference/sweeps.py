@@ -15,7 +15,9 @@ from evenhand.core.inference.votes import Floats, Ints, Places, Votes
 
 WIDE = 16  # with more classes than this only those that somebody gave a task may be true of it
 MOST_PARTS = 16
-PART_WORK = 150_000  # votes times states: fewer are not worth a part of their own
+PART_WORK = 1_000_000
+"""Votes times states, about a millisecond: less is not worth a part of its own. On a machine whose processors
+are busy a part waits for one, many times longer than it takes."""
 CELL_VOTES = 8  # votes for each cell of its sums that a part should have: else they do not stay in the cache
 MOST_BYTES = 4 << 30  # of one table, [annotators, classes, classes] or [tasks, classes]
 
