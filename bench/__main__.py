@@ -177,29 +177,43 @@ def beside_section(rounds: int, seconds: float) -> None:
 
 
 def two_section(rounds: int, seconds: float) -> None:
-    """Two server processes on PostgreSQL against one."""
+    """Two server processes on PostgreSQL against one.
+
+    On two cores the two servers, PostgreSQL and the load want more than there is: the servers' CPU a
+    submission says what two of them would give with cores of their own.
+    """
     server = SERVERS.get("PostgreSQL")
     if server is None:
         return
-    heading("two processes on PostgreSQL", "submissions/s with one", "with two", "ratio")
+    heading("two processes on PostgreSQL", "submissions/s with one", "with two", "ratio",
+            "CPU ms with one", "with two", "given twice")  # fmt: skip
     with fresh_database(server) as url:
         folder = Path(tempfile.mkdtemp(prefix="evenhand-bench-"))
         with node(url, folder) as first, Client(first.url, KEY) as client:
-            project(client, 60_000)
+            made = project(client, 60_000)
             keys = _annotators(client)
-            one = asyncio.run(_measure(first, keys, label, seconds)).rate
+            before = first.cpu()
+            alone = asyncio.run(_measure(first, keys, label, seconds))
+            one, cpu = alone.rate, (first.cpu() - before) / len(alone.submit)
             with node(url, folder, "serve") as second:
 
-                async def both() -> float:
+                async def both() -> list[Times]:
                     halves = (
                         _measure(first, keys[::2], label, seconds),
                         _measure(second, keys[1::2], label, seconds),
                     )
-                    return sum(times.rate for times in await asyncio.gather(*halves))
+                    return await asyncio.gather(*halves)
 
-                two = asyncio.run(both())
+                before = first.cpu() + second.cpu()
+                halves = asyncio.run(both())
+                submitted = sum(len(times.submit) for times in halves)
+                two, shared = sum(times.rate for times in halves), first.cpu() + second.cpu() - before
+            counts = client.project(made).counts
+            twice = counts.surplus + abs(counts.annotations - len(alone.submit) - submitted)
         shutil.rmtree(folder, ignore_errors=True)
-    say(f"| {one:,.0f} | {two:,.0f} | {two / one:.2f} |")
+    cells = [f"{one:,.0f}", f"{two:,.0f}", f"{two / one:.2f}", f"{1000 * cpu:.2f}"]
+    cells += [f"{1000 * shared / submitted:.2f}", str(twice)]
+    say(f"| {' | '.join(cells)} |")
 
 
 def ours(name: str, server: str, seconds: float) -> peer.Seen:
