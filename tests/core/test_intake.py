@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenhand.core.errors import Invalid
-from evenhand.core.intake import MAX_PRIORITY, key_of, rank_of, read_record, shown_data, split
+from evenhand.core.intake import MAX_PRIORITY, digest_of, key_of, rank_of, read_record, shown_data, split
 
 SEED = bytes(range(32))
 
@@ -45,6 +45,7 @@ def test_keys():
     a, b = read_record(b'{"t": 1}', {}), read_record(b'{"t": 2}', {})
     assert key_of(a, 0) == key_of(a, 0) != key_of(b, 0)
     assert len({key_of(a, i) for i in range(10)}) == 10
+    assert digest_of(key_of(a, 0)) == a.digest
     assert read_record(b'{"external_id": "x", "t": 1}', {}).digest == b"", "it is known by its external id"
 
 
