@@ -485,7 +485,7 @@ class Demanded(Cheat):
 
 class SkippedFor(Demanded):
     control, title = "EN-15", "The node gives tasks back in the name of somebody who signs"
-    forged = "skipped"
+    forged, needs = "skipped", 40
 
 
 class FlaggedFor(Demanded):

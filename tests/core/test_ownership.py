@@ -237,6 +237,7 @@ def entity(**change) -> dict:
         ([entity(publicationDetails=3)], "bods.object"),
         ([entity(statementId="x")], "bods.statement-id"),
         ([entity(recordId="")], "bods.text"),
+        ([entity(extra=["\ud800"])], "bods.text"),
         ([entity(recordType="thing")], "bods.code"),
         ([entity(statementDate="2025-02-30")], "bods.date"),
         ([entity(statementDate="soon")], "bods.date"),

@@ -67,6 +67,15 @@ def read(statements: Any) -> list[Statement]:
     return [_statement(raw, f"statements[{i}]") for i, raw in enumerate(statements)]
 
 
+def _kept(raw: dict[str, Any], where: str) -> bytes:
+    """A statement as it is kept: JSON with sorted keys."""
+    try:
+        return msgspec.json.encode(raw, order="sorted")
+    except UnicodeEncodeError as error:
+        reason = "A text of the statement holds half of a surrogate pair, which is no character."
+        raise Invalid("bods.text", reason, where, "Write its texts as UTF-8.") from error
+
+
 def _statement(raw: Any, where: str) -> Statement:
     if not isinstance(raw, dict):
         raise Invalid("bods.statement", "A statement is an object.", where)
@@ -84,7 +93,7 @@ def _statement(raw: Any, where: str) -> Statement:
         "source": _text(raw, "recordId", where),
         "type": kind,
         "status": status,
-        "raw": msgspec.json.encode(raw, order="sorted"),
+        "raw": _kept(raw, where),
     }
     said = _date(raw, "statementDate", where)
     inner = f"{where}.recordDetails"
