@@ -29,7 +29,6 @@ export const de: { [key in keyof typeof en]: string } = {
   "graph.none": "Kein Besitz ist öffentlich angegeben.",
   "graph.holder": "Inhaber",
   "graph.held": "Gehalten",
-  "graph.kind": "Art",
   "graph.most": "Höchstens",
   "graph.shareholding": "Anteile",
   "graph.votingRights": "Stimmen",

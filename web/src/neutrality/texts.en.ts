@@ -27,7 +27,6 @@ export const en = {
   "graph.none": "No ownership is stated publicly.",
   "graph.holder": "Holder",
   "graph.held": "Held",
-  "graph.kind": "Kind",
   "graph.most": "At most",
   "graph.shareholding": "Shares",
   "graph.votingRights": "Votes",
