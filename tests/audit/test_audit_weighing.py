@@ -277,11 +277,13 @@ def last_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def other_method(monkeypatch: pytest.MonkeyPatch) -> None:
     """Dawid and Skene's method under the name of the rule's."""
     true = adaptive.infer
-    monkeypatch.setattr(
-        adaptive,
-        "infer",
-        lambda votes: weighing.replace(true(votes, "dawid-skene"), method="robust"),
-    )
+
+    def fitted(votes: Votes) -> Any:
+        found = true(votes, "dawid-skene")
+        model = weighing.replace(found.model, floor=0.01)  # a fit is begun from it, which needs all above 0
+        return weighing.replace(found, method="robust", model=model)
+
+    monkeypatch.setattr(adaptive, "infer", fitted)
 
 
 def other_consensus(monkeypatch: pytest.MonkeyPatch) -> None:

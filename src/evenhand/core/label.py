@@ -13,9 +13,7 @@ from contextlib import suppress
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import msgspec
-import numpy as np
 
-from evenhand.core import distances
 from evenhand.core.errors import Invalid
 
 V = TypeVar("V")
@@ -313,6 +311,8 @@ class LabelType(ABC, Generic[V]):
         Args:
             answers: (annotator, value), oldest first.
         """
+        from evenhand.core import distances  # with numpy, which the client of the HTTP interface does without
+
         weights = [distances.weight(learnt.of(annotator)[0]) for annotator, _ in answers]
         most = max(weights)
         found = self.combine_by([value for _, value in answers], [one / most for one in weights])
@@ -325,6 +325,10 @@ MOST_ANSWERS = 200_000  # that distances are taken of; of more, those of every n
 
 def by_distances(distance: Callable[[V, V], float], answers: Sequence[tuple[int, str, V]]) -> Learnt:
     """The method `distances`: everybody's error by how far answers are from those of others."""
+    import numpy as np
+
+    from evenhand.core import distances
+
     names = sorted({annotator for _, annotator, _ in answers})
     code = {name: i for i, name in enumerate(names)}
     every = -(-len(answers) // MOST_ANSWERS)
