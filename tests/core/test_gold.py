@@ -80,6 +80,18 @@ def test_the_tolerance_is_of_the_types_distance():
     assert gold.is_right(numbers, {"q": 50}, {"q": 55}, round(100 * distance) + 1)
 
 
+def test_answers_that_an_older_question_took_judge_nobody():
+    kind = labels.find("number")
+    config = kind.configure({"min": 0, "max": 100}, {}).config()
+    question = Question(id="q", title="q", type=kind.id, config=config)
+    rules = Rules(name="n", fields=(Field(name="text", type="text"),), questions=(question,))
+    narrowed = check_document(rules, labels.all_types())
+    assert gold.is_right(narrowed, {"q": 500}, {"q": 50}, 0)
+    assert not gold.is_right(narrowed, {"q": 50}, {"q": 500}, 0)
+    assert gold.elsewhere(narrowed, [{"q": 500}, {"q": 50}]) == {"q": 50}
+    assert gold.elsewhere(narrowed, [{"q": 500}]) == {}
+
+
 def test_a_long_feedback_is_refused():
     with pytest.raises(Invalid):
         gold.marked("o", "p", "gold", [Mark(n=1, status="open", feedback="x" * 5001)])

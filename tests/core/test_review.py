@@ -64,6 +64,8 @@ def test_what_pays_most():
     assert chosen(two, which="worth", by="disagreement") == 1000
     assert chosen(three, which="worth", by="disagreement") == 667
     assert chosen(finished(answers=({"q": "a"},)), which="worth", by="disagreement") == 0
+    older = finished(answers=({"q": "a", "n": "no number"}, {"q": "a", "n": 1}))
+    assert chosen(older, which="worth", by="disagreement") == 0, "what an older question took says nothing"
 
 
 def test_an_unproven_annotator_is_doubted_by_half():

@@ -10,7 +10,7 @@ from world import CHOICE, World
 from evenhand import wire
 from evenhand.core.errors import Missing, Refused
 from evenhand.core.project import PayPolicy, ReviewPolicy
-from evenhand.service import pay, quality, review
+from evenhand.service import pay, projects, quality, review
 
 WORDS = {"name": "said", "type": "text", "required": False}
 
@@ -112,6 +112,18 @@ def test_many_answers_without_classes_are_sampled_and_said_so(world: World, monk
     found = compute(world, play(world, tasks=10))
     spam, said = found.questions
     assert (spam.every, said.every, said.labels) == (1, 3, 9)
+
+
+def test_answers_that_a_narrower_question_no_longer_takes_are_left_out(world: World):
+    stars = {"name": "stars", "type": "rating", "min": 1, "max": 5}
+    project = world.project(tasks=4, overlap=2, prefetch=20, questions=[stars]).id
+    for i in (1, 2):
+        for one in world.next(world.people[i], count=20).assignments:
+            world.submit(world.people[i], one.id, {"stars": 5 if one.task_id.endswith("-1") else 2})
+    narrower = wire.ProjectChange(version=1, questions=[stars | {"max": 3}])
+    world.call(projects.change, world.owner, project, narrower)
+    (found,) = compute(world, project).questions
+    assert (found.labels, found.tasks) == (6, 3)
 
 
 def test_what_cannot_be_measured_is_told(world: World, monkeypatch: pytest.MonkeyPatch):

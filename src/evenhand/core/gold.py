@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from evenhand.core.allocation import Candidate
 from evenhand.core.errors import Invalid
 from evenhand.core.events import MAX_ROWS, GoldMarked, GoldScored, Place, StandingChanged
+from evenhand.core.label import readable
 from evenhand.core.project import Form, GoldPolicy
 
 MAX_FEEDBACK = 5000  # code points
@@ -60,7 +61,8 @@ def is_right(form: Form, known: Mapping[str, Any], given: Mapping[str, Any], tol
     """Whether every known answer was met.
 
     Args:
-        known: stored right answers; questions that the form no longer has are passed over.
+        known: stored right answers; questions that the form no longer has, or asks in another way, are passed
+            over.
         given: stored answers of an annotator.
         tolerance: percent of the label type's distance that still is right.
     """
@@ -74,16 +76,19 @@ def is_right(form: Form, known: Mapping[str, Any], given: Mapping[str, Any], tol
 def _near(label: Any, known: Any, given: Any, tolerance: int) -> bool:
     if known == given:
         return True
-    return bool(100 * label.distance(label.load(known), label.load(given)) <= tolerance + 1e-9)
+    right, own = readable(label, [("", known)]), readable(label, [("", given)])
+    if not right:
+        return True
+    return bool(own) and bool(100 * label.distance(right[0][1], own[0][1]) <= tolerance + 1e-9)
 
 
 def elsewhere(form: Form, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What the stored answers of others come to, question by question, to hold one more answer against."""
     result = {}
     for question, label in form.labels.items():
-        given = [answer[question] for answer in answers if question in answer]
+        given = readable(label, [("", answer[question]) for answer in answers if question in answer])
         if given:
-            result[question] = label.dump(label.combine([label.load(answer) for answer in given]).value)
+            result[question] = label.dump(label.combine([value for _, value in given]).value)
     return result
 
 

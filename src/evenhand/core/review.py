@@ -19,6 +19,7 @@ import msgspec
 from evenhand.core.allocation import slot_of
 from evenhand.core.errors import Invalid, Refused
 from evenhand.core.events import MAX_ROWS, AppealDecided, Appealed, Place, ReviewAsked, Reviewed, ReviewOpened
+from evenhand.core.label import readable
 from evenhand.core.policy import Actor, allows
 from evenhand.core.project import Form, ReviewPolicy
 from evenhand.core.submission import active_ms, check_answers, encoded
@@ -78,8 +79,8 @@ def _disagreement(form: Form, answers: Sequence[Mapping[str, Any]]) -> float:
     """The mean distance of two answers, of the question where it is greatest; 0 to 1."""
     worst = 0.0
     for question, label in form.labels.items():
-        values = [label.load(given[question]) for given in answers if question in given]
-        pairs = [label.distance(a, b) for a, b in combinations(values, 2)]
+        values = readable(label, [("", given[question]) for given in answers if question in given])
+        pairs = [label.distance(a, b) for (_, a), (_, b) in combinations(values, 2)]
         worst = max(worst, sum(pairs) / len(pairs) if pairs else 0.0)
     return min(worst, 1.0)
 

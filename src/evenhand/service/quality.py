@@ -16,7 +16,7 @@ from evenhand.core import quality as core
 from evenhand.core.errors import EvenhandError
 from evenhand.core.events import Moment
 from evenhand.core.intake import shown_data
-from evenhand.core.label import is_class
+from evenhand.core.label import is_class, readable
 from evenhand.core.policy import Actor, allows
 from evenhand.core.project import Form
 from evenhand.core.quality import QuestionQuality, Sheet, Work
@@ -378,24 +378,34 @@ class _Column:
         self.every = 1 if is_class(label) else -(-answers // MOST_VALUES) or 1
         self.rows, self.tasks, self.values = array("i"), array("i"), array("i")
         self.codes: dict[Any, int] = {}
+        self.distinct: list[Any] = []  # what they stand for
+        self.foreign: set[Any] = set()  # keys of what is no answer to the question as it is now
         self.suggested: dict[int, Any] = {}  # task -> key of what was preselected
 
     def add(self, row: int, task: int, value: Any) -> None:
-        if task % self.every == 0:
-            self.rows.append(row)
-            self.tasks.append(task)
-            self.values.append(self.codes.setdefault(_key(value), len(self.codes)))
+        key = _key(value)
+        if task % self.every or key in self.foreign:
+            return
+        if key not in self.codes:
+            read = readable(self.label, [("", value)])
+            if not read:
+                self.foreign.add(key)
+                return
+            self.codes[key] = len(self.codes)
+            self.distinct.append(read[0][1])
+        self.rows.append(row)
+        self.tasks.append(task)
+        self.values.append(self.codes[key])
 
     def sheet(self, read: _Read) -> tuple[Sheet, list[int]]:
         """The answers as arrays, and the tasks' numbers by their codes."""
         numbers, tasks = np.unique(np.frombuffer(self.tasks, np.int32), return_inverse=True)
-        dumped = [key if isinstance(key, str) else decode_json(key) for key in self.codes]
         sheet = Sheet(
             kind=self.label,
             tasks=tasks.astype(np.int64),
             annotators=np.frombuffer(read.annotators, np.int32)[self.row].astype(np.int64),
             values=np.frombuffer(self.values, np.int32).astype(np.int64),
-            distinct=[self.label.load(value) for value in dumped],
+            distinct=self.distinct,
         )
         return sheet, numbers.tolist()
 
