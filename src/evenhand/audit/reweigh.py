@@ -514,14 +514,13 @@ class Replay:
         if given is None:
             self._tell(BLIND, "weighing.answers", place, f"Task {n}, {name!r}: an answer is not opened.")
             return
-        self.compared += 1
-        if said["method"] != known.method:
-            what = f"Task {n}, {name!r}: by {known.method!r} is right; it says {said['method']!r}."
-            self._tell(PROVEN, "weighing.method", place, what)
-        elif given:
-            wrong = skills.differs(known.method, known.kind, given, known.known, said)
-            if wrong:
-                self._tell(PROVEN, "weighing.concluded", place, f"Task {n}, {name!r}: {wrong}.")
+        self._judge(
+            place,
+            f"Task {n}, {name!r}",
+            said["method"],
+            known.method,
+            lambda: skills.differs(known.method, known.kind, given, known.known, said) if given else "",
+        )
 
     def _compare_pieces(self, place: str, n: int, name: str, said: dict[str, Any], known: Pieced) -> None:
         asked = {one["id"]: one for one in self._rules.get(self._version, {}).get("questions", ())}
@@ -533,14 +532,22 @@ class Replay:
         if given is None or not all(shape.plain(piece) for _, value in given for piece in value):
             self._tell(BLIND, "weighing.answers", place, f"Task {n}, {name!r}: an answer is not opened.")
             return
+        self._judge(
+            place,
+            f"Task {n}, {name!r}",
+            said["method"],
+            known.method,
+            lambda: pieces.unlike(shape, *pieces.concluded(shape, given, told), said) if given else "",
+        )
+
+    def _judge(self, place: str, what: str, method: str, right: str, compute: Callable[[], str]) -> None:
+        """A consensus is by the rule's method, and then says what `compute` finds nothing wrong with."""
         self.compared += 1
-        if said["method"] != known.method:
-            what = f"Task {n}, {name!r}: by {known.method!r} is right; it says {said['method']!r}."
-            self._tell(PROVEN, "weighing.method", place, what)
-        elif given:
-            wrong = pieces.unlike(shape, *pieces.concluded(shape, given, told), said)
-            if wrong:
-                self._tell(PROVEN, "weighing.concluded", place, f"Task {n}, {name!r}: {wrong}.")
+        if method != right:
+            reason = f"{what}: by {right!r} is right; it says {method!r}."
+            self._tell(PROVEN, "weighing.method", place, reason)
+        elif wrong := compute():
+            self._tell(PROVEN, "weighing.concluded", place, f"{what}: {wrong}.")
 
     def _compare_plain(self, place: str, n: int, name: str, said: dict[str, Any]) -> None:
         """Section 6."""

@@ -29,7 +29,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        self.scope["extensions"] = {AT_ONCE: partial(_send, self.cycle)}  # type: ignore[dict-item]
+        self.scope["extensions"] = {AT_ONCE: partial(_send, self.cycle)}  # type: ignore[dict-item]  # ASGI's own
 
 
 async def _send(cycle: RequestResponseCycle, head: bytes, body: bytes) -> None:
