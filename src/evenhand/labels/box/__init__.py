@@ -5,33 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
 
 from evenhand.core.errors import Invalid
-from evenhand.core.label import BoxElement, Combined, Element, Flag, Json, LabelType, Learnt
-from evenhand.labels import pieces
+from evenhand.core.label import BoxElement, Flag, Json
 from evenhand.labels.box.geometry import Boxed, hulls, overlap
-from evenhand.labels.matching import NEAR, agreed, difference, mean, most_central, new, overlapping
-from evenhand.labels.options import Options, complete, one_of, positions, require_label
+from evenhand.labels.matching import mean, most_central, overlapping
+from evenhand.labels.options import Options, one_of, require_label
 from evenhand.labels.picture import FARTHEST, require_number, size_of
-from evenhand.labels.pieces import Pieces
-from evenhand.labels.reading import (
-    ImageField,
-    elements_in,
-    first_field,
-    form,
-    listed,
-    plain,
-    read_answer,
-    read_config,
-    require_field,
-    shortest,
-    with_field,
-)
+from evenhand.labels.piece_type import PieceType, labels_meta
+from evenhand.labels.reading import ImageField, shortest
 
 Boxes = tuple[Boxed, ...]
 """Sorted, none twice."""
@@ -44,15 +30,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The configuration of boxes."""
 
     field: Annotated[ImageField, Meta(title="Image", description="Field whose image the boxes are drawn on")]
-    labels: Annotated[
-        Options,
-        Meta(
-            title="Labels",
-            description="What a box can be around",
-            min_length=1,
-            extra_json_schema={"format": "choices"},
-        ),
-    ]
+    labels: Annotated[Options, labels_meta("What a box can be around")]
     rotation: Annotated[bool, Meta(title="Rotation", description="Boxes can be turned")] = False
     min_size: Annotated[
         float, Meta(title="Smallest side", description="Pixels; smaller boxes are refused", ge=0, le=10_000)
@@ -60,7 +38,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 @dataclass(frozen=True)
-class Box(LabelType[Boxes]):
+class Box(PieceType[Boxed]):
     """Labelled rectangles in an image, in pixels after EXIF orientation, rounded to 2 decimals."""
 
     settings: Config
@@ -68,38 +46,23 @@ class Box(LabelType[Boxes]):
     id: ClassVar[str] = "box/1"
     name: ClassVar[str] = "box"
     title: ClassVar[str] = "Boxes"
-    weighed_by: ClassVar[str] = pieces.METHOD
-    measures: ClassVar[tuple[str, ...]] = pieces.MEASURES
     flag: ClassVar[Flag | None] = Flag(option="--boxes", metavar="A,B", help="Draw boxes around these")
+    settings_type = Config
+    shape = Boxes
+    piece = Boxed
+    element = BoxElement
+    field_types = ("image",)
     example_config: ClassVar[Mapping[str, Json]] = {
         "field": "image",
         "labels": ["cat", {"name": "Dog", "id": "dog", "key": "d"}],
         "rotation": True,
     }
 
-    @classmethod
-    def config_schema(cls) -> dict[str, Json]:
-        return form(Config)
-
-    @classmethod
-    def configure(cls, config: Mapping[str, Json], fields: Mapping[str, str]) -> Self:
-        settings = read_config(Config, with_field(config, fields, ("image",)))
-        require_field(fields, settings.field, ("image",), "field")
-        return cls(msgspec.structs.replace(settings, labels=complete(settings.labels, "labels")))
-
-    @classmethod
-    def from_flag(cls, value: str, fields: Mapping[str, str]) -> Mapping[str, Json]:
-        return {"field": first_field(fields, ("image",)), "labels": listed(value)}
-
     def config(self) -> dict[str, Json]:
-        return {**plain(self.settings), "min_size": shortest(self.settings.min_size)}
-
-    @cached_property
-    def _position(self) -> dict[str, int]:
-        return positions(self.settings.labels)
+        return {**super().config(), "min_size": shortest(self.settings.min_size)}
 
     def parse(self, raw: Json, data: Mapping[str, Json]) -> Boxes:
-        boxes = read_answer(Boxes, raw)
+        boxes = self.received(raw)
         if len(boxes) > MOST_BOXES:
             raise Invalid("answer.too-many", f"More than {MOST_BOXES} boxes.", "", "Send fewer.")
         size = size_of(data.get(self.settings.field))
@@ -120,7 +83,7 @@ class Box(LabelType[Boxes]):
             raise Invalid(
                 "answer.rotation", reason, f"{where}.rotation", "Send 0, or -360 to 360 where allowed."
             )
-        require_label(box.label, self._position, f"{where}.label")
+        require_label(box.label, self.labels, f"{where}.label")
         rounded = _rounded(box)
         self._check_size(rounded, where)
         _check_inside(rounded, size, where)
@@ -135,64 +98,37 @@ class Box(LabelType[Boxes]):
                 reason = f"The box is smaller than {self.settings.min_size:g} pixels."
                 raise Invalid("answer.too-small", reason, f"{where}.{key}", "Draw it larger.")
 
-    def load(self, dumped: Json) -> Boxes:
-        """As it was checked when it was given; its labels may be gone from the question since."""
-        return tuple(read_answer(Boxes, dumped))
-
     def dump(self, value: Boxes) -> Json:
         return [_dumped(box) for box in value]
 
     def schema(self) -> dict[str, Json]:
         number = {"type": "number", "minimum": -FARTHEST, "maximum": FARTHEST}
         turn = {"type": "number", "minimum": -360, "maximum": 360} if self.settings.rotation else {"const": 0}
-        place = {"x": number, "y": number, "width": number, "height": number, "label": one_of(self._position)}
+        place = {"x": number, "y": number, "width": number, "height": number, "label": one_of(self.labels)}
         box = {"type": "object", "properties": {**place, "rotation": turn}, "required": list(place)}
         return {"type": "array", "items": {**box, "additionalProperties": False}, "maxItems": MOST_BOXES}
-
-    def distance(self, a: Boxes, b: Boxes) -> float:
-        """1 - F1 of the most boxes that pair up with the same label and an overlap of `MATCH`."""
-        return 0.0 if a == b else difference(a, b, _close)
-
-    def elements(self, value: Boxes) -> tuple[Element, ...]:
-        return tuple(BoxElement(field=self.settings.field, **msgspec.structs.asdict(box)) for box in value)
-
-    def from_elements(self, elements: Sequence[Element], data: Mapping[str, Json]) -> Boxes:
-        found = elements_in(BoxElement, elements, self.settings.field)
-        keys = Boxed.__struct_fields__
-        return self.parse([{key: getattr(element, key) for key in keys} for element in found], data)
 
     def examples(self) -> tuple[tuple[Mapping[str, Json], Boxes], ...]:
         side = max(40.0, math.ceil(self.settings.min_size))
         data = {self.settings.field: {"blob": "", "width": int(side * 4), "height": int(side * 3)}}
-        labels = list(self._position)
+        labels = list(self.labels)
         one = Boxed(0.0, side / 4, side, side, labels[0])
         two = Boxed(side * 2, side, side * 1.5, side, labels[-1], 30.0 if self.settings.rotation else 0.0)
         return ((data, ()), (data, (one,)), (data, (one, two)))
 
-    def combine(self, values: Sequence[Boxes]) -> Combined[Boxes]:
-        """Boxes that more than half drew: those overlapping by `MATCH` are gathered, edges averaged."""
-        value = tuple(sorted({_middle(boxes) for boxes in agreed(values, _close)}))
-        return Combined(value=value, confidence=self.support(value, values), method="cluster")
+    def closeness(
+        self, a: Sequence[Boxed], b: Sequence[Boxed], least: float, alike: bool
+    ) -> list[dict[int, float]]:
+        return overlapping(a, b, hulls, overlap, least, alike)
 
-    @cached_property
-    def _pieces(self) -> Pieces[Boxed]:
-        return Pieces(self._position, _near, _middle, new)
-
-    def learn(self, answers: Sequence[tuple[int, str, Boxes]]) -> Learnt:
-        return self._pieces.learn(answers)
-
-    def weighed(self, answers: Sequence[tuple[str, Boxes]], learnt: Learnt) -> Combined[Boxes]:
-        """Boxes as `labels.pieces` weighs them: mean edges; of turned ones the most central."""
-        found = self._pieces.weighed(answers, learnt)
-        return found or self.combine([value for _, value in answers])
-
-
-def _close(a: Sequence[Boxed], b: Sequence[Boxed]) -> list[dict[int, float]]:
-    return overlapping(a, b, hulls, overlap)
-
-
-def _near(a: Sequence[Boxed], b: Sequence[Boxed]) -> list[dict[int, float]]:
-    return overlapping(a, b, hulls, overlap, NEAR, alike=False)
+    def middle(self, pieces: Sequence[Boxed], weights: Sequence[float]) -> Boxed:
+        """The box with the mean edges; of turned boxes, whose angles do not average, the most central one."""
+        if any(box.rotation for box in pieces):
+            return most_central(pieces, overlap, weights)
+        left, top = mean([b.x for b in pieces], weights), mean([b.y for b in pieces], weights)
+        right = mean([b.x + b.width for b in pieces], weights)
+        bottom = mean([b.y + b.height for b in pieces], weights)
+        return _rounded(Boxed(left, top, right - left, bottom - top, pieces[0].label))
 
 
 def _rounded(box: Boxed) -> Boxed:
@@ -219,14 +155,3 @@ def _check_inside(box: Boxed, size: tuple[float, float], where: str) -> None:
 def _dumped(box: Boxed) -> Json:
     place = {key: shortest(getattr(box, key)) for key in ("x", "y", "width", "height")}
     return {**place, "label": box.label, **({"rotation": shortest(box.rotation)} if box.rotation else {})}
-
-
-def _middle(boxes: Sequence[Boxed], weights: Sequence[float] | None = None) -> Boxed:
-    """The box with the mean edges; of turned boxes, whose angles do not average, the most central one."""
-    if any(box.rotation for box in boxes):
-        return most_central(boxes, overlap, weights)
-    held = weights or [1.0] * len(boxes)
-    left, top = mean([b.x for b in boxes], held), mean([b.y for b in boxes], held)
-    right = mean([b.x + b.width for b in boxes], held)
-    bottom = mean([b.y + b.height for b in boxes], held)
-    return _rounded(Boxed(left, top, right - left, bottom - top, boxes[0].label))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar
 
 import msgspec
 import numpy as np
@@ -14,25 +13,11 @@ from msgspec import Meta
 from rapidfuzz.distance import Levenshtein
 
 from evenhand.core.errors import Invalid
-from evenhand.core.label import Combined, Element, Flag, Json, LabelType, Learnt, TimeSpanElement
-from evenhand.labels import pieces
-from evenhand.labels.matching import NEAR, Hulls, agreed, difference, mean, most_central, overlapping
-from evenhand.labels.options import Options, complete, one_of, positions, require_label
-from evenhand.labels.pieces import Pieces
-from evenhand.labels.reading import (
-    AudioField,
-    elements_in,
-    first_field,
-    form,
-    listed,
-    plain,
-    read_answer,
-    read_config,
-    require_field,
-    shortest,
-    whole,
-    with_field,
-)
+from evenhand.core.label import Combined, Flag, Json, TimeSpanElement
+from evenhand.labels.matching import Hulls, agreed, mean, most_central, overlapping
+from evenhand.labels.options import Options, one_of, require_label
+from evenhand.labels.piece_type import PieceType, labels_meta
+from evenhand.labels.reading import AudioField, shortest, whole
 
 
 class Heard(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
@@ -61,15 +46,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The configuration of time spans."""
 
     field: Annotated[AudioField, Meta(title="Recording", description="Field whose recording is marked")]
-    labels: Annotated[
-        Options,
-        Meta(
-            title="Labels",
-            description="What a stretch can be",
-            min_length=1,
-            extra_json_schema={"format": "choices"},
-        ),
-    ]
+    labels: Annotated[Options, labels_meta("What a stretch can be")]
     overlap: Annotated[bool, Meta(title="Overlapping", description="Stretches may overlap")] = True
     transcript: Annotated[
         bool, Meta(title="Transcript", description="What is said is written down for each stretch")
@@ -77,7 +54,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 @dataclass(frozen=True)
-class TimeSpan(LabelType[TimeSpans]):
+class TimeSpan(PieceType[Heard]):
     """Labelled stretches of a recording, in seconds, rounded to milliseconds, end excluded."""
 
     settings: Config
@@ -85,40 +62,22 @@ class TimeSpan(LabelType[TimeSpans]):
     id: ClassVar[str] = "time_span/1"
     name: ClassVar[str] = "time_span"
     title: ClassVar[str] = "Time spans"
-    weighed_by: ClassVar[str] = pieces.METHOD
-    measures: ClassVar[tuple[str, ...]] = pieces.MEASURES
     flag: ClassVar[Flag | None] = Flag(
         option="--times", metavar="A,B", help="Mark stretches of a recording as these"
     )
+    settings_type = Config
+    shape = TimeSpans
+    piece = Heard
+    element = TimeSpanElement
+    field_types = ("audio",)
     example_config: ClassVar[Mapping[str, Json]] = {
         "field": "sound",
         "labels": ["speech", {"name": "Music", "id": "music", "key": "m"}],
         "transcript": True,
     }
 
-    @classmethod
-    def config_schema(cls) -> dict[str, Json]:
-        return form(Config)
-
-    @classmethod
-    def configure(cls, config: Mapping[str, Json], fields: Mapping[str, str]) -> Self:
-        settings = read_config(Config, with_field(config, fields, ("audio",)))
-        require_field(fields, settings.field, ("audio",), "field")
-        return cls(msgspec.structs.replace(settings, labels=complete(settings.labels, "labels")))
-
-    @classmethod
-    def from_flag(cls, value: str, fields: Mapping[str, str]) -> Mapping[str, Json]:
-        return {"field": first_field(fields, ("audio",)), "labels": listed(value)}
-
-    def config(self) -> dict[str, Json]:
-        return dict(plain(self.settings))
-
-    @cached_property
-    def _position(self) -> dict[str, int]:
-        return positions(self.settings.labels)
-
     def parse(self, raw: Json, data: Mapping[str, Json]) -> TimeSpans:
-        spans = read_answer(TimeSpans, raw)
+        spans = self.received(raw)
         if len(spans) > MOST_SPANS:
             raise Invalid("answer.too-many", f"More than {MOST_SPANS} stretches.", "", "Send fewer.")
         rounded = [self._checked(span, f"[{i}]") for i, span in enumerate(spans)]
@@ -126,13 +85,9 @@ class TimeSpan(LabelType[TimeSpans]):
         self._check_apart(rounded, order)
         return tuple(rounded[i] for i in order)
 
-    def load(self, dumped: Json) -> TimeSpans:
-        """As it is: what is stored was checked, is in milliseconds and in order."""
-        return read_answer(TimeSpans, dumped)
-
     def _checked(self, span: Heard, where: str) -> Heard:
         """The stretch in milliseconds, once times, label and transcript are found to fit."""
-        require_label(span.label, self._position, f"{where}.label")
+        require_label(span.label, self.labels, f"{where}.label")
         for key, time in (("start", span.start), ("end", span.end)):
             if not 0 <= time <= LONGEST:  # NaN fails this too
                 reason = "This is no time in a recording."
@@ -171,31 +126,14 @@ class TimeSpan(LabelType[TimeSpans]):
 
     def schema(self) -> dict[str, Json]:
         time = {"type": "number", "minimum": 0, "maximum": LONGEST}
-        place = {"start": time, "end": time, "label": one_of(self._position)}
+        place = {"start": time, "end": time, "label": one_of(self.labels)}
         text = {"type": "string", "maxLength": MOST_TEXT if self.settings.transcript else 0}
         span = {"type": "object", "properties": {**place, "text": text}, "required": list(place)}
         return {"type": "array", "items": {**span, "additionalProperties": False}, "maxItems": MOST_SPANS}
 
-    def distance(self, a: TimeSpans, b: TimeSpans) -> float:
-        """1 - F1 of the most stretches that pair up with one label and a temporal overlap of `MATCH`.
-
-        Transcripts do not count: how far they are apart is a question of its own (word error rate).
-        """
-        return 0.0 if a == b else difference(a, b, _close)
-
-    def elements(self, value: TimeSpans) -> tuple[Element, ...]:
-        return tuple(
-            TimeSpanElement(field=self.settings.field, label=s.label, start=s.start, end=s.end, text=s.text)
-            for s in value
-        )
-
-    def from_elements(self, elements: Sequence[Element], data: Mapping[str, Json]) -> TimeSpans:
-        found = elements_in(TimeSpanElement, elements, self.settings.field)
-        return self.parse([{key: getattr(e, key) for key in Heard.__struct_fields__} for e in found], data)
-
     def examples(self) -> tuple[tuple[Mapping[str, Json], TimeSpans], ...]:
         data = {self.settings.field: {"blob": ""}}
-        labels = list(self._position)
+        labels = list(self.labels)
         said = "Grüß Gott." if self.settings.transcript else ""
         one, two = Heard(0.0, 1.5, labels[0], said), Heard(2.25, 4.125, labels[-1])
         return ((data, ()), (data, (one,)), (data, (one, two)))
@@ -207,30 +145,29 @@ class TimeSpan(LabelType[TimeSpans]):
         by a little: then that of fewer people gives way.
         """
         kept: list[Heard] = []
-        for group in sorted(agreed(values, _close), key=len, reverse=True):
-            span = _middle(group)
-            if self._fits(kept, span):
+        for group in sorted(agreed(values, self.close), key=len, reverse=True):
+            span = self.middle(group, [1.0] * len(group))
+            if self.fits(kept, span):
                 kept.append(span)
-        value = tuple(sorted(kept))
-        return Combined(value=value, confidence=self.support(value, values), method="cluster")
+        return self.clustered(kept, values)
 
-    def _fits(self, kept: Sequence[Heard], span: Heard) -> bool:
-        """Whether an answer may hold this one too."""
-        apart = all(span.end <= other.start or other.end <= span.start for other in kept)
-        same = any((span.start, span.end, span.label) == (o.start, o.end, o.label) for o in kept)
+    def closeness(
+        self, a: Sequence[Heard], b: Sequence[Heard], least: float, alike: bool
+    ) -> list[dict[int, float]]:
+        return overlapping(a, b, _hulls, _overlap, least, alike)
+
+    def middle(self, pieces: Sequence[Heard], weights: Sequence[float]) -> Heard:
+        """The stretch with the mean edges and the most central transcript of those that wrote one."""
+        start, end = (round(mean([getattr(s, key) for s in pieces], weights), 3) for key in ("start", "end"))
+        said = [(span.text, weight) for span, weight in zip(pieces, weights, strict=True) if span.text]
+        texts, of_texts = [text for text, _ in said], [weight for _, weight in said]
+        text = most_central(texts, Levenshtein.normalized_similarity, of_texts) if texts else ""
+        return Heard(start, end, pieces[0].label, text)
+
+    def fits(self, kept: Sequence[Heard], piece: Heard) -> bool:
+        apart = all(piece.end <= other.start or other.end <= piece.start for other in kept)
+        same = any((piece.start, piece.end, piece.label) == (o.start, o.end, o.label) for o in kept)
         return apart or (self.settings.overlap and not same)
-
-    @cached_property
-    def _pieces(self) -> Pieces[Heard]:
-        return Pieces(self._position, _near, _middle, self._fits)
-
-    def learn(self, answers: Sequence[tuple[int, str, TimeSpans]]) -> Learnt:
-        return self._pieces.learn(answers)
-
-    def weighed(self, answers: Sequence[tuple[str, TimeSpans]], learnt: Learnt) -> Combined[TimeSpans]:
-        """Stretches as `labels.pieces` weighs them: mean edges, and the most central transcript."""
-        found = self._pieces.weighed(answers, learnt)
-        return found or self.combine([value for _, value in answers])
 
 
 def _overlap(a: Heard, b: Heard) -> float:
@@ -241,21 +178,3 @@ def _overlap(a: Heard, b: Heard) -> float:
 
 def _hulls(spans: Sequence[Heard]) -> Hulls:
     return np.array([(span.start, 0, span.end, 1) for span in spans])
-
-
-def _close(a: Sequence[Heard], b: Sequence[Heard]) -> list[dict[int, float]]:
-    return overlapping(a, b, _hulls, _overlap)
-
-
-def _near(a: Sequence[Heard], b: Sequence[Heard]) -> list[dict[int, float]]:
-    return overlapping(a, b, _hulls, _overlap, NEAR, alike=False)
-
-
-def _middle(spans: Sequence[Heard], weights: Sequence[float] | None = None) -> Heard:
-    """The stretch with the mean edges and the most central transcript of those that wrote one."""
-    held = weights or [1.0] * len(spans)
-    start, end = (round(mean([getattr(s, key) for s in spans], held), 3) for key in ("start", "end"))
-    said = [(span.text, weight) for span, weight in zip(spans, held, strict=True) if span.text]
-    texts, of_texts = [text for text, _ in said], [weight for _, weight in said]
-    text = most_central(texts, Levenshtein.normalized_similarity, of_texts) if texts else ""
-    return Heard(start, end, spans[0].label, text)
