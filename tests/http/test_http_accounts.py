@@ -244,6 +244,46 @@ def test_a_reset_takes_over_no_more_than_the_manager_has(site: Any) -> None:
     assert taken.json()["rule"] == "invite.not-yours"
 
 
+def test_what_a_manager_holds_of_an_account_ends_when_it_opens_more(site: Any) -> None:
+    """Sessions and links that were made while the account was all the manager's own."""
+    manager = person(site, "max", "manager")
+    victim = person(site, "vera")
+    reset = manager.call(
+        "POST", "/invites", json={"purpose": "reset", "member_id": member_id(site, victim)}
+    ).json()["url"]
+    made = site.ok(site.operator, "POST", "/members", json={"name": "Vic"})
+    held = [
+        site.ok(made["api_key"], "POST", "/session/link", json={})["url"].partition("?")[0] for _ in range(3)
+    ]
+    kept, vic = site.browser().accept(held[0]), site.browser().accept(held[1])
+    for name, browser in (("One", victim), ("Two", vic)):
+        other = site.ok(site.operator, "POST", "/organizations", json={"name": name})
+        browser.accept(other["owner_invite"])
+        assert len(browser.call("GET", "/session").json()["memberships"]) == 2
+    assert kept.call("GET", "/session").status_code == 401
+    assert accepted(site, held[2]).status_code == 404
+    assert accepted(site, reset, password="the manager's own").status_code == 404
+    site.browser().sign_in("vera@x.example", PASSWORD)
+
+
+def test_who_is_suspended_elsewhere_is_not_reset_here(site: Any) -> None:
+    both = person(site, "sid")
+    other = site.ok(site.operator, "POST", "/organizations", json={"name": "Waits"})
+    owner = site.browser().accept(other["owner_invite"], name="W", email="w@x.example", password=PASSWORD)
+    both.accept(owner.call("POST", "/invites", json={"role": "manager"}).json()["url"])
+    here, there = [m["member_id"] for m in both.call("GET", "/session").json()["memberships"]]
+    assert owner.call("PATCH", f"/members/{there}", json={"state": "suspended"}).status_code == 200
+    wish = {"purpose": "reset", "member_id": here}
+    refused = site.call(site.operator, "POST", "/invites", json=wish)
+    assert refused.json()["rule"] == "invite.not-yours"
+    owner.call("PATCH", f"/members/{there}", json={"state": "removed"})
+    link = site.ok(site.operator, "POST", "/invites", json=wish)["url"]
+    inside = site.browser().accept(link, password="the manager's own")
+    owner.call("PATCH", f"/members/{there}", json={"state": "active"})
+    site.app.callers.forget()
+    assert inside.call("GET", "/session").status_code == 401
+
+
 def test_a_session_ends_and_slides(site: Any) -> None:
     browser = person(site, "slides")
     digest = accounts.hash_secret(browser.http.cookies["evenhand_session"])

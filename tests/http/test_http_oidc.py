@@ -197,6 +197,18 @@ def test_a_known_verified_address_is_linked(site: Any, provider: Provider) -> No
     assert other.status_code == 403 and "another account" in other.text
 
 
+def test_who_named_the_address_first_does_not_keep_the_account(site: Any, provider: Provider) -> None:
+    """Anybody may name any address; its owner is who the provider says. What was set before opens nothing."""
+    link = site.ok(site.operator, "POST", "/invites", json={"role": "annotator"})["url"]
+    login = {"email": "ada@idp.example", "password": "of somebody else"}
+    thief = site.browser().accept(link, name="Ada", **login)
+    ada = Visitor(site)
+    assert ada.sign_in().status_code == 303 and ada.session().status_code == 200
+    site.app.callers.forget()
+    assert thief.call("GET", "/session").status_code == 401
+    assert site.call(None, "POST", "/session", json=login).status_code == 401
+
+
 @pytest.mark.parametrize("verified", [False, None, "false"])
 def test_an_unverified_address_is_not(site: Any, provider: Provider, verified: Any) -> None:
     site.ok(site.operator, "POST", "/members", json={"name": "A", "email": "ada@idp.example"})

@@ -299,6 +299,8 @@ def change_member(
         raise Invalid("member.model-role", "A model can only be an annotator.", "role")
     if (role, state) != (row["role"], row["state"]):
         _check_owner_left(tx, row, role, state)
+        if row["state"] == "removed":
+            _shut_out_others(tx, row["person"])
         _change_member(tx, at, organization, member, role, state)
     if state == "removed":
         tx.run("delete_keys_bound", person=row["person"], organization=organization)
@@ -517,6 +519,8 @@ def _is_own(tx: Transaction, person: str, email: str | None) -> bool:
 def _join(tx: Transaction, at: Moment, invite: Row, person: str) -> None:
     organization = invite["organization"]
     known = tx.one("member_of_person", person=person, organization=organization)
+    if known is None or known["state"] == "removed":
+        _shut_out_others(tx, person)
     if known is None:
         _add_member(tx, at, organization, new_id("mem"), person, invite["role"])
     elif known["state"] == "removed":
@@ -528,6 +532,16 @@ def _join(tx: Transaction, at: Moment, invite: Row, person: str) -> None:
             "",
             "Give the link to somebody else; it still works. Sign out first when this is their computer.",
         )
+
+
+def _shut_out_others(tx: Transaction, person: str) -> None:
+    """End the person's sessions, and the links that open one.
+
+    A manager of their home organization may have made them while the account opened nothing else. What it
+    opens from now on is none of that manager's.
+    """
+    tx.run("delete_sessions_of", person=person)
+    tx.run("delete_invites_of", person=person)
 
 
 def _join_anew(tx: Transaction, at: Moment, invite: Row, answer: Answer) -> str:
@@ -789,8 +803,16 @@ def _known(tx: Transaction, identity: Identity) -> str | None:
                 "Sign in with that account.",
             )
         if row is not None:
-            _link(tx, row["id"], identity)
+            _hand_to_its_owner(tx, row["id"], identity)
     return None if row is None else str(row["id"])
+
+
+def _hand_to_its_owner(tx: Transaction, person: str, identity: Identity) -> None:
+    """The account with this address is theirs for whom the provider vouches. Nobody had shown until now that
+    they receive mail there: a password and sessions may be those of somebody who only named the address."""
+    _link(tx, person, identity)
+    tx.run("set_password", id=person, password=None)
+    _shut_out_others(tx, person)
 
 
 def _link(tx: Transaction, person: str | None, identity: Identity) -> str | None:

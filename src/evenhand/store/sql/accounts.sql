@@ -44,7 +44,8 @@ FROM member m JOIN person p ON p.id = m.person WHERE m.id = :id AND m.role <> 'e
 SELECT id, role, state FROM member WHERE person = :person AND organization = :organization;
 
 -- name: memberships_elsewhere
-SELECT count(*) AS count FROM member WHERE person = :person AND organization <> :organization AND state = 'active';
+-- Suspended ones too: whoever takes the account over meanwhile would have what it opens again later.
+SELECT count(*) AS count FROM member WHERE person = :person AND organization <> :organization AND state <> 'removed';
 
 -- name: other_owners
 SELECT count(*) AS count FROM member
@@ -139,6 +140,10 @@ SELECT id, organization FROM invite WHERE id = :id AND used_ms = 0;
 -- name: use_invite!
 -- Changes one row for whoever is first, and none for everybody after them.
 UPDATE invite SET used_ms = :at WHERE id = :id AND used_ms = 0;
+
+-- name: delete_invites_of!
+-- Links that open a session of this person, or set their password.
+DELETE FROM invite WHERE person = :person AND used_ms = 0;
 
 -- name: delete_invite!
 DELETE FROM invite WHERE id = :id AND used_ms = 0;
