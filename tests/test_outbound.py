@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import ipaddress
 import ssl
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,14 +32,24 @@ class Site(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         Site.seen.append((self.path, self.headers["host"], body))
+        if self.path == "/header":
+            self.drip(b"HTTP/1.1 200 OK\r\nx: " + b"a" * 100)
         self.send_response(302 if self.path == "/moved" else 200)
         self.send_header("location", "http://169.254.169.254/")
+        if self.path.startswith("/packed"):
+            self.send_header("content-encoding", self.path.rpartition("/")[2])
         self.end_headers()
         for _ in range(50 if self.path == "/slow" else 0):
             time.sleep(0.05)
             self.wfile.write(b".")
             self.wfile.flush()
         self.wfile.write(body)
+
+    def drip(self, data: bytes) -> None:
+        for byte in data:
+            time.sleep(0.05)
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
 
     def log_message(self, *args: object) -> None:
         pass
@@ -58,6 +70,7 @@ def site() -> Iterator[ThreadingHTTPServer]:
     [
         "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
         "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "ff02::1", "::ffff:10.0.0.1",
+        "168.63.129.16", "::127.0.0.1", "::ffff:0:127.0.0.1",
         "2002:7f00:1::", "64:ff9b::a00:1", "64:ff9b:1::a00:1", "2001:0:4136:e378:8000:63bf:f5ff:fffe",
     ],
 )  # fmt: skip
@@ -136,6 +149,35 @@ def test_only_so_much_of_an_answer_is_kept_and_only_so_long_is_waited(site: Thre
     with pytest.raises(Unavailable) as caught:
         door.send("POST", f"{url}/slow", {}, b"", seconds=0.3)
     assert caught.value.rule == "outbound.failed"
+
+
+def test_headers_that_drip_end_with_the_time(site: ThreadingHTTPServer) -> None:
+    """Or one listener would hold a thread that everybody's messages go through, for days."""
+    began = time.monotonic()
+    with pytest.raises(Unavailable) as caught:
+        Door(("127.0.0.1",)).send("POST", f"http://127.0.0.1:{site.server_port}/header", {}, b"", seconds=0.5)
+    assert caught.value.rule == "outbound.failed" and time.monotonic() - began < 3
+
+
+def test_a_bomb_is_not_unpacked(site: ThreadingHTTPServer) -> None:
+    """64 KiB, packed twice, would be 4 GiB; packed once they come in pieces."""
+    door, url = Door(("127.0.0.1",)), f"http://127.0.0.1:{site.server_port}/packed"
+    once = gzip.compress(bytes(64 << 20))
+    tracemalloc.start()
+    with door.open("POST", f"{url}/gzip", {}, once) as (_, _, pieces):
+        assert sum(map(len, pieces)) == 64 << 20
+    for encoding, body in (("gzip,gzip", gzip.compress(once)), ("br", b"x"), ("gzip", b"no gzip")):
+        with pytest.raises(Unavailable) as caught:
+            door.send("POST", f"{url}/{encoding}", {}, body, keep=1 << 30)
+        assert caught.value.rule == "outbound.failed"
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
+
+
+def test_an_address_is_sent_as_it_was_meant(site: ThreadingHTTPServer) -> None:
+    door = Door(("127.0.0.1",))
+    door.send("POST", f"http://127.0.0.1:{site.server_port}/a b/ä%20?q=ü HTTP/1.1#f", {}, b"")
+    assert Site.seen[-1][0] == "/a%20b/%C3%A4%20?q=%C3%BC%20HTTP/1.1"
 
 
 def test_nobody_listens(free_port: int) -> None:

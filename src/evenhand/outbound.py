@@ -14,11 +14,12 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 
@@ -27,9 +28,14 @@ from evenhand.core.errors import Invalid, Refused, Unavailable
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], list[str]]
 
-SECONDS = 10.0  # that one request may take from the first byte to the last
+SECONDS = 10.0  # that one request may take, from the first byte to the last
+PIECE = 1 << 16  # bytes that a packed answer is unpacked to at once
 LONGEST_URL = 2_000  # characters
-_WRAPPED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48")))  # RFC 6052, RFC 8215
+_WRAPPED = tuple(  # RFC 6052, RFC 8215; RFC 4291 2.5.5.1, RFC 2765 2.1
+    map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96"))
+)
+_NEAR = frozenset(map(ipaddress.ip_address, ("168.63.129.16",)))
+"""Addresses that look public and are inside: where Azure tells a machine its secrets."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,23 +115,27 @@ class Door:
         Raises:
             Invalid, Refused, Unavailable: see `send`.
         """
-        import httpx  # here, since most nodes never send anything, and it takes its time to load
+        import httpcore  # here, since most nodes never send anything, and it takes its time to load
 
         target, named = self._target(url)
-        sent = {"user-agent": "evenhand", **headers, "host": named["host"]}
+        sent = {"user-agent": "evenhand", "accept-encoding": "identity", **headers, "host": named["host"]}
+        network = _until(time.monotonic() + seconds)
         try:
             with (
-                httpx.Client(verify=self._trust, timeout=seconds, trust_env=False) as client,
-                client.stream(
+                httpcore.ConnectionPool(ssl_context=self._trust, network_backend=network) as pool,
+                pool.stream(
                     method,
                     target,
-                    headers=sent,
+                    headers=list(sent.items()),
                     content=content or None,
-                    extensions={"sni_hostname": named["name"]},
+                    extensions={"sni_hostname": named["name"], "timeout": dict.fromkeys(_WAITS, seconds)},
                 ) as answer,
             ):
-                yield answer.status_code, answer.headers, _within(answer.iter_bytes(), seconds)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+                found = {
+                    name.lower().decode("latin-1"): value.decode("latin-1") for name, value in answer.headers
+                }
+                yield answer.status, found, _plain(found.get("content-encoding", ""), answer.iter_stream())
+        except _failures() as error:
             raise _failed(url, error) from error
 
     @cached_property
@@ -145,7 +155,8 @@ class Door:
         shown = f"[{address}]" if ":" in address else address
         port = f":{parts.port}" if parts.port is not None else ""
         named = {"host": f"[{host}]{port}" if ":" in host else f"{host}{port}", "name": host}
-        return urlunsplit((parts.scheme, f"{shown}{port}", parts.path or "/", parts.query, "")), named
+        path, query = quote(parts.path or "/", safe=_AS_IT_IS), quote(parts.query, safe=_AS_IT_IS + "?")
+        return urlunsplit((parts.scheme, f"{shown}{port}", path, query, "")), named
 
 
 def is_public(address: Address) -> bool:
@@ -153,7 +164,7 @@ def is_public(address: Address) -> bool:
     inner = _inner(address)
     if inner is not None:
         return is_public(inner)
-    return address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast and address not in _NEAR
 
 
 def _inner(address: Address) -> ipaddress.IPv4Address | None:
@@ -200,13 +211,84 @@ def _addresses(host: str, port: int) -> list[str]:
     return [str(entry[4][0]).partition("%")[0] for entry in found]
 
 
-def _within(pieces: Iterator[bytes], seconds: float) -> Iterator[bytes]:
-    """The pieces until the time is over: a client's time-out begins anew with each byte."""
-    limit = time.monotonic() + seconds
+_WAITS = ("connect", "read", "write", "pool")
+_AS_IT_IS = "/%:@!$&'()*+,;=~"  # RFC 3986, 3.3: what stays in a path; all else is percent-encoded
+
+
+def _until(limit: float) -> Any:
+    """A network that is over at `limit` (of the monotonic clock), whatever it is doing then.
+
+    Time-outs of clients begin anew with each byte: who sends one byte of a header now and then would hold
+    the caller for days.
+    """
+    import httpcore
+
+    def left(timeout: float | None) -> float:
+        rest = limit - time.monotonic()
+        if rest <= 0:
+            raise httpcore.ReadTimeout("the answer takes too long")
+        return rest if timeout is None else min(rest, timeout)
+
+    class Stream(httpcore.NetworkStream):
+        def __init__(self, inner: httpcore.NetworkStream) -> None:
+            self._inner = inner
+
+        def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+            return self._inner.read(max_bytes, left(timeout))
+
+        def write(self, buffer: bytes, timeout: float | None = None) -> None:
+            self._inner.write(buffer, left(timeout))
+
+        def close(self) -> None:
+            self._inner.close()
+
+        def start_tls(
+            self,
+            ssl_context: ssl.SSLContext,
+            server_hostname: str | None = None,
+            timeout: float | None = None,
+        ) -> httpcore.NetworkStream:
+            return Stream(self._inner.start_tls(ssl_context, server_hostname, left(timeout)))
+
+        def get_extra_info(self, info: str) -> Any:
+            return self._inner.get_extra_info(info)
+
+    class Network(httpcore.NetworkBackend):
+        def connect_tcp(
+            self, host: str, port: int, timeout: float | None = None, *more: Any, **named: Any
+        ) -> httpcore.NetworkStream:
+            return Stream(network.connect_tcp(host, port, left(timeout), *more, **named))
+
+    network = httpcore.SyncBackend()
+    return Network()
+
+
+def _plain(encoding: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The body without its content encoding, in pieces that fit into memory however well it was packed.
+
+    Raises:
+        One of `_failures`: it is packed in a way that was not asked for, or badly.
+    """
+    import httpcore
+
+    if encoding.strip().lower() in ("", "identity"):
+        yield from pieces
+        return
+    if encoding.strip().lower() not in ("gzip", "x-gzip"):
+        raise httpcore.RemoteProtocolError(f"the answer is packed as {encoding[:50]!r}")
+    unpacker = zlib.decompressobj(wbits=31)
     for piece in pieces:
-        yield piece
-        if time.monotonic() > limit:
-            raise TimeoutError("the answer takes too long")
+        while piece:
+            yield unpacker.decompress(piece, PIECE)
+            piece = unpacker.unconsumed_tail
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What goes wrong on the way to another machine, or comes back from it."""
+    import httpcore
+
+    network = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError)
+    return (*network, httpcore.UnsupportedProtocol, zlib.error)
 
 
 def _failed(url: str, error: Any) -> Unavailable:
