@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ import msgspec
 from evenhand import __version__, local
 from evenhand.config import Config
 from evenhand.core import merkle
+from evenhand.core.canonical import b64url
 from evenhand.core.checkpoint import open_checkpoint, parse_vkey
 from evenhand.core.errors import Broken, Missing, Refused, Unavailable
 from evenhand.core.events import Moment, NodeOpened
@@ -335,7 +335,7 @@ def _open_epoch(config: Config, store: Store, manifest: Manifest) -> Restored:
 
 def checkpoint_hash(text: str) -> str:
     """What a new log calls the last checkpoint of the old: SHA-256 of its text, base64url without padding."""
-    return urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+    return b64url(hashlib.sha256(text.encode()).digest())
 
 
 class _Opening:

@@ -10,7 +10,6 @@ hash is needed. Passwords are hashed with argon2id by the caller, outside the la
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import secrets
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from urllib.parse import quote
 import msgspec
 
 from evenhand import __version__, wire
+from evenhand.core.canonical import b64url
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import (
     Event,
@@ -55,7 +55,7 @@ KEY_PREFIX = "ek_"
 
 def new_secret(prefix: str = "") -> str:
     """256 random bits in base64url, behind a prefix that says what they open."""
-    return prefix + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+    return prefix + b64url(secrets.token_bytes(32))
 
 
 def hash_secret(secret: str) -> bytes:

@@ -6,13 +6,12 @@ argument that could carry a favour: what decides who gets work is a weight or a 
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from evenhand import wire
 from evenhand.core import shared_pool
+from evenhand.core.canonical import b64url, unb64url
 from evenhand.core.checkpoint import verify_ed25519
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import (
@@ -33,16 +32,18 @@ from evenhand.core.events import (
 )
 from evenhand.core.policy import Actor, allows, require
 from evenhand.core.shared_pool import Terms
-from evenhand.service import owners, postings, windows
+from evenhand.service import owners, postings, signing, windows
 from evenhand.service.ids import new_id
-from evenhand.service.view import decode_json, project_row, when
+from evenhand.service.view import decode_json, node_policy, own_client, project_row, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.driver import Row
 
 _FAMILY = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}")
 _QUALIFICATION = re.compile(r"[a-z0-9._-]{1,40}")
+THRESHOLDS = ("blocked", "waiver", "disclosed", "common")  # those that an operator sets, in percent
 PERCENT = 1_000_000  # units of a threshold
+DAY = 86_400_000  # milliseconds
 
 
 # ---- the node ------------------------------------------------------------------------------------
@@ -56,7 +57,7 @@ def set_policy(tx: Transaction, at: Moment, actor: Actor, wanted: wire.NodePolic
         reason = "Thresholds rise from disclosed over waiver to blocked, above 0 and at most 50 percent."
         raise Invalid("exchange.thresholds", reason, "blocked", "25, 10 and 1 are usual.")
     for name, public in wanted.officers.items():
-        if len(_bytes(public)) != 32 or not _QUALIFICATION.fullmatch(name):
+        if len(_unpacked(public)) != 32 or not _QUALIFICATION.fullmatch(name):
             reason = "An officer is an id and an Ed25519 public key, base64url of 32 bytes."
             raise Invalid("exchange.officer", reason, f"officers.{name}")
     _append_policy(tx, at, wanted)
@@ -65,55 +66,48 @@ def set_policy(tx: Transaction, at: Moment, actor: Actor, wanted: wire.NodePolic
 
 
 def _append_policy(tx: Transaction, at: Moment, wanted: wire.NodePolicy) -> None:
-    names = ("blocked", "waiver", "disclosed", "common")
     event = PolicySet(
         stream="node",
         effective_from=_head(tx, "node") + 1,
         engine=owners.RULE,
         thresholds={
-            **{name: round(getattr(wanted, name) * PERCENT) for name in names},
+            **{name: round(getattr(wanted, name) * PERCENT) for name in THRESHOLDS},
             "control": 50 * PERCENT,
         },
-        late=wanted.late_days * 86_400_000,
+        late=wanted.late_days * DAY,
         skew=wanted.skew_ms,
         officers=tuple({"key": k, "public": public} for k, public in sorted(wanted.officers.items())),
-        vrf=_b64(tx.node.draw_key),
+        vrf=b64url(tx.node.draw_key),
     )
     tx.append([event], at)
 
 
 def keep_draw_key(tx: Transaction, at: Moment) -> None:
     """After a restore the node draws with another key; say so before it decides anything."""
-    row = _policy(tx)
-    if row is not None and row["vrf"] != _b64(tx.node.draw_key):
-        names = ("blocked", "waiver", "disclosed", "common")
-        kept = wire.NodePolicy(
-            officers={one["key"]: one["public"] for one in row["officers"]},
-            late_days=row["late"] // 86_400_000,
-            skew_ms=row["skew"],
-            **{name: row["thresholds"][name] / PERCENT for name in names},
-        )
-        _append_policy(tx, at, kept)
+    row = node_policy(tx)
+    if row is not None and row["vrf"] != b64url(tx.node.draw_key):
+        _append_policy(tx, at, _shown_policy(row))
 
 
 def get_policy(reader: Reader, actor: Actor) -> wire.NodePolicy:
     """The newest rules of the node."""
     require(actor, "exchange.operate", None)
-    row = _policy(reader)
-    if row is None:
-        return wire.NodePolicy()
-    names = ("blocked", "waiver", "disclosed", "common")
+    row = node_policy(reader)
+    return wire.NodePolicy() if row is None else _shown_policy(row)
+
+
+def _shown_policy(row: Row) -> wire.NodePolicy:
     return wire.NodePolicy(
-        officers={one["key"]: one["public"] for one in row["officers"]},
-        late_days=row["late"] // 86_400_000,
+        officers=_officers(row),
+        late_days=row["late"] // DAY,
         skew_ms=row["skew"],
-        **{name: row["thresholds"][name] / PERCENT for name in names},
+        **{name: row["thresholds"][name] / PERCENT for name in THRESHOLDS},
     )
 
 
-def _policy(reader: Reader) -> dict[str, Any] | None:
-    rows = reader.all("node_policies")
-    return decode_json(rows[-1]["document"]) if rows else None
+def _officers(policy: Row | None) -> dict[str, str]:
+    """Id of each officer -> their public key, base64url."""
+    return {one["key"]: one["public"] for one in policy["officers"]} if policy else {}
 
 
 def _head(reader: Reader, stream: str) -> int:
@@ -122,14 +116,11 @@ def _head(reader: Reader, stream: str) -> int:
     return rows[0][1] if rows else 0
 
 
-def _b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _bytes(text: str) -> bytes:
+def _unpacked(text: str) -> bytes:
+    """What base64url stands for; nothing where it is none."""
     try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except ValueError:
+        return unb64url(text)
+    except Invalid:
         return b""
 
 
@@ -146,7 +137,7 @@ def open_pool(tx: Transaction, at: Moment, actor: Actor, wanted: wire.NewSharedP
         )
     if wanted.qualification and not _QUALIFICATION.fullmatch(wanted.qualification):
         raise Invalid("pool.qualification", "A qualification is 1 to 40 of a-z 0-9 . _ -", "qualification")
-    if _policy(tx) is None:
+    if node_policy(tx) is None:
         _append_policy(tx, at, wire.NodePolicy())
     pool = new_id("pool")
     tx.append(
@@ -327,22 +318,6 @@ def _organization(tx: Transaction, organization: str) -> None:
         raise Missing("not-found", "There is no such organization.", "organization_id")
 
 
-def own_client(reader: Reader, actor: Actor, organization: str | None, permission: str) -> Row:
-    """The caller's client: that of the organization named, or of the only one where they may."""
-    able = [m.organization for m in actor.memberships if allows(actor, permission, m.organization)]
-    wanted = organization or (able[0] if len(able) == 1 else "")
-    if not wanted and len(able) > 1:
-        raise Invalid(
-            "organization.which", "You belong to several organizations.", "organization_id", "Name one."
-        )
-    require(actor, permission, wanted or None)
-    row = reader.one("client_of", organization=wanted)
-    if row is None:
-        reason = "Your organization is not a client of this node's exchange."
-        raise Refused("exchange.client", reason, "organization_id", "Ask the operator.")
-    return row
-
-
 def join(tx: Transaction, at: Moment, actor: Actor, pool: str, wanted: wire.ClientTerms) -> wire.PoolClient:
     """A client takes part in a shared pool, changes what it asks for, or leaves."""
     _shared_row(tx, pool)
@@ -465,15 +440,11 @@ def enrol(tx: Transaction, at: Moment, actor: Actor, pool: str, wanted: wire.Enr
         evidence=wanted.evidence.encode(),
         member=wanted.member_id,
     )
-    _recall_elsewhere(tx, at, pool, event)
+    placed = tx.append([event], at)
+    if wanted.state == "ended":
+        tx.append(windows.recall(tx, pool, "ended", placed[0].place, person=event.who), at)
     owners.judge(tx, at, [pool], Place(pool, _head(tx, pool) - 1))
     return next(a for a in _annotators(tx, pool, entity) if a.member_id == wanted.member_id)
-
-
-def _recall_elsewhere(tx: Transaction, at: Moment, pool: str, event: Enrolled) -> None:
-    placed = tx.append([event], at)
-    if event.state == "ended":
-        tx.append(windows.recall(tx, pool, "ended", placed[0].place, person=event.who), at)
 
 
 def _check_codes(wanted: wire.Enrolment) -> None:
@@ -547,8 +518,6 @@ def set_available(
     tx: Transaction, at: Moment, actor: Actor, pool: str, wanted: wire.AvailabilityChange
 ) -> wire.PoolAvailability:
     """The caller takes work in a shared pool, or takes none: from everybody, never from one client."""
-    from evenhand.service import signing
-
     require(actor, "exchange.available", None)
     rows = {row["pool"]: row for row in tx.all("enrolments_of", person=actor.person)}
     if pool not in rows:
@@ -595,8 +564,7 @@ def _followers(tx: Transaction, pool: str, wanted: wire.Override, cause: Place) 
 
 def list_overrides(reader: Reader, actor: Actor) -> wire.Overrides:
     """What officers did, for everybody: it is in the public log."""
-    policy = _policy(reader)
-    officers = {one["key"]: one["public"] for one in policy["officers"]} if policy else {}
+    officers = _officers(node_policy(reader))
     rows = [row for pool in reader.all("shared_pools") for row in reader.all("overrides_of", pool=pool["id"])]
     return wire.Overrides(
         origin=reader.tuples("epochs")[-1][1],
@@ -613,8 +581,7 @@ def list_overrides(reader: Reader, actor: Actor) -> wire.Overrides:
 
 
 def _check_signatures(tx: Transaction, pool: str, wanted: wire.Override) -> None:
-    policy = _policy(tx)
-    officers = {one["key"]: one["public"] for one in policy["officers"]} if policy else {}
+    officers = _officers(node_policy(tx))
     text = shared_pool.override_text(
         tx.node.origin, pool, wanted.act, wanted.subject, wanted.reason, wanted.at
     )
@@ -622,7 +589,7 @@ def _check_signatures(tx: Transaction, pool: str, wanted: wire.Override) -> None
         one.get("key")
         for one in wanted.signatures
         if one.get("key") in officers
-        and verify_ed25519(_bytes(officers[one["key"]]), text, _bytes(one.get("sg", "")))
+        and verify_ed25519(_unpacked(officers[one["key"]]), text, _unpacked(one.get("sg", "")))
     }
     if len(good) < 2 or len(good) != len(wanted.signatures):
         reason = "An override needs valid signatures of two different officers, and no others."

@@ -17,9 +17,9 @@ from evenhand import wire
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import ConflictFound, Moment, OwnershipStated, Place, RivalsNamed, Waived
 from evenhand.core.policy import Actor, allows, require
-from evenhand.service import windows
+from evenhand.service import signing, windows
 from evenhand.service.ids import new_id
-from evenhand.service.view import decode_json, encode_json, when
+from evenhand.service.view import decode_json, encode_json, node_policy, own_client, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.driver import Row
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from evenhand.core import bods, ownership
 
 RULE = "own:1"
+NEVER = 1 << 60  # milliseconds
 
 
 # ---- statements in and out -------------------------------------------------------------------------
@@ -92,9 +93,7 @@ def _state(
     events = [_event(statement, sources) for statement in statements]
     placed = tx.append(events, at)
     _check_whole(tx)
-    late = (
-        decode_json(tx.all("node_policies")[-1]["document"])["late"] if tx.all("node_policies") else 1 << 60
-    )
+    late = _late_from(tx)
     conflicts, recalled = judge_all(tx, at, placed[-1].place)
     return wire.StatementsReport(
         accepted=len(events),
@@ -102,6 +101,12 @@ def _state(
         conflicts=conflicts,
         recalled=recalled,
     )
+
+
+def _late_from(reader: Reader) -> int:
+    """Milliseconds after which a statement of what holds already is late."""
+    policy = node_policy(reader)
+    return int(policy["late"]) if policy else NEVER
 
 
 def _pseudonyms(tx: Transaction, statements: Sequence[bods.Statement]) -> dict[str, str]:
@@ -199,9 +204,7 @@ def set_rivals(tx: Transaction, at: Moment, actor: Actor, wanted: wire.Rivals) -
 
     A client with a signing key signs the records' pseudonyms, ascending.
     """
-    from evenhand.service import exchange, signing
-
-    client = exchange.own_client(tx, actor, wanted.organization_id, "ownership.own")
+    client = own_client(tx, actor, wanted.organization_id, "ownership.own")
     records = sorted({record_of(tx, source, "records") for source in wanted.records})
     event = RivalsNamed(
         stream="node", owner=client["organization"], client=client["id"], rivals=encode_json(records)
@@ -214,9 +217,7 @@ def set_rivals(tx: Transaction, at: Moment, actor: Actor, wanted: wire.Rivals) -
 
 def get_rivals(reader: Reader, actor: Actor, organization: str | None = None) -> wire.Rivals:
     """The rivals that a client has named: for its own managers."""
-    from evenhand.service import exchange
-
-    client = exchange.own_client(reader, actor, organization, "ownership.state")
+    client = own_client(reader, actor, organization, "ownership.state")
     sources = {row["record"]: row["source"] for row in reader.all("ownership_all")}
     return wire.Rivals(
         organization_id=client["organization"],
@@ -229,9 +230,7 @@ def waive(tx: Transaction, at: Moment, actor: Actor, pool: str, wanted: wire.Wai
 
     A client with a signing key signs it; the statement answers the verdict that it waives.
     """
-    from evenhand.service import exchange, signing
-
-    client = exchange.own_client(tx, actor, wanted.organization_id, "ownership.own")
+    client = own_client(tx, actor, wanted.organization_id, "ownership.own")
     if wanted.entity not in {row["id"] for row in tx.all("pool_entities", pool=pool)}:
         raise Missing("not-found", "There is no such entity in this pool.", "entity")
     event = Waived(
@@ -320,9 +319,8 @@ def _graph(reader: Reader) -> ownership.Graph:
     from evenhand.core import ownership
 
     rows = reader.all("ownership_all")
-    policies = reader.all("node_policies")
-    said = decode_json(policies[-1]["document"])["thresholds"] if policies else {}
-    thresholds = msgspec.convert(said, ownership.Thresholds)
+    policy = node_policy(reader)
+    thresholds = msgspec.convert(policy["thresholds"] if policy else {}, ownership.Thresholds)
     return ownership.Graph(_records(rows), thresholds, max((row["ms"] for row in rows), default=0))
 
 
@@ -406,8 +404,7 @@ def _owners(rows: Sequence[Row], graph: ownership.Graph, parties: Sequence[Row])
 
 
 def _stakes(reader: Reader, rows: Sequence[Row]) -> list[wire.Stake]:
-    policies = reader.all("node_policies")
-    late = decode_json(policies[-1]["document"])["late"] if policies else 1 << 60
+    late = _late_from(reader)
     return [_stake(row, late) for row in rows if row["type"] == "relationship" and row["status"] != "closed"]
 
 

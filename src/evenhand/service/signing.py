@@ -26,8 +26,7 @@ from evenhand.core.events import (
 from evenhand.core.policy import Actor, require
 from evenhand.core.signing import Demand, HeldKey, Signed, statement_id
 from evenhand.core.submission import as_said
-from evenhand.service import exchange
-from evenhand.service.view import decode_json, encode_json, when
+from evenhand.service.view import decode_json, encode_json, own_client, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.driver import Row
 
@@ -91,7 +90,7 @@ def _holder(reader: Reader, actor: Actor, organization: str | None) -> str:
     require(actor, "signing.manage", None)
     if organization is None:
         return actor.person
-    return str(exchange.own_client(reader, actor, organization, "ownership.own")["id"])
+    return str(own_client(reader, actor, organization, "ownership.own")["id"])
 
 
 def _origin(reader: Reader) -> str:

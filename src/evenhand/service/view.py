@@ -13,9 +13,10 @@ from evenhand import labels, wire
 from evenhand.core import gold, review
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.intake import shown_data, split
-from evenhand.core.policy import Actor, require
+from evenhand.core.policy import Actor, allows, require
 from evenhand.core.project import Document, Form
 from evenhand.store import Reader
+from evenhand.store.driver import Row
 
 decode_document: Callable[[bytes], Document] = msgspec.json.Decoder(Document).decode
 encode_json = msgspec.json.Encoder().encode
@@ -95,6 +96,28 @@ def _works_on(reader: Reader, actor: Actor, row: dict[str, Any]) -> bool:
         return False
     keys = {"person": actor.person, "project": row["id"]}
     return any(reader.one(query, **keys) is not None for query in ("lent_project", "tested_project"))
+
+
+def own_client(reader: Reader, actor: Actor, organization: str | None, permission: str) -> Row:
+    """The caller's client: that of the organization named, or of the only one where they may."""
+    able = [m.organization for m in actor.memberships if allows(actor, permission, m.organization)]
+    wanted = organization or (able[0] if len(able) == 1 else "")
+    if not wanted and len(able) > 1:
+        raise Invalid(
+            "organization.which", "You belong to several organizations.", "organization_id", "Name one."
+        )
+    require(actor, permission, wanted or None)
+    row = reader.one("client_of", organization=wanted)
+    if row is None:
+        reason = "Your organization is not a client of this node's exchange."
+        raise Refused("exchange.client", reason, "organization_id", "Ask the operator.")
+    return row
+
+
+def node_policy(reader: Reader) -> dict[str, Any] | None:
+    """The newest rules of the node about conflicts and officers, as their event says them; None: none yet."""
+    rows = reader.all("node_policies")
+    return decode_json(rows[-1]["document"]) if rows else None
 
 
 def is_number(text: str) -> bool:
