@@ -978,6 +978,7 @@ class ReviewedAnswer(Wire, frozen=True, kw_only=True):
     annotator: str | None  # member id
     name: str | None
     outcome: Literal["accepted", "fixed", "returned"] | None  # once it is decided
+    apart: dict[str, float] = {}  # question -> distance from the consensus, 0 to 1; empty while hidden
 
 
 class EarlierReview(Wire, frozen=True, kw_only=True):
@@ -1012,6 +1013,8 @@ class Review(Wire, frozen=True, kw_only=True):
     comment: str
     answers: dict[str, Any] | None  # that stand, once it is decided
     place: tuple[str, int]  # where it was opened: what a signed decision answers
+    by: Literal["doubt", "disagreement", "annotator"] | None = None  # why "worth" chose it; None: it did not
+    worth: float | None = None  # what `by` came to, 0 to 1; None while the policy hides the answers
 
 
 class ReviewQueue(Wire, frozen=True, kw_only=True):

@@ -129,7 +129,8 @@ def annotation(i: int, answers: dict, **given) -> Judged:
 
 
 def view(*annotations: Judged, **given) -> ReviewView:
-    fields = {"state": "live", "due": "held", "form": form(which="all"), "consensus": {"q": "a"}} | given
+    fields = {"state": "live", "due": "held", "form": form(which="all"), "consensus": {"q": "a"}}
+    fields |= {"data": {"text": "t"}} | given
     return ReviewView(
         review="rev-1",
         organization="org-a",
@@ -139,7 +140,6 @@ def view(*annotations: Judged, **given) -> ReviewView:
         person="ann-r",
         member="mem-r",
         opened=Place("prj-a", 9),
-        data={"text": "t"},
         annotations=annotations or (annotation(1, {"q": "a"}), annotation(2, {"q": "b"})),
         **fields,
     )
@@ -167,6 +167,40 @@ def test_a_fix_is_checked_and_one_that_changes_nothing_accepts():
         review.decide(view(), Word(decision="fix", answers={"q": "c"}))
     with pytest.raises(Invalid):
         review.decide(view(), Word(decision="fix"))
+
+
+def test_what_a_reviewer_left_is_held_by_distance_and_what_they_changed_exactly():
+    """Nobody draws the same box twice: two pixels are no fault, unless the reviewer moved the box."""
+
+    def one(x: float) -> list[dict]:
+        return [{"x": x, "y": 10, "width": 40, "height": 40, "label": "cat"}]
+
+    def drawn(**policy) -> ReviewView:
+        asks = (
+            Question(id="q", title="Q", type="box/1", config={"field": "photo", "labels": ["cat"]}),
+            Question(id="n", title="N", type="number/1", config={"min": 0, "max": 100}),
+        )
+        rules = Document(
+            name="d",
+            fields=(Field(name="photo", type="image"),),
+            questions=asks,
+            review=ReviewPolicy(which="all", **policy),
+        )
+        given = ({"q": one(12), "n": 50}, {"q": one(10), "n": 53}, {"q": one(90), "n": 50}, {"q": one(10)})
+        return view(
+            *(annotation(i, answers) for i, answers in enumerate(given)),
+            form=Form(rules, labels.all_types()),
+            consensus={"q": one(10), "n": 50},
+            data={"photo": {"blob": "", "width": 200, "height": 100}},
+        )
+
+    accept = Word(decision="accept")
+    assert outcomes(review.decide(drawn(), accept)) == ["accepted", "fixed", "fixed", "fixed"]
+    assert outcomes(review.decide(drawn(tolerance=3), accept)) == ["accepted", "accepted", "fixed", "fixed"]
+    moved = Word(decision="fix", answers={"q": one(11), "n": 50})
+    assert outcomes(review.decide(drawn(tolerance=3), moved)) == ["fixed"] * 4
+    away = review.distances(drawn().form, {"q": one(90), "n": "no number"}, drawn().consensus)
+    assert away == {"q": 1.0}
 
 
 def test_sent_back_names_whose_and_says_why():

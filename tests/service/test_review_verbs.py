@@ -175,10 +175,11 @@ def test_an_answer_corrected_meanwhile_is_noticed(world: World):
 
 
 def test_where_answers_are_hidden_the_reviewer_answers_alone(world: World):
-    project = reviewed(world, shows="task")
+    project = reviewed(world, shows="task", which="worth", percent=100)
     answer(world, 1)
     mine = take(world, world.owner, project)
     assert (mine.consensus, mine.annotations[0].answers, mine.annotations[0].name) == ({}, None, None)
+    assert (mine.by, mine.worth, mine.annotations[0].apart) == ("doubt", None, {})
     done = decide(world, world.owner, mine.id, "fix", answers={"spam": "ham"})
     assert (done.state, done.annotations[0].answers) == ("accepted", {"spam": "ham"})
 
@@ -205,6 +206,9 @@ def test_where_it_pays_most_comes_first_within_its_share(world: World, by: str):
     seen = []
     while (found := world.call(review.next_, world.owner, project)).review is not None:
         seen.append(found.review.task_id.rpartition("-")[2])
+        assert found.review.by == by and found.review.worth is not None  # the order explains itself
+        apart = sorted(one.apart["spam"] for one in found.review.annotations)
+        assert apart == ([0, 1] if seen[-1] == "3" else [0, 0])
         decide(world, world.owner, found.review.id, "accept")
     assert found.lack == "share" and len(seen) == 2
     assert by == "annotator" or seen[0] == "3"

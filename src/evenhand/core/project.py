@@ -81,6 +81,7 @@ class ReviewPolicy(Policy, frozen=True, kw_only=True):
     percent: int = 10  # of the finished tasks, for "share" (drawn) and "worth" (those that pay most first)
     by: Literal["doubt", "disagreement", "annotator"] = "doubt"  # what makes a task pay, for "worth"
     shows: Literal["all", "answers", "task"] = "answers"  # before deciding: names too, answers, or neither
+    tolerance: int = 0  # percent of the label type's distance from what stands up to which an answer stands
 
 
 class PayPolicy(Policy, frozen=True, kw_only=True):
@@ -221,7 +222,7 @@ def _check_policies(document: Document) -> None:
             tolerance=(0, 99),
         )  # fmt: skip
     if document.review is not None:
-        _check_ranges("review", document.review, percent=(1, 100))
+        _check_ranges("review", document.review, percent=(1, 100), tolerance=(0, 99))
     if document.pay is not None:
         _check_pay(document.pay)
     if document.adaptive is not None:

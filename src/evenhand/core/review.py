@@ -224,7 +224,9 @@ def decide(view: ReviewView, word: Word) -> Reviewed:
     """The event that a review makes.
 
     A fix that says what the answers come to anyway is an acceptance. Every annotation of the task is
-    judged by the answer that stands, however its annotator was outvoted or was right alone.
+    judged by the answer that stands, however its annotator was outvoted or was right alone: exactly where
+    the reviewer changed what the answers come to, and by the label type's distance where they left it, as
+    no two people draw the same box.
 
     Raises:
         Invalid: an answer does not fit its question, or a comment is missing or too long.
@@ -239,7 +241,7 @@ def decide(view: ReviewView, word: Word) -> Reviewed:
         return _reviewed(view, word, "returned", {}, comment, _sent_back(view, word))
     standing = _standing(view, word)
     decision = "accepted" if standing == view.consensus else "fixed"
-    judgements = tuple((one, _outcome(one, standing)) for one in view.annotations)
+    judgements = tuple((one, _outcome(view, one, standing)) for one in view.annotations)
     return _reviewed(view, word, decision, standing, comment, judgements)
 
 
@@ -300,9 +302,33 @@ def _standing(view: ReviewView, word: Word) -> dict[str, Any]:
     return dict(view.consensus)
 
 
-def _outcome(one: Judged, standing: Mapping[str, Any]) -> str:
-    same = all(one.answers.get(question) == value for question, value in standing.items())
-    return "accepted" if same and one.answers.keys() == standing.keys() else "fixed"
+def _outcome(view: ReviewView, one: Judged, standing: Mapping[str, Any]) -> str:
+    policy = view.form.document.review
+    most = (0 if policy is None else policy.tolerance) / 100 + 1e-9
+    away = distances(view.form, one.answers, standing)
+
+    def holds(question: str) -> bool:
+        if one.answers.get(question) == standing[question]:
+            return True
+        left = standing[question] == view.consensus.get(question)
+        return left and away.get(question, 1.0) <= most
+
+    same = one.answers.keys() == standing.keys() and all(map(holds, standing))
+    return "accepted" if same else "fixed"
+
+
+def distances(form: Form, given: Mapping[str, Any], standing: Mapping[str, Any]) -> dict[str, float]:
+    """Question -> how far two stored answers are apart, 0 to 1, by the label type's distance.
+
+    Only of questions that both answer, in words that the form still takes.
+    """
+    found = {}
+    for question in given.keys() & standing.keys() & form.labels.keys():
+        label = form.labels[question]
+        pair = readable(label, [("", given[question]), ("", standing[question])])
+        if len(pair) == 2:
+            found[question] = float(label.distance(pair[0][1], pair[1][1]))
+    return found
 
 
 def _reviewed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -240,6 +240,8 @@ def _review(reader: Reader, row: dict[str, Any]) -> wire.Review:
     earlier = of_tasks(reader, row["organization"], row["project"], [row["task"]])[row["task"]]
     outcomes = {id_: what for one in earlier if one.review_id == review for id_, what in one.outcomes.items()}
     named = shows == "all" or (decided and row["due"] == "decided")  # sent back, it will be reviewed again
+    consensus = _consensus(reader, row) if seen else {}
+    by = _reason(form, row)
     return wire.Review(
         id=review,
         task_id=task_id(row["project"], row["task"]),
@@ -250,14 +252,32 @@ def _review(reader: Reader, row: dict[str, Any]) -> wire.Review:
         shows=shows,
         expires_at=when(row["expires_ms"]),
         data=shown_data(*_record(reader, row), form.shown),
-        annotations=[_reviewed_answer(a, seen, named, outcomes.get(a["id"])) for a in annotations],
-        consensus=msgspec.convert(_consensus(reader, row), dict[str, wire.Answer]) if seen else {},
+        annotations=[
+            _reviewed_answer(a, _apart(form, a, consensus) if seen else None, named, outcomes.get(a["id"]))
+            for a in annotations
+        ],
+        consensus=msgspec.convert(consensus, dict[str, wire.Answer]),
         revision=sum(a["revision"] for a in annotations),
         earlier=[one for one in earlier if one.review_id != review] if seen else [],
         comment=comment,
         answers=decode_json(answers) if answers else None,
         place=(row["project"], row["opened_n"]),
+        by=by,
+        worth=row["worth"] / 1000 if by and seen else None,
     )
+
+
+def _reason(form: Form, row: dict[str, Any]) -> Literal["doubt", "disagreement", "annotator"] | None:
+    """By what a task that the policy chose came first, while it is before the reviewer."""
+    policy = form.document.review
+    chosen = row["why"] == "policy" and row["due"] == "held" and row["worth"] < core.HAND
+    return policy.by if chosen and policy is not None and policy.which == "worth" else None
+
+
+def _apart(form: Form, a: dict[str, Any], consensus: dict[str, Any]) -> dict[str, float]:
+    standing = {question: part["value"] for question, part in consensus.items()}
+    away = core.distances(form, decode_json(answers_of(a["body"])), standing)
+    return {question: round(value, 4) for question, value in away.items()}
 
 
 def stood(body: bytes) -> tuple[bytes, str]:
@@ -271,7 +291,10 @@ def _fresh(reader: Reader, review: str) -> wire.Review:
     return _review(reader, row)
 
 
-def _reviewed_answer(a: dict[str, Any], seen: bool, named: bool, outcome: str | None) -> wire.ReviewedAnswer:
+def _reviewed_answer(
+    a: dict[str, Any], apart: dict[str, float] | None, named: bool, outcome: str | None
+) -> wire.ReviewedAnswer:
+    seen = apart is not None
     return wire.ReviewedAnswer(
         assignment_id=a["id"],
         answers=decode_json(answers_of(a["body"])) if seen else None,
@@ -280,6 +303,7 @@ def _reviewed_answer(a: dict[str, Any], seen: bool, named: bool, outcome: str | 
         annotator=a["member"] if named else None,
         name=a["name"] if named else None,
         outcome=outcome,  # type: ignore[arg-type]  # outcomes are checked where they are made
+        apart=apart or {},
     )
 
 

@@ -9,6 +9,8 @@ export interface ReviewPolicy {
   by: "doubt" | "disagreement" | "annotator";
   /** What a reviewer sees before deciding. */
   shows: "all" | "answers" | "task";
+  /** Percent of the distance from what stands up to which an answer stands. */
+  tolerance: number;
 }
 
 export type Outcome = "accepted" | "fixed" | "returned";
@@ -33,6 +35,8 @@ export interface ReviewedAnswer {
   annotator: string | null;
   name: string | null;
   outcome: Outcome | null;
+  /** Question -> distance from the consensus, 0 to 1. */
+  apart: { [question: string]: number };
 }
 
 export interface Review {
@@ -53,6 +57,9 @@ export interface Review {
   answers: Answers | null;
   /** Where it was opened: what a signed decision answers. */
   place: [string, number];
+  /** Why the policy put it first, and what that came to, 0 to 1; null while the answers are hidden. */
+  by: ReviewPolicy["by"] | null;
+  worth: number | null;
 }
 
 export interface ReviewQueue {

@@ -123,7 +123,7 @@ WHERE a.organization = :organization AND a.project = :project AND a.task {in tas
 
 -- name: review
 SELECT r.organization, r.project, r.task, r.id, r.round, r.version, r.person, r.member, r.opened_n, r.state,
-  r.opened_ms, r.expires_ms, r.closed_ms, r.seq, r.ms, n.name, d.state AS due, d.why, d.round AS due_round, o.body
+  r.opened_ms, r.expires_ms, r.closed_ms, r.seq, r.ms, n.name, d.state AS due, d.why, d.worth, d.round AS due_round, o.body
 FROM review r
 LEFT JOIN member m ON m.id = r.member
 LEFT JOIN person n ON n.id = m.person

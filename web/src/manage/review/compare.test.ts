@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { bothTexts, differs, letter, unanimous } from "./compare";
+import { bothTexts, differs, grouped, letter, unanimous } from "./compare";
 import { de, en } from "./words";
 
 it("names columns by letters, for as many as there are", () => {
@@ -11,6 +11,11 @@ it("sees who differs, by value", () => {
   expect(unanimous("q", [{ q: "a" }, {}])).toBe(false);
   expect(differs({ x: 1 }, { x: 1 })).toBe(false);
   expect(differs(undefined, "a")).toBe(true);
+});
+
+it("puts the same answers together, in the order in which they come", () => {
+  const columns = [{ q: ["a"] }, { q: ["b"] }, { q: ["a"] }, {}, {}].map((answers, i) => ({ key: `${i}`, answers }));
+  expect(grouped("q", columns).map((group) => group.map(({ key }) => key))).toEqual([["0", "2"], ["1"], ["3", "4"]]);
 });
 
 it("shows the difference of texts, not of choices", () => {

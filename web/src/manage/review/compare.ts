@@ -14,6 +14,17 @@ export function unanimous(question: string, all: readonly Answers[]): boolean {
   return all.every((one) => same(one[question], all[0]?.[question]));
 }
 
+/** Columns whose answers to this question are the same, together; in the order of their first. */
+export function grouped<T extends { answers: Answers }>(question: string, columns: readonly T[]): T[][] {
+  const groups: T[][] = [];
+  for (const column of columns) {
+    const found = groups.find(([first]) => same(first?.answers[question], column.answers[question]));
+    if (found) found.push(column);
+    else groups.push([column]);
+  }
+  return groups;
+}
+
 /** Whether an answer is another one than this. */
 export function differs(given: Json | undefined, stands: Json | undefined): boolean {
   return !same(given, stands);
