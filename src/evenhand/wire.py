@@ -300,6 +300,13 @@ class Counts(Wire, frozen=True, kw_only=True):
     flagged: int
 
 
+class ToReview(Wire, frozen=True, kw_only=True):
+    """What waits for a reviewer in a project."""
+
+    tasks: int
+    appeals: int  # open ones
+
+
 class Project(Wire, frozen=True, kw_only=True):
     id: str
     organization_id: str
@@ -310,6 +317,7 @@ class Project(Wire, frozen=True, kw_only=True):
     counts: Counts
     role: Role  # the caller's
     deleted_at: str | None = None
+    to_review: ToReview | None = None  # None: the caller does not review
 
 
 class ProjectVersion(Wire, frozen=True, kw_only=True):
@@ -1302,6 +1310,9 @@ class OwnSkill(Estimated, frozen=True, kw_only=True):
     question: str
     title: str
     basis: Literal["model", "agreement"]
+    measures: list[str] = []  # what weighing learns of an annotator, as in `QuestionFigures`
+    numbers: list[float] = []  # the caller's, in the order of `measures`
+    unit: str = ""  # of those measures that are no share
 
 
 class OwnQuality(Wire, frozen=True, kw_only=True):
@@ -1312,6 +1323,7 @@ class OwnQuality(Wire, frozen=True, kw_only=True):
     answers: int
     seconds: float  # active time in sum
     credited: float | None  # seconds that count for pay, as on the page of pay; None: nothing here is paid
+    pay: PayPolicy | None  # the rate in force
     skills: list[OwnSkill]
     as_of: str | None
     accepted: int

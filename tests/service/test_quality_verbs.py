@@ -75,10 +75,16 @@ def test_an_annotator_sees_only_their_own(world: World):
     assert mine is not None
     decision = wire.ReviewDecision(decision="fix", answers={"spam": "ham"})
     world.call(review.decide, world.owner, mine.id, decision)
-    compute(world, project)
+    known = compute(world, project)
     (own,) = world.read(quality.mine, world.people[1]).items
     assert (own.project_id, own.answers, own.seconds, own.credited) == (project, 10, 20.0, None)
     assert {skill.question for skill in own.skills} == {"spam", "said"} and own.as_of
+    for skill in own.skills:  # to the number what the manager is shown
+        figures = next(one for one in known.questions if one.question == skill.question)
+        told = next(one for one in figures.skills if one.name == "P1")
+        assert (skill.measures, skill.numbers, skill.unit) == (figures.measures, told.numbers, figures.unit)
+        assert (skill.value, skill.low, skill.high, skill.labels) == (told.value, told.low, told.high, 10)
+    assert [len(skill.numbers) for skill in own.skills] == [0, 1]  # classes have none, texts their error
     assert own.stood is not None and own.accepted + own.fixed == own.stood.labels == 1
     assert world.read(quality.mine, world.owner).items == []
     assert world.read(quality.mine, world.stranger).items == []
@@ -89,13 +95,21 @@ def test_an_annotator_sees_only_their_own(world: World):
 
 
 def test_the_time_that_is_shown_is_the_time_that_is_paid(world: World):
-    rate = PayPolicy(currency="EUR", per="hour", amount=1000, most_seconds=5)
+    rate = PayPolicy(currency="EUR", per="hour", amount=1000, most_seconds=5)  # of one answer at most
     project = world.project(tasks=2, pay=rate).id
     for seconds in (3.0, 90.0):
         world.submit(world.people[1], world.next(world.people[1]).assignments[0].id, seconds=seconds)
     (own,) = world.read(quality.mine, world.people[1]).items
     (due,) = world.read(pay.get, world.owner, project).annotators
-    assert own.credited == due.seconds == 8.0 and own.seconds == 93.0
+    assert own.credited == due.seconds == 8.0 and own.seconds == 93.0 and own.pay == rate
+    assert world.read(pay.mine, world.people[1]).items == [due]
+    assert world.read(pay.table, world.owner, project).splitlines()[1].split(",")[-5:] == [
+        "2",
+        "8.0",
+        "2",
+        "0",
+        "2",
+    ]
 
 
 def test_a_project_without_answers_has_no_figures_and_says_so(world: World):

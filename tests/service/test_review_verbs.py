@@ -324,6 +324,10 @@ def test_an_appeal_upheld_restores_the_answer(world: World):
         world.call(appeals.appeal, world.people[1], given, wire.NewAppeal(text="Again."))
     with pytest.raises(Missing):
         world.call(appeals.appeal, world.people[2], given, wire.NewAppeal(text="Not mine."))
+    for who in (boss, world.owner):  # seen without looking for it
+        assert world.read(projects.get, who, project).to_review == wire.ToReview(tasks=0, appeals=1)
+    (mine_too,) = world.read(projects.list_, world.owner).items
+    assert mine_too.to_review == wire.ToReview(tasks=0, appeals=1)
     hidden = world.read(appeals.list_appeals, boss, project, state="open").items[0]
     assert (hidden.may_decide, hidden.text) == (False, None)  # it is not the reviewer's to answer
     (listed,) = world.read(appeals.list_appeals, other, project, state="open").items
@@ -353,6 +357,7 @@ def test_an_appeal_upheld_restores_the_answer(world: World):
     (told,) = world.read(appeals.list_mine, world.people[1]).items
     assert told.appeal is not None
     assert (told.appeal.state, told.appeal.answer, told.may_appeal) == ("upheld", "You are right.", False)
+    assert world.read(projects.get, boss, project).to_review == wire.ToReview(tasks=0, appeals=0)
     healthy(world)
 
 

@@ -137,10 +137,22 @@ def create(tx: Transaction, at: Moment, actor: Actor, draft: wire.ProjectDraft) 
 
 def get(reader: Reader, actor: Actor, project: str) -> wire.Project:
     """One project with its rules and counters."""
-    return _project(reader, actor, project_row(reader, actor, project, "project.read"))
+    row = project_row(reader, actor, project, "project.read")
+    return _project(reader, actor, row, _to_review(reader, [row]))
 
 
-def _project(reader: Reader, actor: Actor, row: dict[str, Any]) -> wire.Project:
+def _to_review(reader: Reader, rows: list[dict[str, Any]]) -> dict[str, wire.ToReview]:
+    """What waits for reviewers, by project; nothing of those where nobody was asked to review."""
+    organizations = sorted({row["organization"] for row in rows})
+    found = reader.tuples(
+        "reviews_waiting", organizations=organizations, projects=[row["id"] for row in rows]
+    )
+    return {project: wire.ToReview(tasks=tasks, appeals=appeals) for project, tasks, appeals in found}
+
+
+def _project(
+    reader: Reader, actor: Actor, row: dict[str, Any], to_review: dict[str, wire.ToReview]
+) -> wire.Project:
     membership = actor.membership(row["organization"])
     assert membership is not None, "project_row has checked it"
     return wire.Project(
@@ -153,6 +165,9 @@ def _project(reader: Reader, actor: Actor, row: dict[str, Any]) -> wire.Project:
         counts=counts(row),
         role=membership.role,  # type: ignore[arg-type]  # roles are checked where they are given
         deleted_at=when(row["changed_ms"]) if row["state"] == "deleted" else None,
+        to_review=to_review.get(row["id"], wire.ToReview(tasks=0, appeals=0))
+        if allows(actor, "task.review", row["organization"])
+        else None,
     )
 
 
@@ -173,7 +188,8 @@ def list_(
     rows = reader.all(
         "projects", organizations=organizations, state=state or "", after=after or "~", limit=limit
     )
-    items = [_project(reader, actor, row) for row in rows]
+    to_review = _to_review(reader, rows)
+    items = [_project(reader, actor, row, to_review) for row in rows]
     return wire.Page(items=items, next=_cursor(rows[-1]) if len(rows) == limit else None)
 
 

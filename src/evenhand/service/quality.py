@@ -294,6 +294,7 @@ def _own(reader: Reader, row: dict[str, Any]) -> wire.OwnQuality:
         answers=row["submitted"],
         seconds=row["ms"] / 1000,
         credited=None if row["credited"] is None else int(row["credited"]) / 1000,
+        pay=document.pay,
         skills=[
             wire.OwnSkill(
                 question=one.question,
@@ -303,6 +304,9 @@ def _own(reader: Reader, row: dict[str, Any]) -> wire.OwnQuality:
                 low=s.low,
                 high=s.high,
                 labels=s.labels,
+                measures=list(one.figures.measures),
+                numbers=list(s.numbers),
+                unit=one.figures.unit,
             )
             for one in (_stored(row["body"]) if row["body"] else [])
             for s in one.figures.skills

@@ -189,7 +189,8 @@ def summary(data: dict[str, msgspec.Raw], document: Document) -> str:
     name = document.fields[0].name
     value = decode_json(data[name]) if name in data else ""
     text = value if isinstance(value, str) else encode_json(value).decode()
-    return " ".join(text[:400].split())[:160]
+    line = " ".join(text[:400].split())
+    return line if len(line) <= 160 else f"{line[:159]}…"
 
 
 def suggestion_of(

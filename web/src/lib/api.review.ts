@@ -1,5 +1,6 @@
 /** Review, appeals and quality over HTTP: the part of `api.ts` that reviewers and their annotators use. */
 import type { Json } from "../widget";
+import type { PayPolicy } from "./gold";
 import { type Answers, call, type Page, path, query, type Signed } from "./api";
 
 export interface ReviewPolicy {
@@ -286,7 +287,9 @@ export interface OwnQuality {
   seconds: number;
   /** Seconds that count for pay; null: nothing here is paid. */
   credited: number | null;
-  skills: (Estimated & { question: string; title: string; basis: "model" | "agreement" })[];
+  /** The rate in force. */
+  pay: PayPolicy | null;
+  skills: (Estimated & { question: string; title: string; basis: "model" | "agreement"; measures: string[]; numbers: number[]; unit: string })[];
   as_of: string | null;
   accepted: number;
   fixed: number;

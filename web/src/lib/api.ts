@@ -546,6 +546,8 @@ export interface Project {
   /** The caller's. */
   role: Role;
   deleted_at: string | null;
+  /** What waits for a reviewer; null: the caller does not review. */
+  to_review: { tasks: number; appeals: number } | null;
 }
 
 export interface ProjectVersion {

@@ -856,6 +856,8 @@ export const de: { [key in keyof typeof en]: string } = {
   "pay.stated.did": "Die Abrechnung ist gemacht und steht im Log.",
   "pay.csv": "Tabelle (CSV)",
   "pay.hint": "Eine Abrechnung nimmt auf, was seit der vorigen zusteht. Gezahlt wird hier nichts.",
+  "pay.rate.hour": "{amount} für eine Stunde aktiver Zeit; für eine Antwort zählen höchstens {most}.",
+  "pay.rate.task": "{amount} für jede beantwortete Aufgabe.",
   "pay.people": "Annotatoren",
   "pay.providers": "Anbieter",
   "pay.provider": "Organisation",

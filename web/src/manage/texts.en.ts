@@ -854,6 +854,8 @@ export const en = {
   "pay.stated.did": "The statement is made, and in the log.",
   "pay.csv": "Table (CSV)",
   "pay.hint": "A statement takes in what is owed since the one before. No payment is made here.",
+  "pay.rate.hour": "{amount} for an hour of active time, of which one answer counts at most {most}.",
+  "pay.rate.task": "{amount} for each task answered.",
   "pay.people": "Annotators",
   "pay.providers": "Providers",
   "pay.provider": "Organization",

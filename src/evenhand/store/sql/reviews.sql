@@ -244,6 +244,12 @@ SELECT id FROM appeal WHERE organization = :organization AND project = :project 
   AND (opened_ms > :after_ms OR (opened_ms = :after_ms AND id > :after_id))
 ORDER BY opened_ms, id LIMIT :limit;
 
+-- name: reviews_waiting
+-- What waits for a reviewer in each of these projects: tasks, and open appeals.
+SELECT c.project, c.waiting, (SELECT count(*) FROM appeal a WHERE a.organization = c.organization
+    AND a.project = c.project AND a.state = 'open')
+FROM review_count c WHERE c.organization {in organizations} AND c.project {in projects};
+
 -- name: review_tallies
 SELECT y.member, y.part, y.accepted, y.fixed, y.returned, y.appealed, y.upheld, n.name FROM review_tally y
 LEFT JOIN member m ON m.id = y.member LEFT JOIN person n ON n.id = m.person

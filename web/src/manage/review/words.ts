@@ -12,6 +12,7 @@ export const en = {
   "review.lack.own": "What waits is not for you",
   "review.lack.own.text": "You answered those tasks yourself, or you passed them over. Another reviewer gets them.",
   "review.queue": "{waiting} wait, {returned} are sent back, {decided} are decided",
+  "review.waiting": "Wait for review",
   "review.why.hand": "Somebody sent this here",
   "review.why.corrected": "Corrected after it was sent back",
   "review.data": "Task",
@@ -60,6 +61,8 @@ export const en = {
   "review.sent.none": "It waits for a review already, or it lacks an answer.",
 
   appeals: "Appeals",
+  "appeals.open.one": "{count} appeal",
+  "appeals.open.other": "{count} appeals",
   "appeals.none": "No appeal is open",
   "appeals.none.text": "An annotator whose answer was fixed or sent back may say once why it was right. What they write appears here.",
   "appeal.text": "What the annotator says",
@@ -113,6 +116,7 @@ export const de: { readonly [K in keyof typeof en]: string } = {
   "review.lack.own": "Was wartet, ist nicht für Sie",
   "review.lack.own.text": "Diese Aufgaben haben Sie selbst beantwortet oder übergangen. Sie gehen an andere.",
   "review.queue": "{waiting} warten, {returned} sind zurückgegeben, {decided} sind entschieden",
+  "review.waiting": "Warten auf Prüfung",
   "review.why.hand": "Von jemandem hierher geschickt",
   "review.why.corrected": "Nach der Rückgabe berichtigt",
   "review.data": "Aufgabe",
@@ -161,6 +165,8 @@ export const de: { readonly [K in keyof typeof en]: string } = {
   "review.sent.none": "Sie wartet schon auf eine Prüfung, oder ihr fehlt eine Antwort.",
 
   appeals: "Einsprüche",
+  "appeals.open.one": "{count} Einspruch",
+  "appeals.open.other": "{count} Einsprüche",
   "appeals.none": "Kein Einspruch ist offen",
   "appeals.none.text": "Wessen Antwort berichtigt oder zurückgegeben wurde, darf einmal sagen, warum sie richtig war. Das steht dann hier.",
   "appeal.text": "Was die annotierende Person sagt",
