@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -281,6 +282,31 @@ def test_pictures_named_in_a_file_are_sent_along_and_only_those_beside_it(
     assert [(value["width"], value["height"]) for value in values] == [(480, 320)] * 2
 
 
+def test_a_folder_of_pictures_is_labelled_as_it_lies_there(run: Run, node: Client, tmp_path: Path) -> None:
+    pictures = [examples.shelves().records[n][0]["image"] for n in (0, 1, 2)]
+    for name, content in zip(("a.png", "deep/b.png", ".trash/c.png"), pictures, strict=True):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "photos" / name).write_bytes(content)
+    (tmp_path / "photos" / "old.tif").write_bytes(b"II*\0")
+    (tmp_path / "photos" / "notes.txt").write_text("no record")
+    arguments = ["label", "photos", "--boxes", "mug,vase", "--no-browser"]
+    done = run(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "2 new, 0 there already, 1 rejected" in done.stdout and "image/tiff" in done.stdout
+    assert "--out photos-labels" in done.stdout
+    (project,) = node.projects()
+    assert project.document.name == "photos: Boxes"
+    found = {task.external_id: task.data["image"]["width"] for task in node.tasks(project.id)}
+    assert found == {"a.png": 480, "deep/b.png": 480}
+    assert "0 new, 2 there already" in run(*arguments).stdout
+    one = run("label", "photos/a.png", "--boxes", "mug", "--no-browser")
+    assert one.returncode == 1 and "Label the folder" in one.stderr
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.writestr("a.png", pictures[0])
+    packed = run("label", "photos.zip", "--boxes", "mug", "--no-browser")
+    assert packed.returncode == 1 and "evenhand import PROJECT photos.zip" in packed.stderr
+
+
 def test_the_sms_messages_without_header_or_quotes(
     run: Run, node: Client, tmp_path: Path, shared_data: Path | None
 ) -> None:
@@ -391,6 +417,8 @@ def test_the_demo_is_filled_once_and_answered_in_part(run: Run, node: Client) ->
     assert blocked == {("Acme Motors", "Sable Crowd"), ("Nova Robotics", "Sable Crowd")}
     audited = run("audit", node.url)
     assert audited.returncode == 0, audited.stdout
+    assert "late statements of ownership: 0" in audited.stdout
+    assert not any(stake.late for stake in node.exchange.ownership().stakes), "pages say what the audit says"
     again = run("demo", "--no-browser")
     assert again.returncode == 0 and len(node.exchange.pools()) == 1
     assert len(list(node.projects())) == 5

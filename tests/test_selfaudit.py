@@ -33,3 +33,21 @@ def test_a_log_is_audited_when_it_has_grown(tmp_path: Path, monkeypatch: pytest.
         assert audited.acquire(timeout=10), "a log at rest, too, now and then"
     finally:
         node.stop()
+
+
+def test_the_first_audit_waits_until_a_node_is_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selfaudit, "FIRST", 0.01)
+    node = selfaudit.SelfAudit(tmp_path, None)
+    sizes = iter([257, 300, 427, 427])
+    left: list[int] = []
+    done = threading.Event()
+    monkeypatch.setattr(node, "_size", lambda: next(sizes, 0))
+    monkeypatch.setattr(node, "once", lambda: (left.extend(sizes), done.set()))
+    node.start()
+    try:
+        assert done.wait(10)
+        assert left == [], "it looked until two looks agreed"
+    finally:
+        node.stop()

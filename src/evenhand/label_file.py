@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from evenhand import formats, labels, wire
 from evenhand.core.errors import EvenhandError, Invalid, Missing
 from evenhand.core.project import RESERVED, FieldType
 from evenhand.sdk import Client, Progress, Rejection, Report
+from evenhand.zipped import MAGIC
 
 SAMPLE = 100  # rows that the guess looks at
 MAX_MEDIUM = 100 << 20  # bytes of one image or sound
@@ -54,20 +56,56 @@ class Column(msgspec.Struct, frozen=True):
 def read(
     path: Path, format: str | None, options: Mapping[str, Any]
 ) -> Iterator[formats.Row | formats.Rejected]:
-    """The rows of a file.
+    """The rows of a file; of a folder, one for each image or sound in it.
 
     Raises:
         Missing: there is no such file.
         Invalid: it cannot be read as a whole.
     """
+    if path.is_dir():
+        yield from _folder(path)
+        return
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise Missing("file.missing", f"The file {what}.", str(path), "Check the path.")
+        raise Missing("file.missing", "The file does not exist.", str(path), "Check the path.")
     with path.open("rb") as source:
         head = source.read(4096)
         source.seek(0)
+        _refuse_media(path, head)
         kind = formats.find(format) if format else formats.choose(path.name, head)
         yield from kind.read(source, formats.read_options(kind, options))
+
+
+def _folder(folder: Path) -> Iterator[formats.Row | formats.Rejected]:
+    """A record of each medium, known by its path in the folder; other files are passed over.
+
+    What its name says is an image, sound or video of a type that no field shows is rejected.
+    """
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and not _is_hidden(file, folder))
+    for number, file in enumerate(files, 1):
+        name = file.relative_to(folder).as_posix()
+        kind, _ = MEDIA.get(file.suffix.lower(), (None, ""))
+        guessed, _ = mimetypes.guess_type(name)
+        if kind is not None:
+            yield formats.Row(number, msgspec.json.encode({kind: name, "external_id": name}))
+        elif (guessed or "").startswith(("image/", "audio/", "video/")):
+            reason = f"It is {guessed}, which no field shows. Known: {', '.join(MEDIA)}."
+            yield formats.Rejected(number, name, reason)
+
+
+def _is_hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
+def _refuse_media(path: Path, head: bytes) -> None:
+    """Raises Invalid for what is labelled as a folder: an archive of media, or a medium by itself."""
+    if head[:4] in MAGIC and path.suffix.lower() == ".zip":
+        remedy = (
+            f"Unpack it and label the folder, or make a project and `evenhand import PROJECT {path.name}`."
+        )
+        raise Invalid("label.archive", "This is a ZIP archive.", str(path), remedy)
+    if path.suffix.lower() in MEDIA:
+        remedy = "Label the folder that it is in; each image or sound becomes a task."
+        raise Invalid("label.one-medium", "This is one image or sound, not a table.", str(path), remedy)
 
 
 def sample(rows: Iterable[formats.Row | formats.Rejected], path: Path) -> list[dict[str, Any]]:
@@ -84,6 +122,9 @@ def sample(rows: Iterable[formats.Row | formats.Rejected], path: Path) -> list[d
         else:
             rejected = rejected or f" Line {row.line}: {row.reason}"
     if not found:
+        if path.is_dir():
+            reason = f"The folder holds no image or sound.{rejected}"
+            raise Invalid("file.empty", reason, str(path), f"Known: {', '.join(MEDIA)}.")
         reason = f"The file holds no rows that can be read.{rejected}"
         raise Invalid("file.empty", reason, str(path), "Give it at least one record.")
     return found
@@ -202,6 +243,11 @@ def _free(name: str, taken: set[str]) -> str:
 # -- the project --------------------------------------------------------------------------------
 
 
+def folder_of(path: Path) -> Path:
+    """Where the media lie that the records name."""
+    return path if path.is_dir() else path.parent
+
+
 def source_name(path: Path) -> str:
     """The name that an import of this file gets: short, and not the same for another folder's file."""
     whole = path.resolve()
@@ -288,7 +334,7 @@ def _with_media(
         record = msgspec.json.decode(row.record)
         try:
             for name in media:
-                _upload(client, project_id, path.parent, record, name, sent)
+                _upload(client, project_id, folder_of(path), record, name, sent)
         except EvenhandError as error:
             rejected.append(Rejection(row.line, error.where, error.reason))
             continue

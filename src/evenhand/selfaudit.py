@@ -17,7 +17,7 @@ from evenhand.ledger import LocalDisk
 
 log = logging.getLogger(__name__)
 
-FIRST = 5.0  # seconds after the start of a node that has no result yet
+FIRST = 5.0  # seconds without a new entry before the first audit of a node, which is just being filled
 GROWN = 60.0  # seconds to the next audit of a log that has grown, at least
 PAUSE = 600.0  # seconds to the next one of a log that has not: witnesses may have fallen silent
 SHARE = 50  # an audit that took a second is followed by a pause of so many, at least
@@ -65,7 +65,9 @@ class SelfAudit:
     def _run(self) -> None:
         known = (self._folder / NAME).exists()
         audited, due = self._size() if known else -1, time.monotonic() + PAUSE
-        wait = GROWN if known else FIRST
+        if not known:
+            self._await_rest()
+        wait = GROWN if known else 0.0
         while not self._stopping.wait(wait):
             started, size = time.monotonic(), self._size()
             wait = GROWN
@@ -77,6 +79,14 @@ class SelfAudit:
                 log.warning("the node could not audit itself: %s", error)
             audited, due = size, started + PAUSE
             wait = max(GROWN, SHARE * (time.monotonic() - started))
+
+    def _await_rest(self) -> None:
+        """Wait until the log has not grown for a moment, but not for long."""
+        size = -1
+        for _ in range(int(GROWN / FIRST)):
+            before, size = size, self._size()
+            if size == before or self._stopping.wait(FIRST):
+                return
 
     def _size(self) -> int:
         """Entries under the newest checkpoint, whose second line says so; 0 when there is none."""

@@ -50,18 +50,21 @@ def label(
 ) -> None:
     """Label FILE in the browser: makes a project, imports the file and opens the first record.
 
-    The same command again goes on where it stopped; new rows of the file are added.
+    FILE is a table, or a folder of images or of sounds. The same command again goes on where it stopped,
+    and adds what is new.
 
     \b
     evenhand label messages.csv --question "Is it spam?" --choices ham,spam
     evenhand label posts.jsonl --spans PER,LOC,ORG
     evenhand label pairs.jsonl --pairwise answer_a,answer_b
+    evenhand label photos/ --boxes cat,dog
     """
     from evenhand import label_file
 
     format, options, mapping = reading(given)
+    file = file.resolve() if file.is_dir() else file  # "." has no name of its own
     records = label_file.sample(_renamed(label_file.read(file, format, options), mapping), file)
-    found = label_file.columns(records, file.parent)
+    found = label_file.columns(records, label_file.folder_of(file))
     draft = _draft(asked_of(ctx), file, project_file, given, found, records)
     with reach_for_people(config.read()) as reached:
         project = label_file.find_project(reached.client, file, draft)
@@ -111,7 +114,7 @@ def _draft(
     questions = label_file.questions(asked, given["titles"], fields, found)
     title = questions[0]["title"] if questions else "labels"
     whole = {
-        "name": given["name"] or f"{file.stem}: {title}",
+        "name": given["name"] or f"{file.name if file.is_dir() else file.stem}: {title}",
         "fields": fields,
         "questions": questions,
         "overlap": given["overlap"],
@@ -121,7 +124,8 @@ def _draft(
 
 
 def _beside(file: Path) -> str:
-    return str(file.with_name(f"{file.stem}-labels"))
+    folder = file.with_name(f"{file.name if file.is_dir() else file.stem}-labels")
+    return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
 
 
 @commands.command()

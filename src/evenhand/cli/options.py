@@ -128,8 +128,10 @@ def existing(path: Path) -> Path:
         Missing: there is none.
     """
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise Missing("file.missing", f"The file {what}.", str(path), "Check the path.")
+        if path.is_dir():
+            remedy = "Pack what is in it as a ZIP archive, or name a file of it."
+            raise Missing("file.missing", "The file is a folder.", str(path), remedy)
+        raise Missing("file.missing", "The file does not exist.", str(path), "Check the path.")
     return path
 
 

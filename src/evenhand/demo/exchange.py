@@ -152,11 +152,11 @@ def _ownership(operator: Client) -> dict[str, str]:
     """Who owns whom; returns the recordId of every company."""
     for name in (*CLIENTS, *FIRMS, "Operator of this node"):
         held = wire.NewHolding(
-            holder=f"Founders of {name}", held=name, economic=100.0, voting=100.0, since=SINCE
+            holder=f"Founder of {name}", held=name, economic=100.0, voting=100.0, since=SINCE
         )
         if name == BOUGHT[1]:
             held = wire.NewHolding(
-                holder=f"Founders of {name}", held=name, economic=100 - BOUGHT[2], voting=100.0, since=SINCE
+                holder=f"Founder of {name}", held=name, economic=100 - BOUGHT[2], voting=100.0, since=SINCE
             )
         operator.exchange.hold(held)
     buyer, bought, share = BOUGHT

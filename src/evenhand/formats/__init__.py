@@ -251,7 +251,7 @@ def choose(filename: str, head: bytes = b"") -> Format:
         "format.unknown",
         f"Neither the name nor the content of {filename!r} tells its format.",
         filename,
-        f"Name one of: {', '.join(all_formats())}.",
+        f"Name one of: {', '.join(name for name, kind in all_formats().items() if kind.suffixes)}.",
     )
 
 
@@ -271,7 +271,8 @@ def refuse_compressed(head: bytes, where: str = "") -> None:
     for kind, magic in _COMPRESSED.items():
         if re.match(magic, head):
             reason = f"This is {kind}; compressed files are not read."
-            raise Invalid("format.compressed", reason, where, "Unpack it first.")
+            remedy = "Unpack it first; save a spreadsheet as CSV." if "office" in kind else "Unpack it first."
+            raise Invalid("format.compressed", reason, where, remedy)
 
 
 O = TypeVar("O", ReadOptions, WriteOptions)  # noqa: E741  # a type variable for the two kinds of options

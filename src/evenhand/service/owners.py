@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from evenhand.core import bods, ownership
 
 RULE = "own:1"
-NEVER = 1 << 60  # milliseconds
 
 
 # ---- statements in and out -------------------------------------------------------------------------
@@ -93,20 +92,18 @@ def _state(
     events = [_event(statement, sources) for statement in statements]
     placed = tx.append(events, at)
     _check_whole(tx)
-    late = _late_from(tx)
+    policies = tx.all("node_policies")
     conflicts, recalled = judge_all(tx, at, placed[-1].place)
     return wire.StatementsReport(
         accepted=len(events),
-        late=[p.event.source for p in placed if p.ms - p.event.effective > late],  # type: ignore[attr-defined]
+        late=[
+            p.event.source  # type: ignore[attr-defined]
+            for p in placed
+            if _is_late(policies, p.place.n, p.ms - p.event.effective)  # type: ignore[attr-defined]
+        ],
         conflicts=conflicts,
         recalled=recalled,
     )
-
-
-def _late_from(reader: Reader) -> int:
-    """Milliseconds after which a statement of what holds already is late."""
-    policy = node_policy(reader)
-    return int(policy["late"]) if policy else NEVER
 
 
 def _pseudonyms(tx: Transaction, statements: Sequence[bods.Statement]) -> dict[str, str]:
@@ -404,11 +401,25 @@ def _owners(rows: Sequence[Row], graph: ownership.Graph, parties: Sequence[Row])
 
 
 def _stakes(reader: Reader, rows: Sequence[Row]) -> list[wire.Stake]:
-    late = _late_from(reader)
-    return [_stake(row, late) for row in rows if row["type"] == "relationship" and row["status"] != "closed"]
+    policies = reader.all("node_policies")
+    return [
+        _stake(row, policies) for row in rows if row["type"] == "relationship" and row["status"] != "closed"
+    ]
 
 
-def _stake(row: Row, late: int) -> wire.Stake:
+def _is_late(policies: Sequence[Row], n: int, waited: int) -> bool:
+    """Whether a statement is late, as an audit finds it: by the rules in force at its place, and never before
+    there are any (docs/spec/ledger.md, 10.5).
+
+    Args:
+        n: place of the statement in the stream of the node.
+        waited: ms from the day on which it took effect.
+    """
+    in_force = [row for row in policies if row["n"] < n and row["effective_from"] <= n]
+    return bool(in_force) and waited > decode_json(in_force[-1]["document"])["late"]
+
+
+def _stake(row: Row, policies: Sequence[Row]) -> wire.Stake:
     from evenhand.core import ownership
 
     said = msgspec.json.decode(row["document"], type=ownership.Record)
@@ -426,7 +437,7 @@ def _stake(row: Row, late: int) -> wire.Stake:
         voting=percent.get("voting"),
         offices=sorted({i.type for i in said.interests if i.type not in ownership.SHARES}),
         effective=when(row["effective"])[:10],
-        late=row["ms"] - row["effective"] > late,
+        late=_is_late(policies, row["n"], row["ms"] - row["effective"]),
     )
 
 
