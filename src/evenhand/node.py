@@ -35,11 +35,13 @@ from evenhand.service.adaptive import Adapter
 from evenhand.service.ledger_port import LedgerPort, declare_grammar
 from evenhand.service.search import Indexer
 from evenhand.store import Store, Transaction, open_store
+from evenhand.turns import Turns
 
 log = logging.getLogger(__name__)
 
 DATABASE = "evenhand.db"  # in the data folder, when no other database is named
 JOBS = 2  # imports and exports at once: more would only wait for each other
+OUTSIDE, OUTSIDE_EACH = 16, 4  # requests to hosts of others at once; of one organization at most
 DRAIN = 8.0  # seconds in which a stopping node keeps the promises that it gave
 TURN = 1.0  # seconds between two rounds of housekeeping
 LEADER_WAIT = 10.0  # seconds to wait for another process to begin the ledger
@@ -61,10 +63,10 @@ class Node:
         self.cosigner: Cosigner | None = None
         self.drawer: Drawer | None = None
         self.self_audit: SelfAudit | None = None
-        self.jobs = ThreadPoolExecutor(JOBS, thread_name_prefix="evenhand-job")
+        self.jobs = Turns(JOBS, JOBS, "evenhand-job")
         self.readers = ThreadPoolExecutor(4, thread_name_prefix="evenhand-read")
         self.hashers = ThreadPoolExecutor(2, thread_name_prefix="evenhand-hash")  # slow on purpose: apart
-        self.fetchers = ThreadPoolExecutor(4, thread_name_prefix="evenhand-fetch")  # wait for others' hosts
+        self.outside = Turns(OUTSIDE, OUTSIDE_EACH, "evenhand-outside")  # wait for the hosts of others
         self.beside: list[Callable[[], None]] = []  # stops what runs beside the requests, before the lane
         self.when_leading: list[Callable[[], None]] = []  # what only one process should do
         self._held = held
@@ -184,9 +186,17 @@ class Node:
             address = local.Address(url=url, public_url=public_url, pid=os.getpid())
             self._held.enter_context(local.announce(self.config.data, address))
 
-    def run_job(self, job: Callable[..., Any], *args: Any) -> None:
-        """Run something long beside the requests. What a stop interrupts goes on at the next start."""
-        self.jobs.submit(self._job, job, args)
+    def run_job(self, owner: str, job: Callable[..., Any], *args: Any) -> None:
+        """Run something long beside the requests. What a stop interrupts goes on at the next start.
+
+        Args:
+            owner: the organization whose job it is. Organizations get threads by turns.
+        """
+        self.jobs.submit(owner, self._job, job, args)
+
+    def run_outside(self, owner: str, job: Callable[..., Any], *args: Any) -> None:
+        """The same for a job that waits for hosts of others, which may be as slow as they like."""
+        self.outside.submit(owner, self._job, job, args)
 
     def close(self) -> None:
         """Finish what waits, log what was promised, and let go of everything."""
@@ -203,10 +213,10 @@ class Node:
         if self.self_audit is not None:
             self.self_audit.stop()
         self.lane.stop()
-        self.jobs.shutdown(wait=True, cancel_futures=True)
+        self.jobs.shutdown()
         self.readers.shutdown(wait=True, cancel_futures=True)
         self.hashers.shutdown(wait=True, cancel_futures=True)
-        self.fetchers.shutdown(wait=True, cancel_futures=True)
+        self.outside.shutdown()
         self.store.close()
         if self.ledger is not None:
             self.ledger.close()

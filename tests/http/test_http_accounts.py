@@ -11,7 +11,7 @@ import pytest
 from argon2.exceptions import VerifyMismatchError
 
 from evenhand.core.errors import Refused
-from evenhand.http.limits import Buckets
+from evenhand.http.limits import Buckets, origin_of
 from evenhand.http.problems import Turned
 from evenhand.service import accounts
 
@@ -325,6 +325,35 @@ def test_too_many_tries_are_slowed_down(start_site: Callable[..., Any]) -> None:
     with ThreadPoolExecutor(8) as at_once:  # one after the other, a slow machine would let them through
         codes = set(at_once.map(guess, range(60)))
     assert codes == {401, 429}  # the address has tried too much, whatever the names
+
+
+def test_ones_own_password_wins_no_tries_at_those_of_others(start_site: Callable[..., Any]) -> None:
+    site = start_site()
+    person(site, "mallory")
+    own = {"email": "mallory@x.example", "password": PASSWORD}
+    left = site.app.tries_by_address
+    left._seconds = 1e6  # so that nothing comes back by itself
+    for number in range(28):
+        who = {"email": f"{number}@x.example", "password": "g"}
+        assert site.call(None, "POST", "/session", json=who).status_code == 401
+    assert site.call(None, "POST", "/session", json=own).status_code == 200
+    codes = [
+        site.call(None, "POST", "/session", json={"email": f"x{n}@x.example", "password": "g"}).status_code
+        for n in range(3)
+    ]
+    assert codes == [401, 401, 429]
+
+
+def test_a_network_of_ipv6_is_one_place() -> None:
+    assert origin_of("2001:db8:0:1::1") == origin_of("2001:db8:0:1:ffff::9") != origin_of("2001:db8:0:2::1")
+    assert origin_of("::ffff:192.0.2.1") == origin_of("192.0.2.1") != origin_of("192.0.2.2")
+    assert origin_of("") == "" and origin_of("testclient") == "testclient"
+
+
+def test_an_endless_address_is_not_remembered(site: Any) -> None:
+    who = {"email": "x" * 60_000, "password": "g"}
+    assert site.call(None, "POST", "/session", json=who).status_code == 401
+    assert max(map(len, site.app.tries_by_email._full_at)) < 300
 
 
 def test_buckets_fill_again() -> None:

@@ -172,8 +172,11 @@ def test_a_paused_webhook_holds_its_messages(
     found = client.delivery(held.id)
     assert found.body is not None and json.loads(found.body)["task_id"] == task
     assert (found.status, found.answer, len(listener.on("/held"))) == (200, "heard", 1)
+    with site.app.node.store.read() as reader:
+        since = reader.one("delivery", id=held.id)["next_ms"]
     due = webhooks.Due(
         organization="default",
+        next_ms=since,
         id=held.id,
         webhook=hook.id,
         kind="",

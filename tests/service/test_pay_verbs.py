@@ -53,6 +53,19 @@ def test_both_sides_see_the_same_number_and_a_statement_takes_it_once(world: Wor
     assert report.healthy and report.rows["effort"] == 3 and report.rows["statement"] == 3
 
 
+def test_corrections_are_credited_within_the_most_of_their_answer(world: World):
+    """Who corrects without end is not paid without end."""
+    project = world.project(tasks=3, pay=PayPolicy(amount=3600, most_seconds=100))
+    _, a, *_ = world.people
+    first, second = answers(world, a, project.id, 30, None)
+    for revision in range(1, 6):
+        world.submit(a, first, {"spam": "spam"}, revision=revision, seconds=60)
+        world.submit(a, second, {"spam": "spam"}, revision=revision, seconds=5)
+    (own,) = world.read(pay.mine, a).items
+    assert (own.tasks, own.seconds, own.amount) == (2, 125.0, 125)
+    assert examine(world.store, ORIGIN).healthy
+
+
 def test_a_project_that_pays_nothing_keeps_no_effort(world: World):
     project = world.project(tasks=2)
     answers(world, world.people[1], project.id, 30)

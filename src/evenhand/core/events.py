@@ -236,7 +236,9 @@ class Submitted(Event, frozen=True, kw_only=True):
     KIND = "submitted"
     PUBLIC = ("slot", "ms", "revision", "surplus")
     PRIVATE = ("answers",)
-    LOCAL = ("assignment", "project", "task", "member", "was", "completes", "rate", "credited", "counted")
+    LOCAL = (
+        "assignment", "project", "task", "member", "was", "completes", "rate", "credited", "counted", "spent",
+    )  # fmt: skip
 
     slot: str
     ms: int  # active time, rounded to 100 ms; -1 when it was not told
@@ -252,6 +254,7 @@ class Submitted(Event, frozen=True, kw_only=True):
     rate: str = ""  # what the project pays by; "" when it pays nothing
     credited: int = 0  # ms of active time that count for pay
     counted: bytes = b""  # the answers in stored form, where the actor committed to another; see `stored`
+    spent: int = 0  # ms credited to this and all earlier revisions
 
     @property
     def stored(self) -> bytes:

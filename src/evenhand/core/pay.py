@@ -32,9 +32,14 @@ def rate_of(policy: PayPolicy) -> str:
     return f"{policy.currency}:{policy.per}:{policy.amount}"
 
 
-def credited(policy: PayPolicy, ms: int) -> int:
-    """Milliseconds of an answer that count: as told, but at most what the policy says; 0 when not told."""
-    return min(max(ms, 0), policy.most_seconds * 1000)
+def credited(policy: PayPolicy, ms: int, before: int = 0) -> int:
+    """Milliseconds of an answer that count: as told, but at most what the policy says; 0 when not told.
+
+    Args:
+        before: of them credited to earlier revisions. The most is for all of them together, or whoever
+            corrects an answer without end would be paid without end.
+    """
+    return min(max(ms, 0), max(policy.most_seconds * 1000 - before, 0))
 
 
 def owed(effort: Effort) -> tuple[str, int]:

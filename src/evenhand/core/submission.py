@@ -49,6 +49,7 @@ class SubmissionView(msgspec.Struct, frozen=True, kw_only=True):
     mapping: bytes
     form: Form  # of the version that the annotator saw
     task: TaskView
+    spent: int = 0  # ms that earlier revisions were credited
     again: str = ""  # of a lapsed assignment: the one by which the same person has the task since
 
 
@@ -71,6 +72,7 @@ def accept(
     dumped = check_answers(view.form, answers, shown_data(view.record, view.mapping, view.form.shown))
     counts = view.state != "surplus" if correction else takes_slot(view)
     ms, paid = active_ms(seconds), view.form.document.pay
+    credited = pay.credited(paid, ms, view.spent) if paid else 0
     return Submitted(
         stream=view.person,
         causes=(view.window,),
@@ -90,7 +92,8 @@ def accept(
         and view.task.status == "open"
         and view.task.answered + 1 >= view.task.overlap,
         rate=pay.rate_of(paid) if paid else "",
-        credited=pay.credited(paid, ms) if paid else 0,
+        credited=credited,
+        spent=view.spent + credited,
     )
 
 

@@ -32,7 +32,9 @@ async def connect(call: Call) -> wire.Backend:
     with node.store.read() as reader:
         told = backends.asking(reader, actor, project, request)
     backend = Backend(node.door, request.url)
-    version = await call.in_thread(backend.check, told.name, told.config, call.base_url, request.access_token)
+    version = await call.outside(
+        told.organization, backend.check, told.name, told.config, call.base_url, request.access_token
+    )
     made: wire.Backend = await node.lane.write(backends.connect, actor, project, request, version)
     return made
 
@@ -43,7 +45,7 @@ async def ask(call: Call) -> wire.BackendSays:
     node = call.app.node
     with node.store.read() as reader:
         question = backends.ask(reader, call.signed_in.actor, call.params[0], request)
-    said = await call.in_thread(_answer, node, question, call.base_url)
+    said = await call.outside(question.organization, _answer, node, question, call.base_url)
     return wire.BackendSays(title=question.title, answers=said.answers)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from evenhand.http.limits import origin_of
 from evenhand.http.problems import Turned
 from evenhand.service.accounts import Caller
 
@@ -83,6 +84,11 @@ class Call:
         client = self.scope.get("client")
         return client[0] if client else ""
 
+    @property
+    def origin(self) -> str:
+        """Where on the network the client is, as far as tries are counted by it."""
+        return origin_of(self.address)
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes.
 
@@ -124,6 +130,10 @@ class Call:
         """Run something that takes its time, beside the loop."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.app.node.readers, partial(function, *args, **kwargs))
+
+    async def outside(self, owner: str, function: Callable[..., T], *args: Any) -> T:
+        """Run what waits for a host of somebody else, where it holds up nobody but its organization."""
+        return await asyncio.wrap_future(self.app.node.outside.submit(owner, function, *args))
 
     async def hashing(self, function: Callable[..., T], *args: Any) -> T:
         """Run a password hash, where a flood of them holds up nobody's reads."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
@@ -23,9 +21,10 @@ from evenhand.service import backends, webhooks
 from evenhand.service.scale import Account, projects, tasks
 from evenhand.service.webhooks import BATCH_CALLBACK, CALLBACK, SECRET, Due, Tried
 from evenhand.store import Reader
+from evenhand.turns import Turns
 
 TURN = 0.5  # seconds between two looks
-AT_ONCE = 8  # messages on their way
+AT_ONCE, EACH = 16, 4  # messages on their way; of one organization at most
 
 _new_webhook = msgspec.json.Decoder(wire.NewWebhook).decode
 
@@ -34,8 +33,8 @@ async def create(call: Call) -> wire.CreatedWebhook:
     """POST /webhooks. The address is looked at first, beside the lane: its name may take long to look up."""
     request = decoded(_new_webhook, await call.body())
     actor = call.signed_in.actor
-    webhooks.organization_of(actor, "webhook.manage", request.organization_id)  # before anything is looked up
-    await call.in_thread(call.app.node.door.check, request.url)
+    home = webhooks.organization_of(actor, "webhook.manage", request.organization_id)
+    await call.outside(home, call.app.node.door.check, request.url)
     made: wire.CreatedWebhook = await call.app.node.lane.write(webhooks.create, actor, request)
     return made
 
@@ -46,7 +45,8 @@ class Courier:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._stopping = threading.Event()
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="evenhand-courier")
+        self._turns = Turns(AT_ONCE, EACH, "evenhand-courier")
+        self._away: set[str] = set()  # ids of messages that are on their way
         self._thread = threading.Thread(target=self._loop, name="courier", daemon=True)
 
     def start(self) -> None:
@@ -58,7 +58,7 @@ class Courier:
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
-        self._pool.shutdown(wait=True)
+        self._turns.shutdown()
 
     def _loop(self) -> None:
         while not self._stopping.wait(TURN):
@@ -70,16 +70,28 @@ class Courier:
                 log.exception("the courier failed")
 
     def turn(self) -> None:
-        """Make messages of what is new, and send what is due."""
+        """Make messages of what is new, and let go what is due.
+
+        Nothing here waits for an answer: one that does not come holds up its organization and nobody else.
+        """
         with self._node.store.read() as reader:
             behind, due = webhooks.behind(reader), webhooks.due(reader, now_ms())
         if behind:
             self._node.lane.call(webhooks.gather, backends.heard)
-        if due:
-            self._node.lane.call(webhooks.tried, self._send_all(due))
+        for one in due:
+            if one.id not in self._away:
+                self._away.add(one.id)
+                self._turns.submit(one.organization, self._deliver, one)
 
-    def _send_all(self, due: Sequence[Due]) -> list[Tried]:
-        return list(self._pool.map(self._send, due))
+    def _deliver(self, due: Due) -> None:
+        try:
+            self._node.lane.call(webhooks.tried, [self._send(due)])
+        except EvenhandError as error:
+            log.warning("courier: %s", error)
+        except Exception:
+            log.exception("the courier failed")
+        finally:
+            self._away.discard(due.id)
 
     def _send(self, due: Due) -> Tried:
         try:

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import time
 from collections.abc import Callable
 
 from evenhand.http.problems import Turned
 
+IPV6_BITS = (
+    64  # of an address that one network gives to one customer (RFC 6177); the rest is theirs to choose
+)
 KEPT = 100_000  # buckets in memory; a full one says nothing and is dropped first
+
+
+def origin_of(address: str) -> str:
+    """What counts as one place on the network: an IPv4 address, or the network of an IPv6 one."""
+    try:
+        read = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(read, ipaddress.IPv4Address):
+        return address
+    if read.ipv4_mapped is not None:
+        return str(read.ipv4_mapped)
+    return str(ipaddress.ip_network((read, IPV6_BITS), strict=False))
 
 
 class Buckets:
@@ -45,6 +62,11 @@ class Buckets:
     def forgive(self, key: str) -> None:
         """Fill the bucket again: this was the right one."""
         self._full_at.pop(key, None)
+
+    def give_back(self, key: str) -> None:
+        """Return the token that `take` took, and none of those before it."""
+        if key in self._full_at:
+            self._full_at[key] -= self._seconds
 
     def _forget(self, now: float) -> None:
         """Drop full buckets; and all of them when that is not enough, rather than grow without end."""

@@ -270,7 +270,7 @@ async def page(app: App, call: Call) -> Response:
     try:
         if provider is None or rest not in ("", "callback"):
             raise Missing("oidc.none", "There is no such way to sign in.", name, "Go back and take another.")
-        app.tries_by_address.take(call.address)
+        app.tries_by_address.take(call.origin)
         return await (_callback if rest else _start)(app, call, provider)
     except EvenhandError as error:
         return _told(call, error)
@@ -310,7 +310,7 @@ async def _callback(app: App, call: Call, provider: Provider) -> Response:
     identity = await provider.finish(trip, given["code"], _redirect(call, provider))
     person = await _signed_in_person(app, call)
     opened = await app.node.lane.write(accounts.sign_in_oidc, person, identity, trip.invite)
-    app.tries_by_address.forgive(call.address)
+    app.tries_by_address.give_back(call.origin)
     page = trip.next if accounts.is_own_page(trip.next) else "/"
     response = RedirectResponse(page, 303, headers={"Cache-Control": "no-store"})
     for header in (people.signed_in(call, opened).headers["Set-Cookie"], _forget_trip(call)):

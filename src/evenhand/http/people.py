@@ -21,6 +21,8 @@ _COSTS = f"m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}
 _NOBODY = f"$argon2id$v=19${_COSTS}${'A' * 22}${'A' * 43}"
 """No password has this hash, and trying one takes as long as for a known e-mail address."""
 
+LONGEST_EMAIL = 255  # characters: one more than an address can have (RFC 5321, 4.5.3.1.3)
+
 _sign_in = msgspec.json.Decoder(wire.SignIn).decode
 _accept = msgspec.json.Decoder(wire.AcceptInvite).decode
 
@@ -56,10 +58,11 @@ async def options(call: Call) -> Any:
 async def sign_in(call: Call) -> Reply:
     """POST /session."""
     given = decoded(_sign_in, await call.body())
-    email = given.email.strip().lower()
-    limits = (call.app.tries_by_address, call.address), (call.app.tries_by_email, email)
-    for buckets, key in limits:
-        buckets.take(key)
+    email = given.email.strip().lower()[
+        :LONGEST_EMAIL
+    ]  # longer than any, so that what is remembered is short
+    call.app.tries_by_address.take(call.origin)
+    call.app.tries_by_email.take(email)
     known = await call.read(accounts.password_of, email)
     right = await call.hashing(_verify, known[1] if known else _NOBODY, given.password)
     if known is None or not right:
@@ -70,8 +73,8 @@ async def sign_in(call: Call) -> Reply:
             "",
             "Try again, or ask a manager of your organization for a link to set a new password.",
         )
-    for buckets, key in limits:
-        buckets.forgive(key)
+    call.app.tries_by_address.give_back(call.origin)  # one's own password wins no tries at those of others
+    call.app.tries_by_email.forgive(email)
     return signed_in(call, await call.app.node.lane.write(accounts.open_session, known[0], False))
 
 
@@ -94,7 +97,7 @@ async def sign_out(call: Call) -> Reply:
 
 async def accept(call: Call) -> Reply:
     """POST /invites/{token}."""
-    call.app.tries_by_address.take(call.address)
+    call.app.tries_by_address.take(call.origin)
     given = decoded(_accept, await call.body())
     answer = accounts.Answer(name=given.name, email=given.email)
     if given.email is not None:
@@ -105,7 +108,7 @@ async def accept(call: Call) -> Reply:
         answer = msgspec.structs.replace(answer, password=hashed)
     person = _joining(call)
     opened = await call.app.node.lane.write(accounts.accept_invite, person, call.params[0], answer)
-    call.app.tries_by_address.forgive(call.address)
+    call.app.tries_by_address.give_back(call.origin)
     return signed_in(call, opened)
 
 

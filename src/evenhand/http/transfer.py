@@ -96,7 +96,8 @@ async def finish_import(call: Call) -> wire.Import:
     if before.state == "open" and after.state == "running":
         _read_file(call.app.node, id_, after.project_id)
     elif before.state == "open":
-        call.app.node.run_job(_take_stock, call.app.node, after)
+        node = call.app.node
+        node.run_job(_owner(node, "project", project=after.project_id), _take_stock, node, after)
     return after
 
 
@@ -109,6 +110,7 @@ def _take_stock(node: Node, done: wire.Import) -> None:
 def _read_file(node: Node, id_: str, project: str) -> None:
     with node.store.read() as reader:
         row = reader.one("project", project=project)
+        fetches = intake.fetches_media(reader, id_)
     assert row is not None, "an import follows its project"
     path = _import_path(node, id_)
 
@@ -119,7 +121,7 @@ def _read_file(node: Node, id_: str, project: str) -> None:
             path.unlink(missing_ok=True)
         _take_stock(node, done)
 
-    node.run_job(job)
+    (node.run_outside if fetches else node.run_job)(row["organization"], job)
 
 
 def _reader_for(organization: str) -> Actor:
@@ -210,7 +212,16 @@ _new_export = msgspec.json.Decoder(wire.NewExport).decode
 
 
 def _run_export(node: Node, id_: str) -> None:
-    node.run_job(exports.run, node.lane, id_, _export_folder(node), node.checkpoint, node.blobs)
+    folder, owner = _export_folder(node), _owner(node, "export", id=id_)
+    node.run_job(owner, exports.run, node.lane, id_, folder, node.checkpoint, node.blobs)
+
+
+def _owner(node: Node, query: str, **key: str) -> str:
+    """The organization that this belongs to."""
+    with node.store.read() as reader:
+        row = reader.one(query, **key)
+    assert row is not None, "it was just begun"
+    return str(row["organization"])
 
 
 async def start_archive(call: Call) -> wire.Export:
@@ -226,7 +237,7 @@ _new_archive = msgspec.json.Decoder(wire.NewArchive).decode
 
 def _run_archive(node: Node, id_: str) -> None:
     parts = archive.Parts(node.blobs, node.public, node.epoch, node.origin, node.sign_note)
-    node.run_job(archive.run, node.lane, id_, _export_folder(node), parts)
+    node.run_job(_owner(node, "export", id=id_), archive.run, node.lane, id_, _export_folder(node), parts)
 
 
 async def archive_chunk(call: Call) -> wire.Restore:
@@ -249,7 +260,8 @@ async def archive_chunk(call: Call) -> wire.Restore:
 
 
 def _run_restore(node: Node, id_: str) -> None:
-    node.run_job(restoring.run, node.lane, node.blobs, id_, _restore_path(node, id_))
+    owner = _owner(node, "restore", id=id_)
+    node.run_job(owner, restoring.run, node.lane, node.blobs, id_, _restore_path(node, id_))
 
 
 def _restore_path(node: Node, id_: str) -> Path:
@@ -361,9 +373,13 @@ async def start_quality(call: Call) -> wire.Quality:
     """POST /projects/{project}/quality."""
     node, actor, project = call.app.node, call.signed_in.actor, call.params[0]
     if await node.lane.write(quality.start, actor, project):
-        node.run_job(quality.run, node.lane, project)
+        _run_quality(node, project)
     with node.store.read() as reader:
         return quality.get(reader, actor, project)
+
+
+def _run_quality(node: Node, project: str) -> None:
+    node.run_job(_owner(node, "project", project=project), quality.run, node.lane, project)
 
 
 # ---- at start ----------------------------------------------------------------------------------
@@ -379,6 +395,6 @@ def resume(node: Node) -> None:
     for id_, settings in unfinished:
         (_run_archive if exports.format_of(settings) == archive.NAME else _run_export)(node, id_)
     for project in readings:
-        node.run_job(quality.run, node.lane, project)
+        _run_quality(node, project)
     for id_ in returning:
         _run_restore(node, id_)

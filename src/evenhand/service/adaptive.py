@@ -51,7 +51,7 @@ class Adapter:
 
     def __init__(self, lane: Lane, start: Callable[..., None]) -> None:
         self._lane = lane
-        self._start = start  # (verb, *args), beside everything else
+        self._start = start  # (organization, verb, *args), beside everything else
         self._seen: dict[str, int] = {}  # project -> its next task a turn ago: an import is waited for
         self._running: set[str] = set()
 
@@ -64,7 +64,7 @@ class Adapter:
             project = row["project"]
             if project not in self._running and seen.get(project) == row["next_task"] and is_due(row):
                 self._running.add(project)
-                self._start(self._weigh, project)
+                self._start(row["organization"], self._weigh, project)
         return False
 
     def _weigh(self, project: str) -> None:

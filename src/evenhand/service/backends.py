@@ -264,6 +264,7 @@ def failed(tx: Transaction, at: Moment, turn: Turn, error: EvenhandError) -> Non
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What an annotator asks a backend."""
 
+    organization: str
     url: str
     name: str  # of the project there
     translation: Translation
@@ -288,6 +289,7 @@ def ask(reader: Reader, actor: Actor, assignment: str, asked: wire.AskBackend) -
         raise Missing("backend.none", "There is no model to ask here.", assignment, "Answer without it.")
     told = translation_of(reader, project["organization"], given.project_id, given.version)
     return Question(
+        organization=project["organization"],
         url=row["url"],
         title=row["title"],
         name=name_of(project),

@@ -96,6 +96,13 @@ def _import_row(reader: Reader, actor: Actor, import_: str) -> dict[str, Any]:
     return row
 
 
+def fetches_media(reader: Reader, import_: str) -> bool:
+    """Whether the import loads media from hosts of others."""
+    row = reader.one("import", id=import_)
+    assert row is not None, "it is being read"
+    return _settings(row["settings"]).fetch_media
+
+
 def get_import(reader: Reader, actor: Actor, import_: str) -> wire.Import:
     """How far an import is, and which rows were rejected."""
     return _wire(_import_row(reader, actor, import_))

@@ -330,13 +330,21 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     body: bytes
     tries: int
+    next_ms: int  # since when it is due; another one when it was replayed meanwhile
     secret: str  # of the webhook, or the value of callbacks; "" where the webhook is gone
 
 
 def due(reader: Reader, now: int) -> list[Due]:
-    """Some of the messages whose time has come."""
+    """Some messages of each organization whose time has come."""
     found = []
-    for row in reader.all("due_deliveries", now=now):
+    for (organization,) in reader.tuples("due_organizations", now=now):
+        found += _due_of(reader, organization, now)
+    return found
+
+
+def _due_of(reader: Reader, organization: str, now: int) -> list[Due]:
+    found = []
+    for row in reader.all("due_deliveries", organization=organization, now=now):
         if row["webhook"]:
             hook = reader.one("webhook", id=row["webhook"])
             secret = hook["secret"] if hook else ""
@@ -370,7 +378,7 @@ def tried(tx: Transaction, at: Moment, outcomes: list[Tried]) -> None:
         state = "taken" if outcome.taken else "given_up" if again is None else "waiting"
         if state == "waiting" and _is_paused(tx, message.webhook):  # meanwhile
             state = "held"
-        keys = {"organization": message.organization, "id": message.id}
+        keys = {"organization": message.organization, "id": message.id, "since": message.next_ms}
         reason = outcome.reason[:500]
         tx.run(
             "set_delivery",

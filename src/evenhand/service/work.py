@@ -12,7 +12,7 @@ from evenhand import wire
 from evenhand.core import allocation, consensus, merkle, submission
 from evenhand.core.allocation import Backlog, Candidate, Given, OfferView, Waiting
 from evenhand.core.errors import EvenhandError, Invalid, Missing, Refused
-from evenhand.core.events import Moment, Place, Renewed, Submitted
+from evenhand.core.events import Brought, Moment, Place, Renewed, Submitted
 from evenhand.core.intake import shown_data, split
 from evenhand.core.policy import Actor, allows, is_lent, labels_anywhere, require
 from evenhand.core.project import Document, Form
@@ -86,6 +86,8 @@ def _submit_distinct(
             if _is_replay(view, request) and _same_answers(tx, seq, view, request):
                 outcomes[i] = _replayed(tx, at, seq, view)
                 continue
+            if view.revision and view.form.document.pay:
+                view = msgspec.structs.replace(view, spent=_spent(tx, view, seq))
             key = (view.project, view.number)
             if key in tasks or view.state == "lapsed":
                 again = _again(tx, view)
@@ -190,6 +192,14 @@ def _same_answers(tx: Transaction, seq: int, view: SubmissionView, request: wire
     data = shown_data(view.record, view.mapping, view.form.shown)
     same: bool = submission.check_answers(view.form, request.answers, data) == stored
     return same
+
+
+def _spent(tx: Transaction, view: SubmissionView, seq: int) -> int:
+    """Milliseconds that the revisions so far were credited, the newest of which stands at `seq`."""
+    row = tx.all("events_by_seq", seqs=[seq])[0]
+    event = decode(seq, row["entry"], row["body"], row["organization"]).event
+    assert isinstance(event, Submitted | Brought), "these have revisions"
+    return max(event.credited, getattr(event, "spent", 0))
 
 
 def _replayed(tx: Transaction, at: Moment, seq: int, view: SubmissionView) -> wire.Submitted:

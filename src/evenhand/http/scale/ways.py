@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -192,8 +191,9 @@ async def _stored(asking: Asking, reading: Reading) -> dict[str, Any]:
 
 async def _fetched(asking: Asking, kind: str, url: str) -> Any:
     node = asking.call.app.node
-    loop = asyncio.get_running_loop()
-    found = await loop.run_in_executor(node.fetchers, fetch, node, asking.account.organization, kind, url)
+    found = await asking.call.outside(
+        asking.account.organization, fetch, node, asking.account.organization, kind, url
+    )
     if not isinstance(found, str):
         await asking.write(studio.put_medium, found)
     return found
@@ -325,8 +325,7 @@ async def import_file(asking: Asking) -> Any:
         raise types.bad("This is no web address.", "file_url", "Send one.")
     try:
         node, organization = asking.call.app.node, asking.account.organization
-        loop = asyncio.get_running_loop()
-        blob = await loop.run_in_executor(node.fetchers, fetch, node, organization, "", url)
+        blob = await asking.call.outside(organization, fetch, node, organization, "", url)
     except NotThere as error:
         raise types.bad("The file could not be downloaded.", "file_url", "Check the address.") from error
     return await _keep_file(asking, blob, {"display_name": url.rpartition("/")[2], **body})

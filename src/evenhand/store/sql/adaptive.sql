@@ -7,7 +7,7 @@ ON CONFLICT (organization, project) DO NOTHING;
 DELETE FROM adaptive WHERE organization = :organization AND project = :project;
 
 -- name: all_adaptive
-SELECT x.project, x.number, x.annotations AS weighed, q.annotations, q.tasks = q.done AS idle,
+SELECT x.organization, x.project, x.number, x.annotations AS weighed, q.annotations, q.tasks = q.done AS idle,
   x.version <> q.version OR x.tasks <> q.next_task - 1 AS changed, q.next_task
 FROM adaptive x JOIN project q ON q.organization = x.organization AND q.id = x.project
 WHERE q.state = 'active' ORDER BY x.organization, x.project;

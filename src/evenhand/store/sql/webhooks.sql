@@ -44,13 +44,18 @@ WHERE o.seq > :after AND o.seq <= :upto AND o.organization = :organization ORDER
 INSERT INTO delivery (organization, id, webhook, kind, url, subject, body, state, tries, status, reason, next_ms, created_ms)
 VALUES (:organization, :id, :webhook, :kind, :url, :subject, :body, :state, 0, 0, '', :at, :at);
 
+-- name: due_organizations
+SELECT o.id FROM organization o WHERE EXISTS (SELECT 1 FROM delivery d
+  WHERE d.organization = o.id AND d.state = 'waiting' AND d.next_ms <= :now) ORDER BY o.id;
+
 -- name: due_deliveries
-SELECT organization, id, webhook, kind, url, subject, body, tries FROM delivery
-WHERE state = 'waiting' AND next_ms <= :now ORDER BY next_ms LIMIT 64;
+SELECT organization, id, webhook, kind, url, subject, body, tries, next_ms FROM delivery
+WHERE organization = :organization AND state = 'waiting' AND next_ms <= :now ORDER BY next_ms LIMIT 16;
 
 -- name: set_delivery!
+-- Unless it was replayed while it was on its way: then it is sent once more, as somebody asked.
 UPDATE delivery SET state = :state, tries = :tries, status = :status, reason = :reason, answer = :answer, next_ms = :next_ms
-WHERE organization = :organization AND id = :id;
+WHERE organization = :organization AND id = :id AND next_ms = :since;
 
 -- name: replay_delivery!
 UPDATE delivery SET state = 'waiting', tries = 0, next_ms = :at WHERE organization = :organization AND id = :id;

@@ -1,0 +1,44 @@
+"""Threads by turns: who asks for much waits for itself, and everything is done."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import wait
+
+import pytest
+
+from evenhand.turns import Turns
+
+
+def test_who_asks_for_much_waits_for_itself() -> None:
+    """One owner's work stands still; another one's goes on, although it came later."""
+    turns, gate, done = Turns(4, 3, "t"), threading.Event(), list[str]()
+    slow = [turns.submit("much", gate.wait, 60) for _ in range(20)]
+    quick = [turns.submit("little", done.append, str(n)) for n in range(5)]
+    wait(quick, timeout=30)
+    assert done == list("01234") and not any(future.done() for future in slow)
+    gate.set()
+    assert all(future.result(30) for future in slow)
+    turns.shutdown()
+
+
+def test_owners_come_by_turns() -> None:
+    turns, gate, order = Turns(1, 1, "t"), threading.Event(), list[str]()
+    turns.submit("a", gate.wait, 60)
+    late = [turns.submit(owner, order.append, owner) for owner in "aaabbc"]
+    gate.set()
+    wait(late, timeout=30)
+    assert order == ["b", "c", "a", "b", "a", "a"] or order == ["a", "b", "c", "a", "b", "a"]
+    turns.shutdown()
+
+
+def test_errors_and_ends() -> None:
+    turns = Turns(1, 1, "t")
+    with pytest.raises(ZeroDivisionError):
+        turns.submit("a", divmod, 1, 0).result(30)
+    assert turns.submit("a", divmod, 7, 2).result(30) == (3, 1)
+    gate = threading.Event()
+    running, waiting = turns.submit("a", gate.wait, 60), turns.submit("a", divmod, 1, 1)
+    threading.Timer(0.2, gate.set).start()
+    turns.shutdown()
+    assert running.result() and not waiting.done()
