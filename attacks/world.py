@@ -317,7 +317,7 @@ class World:
                 effective_from=2,
                 engine=RULE,
                 thresholds=THRESHOLDS | {"control": 50_000_000},
-                late=86_400_000,
+                late=10 * MINUTE,
                 skew=1000,
                 officers=officers,
                 vrf=b64url(vrf.public_key(self.secret)),

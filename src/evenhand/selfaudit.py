@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 FIRST = 5.0  # seconds without a new entry before the first audit of a node, which is just being filled
 GROWN = 60.0  # seconds to the next audit of a log that has grown, at least
 PAUSE = 600.0  # seconds to the next one of a log that has not: witnesses may have fallen silent
-SHARE = 50  # an audit that took a second is followed by a pause of so many, at least
+SHARE = 20  # an audit that took a second is followed by a pause of so many, at least
 NAME = "neutrality.json"  # in the folder of the ledger
 
 

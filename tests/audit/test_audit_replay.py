@@ -86,6 +86,14 @@ def told_by(history: list[Entry], index: int, **fields: Any) -> list[Entry]:
     return history
 
 
+def stated_late() -> list[Entry]:
+    """The purchase took effect long before it was stated, and the one bought was known before, too."""
+    purchase = first("ownership-stated", lambda b: bool(b["subject"]))
+    told = changed(purchase, effective=HISTORY[0]["ts"] - 10**9)
+    told[first("policy")]["b"]["late"] = 0
+    return told
+
+
 def with_posting(**fields: Any) -> list[Entry]:
     """The history with a posting of the first client that is served, told before anything is decided."""
     served = HISTORY[BUSY]["b"]["leases"][0]
@@ -156,7 +164,7 @@ def test_the_honest_history_is_replayed_without_a_difference() -> None:
         ("EN-15", told_by(HISTORY, ANSWER, s="ghost", n=0)),
         ("EN-17", dated(ANSWER, -7_200_000)),
         ("EN-21", without(CONFLICT)),
-        ("EN-24", changed(first("ownership-stated"), effective=HISTORY[0]["ts"] - 10**9)),
+        ("EN-24", stated_late()),
         ("EN-26", changed(BUSY, tags=[])),
         ("EN-26", leases(family="free")),
         ("EN-30", with_posting(test=1)),

@@ -147,6 +147,8 @@ def test_a_waiver_lifts_grade_two_and_nothing_else_until_it_is_withdrawn(world):
 
 def test_a_statement_that_comes_late_is_marked_and_found(world):
     world.ms += 100 * DAY
+    report = world.hold("new founders", "newcomer", economic=90, voting=100, since="1970-01-02")
+    assert report.late == [], "who owned a newcomer before it was known is told in time"
     world.hold("opco founders", "opco", economic=90, voting=100, since="1970-04-10")
     report = world.hold("bolt", "opco", economic=10, voting=0, since="1970-01-02")
     assert len(report.late) == 1

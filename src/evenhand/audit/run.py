@@ -266,6 +266,7 @@ class Auditor:
         self._pending: dict[tuple[str, int], Submission] = {}
         self._brackets: list[tuple[int, int]] = []  # (size, ms) of cosigned checkpoints, ascending
         self._statements: dict[str, dict[str, Any]] = {}  # record -> newest
+        self._stated: dict[str, int] = {}  # subject -> ms of the first statement about it
         self._history: list[tuple[int, int, dict[str, Any]]] = []  # (n, ts, statement)
         self._graphs: dict[int, Graph] = {}
         self._steps = 0  # that graphs have cost
@@ -435,7 +436,8 @@ class Auditor:
 
     def _state_ownership(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
         policy = self._in_force()
-        if policy is not None and entry.at > b["effective"] + policy["late"]:
+        since = max(b["effective"], self._stated.setdefault(b["subject"] or b["record"], entry.at))
+        if policy is not None and entry.at > since + policy["late"]:
             days = (entry.at - b["effective"]) / 86_400_000
             self.made.late += 1
             reason = f"The change of {b['record']} took effect {days:.1f} days before it was stated."

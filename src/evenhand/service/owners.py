@@ -91,16 +91,12 @@ def _state(
         _about_itself(tx, organization, statements, sources)
     events = [_event(statement, sources) for statement in statements]
     placed = tx.append(events, at)
+    told = {statement.source for statement in statements}
     _check_whole(tx)
-    policies = tx.all("node_policies")
     conflicts, recalled = judge_all(tx, at, placed[-1].place)
     return wire.StatementsReport(
         accepted=len(events),
-        late=[
-            p.event.source  # type: ignore[attr-defined]
-            for p in placed
-            if _is_late(policies, p.place.n, p.ms - p.event.effective)  # type: ignore[attr-defined]
-        ],
+        late=_late(tx, [row for row in tx.all("ownership_all") if row["source"] in told]),
         conflicts=conflicts,
         recalled=recalled,
     )
@@ -401,25 +397,56 @@ def _owners(rows: Sequence[Row], graph: ownership.Graph, parties: Sequence[Row])
 
 
 def _stakes(reader: Reader, rows: Sequence[Row]) -> list[wire.Stake]:
-    policies = reader.all("node_policies")
+    late = frozenset(_late(reader, rows))
     return [
-        _stake(row, policies) for row in rows if row["type"] == "relationship" and row["status"] != "closed"
+        _stake(row, row["source"] in late)
+        for row in rows
+        if row["type"] == "relationship" and row["status"] != "closed"
     ]
 
 
-def _is_late(policies: Sequence[Row], n: int, waited: int) -> bool:
-    """Whether a statement is late, as an audit finds it: by the rules in force at its place, and never before
-    there are any (docs/spec/ledger.md, 10.5).
+class _Stated(msgspec.Struct, frozen=True):
+    """What is read of an entry here: of other kinds, nothing."""
+
+    class Body(msgspec.Struct, frozen=True):
+        record: str = ""
+        subject: str = ""
+
+    t: str
+    ts: int
+    b: Body
+
+
+_stated = msgspec.json.Decoder(_Stated).decode
+
+
+def _late(reader: Reader, rows: Sequence[Row]) -> list[str]:
+    """Sources of those statements that came too late (docs/spec/ledger.md, 10.5)."""
+    policies = reader.all("node_policies")
+    if not policies:
+        return []
+    first: dict[str, int] = {}
+    for (entry,) in reader.tuples("node_entries"):
+        said = _stated(entry)
+        if said.t == "ownership-stated":
+            first.setdefault(said.b.subject or said.b.record, said.ts)
+    return [row["source"] for row in rows if _is_late(policies, row, first)]
+
+
+def _is_late(policies: Sequence[Row], row: Row, first: Mapping[str, int]) -> bool:
+    """Whether a statement came too late, by the rules in force at its place.
 
     Args:
-        n: place of the statement in the stream of the node.
-        waited: ms from the day on which it took effect.
+        first: record or subject -> ms at which the log knew of it first.
     """
-    in_force = [row for row in policies if row["n"] < n and row["effective_from"] <= n]
-    return bool(in_force) and waited > decode_json(in_force[-1]["document"])["late"]
+    in_force = [one for one in policies if one["n"] < row["n"] and one["effective_from"] <= row["n"]]
+    if not in_force:
+        return False
+    since = max(row["effective"], first[decode_json(row["document"])["subject"] or row["record"]])
+    return bool(row["ms"] > since + decode_json(in_force[-1]["document"])["late"])
 
 
-def _stake(row: Row, policies: Sequence[Row]) -> wire.Stake:
+def _stake(row: Row, late: bool) -> wire.Stake:
     from evenhand.core import ownership
 
     said = msgspec.json.decode(row["document"], type=ownership.Record)
@@ -437,7 +464,7 @@ def _stake(row: Row, policies: Sequence[Row]) -> wire.Stake:
         voting=percent.get("voting"),
         offices=sorted({i.type for i in said.interests if i.type not in ownership.SHARES}),
         effective=when(row["effective"])[:10],
-        late=_is_late(policies, row["n"], row["ms"] - row["effective"]),
+        late=late,
     )
 
 

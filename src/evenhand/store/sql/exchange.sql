@@ -379,6 +379,10 @@ SELECT client, entity, state FROM waiver WHERE pool = :pool;
 -- name: ownership_all
 SELECT record, source, type, status, n, ms, effective, document, statement FROM ownership ORDER BY record;
 
+-- name: node_entries
+-- With every statement of ownership that was ever filed.
+SELECT entry FROM event WHERE stream = 'node' ORDER BY n;
+
 -- name: ownership_sources
 SELECT source, record, status FROM ownership WHERE source {in sources};
 
