@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -16,7 +17,7 @@ import pytest
 
 from evenhand import wire
 from evenhand.core.errors import Broken, Invalid, Missing, Refused, Unavailable
-from evenhand.http import problems
+from evenhand.http import problems, server
 from evenhand.http.problems import Turned
 
 
@@ -158,6 +159,50 @@ def test_a_client_that_hangs_up_hurts_nobody(quick: Any) -> None:
         with socket.create_connection((parts.hostname, parts.port), timeout=10) as peer:
             peer.sendall(b"POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n{")
     assert quick.plain.get("/healthz").text == "ok\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "line"),
+    [
+        (b"GET / HTTP/1.1\r\n", b"X-%d: " + b"a" * 900 + b"\r\n"),
+        (b"GET / HTTP/1.1\r\nX: ", b"a" * 4000),
+        (b"GET /", b"a" * 4000),
+    ],
+    ids=["headers", "header", "line"],
+)
+def test_a_request_without_end_is_cut_off(quick: Any, start: bytes, line: bytes) -> None:
+    """All of it would be kept in memory until it has come, of whoever sends it."""
+    parts = urlsplit(quick.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as peer:
+        peer.sendall(start)
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 32 << 20:
+                sent += peer.send(line.replace(b"%d", b"%d" % sent))
+            raise AssertionError("32 MiB of a head were taken")
+    assert quick.plain.get("/healthz").text == "ok\n"
+
+
+def test_connections_that_stand_still_are_ended(
+    start_site: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three that say nothing, or half of something; those that are waited for and those at rest stay."""
+    monkeypatch.setattr(server, "LOOK", 1)
+    site = start_site()
+    parts = urlsplit(site.url)
+    head = b"POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n{"
+    whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    peers = []
+    for begin in (b"", b"GET / HTTP/1.1\r\nHost", head, whole):
+        peers.append(socket.create_connection((parts.hostname, parts.port), timeout=10))
+        peers[-1].sendall(begin)
+    for peer in peers[:3]:
+        assert peer.recv(4096) in (b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert peers[3].recv(4096).endswith(b"ok\n")
+    peers[3].sendall(whole)
+    assert peers[3].recv(4096).endswith(b"ok\n"), "a connection at rest stays for uvicorn's own time"
+    for peer in peers:
+        peer.close()
 
 
 def exchange(url: str, sent: bytes) -> bytes:

@@ -17,7 +17,9 @@ from evenhand.audit.entries import read_entry
 from evenhand.audit.reasons import KINDS, Reasons
 from evenhand.core import adaptive as core
 from evenhand.core import shared_pool
+from evenhand.core.allocation import slot_of
 from evenhand.core.beacon import QUICKNET, Chain, Evidence
+from evenhand.core.canonical import b64url
 from evenhand.core.errors import Invalid, Missing
 from evenhand.core.project import GoldPolicy, QualificationPolicy
 from evenhand.doctor import examine
@@ -29,10 +31,12 @@ from evenhand.service import (
     projects,
     qualification,
     receipts,
+    signing,
     tasks,
     windows,
     work,
 )
+from evenhand.signer import Signer
 from evenhand.store.conformance import ORIGIN
 
 CHAIN = Chain(public=QUICKNET.public, genesis=0, period=3)  # the clock of these tests begins in 1970
@@ -54,6 +58,33 @@ def client_of(world: ExchangeWorld, assignment: wire.Assignment) -> str:
 def healthy(world: ExchangeWorld) -> None:
     report = examine(world.store, ORIGIN)
     assert report.healthy, (report.differences, report.faults)
+
+
+def test_nobody_says_that_they_worked_on_a_task_for_longer_than_they_had_it(world):
+    """An audit would call it a proven violation of the operator: an annotator alone must not do that."""
+    world.client_project("acme", 4)
+    person = world.staff["opco"][0]
+    signer = Signer(b"1" * 32)
+    (one,) = world.ask(person)[0].assignments
+    world.ms += 5_040
+    world.submit(person, one.id, seconds=900)
+    world.submit(person, one.id, {"spam": "spam"}, seconds=None, revision=1)
+    key = wire.NewSigningKey(public=b64url(signer.public), proof=signer.possession(ORIGIN, person.person))
+    world.call(signing.add, person, key)
+    (two,) = world.ask(person)[0].assignments
+
+    def say(ms: int) -> wire.Signed:
+        public = {"ms": ms, "revision": 1, "slot": slot_of(two.id)}
+        answers = {"answers": msgspec.json.encode({"spam": "ham"})}
+        return signer.say(ORIGIN, person.person, "submitted", two.place, public, answers)
+
+    with pytest.raises(Invalid, match="You have had this task for 0 seconds") as caught:
+        world.submit(person, two.id, {"spam": "ham"}, seconds=900, signed=say(900_000))
+    assert caught.value.rule == "answer.seconds"
+    world.submit(person, two.id, {"spam": "ham"}, seconds=3, signed=say(3_000))  # clocks may differ a little
+    told = [entry["b"]["ms"] for entry in world.entries(person.person) if entry["t"] == "submitted"]
+    assert told == [5_000, -1, 3_000]
+    assert world.audit().findings.ok
 
 
 def test_a_window_that_is_undone_is_not_remembered(world):

@@ -49,18 +49,30 @@ class SubmissionView(msgspec.Struct, frozen=True, kw_only=True):
     mapping: bytes
     form: Form  # of the version that the annotator saw
     task: TaskView
+    opened_ms: int = 0  # when it was given out
+    had_ms: int | None = None  # how long the person has had it; None: nobody else counts (see `accept`)
     spent: int = 0  # ms that earlier revisions were credited
     again: str = ""  # of a lapsed assignment: the one by which the same person has the task since
 
 
 def accept(
-    view: SubmissionView, answers: Mapping[str, Any], seconds: float | None, revision: int | None
+    view: SubmissionView,
+    answers: Mapping[str, Any],
+    seconds: float | None,
+    revision: int | None,
+    signed: bool = False,
 ) -> Submitted:
     """The event that a submission makes.
 
     An answer in time takes the slot that was reserved for it. A late one takes a slot that is still
     free, else it is kept as surplus, outside the overlap, so that no work is lost and no count is
     exceeded. A correction names the revision that it replaces.
+
+    In a shared pool an audit compares the time that is told with the age of the lease. What is told beyond
+    that is cut, so that no annotator can make the node look like a liar; what is signed is refused.
+
+    Args:
+        signed: whether the person signs what they say.
 
     Raises:
         Invalid: an answer does not fit its question; `where` is its path.
@@ -71,7 +83,7 @@ def accept(
     correction = _check_state(view, revision)
     dumped = check_answers(view.form, answers, shown_data(view.record, view.mapping, view.form.shown))
     counts = view.state != "surplus" if correction else takes_slot(view)
-    ms, paid = active_ms(seconds), view.form.document.pay
+    ms, paid = _within(view.had_ms, active_ms(seconds), signed), view.form.document.pay
     credited = pay.credited(paid, ms, view.spent) if paid else 0
     return Submitted(
         stream=view.person,
@@ -195,6 +207,19 @@ def active_ms(seconds: float | None) -> int:
     if not 0 <= seconds <= MAX_SECONDS:
         raise Invalid("answer.seconds", f"Active time is 0 to {MAX_SECONDS} seconds.", "seconds")
     return round(seconds * 10) * 100
+
+
+SKEW_MS = 50_000  # by which clocks may differ; an audit allows ten seconds more
+
+
+def _within(had_ms: int | None, ms: int, signed: bool) -> int:
+    """Active time, as far as the person has had the task."""
+    if had_ms is None or ms <= had_ms:
+        return ms
+    if signed and ms > had_ms + SKEW_MS:
+        reason = f"You have had this task for {had_ms // 1000} seconds, and signed {ms // 1000}."
+        raise Invalid("answer.seconds", reason, "seconds", "Sign again, with the time that you worked on it.")
+    return ms if signed else max(had_ms, 0) // 100 * 100
 
 
 def skip(view: SubmissionView, reason: str) -> Skipped:

@@ -6,13 +6,15 @@ import asyncio
 from functools import partial
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 AT_ONCE = "evenhand.at_once"
 """Name of the extension in a request's scope: `async (head, body)`, which sends a whole answer. The head
 begins with the status line, and ends with the last header's line."""
 
 TOGETHER = 1 << 16  # bytes; what is longer goes out at once
+HEAD = 1 << 16  # bytes of request line and headers at most, give or take what comes in one piece
+SLOW = 1 << 10  # bytes of a body that have to come between two looks
 
 
 class Protocol(HttpToolsProtocol):
@@ -20,16 +22,60 @@ class Protocol(HttpToolsProtocol):
 
     The two messages of ASGI cost more than everything else that is done for a short answer: each header is
     checked and written by itself.
+
+    It also ends connections that uvicorn would keep: of whoever sends headers without end, which would all be
+    held in memory, and of whoever sends nothing or next to nothing (see `is_stuck`).
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(
             cast(asyncio.Transport, _Together(cast(asyncio.Transport, transport), self.loop))
         )
+        self._in_head = self._in_body = False
+        self._head = 0  # bytes of a request whose headers have not come to their end
+        self._came = 0  # bytes since the last look
+        self._looks = 0  # without a whole request between them
+
+    def data_received(self, data: bytes) -> None:
+        self._came += len(data)
+        before = self._in_head
+        super().data_received(data)
+        if not self._in_head:
+            self._head = 0
+        elif before:
+            self._head += len(data)
+            if self._head > HEAD:
+                self._refuse()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head, self._head = True, 0
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
+        self._in_head, self._in_body = False, True
         self.scope["extensions"] = {AT_ONCE: partial(_send, self.cycle)}  # type: ignore[dict-item]  # ASGI's own
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._in_body, self._looks = False, 0
+
+    def is_stuck(self) -> bool:
+        """Whether the client keeps the connection and sends next to nothing. Asked now and then."""
+        came, self._came = self._came, 0
+        answered = self.cycle is None or self.cycle.response_complete
+        if self._in_body and not answered:
+            stands = came < SLOW and not self.flow.read_paused
+        elif self._in_head:
+            stands = True
+        else:  # while an answer is due we are at work; after one, uvicorn's own clock runs
+            stands = answered and self.timeout_keep_alive_task is None
+        self._looks = self._looks + 1 if stands else 0
+        return self._looks > 1
+
+    def _refuse(self) -> None:
+        self.transport.write(STATUS_LINE[431] + b"connection: close\r\ncontent-length: 0\r\n\r\n")
+        self.transport.close()
 
 
 async def _send(cycle: RequestResponseCycle, head: bytes, body: bytes) -> None:

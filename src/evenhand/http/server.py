@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -35,6 +36,8 @@ KEPT = (
     75  # seconds that an idle connection stays open: longer than proxies keep theirs, or a request of theirs
 )
 # meets a connection that closes and is answered with a 502
+LOOK = 20  # seconds between two looks for clients that keep a connection and send next to nothing
+FILES = 1 << 16  # connections and files that the process may have open, where the system lets it
 Ready = Callable[[str, str], None]
 
 
@@ -60,6 +63,7 @@ def run(settings: Config, on_ready: Ready | None = None) -> None:
         Unavailable: the port is taken, or the folder or database cannot be had.
     """
     logs.set_up(settings.log_level)
+    _open_many()
     with _listening(settings) as listener:
         app = build(settings)
         try:
@@ -71,6 +75,14 @@ def run(settings: Config, on_ready: Ready | None = None) -> None:
         finally:
             app.node.close()
             log.info("stopped")
+
+
+def _open_many() -> None:
+    """Often 1,024 are allowed at first and many more on request: idle browsers should not use them up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _collect_rarely() -> None:
@@ -122,6 +134,14 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self.when_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """uvicorn's heartbeat, ten times a second: now and then connections are ended that stand still."""
+        if counter % (10 * LOOK) == 0:
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Protocol) and connection.is_stuck():
+                    connection.transport.close()
+        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

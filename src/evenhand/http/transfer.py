@@ -22,6 +22,7 @@ from evenhand.http.problems import Turned, decoded
 from evenhand.node import Node
 from evenhand.service import archive, exports, intake, media, pay, quality, restores
 from evenhand.service.ledger_port import find_leaf
+from evenhand.service.view import is_number
 
 INERT = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """What a medium or an export may do when somebody opens it by itself: nothing."""
@@ -186,7 +187,7 @@ def _range(header: str | None, size: int) -> tuple[int, int, bool]:
     """
     unit, _, spec = (header or "").partition("=")
     first, dash, last = spec.strip().partition("-")
-    if unit.strip().lower() != "bytes" or not dash or "," in spec or not (first + last).isdigit():
+    if unit.strip().lower() != "bytes" or not dash or not is_number(first + last):
         return 0, size, False
     start = int(first) if first else max(size - int(last), 0)
     end = min(int(last) + 1, size) if first and last else size

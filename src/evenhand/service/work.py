@@ -86,13 +86,17 @@ def _submit_distinct(
             if _is_replay(view, request) and _same_answers(tx, seq, view, request):
                 outcomes[i] = _replayed(tx, at, seq, view)
                 continue
+            if is_lent(view.member):
+                view = msgspec.structs.replace(view, had_ms=at.ms - view.opened_ms)
             if view.revision and view.form.document.pay:
                 view = msgspec.structs.replace(view, spent=_spent(tx, view, seq))
             key = (view.project, view.number)
             if key in tasks or view.state == "lapsed":
                 again = _again(tx, view)
                 view = msgspec.structs.replace(view, task=tasks.get(key, view.task), again=again)
-            event = submission.accept(view, request.answers, request.seconds, request.revision)
+            event = submission.accept(
+                view, request.answers, request.seconds, request.revision, request.signed is not None
+            )
             event = signing.submitted(tx, demand, keys[actor.person], event, request)
             tasks[key] = submission.after(view.task, event)
             accepted.append((i, event, view))
@@ -151,6 +155,7 @@ def _views(reader: Reader, rows: Sequence[tuple[Any, ...]]) -> Iterable[tuple[Su
                     overlap=row[19],
                     round=row[20],
                 ),
+                opened_ms=row[21],
             ),
             seq,
         )

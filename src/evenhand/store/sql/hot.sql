@@ -3,7 +3,8 @@
 -- name: submission_views
 -- In the order of tasks, which are locked in it, or two lanes deadlock.
 SELECT a.id, a.organization, a.project, a.task, a.round, a.person, a.member, a.version, a.pool, a.window_n, a.state,
-  a.revision, a.seq, p.record, p.mapping, t.status, t.free, t.leased, t.answered, t.overlap, t.round
+  a.revision, a.seq, p.record, p.mapping, t.status, t.free, t.leased, t.answered, t.overlap, t.round,
+  a.opened_ms
 FROM assignment a
 JOIN task t ON t.organization = a.organization AND t.project = a.project AND t.n = a.task
 JOIN payload p ON p.organization = a.organization AND p.project = a.project AND p.task = a.task AND p.round = a.round
@@ -12,7 +13,8 @@ WHERE a.id {in ids} ORDER BY a.organization, a.project, a.task {lock_task};
 -- name: submission_views_read
 -- The same for readers, which lock nothing.
 SELECT a.id, a.organization, a.project, a.task, a.round, a.person, a.member, a.version, a.pool, a.window_n, a.state,
-  a.revision, a.seq, p.record, p.mapping, t.status, t.free, t.leased, t.answered, t.overlap, t.round
+  a.revision, a.seq, p.record, p.mapping, t.status, t.free, t.leased, t.answered, t.overlap, t.round,
+  a.opened_ms
 FROM assignment a
 JOIN task t ON t.organization = a.organization AND t.project = a.project AND t.n = a.task
 JOIN payload p ON p.organization = a.organization AND p.project = a.project AND p.task = a.task AND p.round = a.round
