@@ -64,8 +64,11 @@ def test_both_learn_the_same(both: tuple[Votes, weighing.Votes]) -> None:
     close(model.pooled, estimate.model.newcomer)
     close(model.skill, estimate.skill.value)
     assert model.newcomer == pytest.approx(estimate.model.newcomer_weight)
-    assert model.blend[0] - 1e-9 <= estimate.model.blend <= model.blend[1] + 1e-9
-    used = weighing.replace(model, used=estimate.model.blend)
+    depends = estimate.model.dependence
+    assert model.depends[0] - 1e-9 <= depends <= model.depends[1] + 1e-9
+    assert estimate.model.hedge == weighing.HEDGE * depends
+    used = weighing.powered(theirs, weighing.replace(model, used=depends))
+    assert used.power == pytest.approx(estimate.model.power, abs=1e-7)
     close(weighing.posterior(theirs, used), estimate.posterior)
 
 
@@ -107,8 +110,8 @@ def test_both_plan_the_same(classes: int, seed: int) -> None:
 def test_where_classes_tie_any_of_them_is_right() -> None:
     """Two who contradict each other on everything: the digits of a sum must not decide who lies."""
     tie = weighing.Votes(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.array([0, 1, 1, 0]), 2, 2, 2)
-    low, high = weighing.fit(tie).blend
-    ours = infer(Votes.of(tie.task, tie.who, tie.label)).model.blend
+    low, high = weighing.fit(tie).depends
+    ours = infer(Votes.of(tie.task, tie.who, tie.label)).model.dependence
     assert low - 1e-9 <= ours <= high + 1e-9
 
 
@@ -190,7 +193,8 @@ def test_what_is_not_opened_is_not_auditable_and_no_violation(
 
 
 ODD: dict[str, Any] = {
-    "blend": -7.5,
+    "hedge": -7.5,
+    "power": float("inf"),
     "dependence": -0.02,
     "threshold": float("nan"),
     "loss": 1e308,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenhand.core.errors import Invalid, Refused
-from evenhand.core.inference import METHODS, Votes, infer, posterior_of, sweeps
+from evenhand.core.inference import METHODS, Votes, infer, left_out, posterior_of, sweeps
+from evenhand.core.inference.left_out import best_power
 
 POOL = [(task, who, int(who == 3)) for task in range(6) for who in range(4)]
 
@@ -157,3 +160,27 @@ def test_what_is_odd_is_said(method: str) -> None:
 def test_all_labels_equal(method: str) -> None:
     found = infer(votes([(task, who, 0) for task in range(5) for who in range(3)]), method)
     assert (found.label == 0).all() and (found.confidence > 0.99).all()
+
+
+@pytest.mark.parametrize(("known", "asked"), [(0.95, -1), (0.55, 1)])
+def test_left_out_votes_tell_who_is_too_sure(known: float, asked: int) -> None:
+    """Annotators are right in 75%: a model that takes them for 95% is too sure, for 55% not sure enough."""
+    seen, _ = simulated(400, [0.75] * 6, 2)
+    fit = infer(seen).model
+    chance = np.array([[known, 1 - known], [1 - known, known]])
+    wrong = replace(fit, confusion=np.tile(chance, (6, 1, 1)), hedge=0.0)
+    found = best_power(seen, wrong, 20.0)
+    assert asked * found > 0.3
+    assert abs(best_power(seen, wrong, 1e9)) < 1e-3  # a prior that no vote can move
+    assert best_power(seen, replace(wrong, power=3.0, floor=0.5), 20.0) == found  # neither counts
+    assert best_power(votes([(0, 0, 1), (1, 1, 0)]), wrong, 20.0) == 0.0  # no task has two votes
+
+
+def test_of_many_votes_some_tasks_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, _ = simulated(900, [0.9, 0.8, 0.7, 0.7], 3)
+    fit = infer(seen).model
+    whole = best_power(seen, fit, 20.0)
+    monkeypatch.setattr(left_out, "CELLS", 4_000)
+    third = seen.task % 3 == 0
+    some = Votes.of(seen.task[third] // 3, seen.annotator[third], seen.label[third], classes=3)
+    assert best_power(seen, fit, 20.0) == pytest.approx(best_power(some, fit, 20.0)) != whole

@@ -227,16 +227,19 @@ def test_what_starts_from_posteriors_adds_up_what_expectation_does(bound: np.nda
         assert np.append(counts, mass) == pytest.approx(able, abs=1e-9)
 
 
-@pytest.mark.parametrize("blend", [0.0, 0.4])
+@pytest.mark.parametrize(("hedge", "power"), [(0.0, 1.0), (1.7, 1.3)])
 @pytest.mark.parametrize("floor", [0.0, 0.02])
-def test_a_posterior_is_read_the_same_compiled_and_plain(blend: float, floor: float) -> None:
+def test_a_posterior_is_read_the_same_compiled_and_plain(hedge: float, power: float, floor: float) -> None:
     cells = Cells()
-    for module, table in ((kernels, (TABLE, PRIOR)), (narrow, (cells.pairs, cells.chances, PRIOR[:3]))):
+    for module, table, raised in (
+        (kernels, (TABLE, PRIOR), (power,)),
+        (narrow, (cells.pairs, cells.chances, PRIOR[:3]), ()),
+    ):
         results = []
         for run in (compiled, plain):
             for bound in BOUNDS:
                 found = (np.zeros((11, 3)), np.zeros(11, np.int32), np.zeros(11))
-                rest = (WEIGHT, blend, 0.5, floor)
+                rest = (WEIGHT, hedge, 0.1, 0.5, *raised, floor)
                 run(module.read_posterior)(COLUMNS, bound, *table, *rest, *found)
                 results.append(np.concatenate([part.ravel() for part in found]))
             found = (np.zeros((11, 3)), np.zeros(11, np.int32), np.zeros(11))
@@ -249,7 +252,7 @@ def test_a_posterior_is_read_the_same_compiled_and_plain(blend: float, floor: fl
         assert label.tolist() == [posterior[t].argmax() if t in TASKS else -1 for t in range(11)]
         assert confidence.tolist() == [posterior[t].max() if t in TASKS else 0 for t in range(11)]
         for run in (compiled, plain):
-            rest, even, each = run(kernels.shares)(COLUMNS, 0, WEIGHT, blend, 0.5, floor, 3)
+            rest, even, each = run(kernels.shares)(COLUMNS, 0, WEIGHT, hedge, 0.1, 0.5, floor, 3)
             votes = WEIGHT[VOTES.annotator[: FIRST[1]]].sum()
             assert rest + 3 * even + each * votes == pytest.approx(1)
 

@@ -23,6 +23,7 @@ from evenhand.audit.entries import AuditedEntry
 from evenhand.audit.findings import BLIND, PROVEN
 from evenhand.audit.weighing import (
     EQUAL,
+    HEDGE,
     LEAST_PILOTS,
     METHOD,
     RULE,
@@ -37,6 +38,7 @@ from evenhand.audit.weighing import (
     fit_again,
     losses,
     one,
+    powered,
 )
 
 LATE = 60_000  # ms that a consequence may name the weighing before the newest
@@ -669,9 +671,17 @@ def _weighed(
     for who in sorted(told.keys() & right.keys()):
         if abs(told[who] - right[who]) > TOLERANCE:
             differs(f"the weight of {who} is {right[who]:.6f}; it says {told[who]}.")
-    if not _within(said["blend"], *model.blend):
-        differs(f"the blend is {model.blend[0]:.6f}; it says {said['blend']}.")
-    model = replace(model, used=said["blend"])
+    hedge = said["hedge"]
+    if _within(hedge, *(HEDGE * one for one in model.depends)):
+        model = powered(
+            votes.of(ready) if due else votes,
+            replace(model, used=max(hedge / HEDGE, 0.0)),
+            ready if due else None,
+        )
+    else:
+        differs(f"the weighted vote stands for {HEDGE * model.used:.6f} votes; it says {hedge}.")
+    if not _within(said["power"], model.power, model.power):
+        differs(f"the power is {model.power:.6f}; it says {said['power']}.")
     plan = _planned(said, votes, model, depends, ready, reach, rules, differs)
     return Question(model, codes, annotators, plan)
 
@@ -702,8 +712,7 @@ def _planned(
         return None
     if not _within(said["dependence"], depends, depends):
         differs(f"the pilots' dependence is {depends:.6f}; it says {said['dependence']}.")
-    used = replace(model, used=model.blend[0])  # what is said may be no share at all
-    plan = Plan(used, depends, reach, rules.target, said["threshold"])
+    plan = Plan(model, depends, reach, rules.target, said["threshold"])
     loss, stops = losses(votes, plan, ready, rules)
     sure = _step(loss, rules.tolerance - TOLERANCE)
     allowed = {j for j in range(sure) if loss[j] <= rules.tolerance + TOLERANCE} | {sure}

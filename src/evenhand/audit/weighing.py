@@ -12,14 +12,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-RULE = "weigh:4"
+RULE = "weigh:5"
 METHOD = "robust"
 TOLERANCE = 1e-5  # stated: probabilities, weights, dependence and losses may differ by so much
 EQUAL = 1e-9
 TINY = 1e-12
 WIDE = 16
 KINDS, ROUNDS, OWN, COIN = 3, 2, 1.0, 10.0
-USUAL, PAIRS, TOLERATED = 0.04, 50.0, 0.04
+USUAL, PAIRS, HEDGE = 0.04, 50.0, 170.0
+CALM, TRUST, STEADY = 0.85, 0.5, 20.0
+CELLS = 100_000
 DOUBT, FLOOR = 0.5, 0.01
 LEAST_PILOTS, RIVALS = 40, 4
 THRESHOLDS = [0.4 * (0.001 / 0.4) ** (j / 19) for j in range(20)] + [0.0]
@@ -66,8 +68,9 @@ class Model:
     weight: Floats  # [annotator]
     newcomer: float
     given: Ints  # [annotator] votes
-    blend: tuple[float, float]  # least and most that equal classes allow
-    used: float  # the blend that posteriors are made with
+    depends: tuple[float, float]  # least and most that equal classes allow
+    used: float  # the dependence that posteriors are made with
+    power: float  # that they are raised to
 
     @property
     def skill(self) -> Floats:
@@ -115,17 +118,17 @@ def fit(votes: Votes, start: Floats | None = None) -> Model:
     again = expected(votes, prior, chance)
     again[votes.counts == 0] = 0.0
     prior_again, _, chance_again = _shrunk(votes, again)
-    weight, n = agreed**2, np.bincount(votes.who, minlength=votes.annotators)
+    weight, n = agreed**3, np.bincount(votes.who, minlength=votes.annotators)
     low, high = dependence(votes, prior_again, chance_again)
-    blend = low / (low + TOLERATED), high / (high + TOLERATED)
     newcomer = float((n * weight).sum() / n.sum())
-    return Model(prior, chance, pooled, weight, newcomer, n, blend, blend[0])
+    return powered(votes, Model(prior, chance, pooled, weight, newcomer, n, (low, high), low, 1.0))
 
 
 def fit_again(votes: Votes, model: Model, ready: NDArray[np.bool_]) -> tuple[Model, float]:
     """Section 4, "Once more": the model that is used where there is a plan, and its dependence."""
     pilots = votes.of(ready)
-    begun = blended(model, dependence(pilots, model.prior, model.chance, lowest=True)[0])
+    first = dependence(pilots, model.prior, model.chance, lowest=True)[0]
+    begun = replace(model, used=first, power=1.0)
     start = posterior(votes, begun)
     if votes.classes > WIDE:
         voted = np.zeros(start.shape, bool)
@@ -135,13 +138,57 @@ def fit_again(votes: Votes, model: Model, ready: NDArray[np.bool_]) -> tuple[Mod
     start[votes.counts == 0] = 0.0
     again = fit(votes, start)
     found = dependence(pilots, again.prior, again.chance, lowest=True)[0]
-    return blended(again, found), found
+    return powered(pilots, replace(again, depends=(found, found), used=found), ready), found
 
 
-def blended(model: Model, dependence: float) -> Model:
-    """The same model with the blend of this dependence."""
-    blend = dependence / (dependence + TOLERATED)
-    return replace(model, blend=(blend, blend), used=blend)
+def powered(votes: Votes, model: Model, tasks: NDArray[np.bool_] | None = None) -> Model:
+    """The same model with the power that left-out votes on these tasks (None: all) ask for (section 2)."""
+    k = votes.classes
+    if k > WIDE:
+        return replace(model, power=1.0)
+    every = -(-len(votes.task) * k // CELLS)
+    numbers = np.cumsum(np.ones(votes.tasks, bool) if tasks is None else tasks) - 1
+    some = votes.of((votes.counts > 1) & (numbers % every == 0))
+    told = model.pooled[:, some.label].T
+    left = _without(some, model)
+    xs = [0.2 * j for j in range(-8, 9)]
+    sums = []
+    for x in xs:
+        raised = left ** np.exp(x)
+        raised /= raised.sum(axis=1, keepdims=True)
+        sums.append(float(np.log((raised * told).sum(axis=1)).sum()) - STEADY / 2 * x * x)
+    j = int(np.argmax(sums))
+    x = xs[j]
+    if 0 < j < 16:
+        before, top, after = sums[j - 1 : j + 2]
+        x += 0.1 * (before - after) / min(before - 2 * top + after, -TINY)
+    return replace(model, power=float(CALM * np.exp(TRUST * x)))
+
+
+def _without(votes: Votes, model: Model) -> Floats:
+    """[votes, classes] b of section 3 for the task of each vote, from the others."""
+    rows, k = np.arange(len(votes.task)), votes.classes
+    logs = np.log(np.maximum(model.chance, TINY))[votes.who, :, votes.label]
+    score = np.tile(np.log(model.prior + TINY), (votes.tasks, 1))
+    np.add.at(score, votes.task, logs)
+    score = score[votes.task] - logs
+    q = np.exp(score - score.max(axis=1, keepdims=True))
+    q /= q.sum(axis=1, keepdims=True)
+    voted = np.zeros((votes.tasks, k))
+    np.add.at(voted, (votes.task, votes.label), model.weight[votes.who])
+    v = voted[votes.task]
+    v[rows, votes.label] -= model.weight[votes.who]
+    return mixed(q, np.maximum(v, 0), votes.counts[votes.task] - 1, model.used)
+
+
+def mixed(q: Floats, v: Floats, n: Ints, d: float) -> Floats:
+    """[..., classes] b of section 3."""
+    total, k = v.sum(axis=1)[:, None], q.shape[1]
+    e = (n / (1 + (n - 1) * d))[:, None]
+    some = total > TINY
+    own = np.divide(e, HEDGE * d + e, out=np.ones(e.shape), where=some)
+    share = (e * v / np.maximum(total, TINY) + DOUBT / k) / (e + DOUBT)
+    return np.asarray(own * q + (1 - own) * share)
 
 
 def _start(votes: Votes, agreed: Floats) -> Floats:
@@ -201,11 +248,10 @@ def posterior(votes: Votes, model: Model) -> Floats:
     q, k = expected(votes, model.prior, model.chance), votes.classes
     voted = np.zeros(q.shape)
     np.add.at(voted, (votes.task, votes.label), model.weight[votes.who])
-    total, n = voted.sum(axis=1), votes.counts
-    b = np.where(total > 0, model.used, 0.0)[:, None]
-    share = voted * (n / np.maximum(total, TINY))[:, None] + DOUBT / k
-    blended = (1 - b) * q + b * share / (n + DOUBT)[:, None]
-    return np.asarray((1 - FLOOR) * blended + FLOOR / k)
+    some = votes.counts > 0
+    raised = mixed(q[some], voted[some], votes.counts[some], model.used) ** model.power
+    q[some] = raised / raised.sum(axis=1, keepdims=True)
+    return np.asarray((1 - FLOOR) * q + FLOOR / k)
 
 
 def one(model: Model, given: Sequence[tuple[int, int]]) -> Floats:
@@ -239,7 +285,7 @@ class Rules:
 class Plan:
     """When asking may stop."""
 
-    model: Model  # with the pilots' blend
+    model: Model  # with the pilots' dependence and power
     dependence: float
     reach: int
     target: float
@@ -288,7 +334,7 @@ def losses(
 ) -> tuple[list[float], list[float]]:
     """Section 4, steps 2 to 4: for each threshold the mean loss, and the mean number of votes."""
     least = np.where(ready, rules.least, len(votes.task))
-    seen = replace(fit(votes.first(least)), used=plan.model.used)
+    seen = replace(fit(votes.first(least)), used=plan.model.used, power=plan.model.power)
     pilots = votes.of(ready)
     final = posterior(pilots.first(np.full(votes.tasks, plan.reach)), plan.model)[ready]
     rows, count = np.arange(len(final)), len(THRESHOLDS)

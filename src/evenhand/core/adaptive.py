@@ -135,7 +135,8 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
 
     question: str
     method: str
-    blend: float | None = None  # share of the weighted vote in what is concluded
+    hedge: float | None = None  # votes that the weighted vote stands for in what is concluded
+    power: float | None = None  # that probabilities are raised to
     weights: tuple[tuple[str, float], ...] = ()  # (annotator, probability that an answer is right)
     dependence: float | None = None
     threshold: float | None = None
@@ -158,7 +159,7 @@ class Skilled(msgspec.Struct, frozen=True, kw_only=True):
 class Basis(msgspec.Struct, frozen=True, kw_only=True):
     """Which answers were weighed, and what came of it: whoever holds the openings can do it again."""
 
-    rule: str = ""  # name of the published rule, such as "weigh:4"
+    rule: str = ""  # name of the published rule, such as "weigh:5"
     version: int  # of the project's rules
     project: int = -1  # entries of the project's stream that were seen: those with a smaller n
     lots: str = ""  # hex of the 32 bytes that pilots are drawn by
@@ -197,7 +198,8 @@ def plan(
     cut = answered.copy()
     cut[ready] = np.minimum(rule.least, cut[ready])
     seen = infer(first_votes(votes, np.arange(votes.tasks), cut)).model
-    threshold, loss, stops = _threshold(votes, ready, most[ready], whole, blended(seen, dependence), rule)
+    seen = replace(blended(seen, dependence), power=found.model.power)
+    threshold, loss, stops = _threshold(votes, ready, most[ready], whole, seen, rule)
     return found, replace(whole, threshold=threshold, loss=loss, per_task=stops, pilots=len(ready))
 
 

@@ -20,7 +20,7 @@ from evenhand.core.inference import DEFAULT, Model, Running
 from evenhand.core.inference.votes import Floats, Places
 from evenhand.core.label import LabelType, Learnt, readable
 
-RULE = "weigh:4"
+RULE = "weigh:5"
 """Name of the published rule. A change of a method, of a constant or of an order gets the next number."""
 
 TIE = 1e-9  # probabilities so near to each other are equal: else the order of additions would decide

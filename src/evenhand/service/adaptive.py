@@ -382,7 +382,8 @@ def _noted(name: str, one: _Found, members: list[str]) -> Weighed:
     noted = Weighed(
         question=name,
         method=fit.method,
-        blend=fit.model.blend,
+        hedge=fit.model.hedge,
+        power=fit.model.power,
         weights=tuple(
             sorted((members[i], round(float(skill.value[i]), 6)) for i in np.flatnonzero(skill.votes))
         ),
@@ -459,7 +460,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ARRAYS = ("prior", "confusion", "newcomer", "weight")
-NUMBERS = ("newcomer_weight", "blend", "doubt", "floor")
+NUMBERS = ("newcomer_weight", "hedge", "dependence", "doubt", "power", "floor")
 PLAN = ("dependence", "threshold", "target")
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Stored).decode

@@ -41,8 +41,10 @@ class Model:
     newcomer: Floats  # [true, given] the same for an annotator whom the fit has not seen
     weight: Floats  # [annotators] what a vote counts in the weighted vote
     newcomer_weight: float
-    blend: float = 0.0  # share of the weighted vote in the posterior, 0 to 1
+    hedge: float = 0.0  # votes that the weighted vote stands for in the posterior; infinite: it stands alone
+    dependence: float = 0.0  # of two votes of one task beyond its class, by which many are worth fewer
     doubt: float = 0.0  # votes spread evenly over the classes that are added to the weighted vote
+    power: float = 1.0  # that the posterior is raised to: below 1 less sure, above it surer; 1 if `narrow`
     floor: float = 0.0  # share of the posterior that is spread evenly over the classes
     narrow: bool = False  # only classes that somebody gave a task may be true of it
 
@@ -72,13 +74,19 @@ class Running:
     @property
     def posterior(self) -> Floats:
         """[classes] probabilities; they sum to 1."""
-        model, classes, votes, total = self.model, len(self.score), self.votes.sum(), self.weight.sum()
+        model, classes, total = self.model, len(self.score), self.weight.sum()
+        votes = float(self.votes.sum())
         able = self.votes > 0 if model.narrow and votes else np.ones(classes, bool)
         chance = np.where(able, np.exp(self.score - self.score[able].max()), 0.0)
         chance /= chance.sum()
-        if model.blend and total > TINY:
-            voted = (votes * self.weight / total + model.doubt / classes) / (votes + model.doubt)
-            chance = (1 - model.blend) * chance + model.blend * voted
+        if model.hedge and total > TINY:
+            worth = votes / (1 + (votes - 1) * model.dependence)
+            voted = (worth * self.weight / total + model.doubt / classes) / (worth + model.doubt)
+            own = worth / (model.hedge + worth)
+            chance = own * chance + (1 - own) * voted
+        if model.power != 1.0 and votes:
+            chance = chance**model.power
+            chance /= chance.sum()
         return np.asarray((1 - model.floor) * chance + model.floor / classes)
 
     def _moved(self, annotator: int | None, label: int, sign: int) -> Running:

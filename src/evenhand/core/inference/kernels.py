@@ -477,19 +477,37 @@ def dependence_sweep(votes: Any, bound: Any, classes: int, table: Any, prior: An
 
 
 @njit(cache=True, nogil=True)
-def shares(votes: Any, t: int, weight: Any, blend: float, doubt: float, floor: float, classes: int) -> Any:
+def shares(
+    votes: Any, t: int, weight: Any, hedge: float, dependence: float, doubt: float, floor: float, classes: int
+) -> Any:
     """How the posterior of task `t` is blended: what the model's counts, what every class gets, and what a
     vote of weight 1 adds to its class."""
     first, annotator, _, _ = votes
     total = 0.0
-    if blend > 0.0:
+    if hedge > 0.0:
         for v in range(first[t], first[t + 1]):
             total += weight[annotator[v]]
     if total == 0.0:
         return 1.0 - floor, floor / classes, 0.0
     count = first[t + 1] - first[t]
-    voted = (1.0 - floor) * blend / (count + doubt)
-    return (1.0 - floor) * (1.0 - blend), floor / classes + voted * doubt / classes, voted * count / total
+    worth = count / (1.0 + (count - 1) * dependence)
+    own = worth / (hedge + worth)
+    voted = (1.0 - floor) * (1.0 - own) / (worth + doubt)
+    return (1.0 - floor) * own, floor / classes + voted * doubt / classes, voted * worth / total
+
+
+@njit(cache=True, nogil=True)
+def settle(chances: Any, power: float, floor: float) -> None:
+    """Raise probabilities to a power, and spread a share of them evenly."""
+    scale = 1.0 - floor
+    if power != 1.0:
+        total = 0.0
+        for k in range(len(chances)):
+            chances[k] **= power
+            total += chances[k]
+        scale /= total
+    for k in range(len(chances)):
+        chances[k] = chances[k] * scale + floor / len(chances)
 
 
 @njit(cache=True, nogil=True)
@@ -500,8 +518,10 @@ def read_part(
     table: Any,
     prior: Any,
     weight: Any,
-    blend: float,
+    hedge: float,
+    dependence: float,
     doubt: float,
+    power: float,
     floor: float,
     out: Any,
     best: Any,
@@ -515,12 +535,13 @@ def read_part(
         high = min(low + BLOCK, end)
         weigh(votes, low, high, table, prior, score)
         for t in range(low, high):
-            rest, even, each = shares(votes, t, weight, blend, doubt, floor, classes)
+            rest, even, each = shares(votes, t, weight, hedge, dependence, doubt, 0.0, classes)
             for k in range(classes):
                 out[t, k] = rest * score[t - low, k] + even
             if each > 0.0:
                 for v in range(first[t], first[t + 1]):
                     out[t, label[v]] += each * weight[annotator[v]]
+            settle(out[t], power if first[t] < first[t + 1] else 1.0, floor)
             best[t], chance[t] = -1, 0.0
             if first[t] < first[t + 1]:
                 for k in range(classes):
@@ -535,8 +556,10 @@ def read_posterior(
     table: Any,
     prior: Any,
     weight: Any,
-    blend: float,
+    hedge: float,
+    dependence: float,
     doubt: float,
+    power: float,
     floor: float,
     out: Any,
     best: Any,
@@ -547,7 +570,7 @@ def read_posterior(
     And its first class of the most probable ones to `best` [tasks], with its probability to `chance` [tasks];
     -1 and 0 where nobody voted.
     """
-    rest = (weight, blend, doubt, floor, out, best, chance)
+    rest = (weight, hedge, dependence, doubt, power, floor, out, best, chance)
     if len(bound) == 2:
         read_part(votes, bound[0], bound[1], table, prior, *rest)
     else:

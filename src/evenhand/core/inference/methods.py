@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def _voted(method: str, votes: Votes, weight: Floats) -> Estimate:
         newcomer=pooled,
         weight=weight,
         newcomer_weight=mean_weight(votes, weight),
-        blend=1.0,
+        hedge=inf,
         narrow=sweeps.narrow,
     )
     return estimate(method, sweeps, model, Diagnostics())

@@ -402,7 +402,8 @@ def read_part(
     chances: Any,
     prior: Any,
     weight: Any,
-    blend: float,
+    hedge: float,
+    dependence: float,
     doubt: float,
     floor: float,
     out: Any,
@@ -418,7 +419,7 @@ def read_part(
         high = min(low + BLOCK, end)
         weigh(first, low, high, pairs, chances, prior, score)
         for t in range(low, high):
-            rest, even, each = shares(votes, t, weight, blend, doubt, floor, classes)
+            rest, even, each = shares(votes, t, weight, hedge, dependence, doubt, floor, classes)
             best[t], chance[t] = -1, 0.0
             if first[t] == first[t + 1]:
                 out[t] = rest * prior + even
@@ -444,7 +445,8 @@ def read_posterior(
     chances: Any,
     prior: Any,
     weight: Any,
-    blend: float,
+    hedge: float,
+    dependence: float,
     doubt: float,
     floor: float,
     out: Any,
@@ -452,7 +454,7 @@ def read_posterior(
     chance: Any,
 ) -> None:
     """As `kernels.read_posterior`, with `prior` that sums to 1 and `out` of zeros."""
-    rest = (weight, blend, doubt, floor, out, best, chance)
+    rest = (weight, hedge, dependence, doubt, floor, out, best, chance)
     if len(bound) == 2:
         read_part(votes, bound[0], bound[1], pairs, chances, prior, *rest)
     else:

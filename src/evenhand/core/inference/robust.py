@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import exp
 
 import numpy as np
 
 from evenhand.core.inference.estimate import TINY, Diagnostics, Estimate, Model
 from evenhand.core.inference.fit import estimate
+from evenhand.core.inference.left_out import best_power
 from evenhand.core.inference.methods import mean_weight
 from evenhand.core.inference.sweeps import Sweeps, agreement, posterior_of, shares_of, sweeps_of
 from evenhand.core.inference.votes import Floats, Votes
@@ -26,12 +28,15 @@ class Brakes:
     rounds: int = 2  # of expectation maximization
     own: float = 1.0  # votes for each true class that the pooled annotator adds to each annotator's own
     coin: float = 10.0  # votes for each true class that one coin adds to the pooled annotator
-    sharpness: float = 2.0  # power of an annotator's agreement with the majority in the weighted vote
-    tolerance: float = 0.04  # dependence at which model and weighted vote count alike
+    sharpness: float = 3.0  # power of an annotator's agreement with the majority in the weighted vote
+    hedge: float = 170.0  # votes that the weighted vote stands for, times dependence
     doubt: float = 0.5  # votes spread evenly over the classes that are added to the weighted vote
     floor: float = 0.01  # share of every posterior that is spread evenly over the classes
     usual: float = 0.04  # dependence that is assumed where votes do not tell
     pairs: float = 50.0  # variance of pairs of votes that this assumption weighs as much as
+    trust: float = 0.5  # share of the logarithm of the power that left-out votes ask for
+    calm: float = 0.85  # times that power: a left-out vote errs like the votes that foretell it
+    steady: float = 20.0  # precision with which the power is 1 before votes are left out
 
 
 def robust(
@@ -54,9 +59,12 @@ def robust(
        those confusions. With more classes than `sweeps.WIDE`, kinds are not told apart.
     3. `dependence` is how much votes still go together beyond the class: the moment estimate of an
        intraclass correlation, over pairs of votes on a task whose most probable class is taken for true,
-       against the confusions that follow from the model's posterior. The weighted vote gets the share
-       dependence / (dependence + tolerance) of the posterior, the model the rest. So the model decides
-       where it fits, and votes where it does not: no true label is seen.
+       against the confusions that follow from the model's posterior. n votes that depend on each other by
+       d are worth n / (1 + (n - 1) d) that do not (Kish 1965, Survey Sampling, 5.6). The model counts in
+       the posterior as that many, the weighted vote as `hedge` d votes. So the model decides where it fits
+       and where there is much to go by, and votes where it does not: no true label is seen.
+    4. The posterior is raised to a power: how sure it is follows from how well it foretells votes that are
+       left out (`left_out`). With more classes than `sweeps.WIDE` it stays as it is.
 
     Shapes: posterior [tasks, classes], confusion [annotators, true, given], all probabilities.
 
@@ -64,7 +72,7 @@ def robust(
         votes: at least one.
         iterations: rounds; None: as `brakes` has it.
         start: [tasks, classes] probabilities, none of them 0, to start from instead of the weighted vote.
-        complete: the votes, by the same annotators, that dependence is measured on; None: all.
+        complete: the votes, by the same annotators, that dependence and power are measured on; None: all.
     """
     sweeps, agreed = sweeps_of(votes, KINDS), agreement(votes)
     if start is None:
@@ -78,15 +86,17 @@ def robust(
     pooled, prior = _shrink(sweeps, brakes)
     weight = agreed**brakes.sharpness
 
-    def made(blend: float) -> Model:
+    def made(dependence: float = 0.0, power: float = 1.0) -> Model:
         return Model(
             prior=prior,
             confusion=sweeps.confusion(),
             newcomer=pooled,
             weight=weight,
             newcomer_weight=mean_weight(votes, weight),
-            blend=blend,
+            hedge=brakes.hedge * dependence,
+            dependence=dependence,
             doubt=brakes.doubt,
+            power=power,
             floor=brakes.floor,
             narrow=sweeps.narrow,
         )
@@ -96,30 +106,32 @@ def robust(
         further = sweeps.merged()
         dependence = _dependence(further, _shrink(further, brakes)[1], brakes)
     else:
-        dependence = dependence_of(complete, made(0.0), brakes)
+        dependence = dependence_of(complete, made(), brakes)
+    told = votes if complete is None else complete
+    power = 1.0 if sweeps.narrow else _power(told, made(dependence), brakes)
     diagnostics = Diagnostics(iterations=rounds, log_likelihood=fit, dependence=dependence)
-    return estimate("robust", sweeps, made(_blend(dependence, brakes)), diagnostics)
+    return estimate("robust", sweeps, made(dependence, power), diagnostics)
 
 
 def informed(votes: Votes, fit: Estimate, complete: Votes) -> Estimate:
     """What these votes come to, where tasks that stop early have few votes that agree and doubtful ones many.
 
     Pairs of votes then say nothing of dependence, and shares of votes little of how sure a task is. So
-    dependence is measured on tasks that got all their votes whatever they were; and `robust` is fitted once
-    more, from what the first fit makes of each task at that dependence.
+    dependence and power are measured on tasks that got all their votes whatever they were; and `robust` is
+    fitted once more, from what the first fit makes of each task at that dependence.
 
     Args:
         votes: all.
         fit: what `robust` makes of them.
         complete: those of tasks drawn by lot that have all their votes.
     """
-    begun = blended(fit.model, dependence_of(complete, fit.model))
+    begun = replace(blended(fit.model, dependence_of(complete, fit.model)), power=1.0)
     return robust(votes, start=posterior_of(votes, begun), complete=complete)
 
 
 def blended(model: Model, dependence: float, brakes: Brakes = Brakes()) -> Model:
     """The same model where votes depend as much as this."""
-    return replace(model, blend=_blend(dependence, brakes))
+    return replace(model, dependence=dependence, hedge=brakes.hedge * dependence)
 
 
 def dependence_of(votes: Votes, model: Model, brakes: Brakes = Brakes()) -> float:
@@ -129,7 +141,7 @@ def dependence_of(votes: Votes, model: Model, brakes: Brakes = Brakes()) -> floa
     pairs are of the doubtful, and the whole would say that votes contradict each other. Of classes that are
     as probable as each other (to `EQUAL`) the lowest is taken for true.
     """
-    chances = posterior_of(votes, replace(model, blend=0.0, floor=0.0))
+    chances = posterior_of(votes, replace(model, hedge=0.0, power=1.0, floor=0.0))
     equal = chances >= chances.max(axis=1, keepdims=True) * (1 - EQUAL)
     best = equal.argmax(axis=1)[votes.task]
     chance = model.confusion[votes.annotator, best, best]
@@ -143,8 +155,8 @@ def _of_pairs(votes: Votes, values: Floats) -> float:
     return float((of_task**2).sum() - (values**2).sum())
 
 
-def _blend(dependence: float, brakes: Brakes) -> float:
-    return dependence / (dependence + brakes.tolerance)
+def _power(votes: Votes, model: Model, brakes: Brakes) -> float:
+    return brakes.calm * exp(brakes.trust * best_power(votes, model, brakes.steady))
 
 
 def _shrink(sweeps: Sweeps, brakes: Brakes) -> tuple[Floats, Floats]:

@@ -171,7 +171,7 @@ class _Wide:
         from evenhand.core.inference import kernels
 
         found = _unread(self.votes)
-        blend = (model.weight, model.blend, model.doubt, model.floor)
+        blend = (model.weight, model.hedge, model.dependence, model.doubt, model.power, model.floor)
         kernels.read_posterior(
             self.votes.columns, self.bound, self.table, self._row(model.prior), *blend, *found
         )
@@ -300,7 +300,7 @@ class _Narrow:
 
         found = _unread(self.votes)
         table = (self.pairs, self.chances, shares_of(model.prior + TINY), model.weight)
-        blend = (model.blend, model.doubt, model.floor)
+        blend = (model.hedge, model.dependence, model.doubt, model.floor)
         narrow.read_posterior(self.votes.columns, self.bound, *table, *blend, *found)
         return found
 
