@@ -44,6 +44,8 @@ def test_what_cannot_be_says_where(world: World, questions, where):
     with pytest.raises(Invalid) as caught:
         world.call(projects.create, world.owner, draft)
     assert caught.value.where == where
+    if where == "questions[0].colour":
+        assert "choices" in caught.value.remedy, "it names the keys that there are"
     with pytest.raises(Invalid):
         world.read(projects.check, world.owner, draft)
     assert world.read(projects.list_, world.owner).items == []

@@ -492,9 +492,24 @@ def test_chooser_lists_projects(node: Node, seat: Seat) -> None:
     node.project("Another one", [SPAM], messages(1))
     page = seat(node.annotator("Ana"), project)
     page.goto("/annotate")
+    page.get_by_role("button", name="More").click()
+    found = page.get_by_role("menuitem").all_inner_texts()
+    assert found[:2] == ["My quality", "Account"] and found[-1].startswith("Sign out (Ana)")
+    page.keyboard.press("Escape")
     page.get_by_role("link", name="Chosen by name").click()
     expect(page.locator("[data-question]").first).to_be_visible()
     assert page.url.endswith(f"/annotate/{project}")
+
+
+def test_a_text_that_is_ranked_is_pressed_anywhere(node: Node, seat: Seat) -> None:
+    question = {"name": "order", "type": "ranking", "field_items": ["a", "b"]}
+    fields = [{"name": "a"}, {"name": "b"}]
+    project = node.project("Ranked texts", [question], [{"a": "first text", "b": "second text"}], fields)
+    page = seat(node.annotator("Ana"), project)
+    page.get_by_text("second text").click()
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("heading", name="All done here")).to_be_visible()
+    assert node.answers(project) == {"first text": [{"order": [["b"], ["a"]]}]}
 
 
 def test_time_shown_is_time_sent(node: Node, seat: Seat) -> None:

@@ -43,7 +43,8 @@ def read_config(kind: type[T], config: Mapping[str, Json]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise _unfit("question.config", error, "See the label type's README for its keys.") from None
+        keys = ", ".join(getattr(kind, "__struct_encode_fields__", ()))
+        raise _unfit("question.config", error, f"The keys of this label type: {keys}.") from None
 
 
 def read_answer(kind: type[T], raw: Json) -> T:

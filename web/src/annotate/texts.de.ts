@@ -44,6 +44,8 @@ export const de: Texts = {
   "desk.keys": "Tasten",
   "desk.time": "Zeit",
   "desk.manage": "Projekte verwalten",
+  "desk.quality": "Meine Qualität",
+  "desk.account": "Konto",
   "desk.sign-out": "Abmelden",
   "desk.progress": "Erledigte Aufgaben in diesem Projekt",
   "desk.mine.one": "{count} von Ihnen",

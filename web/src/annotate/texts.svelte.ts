@@ -46,6 +46,8 @@ const en = {
   "desk.keys": "Keys",
   "desk.time": "Time",
   "desk.manage": "Manage projects",
+  "desk.quality": "My quality",
+  "desk.account": "Account",
   "desk.sign-out": "Sign out",
   "desk.progress": "Tasks done in this project",
   "desk.mine.one": "{count} by you",

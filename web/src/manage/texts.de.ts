@@ -469,7 +469,7 @@ export const de: { [key in keyof typeof en]: string } = {
   "import.metadata": "Metadaten",
   "import.predictions": "Vorhersagen",
   "import.fault.twice": "Zwei Spalten gehen nach „{name}“. Geben Sie einer ein anderes Ziel.",
-  "import.fault.empty-field": "Keine Spalte füllt das Feld „{name}“.",
+  "import.fault.empty-field": "Keine Spalte füllt das Feld „{name}“. Wählen Sie „→ {name}“ unter der Spalte, in der es steht.",
   "import.files.one": "{count} Datei",
   "import.files.other": "{count} Dateien",
   "import.mediaField": "In das Feld",

@@ -467,7 +467,7 @@ export const en = {
   "import.metadata": "metadata",
   "import.predictions": "predictions",
   "import.fault.twice": "Two columns go to “{name}”. Give one of them another place.",
-  "import.fault.empty-field": "No column fills the field “{name}”.",
+  "import.fault.empty-field": "No column fills the field “{name}”. Choose “→ {name}” below the column that holds it.",
   "import.files.one": "{count} file",
   "import.files.other": "{count} files",
   "import.mediaField": "Into the field",

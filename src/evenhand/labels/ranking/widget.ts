@@ -97,15 +97,28 @@ class Ranking implements Widget {
     const tools = readonly ? undefined : make("span", { class: "ranking-tools" }, tie, up, down, out);
     const grip = readonly ? undefined : make("span", { class: "ranking-grip", "aria-hidden": "true", title: text("drag"), onpointerdown: (event: PointerEvent) => this.drag(event, id) });
     const body = isField ? make("div", { class: "ranking-body" }) : undefined;
-    if (body) this.removals.push(show(id, body));
+    if (body) {
+      this.removals.push(show(id, body));
+      // What stands below the name is part of the item: a press there ranks it too, unless it selects text.
+      if (!readonly) body.addEventListener("click", (event) => this.pressBody(event, id));
+    }
     const element = make("li", { class: "ranking-item" }, make("div", { class: "ranking-head" }, badge, button, tools, grip), body);
     return { ...option, element, place: badge, button, tie };
   }
 
   /** A press on an item that has no rank yet ranks it next. */
   private press(id: string, beside = false): void {
-    if (this.ranks.some((rank) => rank.includes(id))) this.find(id)?.button.focus();
+    if (!this.isOpen(id)) this.find(id)?.button.focus();
     else this.give(complete(place(this.ranks, id, beside && this.ties), this.items.map((item) => item.id)), id);
+  }
+
+  private pressBody(event: Event, id: string): void {
+    const own = event.target instanceof Element && event.target.closest("a, audio, button, summary");
+    if (!own && this.isOpen(id) && getSelection()?.isCollapsed !== false) this.press(id);
+  }
+
+  private isOpen(id: string): boolean {
+    return !this.ranks.some((rank) => rank.includes(id));
   }
 
   private find(id: string | undefined): Item | undefined {

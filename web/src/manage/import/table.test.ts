@@ -89,6 +89,7 @@ describe("mapping", () => {
   it("finds fields whatever the case, and pairs what is left over", () => {
     expect(guessMapping(["Text", "label"], ["text"])).toEqual({ Text: "text", label: "label" });
     expect(guessMapping(["message", "external_id"], ["text"])).toEqual({ message: "text", external_id: "external_id" });
+    expect(guessMapping(["", "UID", "message"], ["text"])).toEqual({ "": "", UID: "UID", message: "text" });
     expect(guessMapping(["a", "b"], ["text"])).toEqual({ a: "a", b: "b" });
   });
 

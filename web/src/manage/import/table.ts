@@ -137,7 +137,7 @@ export const RESERVED = ["external_id", "metadata", "predictions"] as const;
 
 /**
  * Where each column goes at first: to the field of its name, whatever its case; and when just one field
- * and one column are left without each other, to each other.
+ * and one column are left without each other, to each other. Columns of ids are left for nobody.
  */
 export function guessMapping(columns: readonly string[], fields: readonly string[]): { [column: string]: string } {
   const targets = new Map<string, string>();
@@ -152,11 +152,13 @@ export function guessMapping(columns: readonly string[], fields: readonly string
     }
   }
   const [field, ...others] = free;
-  const left = columns.filter((column) => !targets.has(column) && !isReserved(column));
+  const left = columns.filter((column) => !targets.has(column) && !isReserved(column) && !IDS.test(column));
   const [only] = left;
   if (field !== undefined && others.length === 0 && only !== undefined && left.length === 1) targets.set(only, field);
   return Object.fromEntries(columns.map((column) => [column, targets.get(column) ?? column]));
 }
+
+const IDS = /^(id|uid|uuid|guid|index|unnamed: 0)?$/i;
 
 function alike(a: string, b: string): boolean {
   return a.trim().toLowerCase() === b.trim().toLowerCase();
