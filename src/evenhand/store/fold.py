@@ -17,6 +17,7 @@ from evenhand.core.signing import REPEATABLE, statement_id
 from evenhand.store import fold_exchange, fold_leases, fold_review, fold_told
 from evenhand.store.codec import Placed
 from evenhand.store.driver import Connection
+from evenhand.store.fold_each import Fold, each
 
 Params = dict[str, Any]
 
@@ -38,69 +39,63 @@ def _nothing(db: Connection, placed: list[Placed]) -> None:
     """The event stands in the log only."""
 
 
-def _organizations(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.OrganizationCreated, p.event)
-        db.run("fold_organization", id=event.organization, name=event.name.decode(), ms=p.ms)
+@each
+def _organizations(db: Connection, p: Placed, event: ev.OrganizationCreated) -> None:
+    db.run("fold_organization", id=event.organization, name=event.name.decode(), ms=p.ms)
 
 
-def _members(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.MemberAdded, p.event)
-        db.run(
-            "fold_member",
-            organization=event.stream,
-            id=event.member.decode(),
-            person=event.person.decode(),
-            role=event.role,
-            kind=event.actor,
-            ms=p.ms,
-        )
-        if event.lent:
-            db.run("fold_lent", organization=event.stream, person=event.lent, member=event.member.decode())
+@each
+def _members(db: Connection, p: Placed, event: ev.MemberAdded) -> None:
+    db.run(
+        "fold_member",
+        organization=event.stream,
+        id=event.member.decode(),
+        person=event.person.decode(),
+        role=event.role,
+        kind=event.actor,
+        ms=p.ms,
+    )
+    if event.lent:
+        db.run("fold_lent", organization=event.stream, person=event.lent, member=event.member.decode())
 
 
-def _members_changed(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.MemberChanged, p.event)
-        db.run("fold_member_changed", id=event.member.decode(), role=event.role, state=event.state)
+@each
+def _members_changed(db: Connection, p: Placed, event: ev.MemberChanged) -> None:
+    db.run("fold_member_changed", id=event.member.decode(), role=event.role, state=event.state)
 
 
-def _pools(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.PoolOpened, p.event)
-        db.run("fold_pool", id=event.stream, organization=event.organization.decode())
+@each
+def _pools(db: Connection, p: Placed, event: ev.PoolOpened) -> None:
+    db.run("fold_pool", id=event.stream, organization=event.organization.decode())
 
 
-def _projects(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.ProjectCreated, p.event)
-        organization = event.organization.decode()
-        db.run(
-            "fold_project",
-            organization=organization,
-            id=event.stream,
-            pool=event.pool,
-            seed=event.seed,
-            ms=p.ms,
-        )
+@each
+def _projects(db: Connection, p: Placed, event: ev.ProjectCreated) -> None:
+    organization = event.organization.decode()
+    db.run(
+        "fold_project",
+        organization=organization,
+        id=event.stream,
+        pool=event.pool,
+        seed=event.seed,
+        ms=p.ms,
+    )
 
 
-def _versions(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.ProjectVersioned, p.event)
-        document = _document(event.document)
-        keys = {"organization": event.owner, "project": event.stream}
-        db.run("fold_version", **keys, version=event.version, document=event.document, ms=p.ms)
-        db.run(
-            "fold_project_version",
-            project=event.stream,
-            version=event.version,
-            overlap=document.overlap,
-            ms=p.ms,
-        )
-        if event.version > 1:
-            _follow_rules(db, keys, event.version, document)
+@each
+def _versions(db: Connection, p: Placed, event: ev.ProjectVersioned) -> None:
+    document = _document(event.document)
+    keys = {"organization": event.owner, "project": event.stream}
+    db.run("fold_version", **keys, version=event.version, document=event.document, ms=p.ms)
+    db.run(
+        "fold_project_version",
+        project=event.stream,
+        version=event.version,
+        overlap=document.overlap,
+        ms=p.ms,
+    )
+    if event.version > 1:
+        _follow_rules(db, keys, event.version, document)
 
 
 def _follow_rules(db: Connection, keys: dict[str, str], version: int, document: Document) -> None:
@@ -116,21 +111,20 @@ def _asks(document: Document) -> tuple[int, int, str]:
     return document.first_overlap, document.overlap, document.order
 
 
-def _rules_followed(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.RulesFollowed, p.event)
-        keys = {"organization": event.owner, "project": event.stream}
-        stretch = {**keys, "first": event.first, "last": event.last}
-        row = db.one("document", **keys, version=event.version)
-        assert row is not None, "rules follow their version"
-        document = _document(row["document"])
-        before = db.tuples("done_between", **stretch)[0][0]
-        db.run("fold_overlap", **stretch, overlap=document.first_overlap)
-        after = db.tuples("done_between", **stretch)[0][0]
-        db.run("fold_counts", project=event.stream, withdrawn=0, done=after - before, flagged=0)
-        _rank_again(db, stretch, document)
-        db.run("fold_followed", **keys, upto=event.last)
-        db.run("fold_all_followed", **keys)
+@each
+def _rules_followed(db: Connection, p: Placed, event: ev.RulesFollowed) -> None:
+    keys = {"organization": event.owner, "project": event.stream}
+    stretch = {**keys, "first": event.first, "last": event.last}
+    row = db.one("document", **keys, version=event.version)
+    assert row is not None, "rules follow their version"
+    document = _document(row["document"])
+    before = db.tuples("done_between", **stretch)[0][0]
+    db.run("fold_overlap", **stretch, overlap=document.first_overlap)
+    after = db.tuples("done_between", **stretch)[0][0]
+    db.run("fold_counts", project=event.stream, withdrawn=0, done=after - before, flagged=0)
+    _rank_again(db, stretch, document)
+    db.run("fold_followed", **keys, upto=event.last)
+    db.run("fold_all_followed", **keys)
 
 
 def _rank_again(db: Connection, stretch: Params, document: Document) -> None:
@@ -145,10 +139,9 @@ def _rank_again(db: Connection, stretch: Params, document: Document) -> None:
     db.many("fold_reorder", changed)
 
 
-def _states(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.ProjectStateChanged, p.event)
-        db.run("fold_project_state", project=event.stream, state=event.state, ms=p.ms)
+@each
+def _states(db: Connection, p: Placed, event: ev.ProjectStateChanged) -> None:
+    db.run("fold_project_state", project=event.stream, state=event.state, ms=p.ms)
 
 
 TASK = (
@@ -170,40 +163,38 @@ TASK = (
 PAYLOAD = ("organization", "project", "task", "round", "salt", "record", "mapping", "external_id")
 
 
-def _imported(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.TasksImported, p.event)
-        project = db.one("project_order", project=event.stream)
-        assert project is not None, "an import follows its project"
-        document, seed = _document(project["document"]), project["seed"]
-        order, overlap = document.order, document.first_overlap
-        numbers = range(event.first, event.first + len(event.rows))
-        priorities = event.priorities or (0,) * len(event.rows)
-        keys = (event.owner, event.stream)
-        db.bulk(
-            "task",
-            TASK,
-            [
-                (*keys, n, rank_of(order, n, k, seed), "open", overlap, 0, 0, overlap, 1, 0, k, p.ms, p.ms)
-                for n, k in zip(numbers, priorities, strict=True)
-            ],
-        )
-        externals = event.externals or (None,) * len(event.rows)
-        rows = zip(numbers, p.salts, event.rows, externals, strict=True)
-        db.bulk(
-            "payload",
-            PAYLOAD,
-            [(*keys, n, 1, salt, record, event.mapping, name) for n, salt, record, name in rows],
-        )
-        db.run("fold_imported", project=event.stream, count=len(event.rows))
+@each
+def _imported(db: Connection, p: Placed, event: ev.TasksImported) -> None:
+    project = db.one("project_order", project=event.stream)
+    assert project is not None, "an import follows its project"
+    document, seed = _document(project["document"]), project["seed"]
+    order, overlap = document.order, document.first_overlap
+    numbers = range(event.first, event.first + len(event.rows))
+    priorities = event.priorities or (0,) * len(event.rows)
+    keys = (event.owner, event.stream)
+    db.bulk(
+        "task",
+        TASK,
+        [
+            (*keys, n, rank_of(order, n, k, seed), "open", overlap, 0, 0, overlap, 1, 0, k, p.ms, p.ms)
+            for n, k in zip(numbers, priorities, strict=True)
+        ],
+    )
+    externals = event.externals or (None,) * len(event.rows)
+    rows = zip(numbers, p.salts, event.rows, externals, strict=True)
+    db.bulk(
+        "payload",
+        PAYLOAD,
+        [(*keys, n, 1, salt, record, event.mapping, name) for n, salt, record, name in rows],
+    )
+    db.run("fold_imported", project=event.stream, count=len(event.rows))
 
 
-def _changed(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.TasksChanged, p.event)
-        common = {"organization": event.owner, "project": event.stream, "ms": p.ms}
-        rows = [_json(row) for row in event.rows]
-        CHANGES[event.action](db, common, rows)
+@each
+def _changed(db: Connection, p: Placed, event: ev.TasksChanged) -> None:
+    common = {"organization": event.owner, "project": event.stream, "ms": p.ms}
+    rows = [_json(row) for row in event.rows]
+    CHANGES[event.action](db, common, rows)
 
 
 def _withdraw(db: Connection, common: Params, rows: list[list[Any]]) -> None:
@@ -236,42 +227,40 @@ def _unflag(db: Connection, common: Params, rows: list[list[Any]]) -> None:
     db.run("fold_counts", project=common["project"], withdrawn=0, done=0, flagged=-flags)
 
 
-def _corrected(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.TaskCorrected, p.event)
-        common = {"organization": event.owner, "project": event.stream, "n": int(event.task)}
-        before = db.one("task_state", organization=event.owner, project=event.stream, n=int(event.task))
-        assert before is not None, "a correction follows its task"
-        db.run("fold_recalled", **common, ms=p.ms)
-        db.run("fold_corrected", **common, ms=p.ms)
-        db.run("fold_drop_consensus", **common)
-        owned = {"organization": event.owner, "project": event.stream}
-        fold_review.corrected(db, owned, int(event.task), p.ms)
-        if before["status"] == "done":
-            db.run("fold_counts", project=event.stream, withdrawn=0, done=-1, flagged=0)
-        keys = {"organization": event.owner, "project": event.stream, "task": int(event.task)}
-        external = before["external_id"]
-        db.run(
-            "fold_payload",
-            **keys,
-            round=before["round"] + 1,
-            salt=p.salts[1],
-            record=event.record,
-            mapping=b"{}",
-            external_id=external,
-        )
+@each
+def _corrected(db: Connection, p: Placed, event: ev.TaskCorrected) -> None:
+    common = {"organization": event.owner, "project": event.stream, "n": int(event.task)}
+    before = db.one("task_state", organization=event.owner, project=event.stream, n=int(event.task))
+    assert before is not None, "a correction follows its task"
+    db.run("fold_recalled", **common, ms=p.ms)
+    db.run("fold_corrected", **common, ms=p.ms)
+    db.run("fold_drop_consensus", **common)
+    owned = {"organization": event.owner, "project": event.stream}
+    fold_review.corrected(db, owned, int(event.task), p.ms)
+    if before["status"] == "done":
+        db.run("fold_counts", project=event.stream, withdrawn=0, done=-1, flagged=0)
+    keys = {"organization": event.owner, "project": event.stream, "task": int(event.task)}
+    external = before["external_id"]
+    db.run(
+        "fold_payload",
+        **keys,
+        round=before["round"] + 1,
+        salt=p.salts[1],
+        record=event.record,
+        mapping=b"{}",
+        external_id=external,
+    )
 
 
-def _offered(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.Offered, p.event)
-        _lapse(db, list(event.lapsed_ids), p.ms)
-        fold_leases.settle(db, event.settled_ids)
-        fold_leases.give(db, [_lease(p, event, i) for i in range(len(event.rows))])
-        tags = [{"organization": o, "project": project, "tag": tag} for o, project, tag in event.tags]
-        db.many("fold_tag", tags)
-        if event.tags:
-            db.run("fold_virtual", id=event.stream, virtual=event.virtual)
+@each
+def _offered(db: Connection, p: Placed, event: ev.Offered) -> None:
+    _lapse(db, list(event.lapsed_ids), p.ms)
+    fold_leases.settle(db, event.settled_ids)
+    fold_leases.give(db, [_lease(p, event, i) for i in range(len(event.rows))])
+    tags = [{"organization": o, "project": project, "tag": tag} for o, project, tag in event.tags]
+    db.many("fold_tag", tags)
+    if event.tags:
+        db.run("fold_virtual", id=event.stream, virtual=event.virtual)
 
 
 def _lapse(db: Connection, ids: list[str], ms: int) -> None:
@@ -326,7 +315,7 @@ def _submitted(db: Connection, placed: list[Placed]) -> None:
     db.many("fold_task_answered", [answered[key] for key in sorted(answered)])
     db.many("fold_task_touched", sorted(touched, key=_task_order))
     db.many("fold_submitted", list(closed.values()))
-    _count_submissions(db, placed)
+    _count_answers(db, placed)
     _count_effort(db, placed)
 
 
@@ -355,30 +344,8 @@ def _brought(db: Connection, placed: list[Placed]) -> None:
     if later:
         db.many("fold_submitted", list(later.values()))
         db.run("fold_settled", ids=sorted(later))
-    _count_brought(db, placed)
+    _count_answers(db, placed)
     _count_effort(db, placed)
-
-
-def _count_brought(db: Connection, placed: Sequence[Placed]) -> None:
-    tallies: dict[tuple[str, str, str], Params] = {}
-    projects: dict[str, Counter[str]] = defaultdict(Counter)
-    days: Counter[tuple[str, str, int]] = Counter()
-    for p in placed:
-        event = cast(ev.Brought, p.event)
-        first, given, more = int(event.revision == 1), int(event.given), max(event.ms, 0)
-        at = given if event.opened else p.ms
-        counts = projects[event.project]
-        counts["surplus" if event.surplus else "annotations"] += first
-        counts["done"] += int(event.completes)
-        days[event.owner, event.project, given // DAY] += first
-        own = (event.owner, event.project, event.member)
-        if own in tallies:
-            _add(tallies[own], {"submitted": first, "skipped": 0, "ms": more, "at": at})
-        else:
-            tallies[own] = _tally(p, *own, submitted=first, ms=more) | {"at": at}
-    _write_counts(db, projects)
-    db.many("fold_tally", [tallies[key] for key in sorted(tallies)])
-    _write_days(db, days)
 
 
 ASSIGNMENT = (
@@ -412,14 +379,13 @@ def _count_effort(db: Connection, placed: Iterable[Placed]) -> None:
         db.many("fold_effort", rows)
 
 
-def _stated(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.PayStated, p.event)
-        names = ("member", "provider", "currency", "tasks", "ms", "amount")
-        keys = {"organization": event.owner, "project": event.stream, "number": event.number}
-        keys["at"] = event.stated or p.ms
-        rows = [{**keys, **dict(zip(names, _json(row), strict=True))} for row in event.rows]
-        db.many("fold_statement", rows)
+@each
+def _stated(db: Connection, p: Placed, event: ev.PayStated) -> None:
+    names = ("member", "provider", "currency", "tasks", "ms", "amount")
+    keys = {"organization": event.owner, "project": event.stream, "number": event.number}
+    keys["at"] = event.stated or p.ms
+    rows = [{**keys, **dict(zip(names, _json(row), strict=True))} for row in event.rows]
+    db.many("fold_statement", rows)
 
 
 def _count_answer(answered: dict[tuple[str, str, int], Params], event: ev.Submitted, ms: int) -> None:
@@ -441,25 +407,35 @@ def _task_order(row: Mapping[str, Any]) -> tuple[str, str, int]:
     return row["organization"], row["project"], row["task"]
 
 
-def _count_submissions(db: Connection, placed: Iterable[Placed]) -> None:
+def _count_answers(db: Connection, placed: Iterable[Placed]) -> None:
+    """What these answers add to the counts of their projects, annotators and days."""
     projects: dict[str, Counter[str]] = defaultdict(Counter)
     tallies: dict[tuple[str, str, str], Params] = {}
     days: Counter[tuple[str, str, int]] = Counter()
     for p in placed:
-        event = cast(ev.Submitted, p.event)
-        first = event.revision == 1
+        event = cast(ev.Submitted | ev.Brought, p.event)
+        given, seen = _times(p, event)
+        first = int(event.revision == 1)
         count = projects[event.project]
-        count["annotations"] += int(first and not event.surplus)
-        count["surplus"] += int(first and bool(event.surplus))
+        count["surplus" if event.surplus else "annotations"] += first
         count["done"] += int(event.completes)
-        days[event.owner, event.project, p.ms // DAY] += int(first)
-        own = _tally(p, event.owner, event.project, event.member, submitted=int(first), ms=max(event.ms, 0))
-        before = tallies.setdefault((event.owner, event.project, event.member), own)
+        days[event.owner, event.project, given // DAY] += first
+        key = (event.owner, event.project, event.member)
+        own = _tally(p, *key, submitted=first, ms=max(event.ms, 0)) | {"at": seen}
+        before = tallies.setdefault(key, own)
         if before is not own:
             _add(before, own)
     _write_counts(db, projects)
     db.many("fold_tally", [tallies[key] for key in sorted(tallies)])
     _write_days(db, days)
+
+
+def _times(p: Placed, event: ev.Submitted | ev.Brought) -> tuple[int, int]:
+    """When it was answered, and when its annotator was active by it, ms."""
+    if isinstance(event, ev.Submitted):
+        return p.ms, p.ms
+    given = int(event.given)
+    return given, given if event.opened else p.ms
 
 
 def _write_days(db: Connection, days: Counter[tuple[str, str, int]]) -> None:
@@ -542,49 +518,42 @@ def _concluded(db: Connection, placed: list[Placed]) -> None:
     db.many("fold_consensus", list(rows.values()))
 
 
-def _more_asked(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.MoreAsked, p.event)
-        keys = {"organization": event.owner, "project": event.stream}
-        rows = [_json(row) for row in event.rows]
-        db.many(
-            "fold_more_asked", [{**keys, "n": n, "overlap": overlap, "ms": p.ms} for n, overlap, _ in rows]
-        )
-        reopened = sum(was == "done" for _, _, was in rows)
-        db.run("fold_counts", project=event.stream, withdrawn=0, done=-reopened, flagged=0)
+@each
+def _more_asked(db: Connection, p: Placed, event: ev.MoreAsked) -> None:
+    keys = {"organization": event.owner, "project": event.stream}
+    rows = [_json(row) for row in event.rows]
+    db.many("fold_more_asked", [{**keys, "n": n, "overlap": overlap, "ms": p.ms} for n, overlap, _ in rows])
+    reopened = sum(was == "done" for _, _, was in rows)
+    db.run("fold_counts", project=event.stream, withdrawn=0, done=-reopened, flagged=0)
 
 
-def _gold(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.GoldMarked, p.event)
-        keys = {"organization": event.owner, "project": event.stream}
-        rows = [_gold_row(row.removeprefix(NO_ROW)) for row in event.rows]
-        back = event.use == "none"
+@each
+def _gold(db: Connection, p: Placed, event: ev.GoldMarked) -> None:
+    keys = {"organization": event.owner, "project": event.stream}
+    rows = [_gold_row(row.removeprefix(NO_ROW)) for row in event.rows]
+    back = event.use == "none"
+    db.many(
+        "fold_task_apart",
+        [{**keys, "n": n, "status": status if back else event.use, "ms": p.ms} for n, status, _, _ in rows],
+    )
+    if back:
+        db.many("fold_no_gold", [{**keys, "n": n} for n, _, _, _ in rows])
+    else:
         db.many(
-            "fold_task_apart",
+            "fold_gold",
             [
-                {**keys, "n": n, "status": status if back else event.use, "ms": p.ms}
-                for n, status, _, _ in rows
+                {
+                    **keys,
+                    "n": n,
+                    "purpose": event.use,
+                    "answers": bytes(answers),
+                    "feedback": feedback,
+                    "seq": p.seq,
+                }
+                for n, _, answers, feedback in rows
             ],
         )
-        if back:
-            db.many("fold_no_gold", [{**keys, "n": n} for n, _, _, _ in rows])
-        else:
-            db.many(
-                "fold_gold",
-                [
-                    {
-                        **keys,
-                        "n": n,
-                        "purpose": event.use,
-                        "answers": bytes(answers),
-                        "feedback": feedback,
-                        "seq": p.seq,
-                    }
-                    for n, _, answers, feedback in rows
-                ],
-            )
-        _count_apart(db, event.stream, [status for _, status, _, _ in rows], 1 if back else -1)
+    _count_apart(db, event.stream, [status for _, status, _, _ in rows], 1 if back else -1)
 
 
 _gold_row = msgspec.json.Decoder(tuple[int, str, msgspec.Raw, str]).decode
@@ -596,45 +565,41 @@ def _count_apart(db: Connection, project: str, statuses: list[str], sign: int) -
     db.run("fold_apart_counts", project=project, tasks=sign * counted, done=sign * statuses.count("done"))
 
 
-def _scored(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.GoldScored, p.event)
-        db.run(
-            "fold_scored",
-            organization=event.owner,
-            project=event.stream,
-            member=event.member.decode(),
-            seen=event.seen,
-            answered=event.answered,
-            correct=event.right,
-            ms=p.ms,
-        )
+@each
+def _scored(db: Connection, p: Placed, event: ev.GoldScored) -> None:
+    db.run(
+        "fold_scored",
+        organization=event.owner,
+        project=event.stream,
+        member=event.member.decode(),
+        seen=event.seen,
+        answered=event.answered,
+        correct=event.right,
+        ms=p.ms,
+    )
 
 
-def _standing(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.StandingChanged, p.event)
-        db.run(
-            "fold_standing",
-            organization=event.owner,
-            project=event.stream,
-            member=event.member.decode(),
-            state=event.state,
-            reason=event.reason.decode() if event.state == "suspended" else "",
-            ms=p.ms,
-        )
+@each
+def _standing(db: Connection, p: Placed, event: ev.StandingChanged) -> None:
+    db.run(
+        "fold_standing",
+        organization=event.owner,
+        project=event.stream,
+        member=event.member.decode(),
+        state=event.state,
+        reason=event.reason.decode() if event.state == "suspended" else "",
+        ms=p.ms,
+    )
 
 
-def _test_began(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.TestBegan, p.event)
-        db.run("fold_test_began", **_test_keys(event), tasks=event.tasks, ms=p.ms)
+@each
+def _test_began(db: Connection, p: Placed, event: ev.TestBegan) -> None:
+    db.run("fold_test_began", **_test_keys(event), tasks=event.tasks, ms=p.ms)
 
 
-def _test_answered(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.TestAnswered, p.event)
-        db.run("fold_test_answered", **_test_keys(event), correct=event.right)
+@each
+def _test_answered(db: Connection, p: Placed, event: ev.TestAnswered) -> None:
+    db.run("fold_test_answered", **_test_keys(event), correct=event.right)
 
 
 def _test_keys(event: ev.TestBegan | ev.TestAnswered) -> Params:
@@ -646,41 +611,36 @@ def _test_keys(event: ev.TestBegan | ev.TestAnswered) -> Params:
     }
 
 
-def _test_ended(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.TestEnded, p.event)
-        member = event.member.decode()
-        keys = {"organization": event.owner, "project": event.stream, "member": member}
-        db.run("fold_test_ended", **keys, passed=event.passed, ms=p.ms)
+@each
+def _test_ended(db: Connection, p: Placed, event: ev.TestEnded) -> None:
+    member = event.member.decode()
+    keys = {"organization": event.owner, "project": event.stream, "member": member}
+    db.run("fold_test_ended", **keys, passed=event.passed, ms=p.ms)
 
 
-def _erased(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.Erased, p.event)
-        if event.subject == "task":
-            keys = {"organization": event.owner, "project": event.stream, "task": event.task}
-            db.run("fold_drop_consensus", organization=event.owner, project=event.stream, n=event.task)
-            db.run("fold_gold_blank", **keys, answers=b"{}")
+@each
+def _erased(db: Connection, p: Placed, event: ev.Erased) -> None:
+    if event.subject == "task":
+        keys = {"organization": event.owner, "project": event.stream, "task": event.task}
+        db.run("fold_drop_consensus", organization=event.owner, project=event.stream, n=event.task)
+        db.run("fold_gold_blank", **keys, answers=b"{}")
 
 
-def _key_added(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.KeyAdded, p.event)
-        keys = {"holder": event.stream, "id": event.key, "public": event.public}
-        db.run("fold_key_added", **keys, n=p.n, seq=p.seq, ms=p.ms)
+@each
+def _key_added(db: Connection, p: Placed, event: ev.KeyAdded) -> None:
+    keys = {"holder": event.stream, "id": event.key, "public": event.public}
+    db.run("fold_key_added", **keys, n=p.n, seq=p.seq, ms=p.ms)
 
 
-def _key_revoked(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.KeyRevoked, p.event)
-        db.run("fold_key_revoked", holder=event.stream, id=event.key, ms=p.ms)
+@each
+def _key_revoked(db: Connection, p: Placed, event: ev.KeyRevoked) -> None:
+    db.run("fold_key_revoked", holder=event.stream, id=event.key, ms=p.ms)
 
 
-def _signing_policy(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.SigningPolicySet, p.event)
-        told = {"kinds": " ".join(event.kinds), "since": event.since, "whose": event.whose}
-        db.run("fold_signing_policy", n=p.n, **told)
+@each
+def _signing_policy(db: Connection, p: Placed, event: ev.SigningPolicySet) -> None:
+    told = {"kinds": " ".join(event.kinds), "since": event.since, "whose": event.whose}
+    db.run("fold_signing_policy", n=p.n, **told)
 
 
 _concluded_row = msgspec.json.Decoder(tuple[int, msgspec.Raw]).decode
@@ -692,7 +652,7 @@ CHANGES: dict[str, Callable[[Connection, Params, list[list[Any]]], None]] = {
     "unflag": _unflag,
 }
 
-FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
+FOLDS: dict[type[ev.Event], Fold] = {
     ev.NodeOpened: _nothing,
     ev.OrganizationCreated: _organizations,
     ev.MemberAdded: _members,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -12,6 +12,7 @@ from evenhand.core.merkle import leaf_hash
 from evenhand.store import fold_leases
 from evenhand.store.codec import Placed
 from evenhand.store.driver import Connection
+from evenhand.store.fold_each import Fold, each
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 _row = msgspec.json.Decoder(tuple[str, str, str, int, int, int, str]).decode
@@ -22,192 +23,175 @@ def document(event: ev.Event) -> bytes:
     return _encode({name: getattr(event, name) for name in event.PUBLIC})
 
 
-def _policies(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.PolicySet, p.event)
-        db.run("fold_node_policy", n=p.n, effective_from=event.effective_from, document=document(event))
+@each
+def _policies(db: Connection, p: Placed, event: ev.PolicySet) -> None:
+    db.run("fold_node_policy", n=p.n, effective_from=event.effective_from, document=document(event))
 
 
-def _clients(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.ClientRegistered, p.event)
-        db.run(
-            "fold_client",
-            id=event.client,
-            organization=event.organization.decode(),
-            record=event.identity.decode(),
-            public=int(bool(event.record)),
-            rivals=b"[]",
-        )
+@each
+def _clients(db: Connection, p: Placed, event: ev.ClientRegistered) -> None:
+    db.run(
+        "fold_client",
+        id=event.client,
+        organization=event.organization.decode(),
+        record=event.identity.decode(),
+        public=int(bool(event.record)),
+        rivals=b"[]",
+    )
 
 
-def _entities(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.EntityRegistered, p.event)
-        keys = {"id": event.entity, "organization": event.organization.decode()}
-        db.run("fold_entity", **keys, record=event.record, role=event.role)
+@each
+def _entities(db: Connection, p: Placed, event: ev.EntityRegistered) -> None:
+    keys = {"id": event.entity, "organization": event.organization.decode()}
+    db.run("fold_entity", **keys, record=event.record, role=event.role)
 
 
-def _statements(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.OwnershipStated, p.event)
-        db.run(
-            "fold_ownership",
-            record=event.record,
-            source=event.source,
-            type=event.type,
-            status=event.status,
-            n=p.n,
-            ms=p.ms,
-            effective=event.effective,
-            document=document(event),
-            statement=event.statement,
-        )
+@each
+def _statements(db: Connection, p: Placed, event: ev.OwnershipStated) -> None:
+    db.run(
+        "fold_ownership",
+        record=event.record,
+        source=event.source,
+        type=event.type,
+        status=event.status,
+        n=p.n,
+        ms=p.ms,
+        effective=event.effective,
+        document=document(event),
+        statement=event.statement,
+    )
 
 
-def _rivals(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.RivalsNamed, p.event)
-        db.run("fold_rivals", client=event.client, rivals=event.rivals)
+@each
+def _rivals(db: Connection, p: Placed, event: ev.RivalsNamed) -> None:
+    db.run("fold_rivals", client=event.client, rivals=event.rivals)
 
 
-def _shared(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.PoolShared, p.event)
-        keys = {"language": event.language, "band": event.band, "qualification": event.qualification}
-        db.run("fold_shared_pool", id=event.stream, **keys)
+@each
+def _shared(db: Connection, p: Placed, event: ev.PoolShared) -> None:
+    keys = {"language": event.language, "band": event.band, "qualification": event.qualification}
+    db.run("fold_shared_pool", id=event.stream, **keys)
 
 
-def _pool_policies(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.PoolPolicySet, p.event)
-        keys = {"pool": event.stream, "n": p.n, "effective_from": event.effective_from}
-        db.run("fold_pool_policy", **keys, document=document(event))
+@each
+def _pool_policies(db: Connection, p: Placed, event: ev.PoolPolicySet) -> None:
+    keys = {"pool": event.stream, "n": p.n, "effective_from": event.effective_from}
+    db.run("fold_pool_policy", **keys, document=document(event))
 
 
-def _joined(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.ClientJoined, p.event)
-        db.run(
-            "fold_pool_client",
-            pool=event.stream,
-            client=event.client,
-            organization=event.organization.decode(),
-            state=event.state,
-            band=event.band,
-            exposure=event.exposure,
-        )
+@each
+def _joined(db: Connection, p: Placed, event: ev.ClientJoined) -> None:
+    db.run(
+        "fold_pool_client",
+        pool=event.stream,
+        client=event.client,
+        organization=event.organization.decode(),
+        state=event.state,
+        band=event.band,
+        exposure=event.exposure,
+    )
 
 
-def _enrolled(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.Enrolled, p.event)
-        db.run(
-            "fold_enrolment",
-            pool=event.stream,
-            person=event.who,
-            entity=event.entity,
-            member=event.member,
-            state=event.state,
-            band=event.band,
-            languages=" ".join(event.languages),
-            qualifications=" ".join(event.qualifications),
-        )
+@each
+def _enrolled(db: Connection, p: Placed, event: ev.Enrolled) -> None:
+    db.run(
+        "fold_enrolment",
+        pool=event.stream,
+        person=event.who,
+        entity=event.entity,
+        member=event.member,
+        state=event.state,
+        band=event.band,
+        languages=" ".join(event.languages),
+        qualifications=" ".join(event.qualifications),
+    )
 
 
-def _available(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.Availability, p.event)
-        db.run("fold_availability", pool=event.stream, person=event.who, available=event.on)
+@each
+def _available(db: Connection, p: Placed, event: ev.Availability) -> None:
+    db.run("fold_availability", pool=event.stream, person=event.who, available=event.on)
 
 
-def _conflicts(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.ConflictFound, p.event)
-        db.run(
-            "fold_conflict",
-            pool=event.stream,
-            client=event.client,
-            entity=event.entity,
-            grade=event.grade,
-            rival=event.rival,
-            blocked=event.blocked,
-            path=event.path,
-            n=p.n,
-            ms=p.ms,
-        )
+@each
+def _conflicts(db: Connection, p: Placed, event: ev.ConflictFound) -> None:
+    db.run(
+        "fold_conflict",
+        pool=event.stream,
+        client=event.client,
+        entity=event.entity,
+        grade=event.grade,
+        rival=event.rival,
+        blocked=event.blocked,
+        path=event.path,
+        n=p.n,
+        ms=p.ms,
+    )
 
 
-def _waived(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.Waived, p.event)
-        keys = {"pool": event.stream, "client": event.client, "entity": event.entity}
-        db.run("fold_waiver", **keys, state=event.state, clock=event.said.clock if event.said else 0)
+@each
+def _waived(db: Connection, p: Placed, event: ev.Waived) -> None:
+    keys = {"pool": event.stream, "client": event.client, "entity": event.entity}
+    db.run("fold_waiver", **keys, state=event.state, clock=event.said.clock if event.said else 0)
 
 
-def _overridden(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.Overridden, p.event)
-        said = {"act": event.act, "subject": event.subject, "reason": event.reason, "at": event.at}
-        db.run("fold_override", pool=event.stream, n=p.n, **said)
-        if event.act != "recall":
-            suspended = int(event.act == "suspend")
-            db.run("fold_suspension", pool=event.stream, person=event.subject, suspended=suspended)
+@each
+def _overridden(db: Connection, p: Placed, event: ev.Overridden) -> None:
+    said = {"act": event.act, "subject": event.subject, "reason": event.reason, "at": event.at}
+    db.run("fold_override", pool=event.stream, n=p.n, **said)
+    if event.act != "recall":
+        suspended = int(event.act == "suspend")
+        db.run("fold_suspension", pool=event.stream, person=event.subject, suspended=suspended)
 
 
-def _recalled(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.Recalled, p.event)
-        tasks = db.all("lapsed_tasks", ids=list(event.ids))
-        db.many("fold_lease_recalled", [{"id": id_, "ms": p.ms} for id_ in event.ids])
-        db.many("fold_task_unleased", tasks)
-        db.many("fold_lease_state", [{"id": id_, "state": "over"} for id_ in event.ids])
-        _tags(db, event.stream, list(event.tags))
+@each
+def _recalled(db: Connection, p: Placed, event: ev.Recalled) -> None:
+    tasks = db.all("lapsed_tasks", ids=list(event.ids))
+    db.many("fold_lease_recalled", [{"id": id_, "ms": p.ms} for id_ in event.ids])
+    db.many("fold_task_unleased", tasks)
+    db.many("fold_lease_state", [{"id": id_, "state": "over"} for id_ in event.ids])
+    _tags(db, event.stream, list(event.tags))
 
 
 def _tags(db: Connection, pool: str, tags: list[tuple[str, int]]) -> None:
     db.many("fold_client_tag", [{"pool": pool, "client": client, "tag": tag} for client, tag in tags])
 
 
-def _windows(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.WindowDecided, p.event)
-        _come_back(db, event, p.ms)
-        _backlog(db, event.stream, event.backlog)
-        _queue(db, event)
-        _give(db, event, p)
+@each
+def _windows(db: Connection, p: Placed, event: ev.WindowDecided) -> None:
+    _come_back(db, event, p.ms)
+    _backlog(db, event.stream, event.backlog)
+    _queue(db, event)
+    _give(db, event, p)
 
 
-def _closed(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.WindowClosed, p.event)
-        _come_back(db, event, p.ms)
-        _backlog(db, event.stream, event.backlog)
-        _tags(db, event.stream, [(row["client"], row["tag"]) for row in event.tags])
-        db.run(
-            "fold_closing",
-            pool=event.stream,
-            n=p.n,
-            seq=p.seq,
-            ms=p.ms,
-            leaf=leaf_hash(p.entry),
-            candidates=event.candidates,
-            round=event.round,
-            waiting=_encode({row["who"]: row["count"] for row in event.waiting}),
-        )
+@each
+def _closed(db: Connection, p: Placed, event: ev.WindowClosed) -> None:
+    _come_back(db, event, p.ms)
+    _backlog(db, event.stream, event.backlog)
+    _tags(db, event.stream, [(row["client"], row["tag"]) for row in event.tags])
+    db.run(
+        "fold_closing",
+        pool=event.stream,
+        n=p.n,
+        seq=p.seq,
+        ms=p.ms,
+        leaf=leaf_hash(p.entry),
+        candidates=event.candidates,
+        round=event.round,
+        waiting=_encode({row["who"]: row["count"] for row in event.waiting}),
+    )
 
 
-def _drawn(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.WindowDrawn, p.event)
-        db.run("fold_closing_over", pool=event.stream)
-        _queue(db, event)
-        _give(db, event, p)
+@each
+def _drawn(db: Connection, p: Placed, event: ev.WindowDrawn) -> None:
+    db.run("fold_closing_over", pool=event.stream)
+    _queue(db, event)
+    _give(db, event, p)
 
 
-def _beacons(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        db.run("fold_beacon", n=p.n, document=document(p.event))
+@each
+def _beacons(db: Connection, p: Placed, event: ev.BeaconSet) -> None:
+    db.run("fold_beacon", n=p.n, document=document(event))
 
 
 def _come_back(db: Connection, event: ev.WindowDecided | ev.WindowClosed, ms: int) -> None:
@@ -284,39 +268,36 @@ def _lease(
     return assignment, shared
 
 
-def _pooled(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.ProjectPooled, p.event)
-        db.run("fold_project_pool", project=event.stream, pool=event.pool, ms=p.ms)
-        db.run("fold_unpooled", project=event.stream)
-        if event.family:
-            keys = {"project": event.stream, "pool": event.pool, "family": event.family}
-            db.run("fold_pooled", **keys, organization=event.owner)
+@each
+def _pooled(db: Connection, p: Placed, event: ev.ProjectPooled) -> None:
+    db.run("fold_project_pool", project=event.stream, pool=event.pool, ms=p.ms)
+    db.run("fold_unpooled", project=event.stream)
+    if event.family:
+        keys = {"project": event.stream, "pool": event.pool, "family": event.family}
+        db.run("fold_pooled", **keys, organization=event.owner)
 
 
-def _posted(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.ProjectPosted, p.event)
-        db.run(
-            "fold_posting",
-            pool=event.stream,
-            project=event.project.decode(),
-            posting=event.posting,
-            client=event.client,
-            family=event.family,
-            state=event.state,
-            test=event.test,
-        )
+@each
+def _posted(db: Connection, p: Placed, event: ev.ProjectPosted) -> None:
+    db.run(
+        "fold_posting",
+        pool=event.stream,
+        project=event.project.decode(),
+        posting=event.posting,
+        client=event.client,
+        family=event.family,
+        state=event.state,
+        test=event.test,
+    )
 
 
-def _admitted(db: Connection, placed: list[Placed]) -> None:
-    for p in placed:
-        event = cast(ev.Admitted, p.event)
-        keys = {"pool": event.stream, "posting": event.posting, "admitted": event.on}
-        db.many("fold_admission", [{**keys, "person": person} for person in event.who])
+@each
+def _admitted(db: Connection, p: Placed, event: ev.Admitted) -> None:
+    keys = {"pool": event.stream, "posting": event.posting, "admitted": event.on}
+    db.many("fold_admission", [{**keys, "person": person} for person in event.who])
 
 
-FOLDS: dict[type[ev.Event], Callable[[Connection, list[Placed]], None]] = {
+FOLDS: dict[type[ev.Event], Fold] = {
     ev.PolicySet: _policies,
     ev.ClientRegistered: _clients,
     ev.EntityRegistered: _entities,

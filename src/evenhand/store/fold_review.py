@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from evenhand.core import events as ev
 from evenhand.store.codec import Placed
 from evenhand.store.driver import Connection
+from evenhand.store.fold_each import each
 
 Keys = dict[str, str]  # organization, project
 
@@ -20,41 +21,39 @@ BECOMES = {"accepted": "decided", "fixed": "decided", "returned": "returned", "s
 """Decision -> state of the task."""
 
 
-def asked(db: Connection, placed: list[Placed]) -> None:
+@each
+def asked(db: Connection, p: Placed, event: ev.ReviewAsked) -> None:
     """Tasks wait for a reviewer, whatever was decided about them before."""
-    for p in placed:
-        event = cast(ev.ReviewAsked, p.event)
-        keys = {"organization": event.owner, "project": event.stream}
-        rows = [_due_row(row) for row in event.rows]
-        _count(db, keys, [n for n, _, _, _ in rows], "waiting")
-        db.many(
-            "fold_due",
-            [
-                {**keys, "task": n, "round": round_, "worth": worth, "why": why, "ms": p.ms}
-                for n, round_, worth, why in rows
-            ],
-        )
+    keys = {"organization": event.owner, "project": event.stream}
+    rows = [_due_row(row) for row in event.rows]
+    _count(db, keys, [n for n, _, _, _ in rows], "waiting")
+    db.many(
+        "fold_due",
+        [
+            {**keys, "task": n, "round": round_, "worth": worth, "why": why, "ms": p.ms}
+            for n, round_, worth, why in rows
+        ],
+    )
 
 
-def opened(db: Connection, placed: list[Placed]) -> None:
+@each
+def opened(db: Connection, p: Placed, event: ev.ReviewOpened) -> None:
     """One is held; what had lapsed waits again."""
-    for p in placed:
-        event = cast(ev.ReviewOpened, p.event)
-        keys = {"organization": event.owner, "project": event.stream}
-        _lapse(db, keys, list(event.lapsed_ids), p.ms)
-        _move(db, keys, [int(event.task)], "held")
-        db.run(
-            "fold_review_opened",
-            **keys,
-            task=int(event.task),
-            id=event.review,
-            round=event.round,
-            person=event.who,
-            member=event.member,
-            n=p.n,
-            ms=p.ms,
-            expires_ms=event.until,
-        )
+    keys = {"organization": event.owner, "project": event.stream}
+    _lapse(db, keys, list(event.lapsed_ids), p.ms)
+    _move(db, keys, [int(event.task)], "held")
+    db.run(
+        "fold_review_opened",
+        **keys,
+        task=int(event.task),
+        id=event.review,
+        round=event.round,
+        person=event.who,
+        member=event.member,
+        n=p.n,
+        ms=p.ms,
+        expires_ms=event.until,
+    )
 
 
 def _lapse(db: Connection, keys: Keys, ids: list[str], ms: int) -> None:
@@ -64,15 +63,14 @@ def _lapse(db: Connection, keys: Keys, ids: list[str], ms: int) -> None:
         _move(db, keys, tasks, "waiting")
 
 
-def reviewed(db: Connection, placed: list[Placed]) -> None:
+@each
+def reviewed(db: Connection, p: Placed, event: ev.Reviewed) -> None:
     """A review is decided, and with it what became of each annotation."""
-    for p in placed:
-        event = cast(ev.Reviewed, p.event)
-        keys = {"organization": event.owner, "project": event.project}
-        decision = event.outcome
-        db.run("fold_reviewed", id=event.review, state=decision, at=p.ms, seq=p.seq, ms=event.ms)
-        judged(db, keys, event.task, event.review, event.judgements, p.seq, p.ms)
-        decided(db, keys, event.task, event.member, decision)
+    keys = {"organization": event.owner, "project": event.project}
+    decision = event.outcome
+    db.run("fold_reviewed", id=event.review, state=decision, at=p.ms, seq=p.seq, ms=event.ms)
+    judged(db, keys, event.task, event.review, event.judgements, p.seq, p.ms)
+    decided(db, keys, event.task, event.member, decision)
 
 
 def judged(
@@ -93,13 +91,12 @@ def decided(db: Connection, keys: Keys, task: int, reviewer: str, decision: str)
         _tally(db, keys, [(reviewer, "reviewer", decision)])
 
 
-def appealed(db: Connection, placed: list[Placed]) -> None:
+@each
+def appealed(db: Connection, p: Placed, event: ev.Appealed) -> None:
     """An appeal waits for somebody else."""
-    for p in placed:
-        event = cast(ev.Appealed, p.event)
-        keys = {"organization": event.owner, "project": event.project}
-        names = ("appeal", "task", "review", "assignment", "member", "reviewer")
-        appeal_opened(db, keys, {name: getattr(event, name) for name in names}, event.stream, p.seq, p.ms)
+    keys = {"organization": event.owner, "project": event.project}
+    names = ("appeal", "task", "review", "assignment", "member", "reviewer")
+    appeal_opened(db, keys, {name: getattr(event, name) for name in names}, event.stream, p.seq, p.ms)
 
 
 def appeal_opened(db: Connection, keys: Keys, facts: dict[str, Any], person: str, seq: int, at: int) -> None:
@@ -110,14 +107,13 @@ def appeal_opened(db: Connection, keys: Keys, facts: dict[str, Any], person: str
     _tally(db, keys, sides)
 
 
-def appeal_decided(db: Connection, placed: list[Placed]) -> None:
+@each
+def appeal_decided(db: Connection, p: Placed, event: ev.AppealDecided) -> None:
     """An appeal ends. One that is upheld decides the task as well."""
-    for p in placed:
-        event = cast(ev.AppealDecided, p.event)
-        keys = {"organization": event.owner, "project": event.project}
-        names = ("appeal", "task", "member", "annotator", "reviewer", "restores")
-        facts = {name: getattr(event, name) for name in names}
-        appeal_closed(db, keys, facts, event.decision.decode(), p.seq, p.ms)
+    keys = {"organization": event.owner, "project": event.project}
+    names = ("appeal", "task", "member", "annotator", "reviewer", "restores")
+    facts = {name: getattr(event, name) for name in names}
+    appeal_closed(db, keys, facts, event.decision.decode(), p.seq, p.ms)
 
 
 def appeal_closed(db: Connection, keys: Keys, facts: dict[str, Any], state: str, seq: int, at: int) -> None:

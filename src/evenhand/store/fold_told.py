@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -11,6 +11,7 @@ from evenhand.core import events as ev
 from evenhand.store import fold_review
 from evenhand.store.codec import Placed
 from evenhand.store.driver import Connection
+from evenhand.store.fold_each import each
 
 Facts = dict[str, Any]
 
@@ -18,11 +19,10 @@ _json = msgspec.json.decode
 NOTHING = {"annotations": 0, "surplus": 0, "done": 0, "skipped": 0, "flagged": 0}
 
 
-def told(db: Connection, placed: list[Placed]) -> None:
+@each
+def told(db: Connection, p: Placed, event: ev.Told) -> None:
     """Each as the event that it was there would do it, at the time when it was done there."""
-    for p in placed:
-        event = cast(ev.Told, p.event)
-        ACTS[event.act](db, p, event, _json(event.facts))
+    ACTS[event.act](db, p, event, _json(event.facts))
 
 
 def _keys(event: ev.Told) -> Facts:
