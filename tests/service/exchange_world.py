@@ -9,7 +9,6 @@ from evenhand import wire
 from evenhand.audit.entries import read_entry
 from evenhand.audit.notes import LogKey
 from evenhand.audit.run import Audit, Auditor
-from evenhand.core.events import MemberAdded
 from evenhand.core.policy import Actor, Membership
 from evenhand.service import exchange, intake, owners, projects, work
 from evenhand.store.conformance import ORIGIN, organization
@@ -52,18 +51,7 @@ class ExchangeWorld(World):
         for name in (*CLIENTS, *PROVIDERS):
             tx.append(organization(f"org-{name}"), at)
         for actor in self.everybody():
-            own = actor.memberships[0]
-            event = MemberAdded(
-                stream=own.organization,
-                owner=own.organization,
-                role=own.role,
-                actor="human",
-                member=own.member.encode(),
-                person=actor.person.encode(),
-            )
-            tx.append([event], at)
-            common = {"email": None, "password": None, "subject": None, "operator": 0, "created_ms": at.ms}
-            tx.run("put_person", id=actor.person, home=own.organization, name=actor.name, **common)
+            self.add_member(tx, at, actor)
 
     def hold(self, holder: str, held: str, **shares) -> wire.StatementsReport:
         shares.setdefault("since", "1970-01-01")

@@ -17,10 +17,8 @@ from evenhand.core.errors import Invalid
 from evenhand.core.events import Concluded, Fitted, MoreAsked
 from evenhand.core.policy import Actor, Membership
 from evenhand.core.project import ReviewPolicy
-from evenhand.doctor import examine
 from evenhand.service import adaptive, brought, projects, quality, review, tasks
 from evenhand.store.codec import decode
-from evenhand.store.conformance import ORIGIN
 
 TASKS = 60
 POLICY = wire.AdaptivePolicy(least=2, tolerance=20)
@@ -105,7 +103,7 @@ def test_pilots_get_all_answers_and_others_what_is_worth_it(store_url: str):
     assert said.adaptive.pilots == said.adaptive.pilots_ready == 12
     assert said.adaptive.loss is not None and said.adaptive.loss <= 0.02
     assert said.adaptive.saved is not None and 0 < said.adaptive.saved < 0.6
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
 
 
 def test_what_follows_names_the_weighing_and_the_weighing_its_answers(world: World):
@@ -138,7 +136,7 @@ def test_an_answer_alone_asks_for_more_where_it_is_worth_it(world: World):
             if one.task_id == late and (given := next(answers, None)):
                 world.submit(actor, one.id, {"spam": given})
     assert overlaps(world, project)[-1] == 3, "two who contradict each other are worth a third"
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
 
 
 def test_a_submit_concludes_by_the_newest_weighing(world: World):
@@ -160,7 +158,7 @@ def test_a_submit_concludes_by_the_newest_weighing(world: World):
     world.submit(third, got.id, {"spam": "spam"}, revision=1)
     again = world.read(tasks.get, world.owner, got.task_id).consensus["spam"]
     assert again.value == truth(number) and again.confidence != said.confidence
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
 
 
 def test_a_model_is_an_annotator_with_a_confusion_of_its_own(world: World):

@@ -9,9 +9,7 @@ from world import World
 
 from evenhand import wire
 from evenhand.core.errors import Invalid, Missing, Refused
-from evenhand.doctor import examine
 from evenhand.service import accounts, brought, exports
-from evenhand.store.conformance import ORIGIN
 
 
 def one(line: int, task: str, who: str, answer: str, **more) -> wire.BroughtAnnotation:
@@ -55,7 +53,7 @@ def test_people_times_and_answers_come_in_once(world: World) -> None:
     assert (counts.annotations, counts.done) == (3, 2)
     names = [m.name for m in world.read(accounts.list_members, world.owner).items]
     assert "Ana" in names and "ls/8" in names
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
 
 
 def test_one_with_a_members_address_is_that_member(world: World) -> None:

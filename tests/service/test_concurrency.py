@@ -10,9 +10,7 @@ from world import World
 
 from evenhand import wire
 from evenhand.core.errors import Refused
-from evenhand.doctor import examine
 from evenhand.service import work
-from evenhand.store.conformance import ORIGIN
 
 PEOPLE, TASKS, OVERLAP = 200, 50, 3
 
@@ -76,8 +74,7 @@ def test_two_hundred_people_at_once(store_url):
     counts = world.counts(project.id)
     assert counts.annotations == sum(row["state"] == "submitted" for row in rows)
     assert counts.surplus == sum(row["state"] == "surplus" for row in rows)
-    report = examine(world.store, ORIGIN)
-    assert report.healthy, (report.differences[:3], report.faults[:3])
+    world.require_healthy()
     world.close()
 
 

@@ -9,7 +9,6 @@ from evenhand import wire
 from evenhand.core import canonical
 from evenhand.core.canonical import NO_RECORD, is_erased
 from evenhand.core.errors import EvenhandError, Invalid
-from evenhand.doctor import examine
 from evenhand.service import accounts, erasure, gold, tasks, work
 from evenhand.store.codec import decode
 from evenhand.store.conformance import ORIGIN
@@ -65,8 +64,7 @@ def test_a_task_is_erased_and_every_proof_holds(world):
     made = world.call(erasure.erase_task, world.owner, task, wire.Erasure(basis="contract"))
     assert made.values >= 8
     assert SECRET.encode() not in everything(world)
-    report = examine(world.store, ORIGIN)
-    assert report.healthy, (report.differences, report.faults)
+    world.require_healthy()
     with world.reading() as reader:
         after = {row[0]: row[1] for row in reader.tuples("events_after", seq=0, limit=1000)}
     assert before.items() <= after.items(), "no entry was touched"
@@ -115,7 +113,7 @@ def test_gold_is_erased_too(world):
     world.call(gold.mark, world.owner, project.id, marks)
     world.call(erasure.erase_task, world.owner, task, wire.Erasure())
     assert SECRET.encode() not in everything(world)
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
 
 
 def test_a_member_is_erased_and_their_answers_stay(world):
@@ -145,6 +143,5 @@ def test_a_member_is_erased_and_their_answers_stay(world):
     changed = [row for row in old if new[row[0]][2] != row[2]]
     assert len(changed) == 1 and new[changed[0][0]][1] == changed[0][1]
     assert decode(*new[changed[0][0]]).salts == (b"", b"")
-    report = examine(world.store, ORIGIN)
-    assert report.healthy, (report.differences, report.faults)
+    world.require_healthy()
     assert world.counts(project.id).annotations == 1

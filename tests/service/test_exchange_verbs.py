@@ -16,7 +16,6 @@ from evenhand.core.canonical import b64url
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.policy import Actor, Membership
 from evenhand.core.shared_pool import override_text
-from evenhand.doctor import examine
 from evenhand.lane import Lane
 from evenhand.service import exchange, owners, projects, work
 from evenhand.store import open_store
@@ -37,7 +36,7 @@ def world() -> Iterator[ExchangeWorld]:
 def sound(world: ExchangeWorld) -> None:
     """The auditor finds nothing, and neither does the doctor."""
     assert [str(finding) for finding in world.audit().findings.kept] == []
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
 
 
 def holder(world: ExchangeWorld, name: str, count: int = 1) -> list[wire.Assignment]:

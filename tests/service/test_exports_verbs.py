@@ -12,9 +12,7 @@ from world import World
 
 from evenhand import wire
 from evenhand.core.errors import Missing
-from evenhand.doctor import examine
 from evenhand.service import exports
-from evenhand.store.conformance import ORIGIN
 
 
 def export(world: World, project: str, folder: Path, **request) -> wire.Export:
@@ -54,7 +52,7 @@ def test_the_manifest_counts_and_digests(world: World, tmp_path: Path):
         assert hashlib.sha256((tmp_path / done.id / file["name"]).read_bytes()).hexdigest() == file["sha256"]
     assert "Messages" in (tmp_path / done.id / "README.md").read_text()
     assert sorted(done.files) == sorted(path.name for path in (tmp_path / done.id).iterdir())
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
 
 
 def test_only_what_is_new_since_the_last(world: World, tmp_path: Path):

@@ -12,7 +12,6 @@ from evenhand.core import canonical
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.policy import Actor
 from evenhand.core.project import GoldPolicy, QualificationPolicy
-from evenhand.doctor import examine
 from evenhand.service import exports, gold, projects, qualification, tasks, work
 from evenhand.store.conformance import ORIGIN
 
@@ -45,11 +44,6 @@ def works(
     return texts, None
 
 
-def healthy(world: World) -> None:
-    report = examine(world.store, ORIGIN)
-    assert report.healthy, (report.differences, report.faults)
-
-
 def overview(world: World, project: str) -> dict[str, wire.GoldAnnotator]:
     return {a.member_id: a for a in world.read(gold.overview, world.owner, project).annotators}
 
@@ -66,7 +60,7 @@ def test_gold_stands_apart_and_is_given_once_to_each(world: World):
         assert not texts[-1].startswith("known")  # the last is an ordinary one: gold only comes in its place
     counts = world.counts(project.id)
     assert (counts.done, counts.tasks) == (30, 30)
-    healthy(world)
+    world.require_healthy()
 
 
 def test_whoever_sees_the_gold_is_not_tested_by_it(world: World):
@@ -93,7 +87,7 @@ def test_who_fails_gold_is_suspended_and_told_and_may_come_back(world: World):
     world.call(gold.change_standing, world.owner, project.id, "mem-1", wire.StandingChange(state="active"))
     again, why = works(world, bad, project.id, "spam")
     assert why == "suspended" and again  # the count began anew
-    healthy(world)
+    world.require_healthy()
 
 
 def test_a_suspension_by_hand_has_its_reason(world: World):
@@ -146,7 +140,7 @@ def test_tasks_are_marked_in_bulk_and_brought_back(world: World):
     assert world.call(gold.mark, world.owner, project.id, back).changed == 3
     assert world.call(gold.mark, world.owner, project.id, back).changed == 0
     assert world.counts(project.id).tasks == 6 and world.counts(project.id).done == 2
-    healthy(world)
+    world.require_healthy()
 
 
 def test_what_cannot_be_gold_says_why(world: World):
@@ -185,7 +179,7 @@ def test_gold_keeps_its_data_and_its_place(world: World):
     row = world.read(projects.get, world.owner, project.id)
     world.call(projects.change, world.owner, project.id, wire.ProjectChange(version=row.version, overlap=3))
     assert world.read(tasks.get, world.owner, one).status == "gold"
-    healthy(world)
+    world.require_healthy()
 
 
 def test_right_answers_that_do_not_fit_are_rejected_at_import(world: World):
@@ -273,7 +267,7 @@ def test_a_late_gold_answer_counts_as_a_late_ordinary_one(world: World):
     world.ms += 3_600_000
     again = world.next(a, project_id=project.id).assignments[0]
     assert again.data == given.data  # it comes back, as an ordinary one does
-    healthy(world)
+    world.require_healthy()
 
 
 def test_gold_is_no_label_in_an_export(world: World):
@@ -328,7 +322,7 @@ def test_real_work_comes_after_the_qualification(world: World):
     with pytest.raises(Refused):
         world.call(qualification.begin, a, project.id)
     assert overview(world, project.id)["mem-1"].qualified
-    healthy(world)
+    world.require_healthy()
 
 
 def test_a_second_try_shows_other_tasks_first_and_there_is_no_third(world: World):

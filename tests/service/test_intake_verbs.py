@@ -13,10 +13,8 @@ from world import World
 from evenhand import wire
 from evenhand.blobs import Folder
 from evenhand.core.errors import Invalid, Missing, Refused
-from evenhand.doctor import examine
 from evenhand.outbound import Door
 from evenhand.service import exports, intake, projects, tasks
-from evenhand.store.conformance import ORIGIN
 
 
 def texts(world: World, project: str) -> list[str]:
@@ -33,7 +31,7 @@ def test_the_same_rows_twice_add_nothing_and_repeats_are_kept(world: World):
     longer = world.bring_in(project.id, [*rows, {"text": "a"}, {"text": "c"}])
     assert (longer.accepted, longer.present) == (2, 4)
     assert texts(world, project.id) == ["a", "b", "a", "a", "a", "c"]
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
 
 
 def test_whatever_groups_rows_come_in_each_import_adds_what_is_not_there(world: World, monkeypatch):
@@ -79,7 +77,7 @@ def test_whatever_groups_rows_come_in_each_import_adds_what_is_not_there(world: 
         n = there.pop(gone)
         keys = {"organization": "org-a", "project": project}
         world.call(lambda tx, at, keys=keys, n=n: intake.forget_row(tx, keys, n))
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
 
 
 def test_an_external_id_is_taken_once(world: World):

@@ -10,9 +10,7 @@ from exchange_world import ExchangeWorld
 
 from evenhand import wire
 from evenhand.core.errors import Refused
-from evenhand.doctor import examine
 from evenhand.service import owners, projects
-from evenhand.store.conformance import ORIGIN
 
 
 @pytest.fixture
@@ -55,4 +53,4 @@ def test_from_the_statement_on_no_rival_is_served_by_the_operators_people(world)
     assert Counter(e["t"] for e in entries)["recalled"] >= 1
     told = world.read(owners.overview, world.clients["bolt"], None)
     assert any("49%" in c.rival_sentence for c in told.conflicts)
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()

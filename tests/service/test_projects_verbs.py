@@ -7,9 +7,7 @@ from world import CHOICE, World
 
 from evenhand import wire
 from evenhand.core.errors import Invalid, Missing, Refused
-from evenhand.doctor import examine
 from evenhand.service import projects, tasks
-from evenhand.store.conformance import ORIGIN
 
 
 def change(world: World, project: str, version: int, **changes) -> wire.Project:
@@ -99,7 +97,7 @@ def test_another_overlap_opens_and_closes_tasks(world: World):
     assert got == [f"{project.id}-1", f"{project.id}-2"]
     change(world, project.id, 2, overlap=1)
     assert world.counts(project.id).done == 1
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
 
 
 def test_another_order_holds_for_what_is_there(world: World):
@@ -107,7 +105,7 @@ def test_another_order_holds_for_what_is_there(world: World):
     change(world, project.id, 1, order="priority")
     assert world.next(world.people[1]).assignments[0].data == {"text": "3"}
     change(world, project.id, 2, order="random")
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
 
 
 def test_states(world: World):
@@ -161,7 +159,7 @@ def test_withdraw_and_restore(world: World):
     assert act(world, project.id, action="restore", task_ids=ids) == 2
     counts = world.counts(project.id)
     assert (counts.tasks, counts.withdrawn, counts.done) == (3, 0, 1)
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
 
 
 def test_a_filter_acts_on_all_that_match(world: World):
@@ -191,7 +189,7 @@ def test_corrected_data_is_asked_again(world: World):
     assert again.data == {"text": "newer"}
     world.submit(a, again.id, {"spam": "ham"})
     assert world.read(tasks.get, world.owner, task).consensus["spam"].value == "ham"
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
 
 
 def test_tasks_by_status_annotator_and_page(world: World):

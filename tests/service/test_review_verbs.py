@@ -10,15 +10,8 @@ from evenhand import wire
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.policy import Actor, Membership, allows
 from evenhand.core.project import GoldPolicy, ReviewPolicy
-from evenhand.doctor import examine
 from evenhand.service import appeals, exports, projects, quality, review, tasks, work
 from evenhand.service import gold as gold_verbs
-from evenhand.store.conformance import ORIGIN
-
-
-def healthy(world: World) -> None:
-    report = examine(world.store, ORIGIN)
-    assert report.healthy, (report.differences, report.faults)
 
 
 def reviewer(world: World, i: int) -> Actor:
@@ -77,7 +70,7 @@ def test_a_reviewer_accepts_what_two_said_and_one_of_them_was_wrong(world: World
     assert decide(world, boss, mine.id, "accept") == done  # sent twice
     with pytest.raises(Refused, match="over"):
         decide(world, boss, mine.id, "fix", answers={"spam": "spam"})
-    healthy(world)
+    world.require_healthy()
 
 
 def test_a_fix_stands_whatever_is_corrected_afterwards(world: World):
@@ -96,7 +89,7 @@ def test_a_fix_stands_whatever_is_corrected_afterwards(world: World):
     assert (row.review.decision, row.review.reviewer) == ("fixed", "mem-0")
     (line,) = world.read(review.list_, world.owner, project).items
     assert (line.decision, line.comment, line.summary) == ("fixed", "an offer", "message 0")
-    healthy(world)
+    world.require_healthy()
 
 
 def test_what_is_sent_back_returns_corrected_and_first_in_line(world: World):
@@ -123,7 +116,7 @@ def test_what_is_sent_back_returns_corrected_and_first_in_line(world: World):
     assert [one.decision for one in again.earlier] == ["returned"]
     decide(world, world.owner, again.id, "accept")
     assert consensus(world, mine.task_id).value == "spam"
-    healthy(world)
+    world.require_healthy()
 
 
 def test_two_reviewers_never_hold_one_task_and_nobody_reviews_their_own(world: World):
@@ -142,7 +135,7 @@ def test_two_reviewers_never_hold_one_task_and_nobody_reviews_their_own(world: W
         world.call(review.next_, world.people[1], project)
     with pytest.raises(Missing):
         world.call(review.next_, world.stranger, project)
-    healthy(world)
+    world.require_healthy()
 
 
 def test_a_lapsed_review_goes_on_and_a_late_decision_counts_while_nobody_has_it(world: World):
@@ -158,7 +151,7 @@ def test_a_lapsed_review_goes_on_and_a_late_decision_counts_while_nobody_has_it(
     decide(world, other, again.id, "skip")
     decide(world, boss, late.id, "accept")
     assert consensus(world, late.task_id).method == "review"
-    healthy(world)
+    world.require_healthy()
 
 
 def test_an_answer_corrected_meanwhile_is_noticed(world: World):
@@ -194,7 +187,7 @@ def test_new_data_begin_anew(world: World):
     assert world.call(review.next_, world.owner, project).queue.held == 0
     answer(world, 1)
     decide(world, world.owner, take(world, world.owner, project).id, "accept")
-    healthy(world)
+    world.require_healthy()
 
 
 @pytest.mark.parametrize("by", ["doubt", "disagreement", "annotator"])
@@ -212,7 +205,7 @@ def test_where_it_pays_most_comes_first_within_its_share(world: World, by: str):
         decide(world, world.owner, found.review.id, "accept")
     assert found.lack == "share" and len(seen) == 2
     assert by == "annotator" or seen[0] == "3"
-    healthy(world)
+    world.require_healthy()
 
 
 def test_a_manager_sends_tasks_to_review_by_hand(world: World):
@@ -253,7 +246,7 @@ def test_a_filter_sends_every_finished_task_to_review_in_steps(world: World, mon
     first = world.call(tasks.act, world.owner, project, step)
     rest = world.call(tasks.act, world.owner, project, msgspec.structs.replace(step, after=first.next))
     assert (first.changed, rest.changed) == (2, 2)
-    healthy(world)
+    world.require_healthy()
 
 
 @pytest.mark.parametrize("shows", ["answers", "task"])
@@ -358,7 +351,7 @@ def test_an_appeal_upheld_restores_the_answer(world: World):
     assert told.appeal is not None
     assert (told.appeal.state, told.appeal.answer, told.may_appeal) == ("upheld", "You are right.", False)
     assert world.read(projects.get, boss, project).to_review == wire.ToReview(tasks=0, appeals=0)
-    healthy(world)
+    world.require_healthy()
 
 
 def test_an_appeal_rejected_says_why_and_changes_nothing(world: World):
@@ -380,7 +373,7 @@ def test_an_appeal_rejected_says_why_and_changes_nothing(world: World):
     assert world.read(appeals.list_appeals, world.owner, project, state="open").items == []
     world.submit(world.people[1], given, {"spam": "spam"}, revision=1)
     assert take(world, world.owner, project).why == "corrected"
-    healthy(world)
+    world.require_healthy()
 
 
 def test_an_appeal_overtaken_by_another_review_restores_nothing(world: World):
@@ -394,7 +387,7 @@ def test_an_appeal_overtaken_by_another_review_restores_nothing(world: World):
     decide(world, world.owner, take(world, world.owner, project).id, "accept")
     world.call(appeals.decide_appeal, world.owner, open_.id, wire.AppealDecision(decision="uphold"))
     assert consensus(world, first.task_id).value == "spam"
-    healthy(world)
+    world.require_healthy()
 
 
 def test_lists_page_and_refuse_what_they_do_not_know(world: World):

@@ -6,9 +6,7 @@ import pytest
 from world import World
 
 from evenhand import wire
-from evenhand.doctor import examine
 from evenhand.service import projects, rules, tasks
-from evenhand.store.conformance import ORIGIN
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +29,7 @@ def overlaps(world: World, project: str) -> list[int]:
 
 def finish(world: World) -> None:
     assert not rules.follow_all(world.lane, lambda: False)
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
 
 
 def test_each_task_has_the_old_rules_or_the_new_ones(world: World):
@@ -42,7 +40,7 @@ def test_each_task_has_the_old_rules_or_the_new_ones(world: World):
     assert (len(answered), following(world, project)) == (6, (4, 10))
     assert overlaps(world, project) == [2] * 4 + [1] * 6
     assert world.counts(project).done == 2  # tasks 5 and 6 still have all that they need
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
     world.bring_in(project, [{"text": "late"}])
     assert [x.task_id for x in world.next(b, count=3).assignments] == [f"{project}-{n}" for n in (1, 2, 3)]
     finish(world)

@@ -22,7 +22,6 @@ from evenhand.core.beacon import QUICKNET, Chain, Evidence
 from evenhand.core.canonical import b64url
 from evenhand.core.errors import Invalid, Missing
 from evenhand.core.project import GoldPolicy, QualificationPolicy
-from evenhand.doctor import examine
 from evenhand.service import (
     adaptive,
     exchange,
@@ -53,11 +52,6 @@ def world(store_url: str) -> Iterator[ExchangeWorld]:
 
 def client_of(world: ExchangeWorld, assignment: wire.Assignment) -> str:
     return assignment.data["text"].split()[0]
-
-
-def healthy(world: ExchangeWorld) -> None:
-    report = examine(world.store, ORIGIN)
-    assert report.healthy, (report.differences, report.faults)
 
 
 def test_nobody_says_that_they_worked_on_a_task_for_longer_than_they_had_it(world):
@@ -99,7 +93,7 @@ def test_a_window_that_is_undone_is_not_remembered(world):
     with pytest.raises(Invalid):
         world.lane.call(undone)
     assert before and world.ask(second)[0].assignments
-    healthy(world)
+    world.require_healthy()
 
 
 def test_clients_share_annotators_evenly_and_the_log_says_how(world):
@@ -116,7 +110,7 @@ def test_clients_share_annotators_evenly_and_the_log_says_how(world):
     assert sum(len(w["b"]["leases"]) for w in windows) == 24
     assert {lease["client"] for w in windows for lease in w["b"]["leases"]} == set(world.client_ids.values())
     assert sum(len(w["b"]["settled"]) for w in windows) == 23
-    healthy(world)
+    world.require_healthy()
 
 
 def test_a_node_that_draws_with_another_key_says_so_before_it_decides(world, monkeypatch):
@@ -134,7 +128,7 @@ def test_a_node_that_draws_with_another_key_says_so_before_it_decides(world, mon
     assert policies() == before + 1
     world.call(exchange.keep_draw_key)
     assert policies() == before + 1
-    healthy(world)
+    world.require_healthy()
 
 
 def proven(world: ExchangeWorld) -> list[str]:
@@ -182,7 +176,7 @@ def test_a_project_s_test_holds_in_a_shared_pool_and_the_replay_knows_it(world):
     with pytest.raises(Missing):
         world.call(qualification.begin, world.clients["bolt"], project)
     assert proven(world) == []
-    healthy(world)
+    world.require_healthy()
 
 
 def test_gold_hides_in_a_shared_pool_and_whoever_fails_it_gets_no_more(world):
@@ -211,7 +205,7 @@ def test_gold_hides_in_a_shared_pool_and_whoever_fails_it_gets_no_more(world):
     world.call(gold.change_standing, world.clients["acme"], project, bad, lift)
     assert take(world, person, "spam").project_id == project
     assert sum(share.closed for share in world.audit().shares) == 1 and proven(world) == []
-    healthy(world)
+    world.require_healthy()
 
 
 ADAPTIVE = wire.AdaptivePolicy(least=2, tolerance=20)
@@ -258,7 +252,7 @@ def test_overlap_adapts_in_a_shared_pool_and_every_window_replays(world, monkeyp
     assert {task.consensus["spam"].method for task in full} == {"robust"}
     assert {one.annotator[:4] for task in full for one in task.annotations} == {"enr-"}, "pseudonyms"
     assert proven(world) == []
-    healthy(world)
+    world.require_healthy()
 
 
 def test_a_test_gold_and_adaptive_overlap_together(world, monkeypatch):
@@ -299,7 +293,7 @@ def test_a_test_gold_and_adaptive_overlap_together(world, monkeypatch):
     findings, replay = world.reweigh(project, "org-acme")
     assert findings == [] and replay.weighings >= 4 and replay.compared > 28
     assert proven(world) == []
-    healthy(world)
+    world.require_healthy()
 
 
 def test_a_project_that_leaves_its_pool_is_told_of_and_gets_nothing(world):
@@ -333,7 +327,7 @@ def test_a_window_that_would_say_too_much_is_split_and_nobody_loses_by_it(world,
         one["who"] for one in world.entries(world.pool)[-1]["b"].get("waiting", [])
     }
     assert proven(world) == []
-    healthy(world)
+    world.require_healthy()
 
 
 def test_what_was_pooled_before_postings_were_told_is_told_at_the_next_start(world, monkeypatch):
@@ -349,7 +343,7 @@ def test_what_was_pooled_before_postings_were_told_is_told_at_the_next_start(wor
     world.call(postings.post_all)
     assert [e["t"] for e in world.entries(world.pool)].count("posted") == 1
     assert proven(world) == []
-    healthy(world)
+    world.require_healthy()
 
 
 # ---- reasons, for whoever holds the openings -----------------------------------------------------------
@@ -445,7 +439,7 @@ def test_a_window_in_two_phases_is_drawn_once_the_log_shows_who_may_be_chosen(wo
     answers = world.ask(first, second, count=2)
     assert [one.waiting for one in answers] == ["drawing", "drawing"] and work.is_drawing(answers[0])
     assert world.ask(third)[0].waiting == "drawing", "the candidates are closed"
-    healthy(world)
+    world.require_healthy()
     with world.reading() as reader:
         [(closing, _)] = windows.closings(reader)
         assert set(closing.waiting) == {first.person, second.person} and closing.round > 0
@@ -460,7 +454,7 @@ def test_a_window_in_two_phases_is_drawn_once_the_log_shows_who_may_be_chosen(wo
     assert world.call(windows.draw, world.pool, closing.n, seen)
     assert not world.call(windows.draw, world.pool, closing.n, seen), "it was drawn"
     assert len(world.ask(first, count=2)[0].assignments) == 2, "what was drawn is handed over"
-    healthy(world)
+    world.require_healthy()
     kinds = [e["t"] for e in world.entries(world.pool)]
     assert kinds.count("window-closed") == kinds.count("window-drawn") == 1
     rules = {(f.kind, f.rule) for f in world.audit().findings.kept}

@@ -115,7 +115,7 @@ def test_whoever_has_a_key_cannot_be_spoken_for(world):
     world.submit(ann, last.id, answer)
 
     assert world.read(projects.get, world.owner, project.id).counts.annotations == 4
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
     log = entries(world)
     assert audited(log) == []
     for cheat, rules in _cheats(log).items():
@@ -273,8 +273,7 @@ def test_whatever_a_person_does_can_be_signed_and_a_policy_demands_it(world):
         else:
             assert world.call(appeals.decide_appeal, ruler, more.id, told).state == "rejected"
 
-    report = examine(world.store, ORIGIN)
-    assert report.healthy, (report.differences, report.faults)
+    world.require_healthy()
     log = entries(world)
     assert audited(log) == []
     _attack(log, ann.person, boss.person)
@@ -369,4 +368,4 @@ def test_a_client_signs_its_waivers(exchange_world):
     causeless["re"] = [place for place in causeless["re"] if place[0] == world.pool]
     cut = [*log[: said[0]], msgspec.json.encode(causeless, order="sorted"), *log[said[0] + 1 :]]
     assert audited(cut) == ["key.validity"]
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()

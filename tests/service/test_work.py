@@ -8,14 +8,7 @@ from world import World
 from evenhand import wire
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.receipt import verify_receipt
-from evenhand.doctor import examine
 from evenhand.service import projects, tasks, work
-from evenhand.store.conformance import ORIGIN
-
-
-def healthy(world: World) -> None:
-    report = examine(world.store, ORIGIN)
-    assert report.healthy, (report.differences, report.faults)
 
 
 def test_a_task_goes_to_as_many_people_as_its_overlap_and_is_concluded(world: World):
@@ -36,7 +29,7 @@ def test_a_task_goes_to_as_many_people_as_its_overlap_and_is_concluded(world: Wo
     )
     assert [x.answers for x in task.annotations] == [{"spam": "ham"}] * 2
     assert world.counts(project.id).done == 1
-    healthy(world)
+    world.require_healthy()
 
 
 def test_nobody_gets_a_task_twice_even_when_it_wants_more_answers(world: World):
@@ -56,7 +49,7 @@ def test_somebody_far_ahead_of_the_others_still_finds_work(world: World):
     for _ in range(60):
         world.submit(a, world.next(a).assignments[0].id)
     assert world.next(a).assignments == []
-    healthy(world)
+    world.require_healthy()
 
 
 def test_a_live_assignment_is_given_again_unless_the_caller_says_that_it_has_it(world: World):
@@ -89,7 +82,7 @@ def test_a_lapsed_lease_goes_back_and_a_late_answer_is_kept(world: World):
     assert world.submit(b, again.id).state == "submitted"
     assert world.counts(project.id).annotations == 1
     assert world.counts(project.id).surplus == 1
-    healthy(world)
+    world.require_healthy()
 
 
 def test_a_late_answer_to_a_task_that_one_has_again_is_told(world: World):
@@ -119,7 +112,7 @@ def test_a_late_answer_takes_the_slot_when_nobody_else_has(world: World):
     assert world.submit(a, late.id).state == "submitted"
     assert world.next(b).assignments == []
     assert world.counts(project.id).done == 1
-    healthy(world)
+    world.require_healthy()
 
 
 def test_more_time_keeps_a_lease_alive(world: World):
@@ -177,7 +170,7 @@ def test_a_correction_replaces_the_answer_and_the_consensus(world: World):
     assert task.consensus["spam"].value == "spam"
     assert (task.annotations[0].revision, len(task.annotations)) == (2, 1)
     assert world.counts(project.id).annotations == 1
-    healthy(world)
+    world.require_healthy()
 
 
 def test_a_skipped_task_goes_to_somebody_else_and_never_back(world: World):
@@ -193,7 +186,7 @@ def test_a_skipped_task_goes_to_somebody_else_and_never_back(world: World):
     task = world.read(tasks.get, world.owner, mine.task_id)
     assert {x.state: x.reason for x in task.annotations} == {"skipped": "cannot read", "submitted": None}
     assert world.counts(project.id).skipped == 1
-    healthy(world)
+    world.require_healthy()
 
 
 def test_a_flag_is_shown_to_the_manager_and_can_be_taken_off(world: World):
@@ -211,7 +204,7 @@ def test_a_flag_is_shown_to_the_manager_and_can_be_taken_off(world: World):
     )
     assert report.changed == 1
     assert world.counts(project.id).flagged == 0
-    healthy(world)
+    world.require_healthy()
 
 
 def test_drafts_come_back_with_the_assignment_and_go_with_the_answer(world: World):

@@ -12,11 +12,12 @@ from evenhand.audit.entries import read_entry
 from evenhand.audit.reweigh import Replay, Slot
 from evenhand.core.events import MemberAdded, NodeOpened
 from evenhand.core.policy import Actor, Membership
+from evenhand.doctor import examine
 from evenhand.lane import Lane
 from evenhand.service import intake, projects, work
 from evenhand.store import Reader, Store, open_store
 from evenhand.store.codec import decode
-from evenhand.store.conformance import FakeNode, organization
+from evenhand.store.conformance import ORIGIN, FakeNode, organization
 
 CHOICE = {"name": "spam", "type": "choice", "choices": ["ham", "spam"]}
 
@@ -44,27 +45,29 @@ class World:
             [NodeOpened(stream="node", software="test"), *organization("org-a"), *organization("org-b")], at
         )
         for actor in [*self.people, self.stranger]:
-            own = actor.memberships[0]
-            event = MemberAdded(
-                stream=own.organization,
-                owner=own.organization,
-                role=own.role,
-                actor="human",
-                member=own.member.encode(),
-                person=actor.person.encode(),
-            )
-            tx.append([event], at)
-            tx.run(
-                "put_person",
-                id=actor.person,
-                home=own.organization,
-                name=actor.name,
-                email=None,
-                password=None,
-                subject=None,
-                operator=0,
-                created_ms=at.ms,
-            )
+            self.add_member(tx, at, actor)
+
+    def add_member(self, tx, at, actor: Actor) -> None:
+        """The actor's person comes to be, and a member of the organization that the actor names first."""
+        own = actor.memberships[0]
+        event = MemberAdded(
+            stream=own.organization,
+            owner=own.organization,
+            role=own.role,
+            actor="human",
+            member=own.member.encode(),
+            person=actor.person.encode(),
+        )
+        tx.append([event], at)
+        nothing = {"email": None, "password": None, "subject": None, "operator": 0}
+        tx.run(
+            "put_person",
+            id=actor.person,
+            home=own.organization,
+            name=actor.name,
+            created_ms=at.ms,
+            **nothing,
+        )
 
     @property
     def owner(self) -> Actor:
@@ -139,6 +142,11 @@ class World:
                 bulk = list(p.event.rows) if p.event.BULK and hasattr(p.event, "rows") else []
                 replay.take(read_entry(p.entry), opened, bulk)
         return found, replay
+
+    def require_healthy(self) -> None:
+        """The tables are what the events make of them."""
+        report = examine(self.store, ORIGIN)
+        assert report.healthy, (report.differences, report.faults)
 
     def close(self) -> None:
         self.lane.stop()

@@ -17,7 +17,7 @@ import httpx
 import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 STILL = """async () => {
   const moving = () => document.getAnimations().filter((one) =>
@@ -154,6 +154,25 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def visit(browser: Browser, node: Node) -> Iterator[Any]:
+    """`visit(path, cookie)` gives a page of that person's own browser."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(path: str, cookie: dict[str, Any], **more: Any) -> Page:
+        context = browser.new_context(base_url=node.url, locale="en-GB", **more)
+        context.set_default_timeout(20_000)
+        context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict of the same keys
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture(scope="session")

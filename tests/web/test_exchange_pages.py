@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from evenhand import local
 from evenhand.audit.run import audit
@@ -85,24 +85,6 @@ def sides(node: Node, operator: Client) -> dict[str, Side]:
         )
         assert answer.status_code == 200, answer.text
     return made
-
-
-@pytest.fixture
-def visit(browser: Browser, node: Node) -> Iterator[Any]:
-    contexts: list[BrowserContext] = []
-
-    def open_page(path: str, cookie: dict[str, Any], **more: Any) -> Page:
-        context = browser.new_context(base_url=node.url, locale="en-GB", **more)
-        context.set_default_timeout(20_000)
-        context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict of the same keys
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(path)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
 
 
 def operator_cookie(node: Node, operator: Client) -> dict[str, Any]:

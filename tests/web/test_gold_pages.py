@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from .conftest import Annotator, Node, violations
 
 SPAM = {"name": "spam", "type": "choice", "title": "Is it spam?", "choices": ["ham", "spam"]}
 PICTURES = os.environ.get("EVENHAND_PICTURES_TO")
-
-
-@pytest.fixture
-def visit(browser: Browser, node: Node) -> Iterator[Any]:
-    """`visit(path, who)` gives a page of that person's own browser."""
-    contexts: list[BrowserContext] = []
-
-    def open_page(path: str, cookie: dict[str, Any], **more: Any) -> Page:
-        context = browser.new_context(base_url=node.url, locale="en-GB", **more)
-        context.set_default_timeout(20_000)
-        context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict of the same keys
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(path)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
 
 
 def clean(page: Page) -> None:
