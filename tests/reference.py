@@ -1,15 +1,21 @@
-"""Pages made from the sources, errors.md and schemas.json: `make docs` writes them, tests compare them."""
+"""What pages say that is made from the sources: `make docs` writes it, tests compare it.
+
+errors.md and schemas.json are made as a whole; of ARCHITECTURE.md, the table of rooms.
+"""
 
 from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "spec" / "errors.md"
 SCHEMAS = ROOT / "docs" / "spec" / "schemas.json"
+ARCHITECTURE = ROOT / "ARCHITECTURE.md"
+ROOMS = re.compile(r"(?<=\| room \| what it is \|\n\|---\|---\|\n)(?:\|.*\n)*")
 KINDS = {
     "Invalid": ("400", "What was sent cannot be read. Correct it and send it again."),
     "Refused": ("403, 409", "It can be read, and a rule forbids it now. Sending it again will not help."),
@@ -89,6 +95,24 @@ def schemas() -> str:
     return json.dumps(grammar.schemas(), indent=1, sort_keys=True) + "\n"
 
 
+def rooms() -> str:
+    """A row for each module and package right below `evenhand`: what its first paragraph says it is."""
+    package = ROOT / "src" / "evenhand"
+    rows = []
+    for path in sorted((*package.glob("*.py"), *package.glob("*/__init__.py")), key=name_of):
+        if path.parent != package or path.name != "__init__.py":
+            said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            first = " ".join(said.partition("\n\n")[0].split())
+            rows.append(f"| `{name_of(path)}` | {first} |\n")
+    return "".join(rows)
+
+
+def name_of(path: Path) -> str:
+    """`lane.py`, or `core/` for a package."""
+    return f"{path.parent.name}/" if path.name == "__init__.py" else path.name
+
+
 if __name__ == "__main__":
+    ARCHITECTURE.write_text(ROOMS.sub(lambda _: rooms(), ARCHITECTURE.read_text(encoding="utf-8")), "utf-8")
     PAGE.write_text(page(), encoding="utf-8")
     SCHEMAS.write_text(schemas(), encoding="utf-8")

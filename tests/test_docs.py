@@ -140,6 +140,14 @@ def test_the_layers_are_those_that_are_enforced() -> None:
     assert shown.splitlines() == enforced
 
 
+def test_the_table_of_rooms_is_what_the_sources_say_and_each_has_a_layer() -> None:
+    (shown,) = reference().ROOMS.findall(read("ARCHITECTURE.md"))
+    assert shown == reference().rooms(), "run `make docs`"
+    rooms = {name.strip("/").removesuffix(".py") for name in re.findall(r"^\| `(.*?)` \|", shown, re.M)}
+    layers = re.findall(r"^```layers\n(.*?)^```$", read("ARCHITECTURE.md"), re.M | re.S)[0]
+    assert rooms == set(re.findall(r"evenhand\.(\w+)", layers))
+
+
 def test_each_table_stands_in_its_row() -> None:
     rows = re.findall(r"^\| (events|first kind|second kind)[^|]*\| (.*) \|$", read("ARCHITECTURE.md"), re.M)
     shown = {kind: set(re.findall(r"`(\w+)`", tables)) for kind, tables in rows}
