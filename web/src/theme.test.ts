@@ -43,7 +43,6 @@ describe.each([
     ["good", "good-soft"],
     ["warn", "warn-soft"],
     ["bad", "bad-soft"],
-    ["bad-ink", "bad"],
     ["good", "surface"],
     ["warn", "surface"],
     ["bad", "ground"],

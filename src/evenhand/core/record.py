@@ -119,13 +119,7 @@ _decode_closely = json.JSONDecoder(
 def _diagnose(record: bytes) -> Fault | None:
     """The first fault, with its path. Reads slowly and closely."""
     try:
-        value = json.loads(
-            record.decode(),
-            object_pairs_hook=_Pairs,
-            parse_int=_Number,
-            parse_float=_Number,
-            parse_constant=_Number,
-        )
+        value = _decode_closely(record.decode())
     except UnicodeDecodeError as error:
         return Fault("", f"Byte {error.start + 1} is not UTF-8.")
     except RecursionError:

@@ -53,9 +53,6 @@ OBJECTS = {
 }
 """Tags that show data -> type of our field; "items" become one field each."""
 
-IGNORED = frozenset(
-    {"View", "Style", "Header", "Label", "Choice", "Collapse", "Filter", "Shortcut", "Bucket"}
-)
 SHOWN_ELSEWHERE = "Annotators see it as it is in the record, or not at all."
 
 

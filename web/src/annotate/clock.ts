@@ -10,7 +10,7 @@
 export const READING = 120_000; // ms
 
 /** The page looks at the clock every second; a longer silence than this means that the machine slept. */
-export const SLEEP = 10_000; // ms
+const SLEEP = 10_000; // ms
 
 export class ActiveTime {
   #spent: number; // ms counted up to `#last`

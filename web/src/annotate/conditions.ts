@@ -27,7 +27,7 @@ function sameObject(a: { [key: string]: Json }, b: { [key: string]: Json }): boo
 }
 
 /** Whether a question with this condition is asked, given the answers so far. */
-export function conditionHolds(when: When | null | undefined, answers: Answers): boolean {
+function conditionHolds(when: When | null | undefined, answers: Answers): boolean {
   if (!when) return true;
   const answer = answers[when.question] ?? null;
   if (when.answered != null && (answer !== null) !== when.answered) return false;

@@ -55,7 +55,7 @@ export interface Row {
 }
 
 /** Whether this is the id of a shared pool. */
-export const isPool = (place: string): boolean => place.startsWith("pool-");
+const isPool = (place: string): boolean => place.startsWith("pool-");
 
 /** What the desk tells; the page has the words. */
 export type Told =

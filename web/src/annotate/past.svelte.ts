@@ -86,7 +86,7 @@ function entryOf(row: HistoryRow): Entry {
 const SUMMARY = 140; // characters
 
 /** The beginning of the first field that holds a text. */
-export function summaryOf(work: Work): string {
+function summaryOf(work: Work): string {
   const texts = work.fields.map(({ name }) => textOf(work.assignment.data[name])).filter(Boolean);
   const text = (texts[0] ?? "").replace(/\s+/g, " ").trim();
   return text.length > SUMMARY ? `${text.slice(0, SUMMARY).trimEnd()}…` : text;

@@ -49,7 +49,7 @@ const leaf = (entry: Uint8Array) => hash(Uint8Array.of(0), entry);
 const node = (left: Uint8Array, right: Uint8Array) => hash(Uint8Array.of(1), left, right);
 
 /** Checks a signed checkpoint with a verification key (C2SP signed-note). */
-export async function openCheckpoint(note: string, vkey: string): Promise<Head> {
+async function openCheckpoint(note: string, vkey: string): Promise<Head> {
   const [name = "", , encoded = ""] = split(vkey.trim());
   const material = bytesOf(encoded);
   const cut = note.indexOf("\n\n");
@@ -80,7 +80,7 @@ function split(vkey: string): string[] {
 }
 
 /** A tile's number in a path (tlog-tiles): groups of three digits, an x before all but the last. */
-export function numbered(number: number): string {
+function numbered(number: number): string {
   const digits = String(number);
   const groups = digits.padStart(Math.ceil(digits.length / 3) * 3, "0").match(/.{3}/g) ?? [];
   return groups.map((group, i) => (i < groups.length - 1 ? `x${group}` : group)).join("/");

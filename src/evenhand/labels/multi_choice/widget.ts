@@ -24,7 +24,7 @@ export const messages = {
 };
 
 /** The tree of choices as a list, depth first: the order in which answers are stored. */
-export function flatten(choices: Json | undefined, leavesOnly: boolean, above: string[] = []): Entry[] {
+function flatten(choices: Json | undefined, leavesOnly: boolean, above: string[] = []): Entry[] {
   if (!Array.isArray(choices)) return [];
   return choices.flatMap((choice) => {
     const option = readOption(choice);

@@ -8,7 +8,7 @@ export const messages = {
 };
 
 /** The key of each step: its own digit where it is one (10 on a scale from 1 is 0), else its position. */
-export function stepKeys(low: number, high: number): string[] {
+function stepKeys(low: number, high: number): string[] {
   const steps = Array.from({ length: high - low + 1 }, (_, i) => low + i);
   if (low >= 0 && high <= 9) return steps.map(String);
   if (low === 1 && high === 10) return steps.map((step) => String(step % 10));
@@ -16,7 +16,7 @@ export function stepKeys(low: number, high: number): string[] {
 }
 
 /** The step, when the value is one. */
-export function readStep(value: Json | undefined, low: number, high: number): number | undefined {
+function readStep(value: Json | undefined, low: number, high: number): number | undefined {
   return typeof value === "number" && Number.isInteger(value) && value >= low && value <= high ? value : undefined;
 }
 

@@ -53,7 +53,7 @@ export const POLICIES = {
 } as const satisfies { gold: GoldPolicy; qualification: QualificationPolicy; pay: PayPolicy; adaptive: AdaptivePolicy };
 
 /** What holds where a document leaves a key out (core/project.py). */
-export const DEFAULTS = {
+const DEFAULTS = {
   instructions: "",
   overlap: 1,
   order: "imported",
@@ -69,7 +69,7 @@ export const DEFAULTS = {
 } as const satisfies Partial<Draft>;
 
 let last = 0;
-export const nextKey = (): number => (last += 1);
+const nextKey = (): number => (last += 1);
 
 export function emptyDraft(): Draft {
   return { ...DEFAULTS, name: "", fields: [newField("text", "text")], questions: [] };

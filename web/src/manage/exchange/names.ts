@@ -3,7 +3,7 @@ import { currentLanguage } from "../../lib/language.svelte";
 import type { SharedPool } from "../../lib/exchange";
 import { x } from "./words";
 
-export function languageName(tag: string): string {
+function languageName(tag: string): string {
   try {
     return new Intl.DisplayNames([currentLanguage()], { type: "language" }).of(tag) ?? tag;
   } catch {
