@@ -42,6 +42,8 @@ def problem(answer: httpx.Response) -> dict[str, Any]:
         (Refused("r", "x"), 403),
         (Refused("assignment.revision", "x"), 409),
         (Refused("project.version", "x"), 409),
+        (Refused("review.changed", "x"), 409),
+        (Refused("review.closed", "x"), 409),
         (Missing("r", "x"), 404),
         (Unavailable("r", "x"), 503),
         (Broken("r", "x"), 500),

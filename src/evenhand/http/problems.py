@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-CONFLICTS = frozenset({"assignment.revision", "project.version"})
+CONFLICTS = frozenset({"assignment.revision", "project.version", "review.changed", "review.closed"})
 """Refusals that mean: what this was based on is no longer in force. Load it again, then decide."""
 
 RETRY_AFTER = 1  # seconds that a client should wait when nothing better is known
