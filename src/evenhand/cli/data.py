@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,14 @@ import click
 from evenhand import config
 from evenhand.cli.frame import SHOWN_REJECTIONS, as_json, commands, progress, say
 from evenhand.cli.options import existing, literal, pairs, reading, reading_options
-from evenhand.cli.reach import find_project, reach
+from evenhand.cli.reach import connected, find_project
 
 if TYPE_CHECKING:
+    from evenhand.peers import Options, Peer
     from evenhand.sdk import Report
+
+
+OF_PEER = ("config_file", "name", "overlap", "into", "token", "media", "accept_loss")  # go with --from
 
 
 @commands.command("import")
@@ -62,29 +67,30 @@ def import_(sources: tuple[str, ...], machine: bool, **given: Any) -> int:
     evenhand import --from label-studio export.json --config config.xml --media photos.zip
     evenhand import --from label-studio https://labels.example.org/projects/7 --token …
     """
-    of_peer = ("config_file", "name", "overlap", "into", "token", "media", "accept_loss")
-    peer = {key: given.pop(key) for key in of_peer}
-    if name := given.pop("peer"):
+    of_peer = {key: given.pop(key) for key in OF_PEER}
+    if tool := given.pop("peer"):
         if given["fetch_media"]:
             raise click.UsageError("--fetch-media does not go with --from.")
-        return _import_from(name, sources, machine, **peer)
-    if any(peer.values()):
+        return _import_from(tool, sources, machine, **of_peer)
+    if any(of_peer.values()):
         raise click.UsageError(
             "--config, --name, --overlap, --into, --token, --media and --accept-loss go with --from."
         )
     if len(sources) < 2:
         raise click.UsageError("Name a project and at least one file.")
-    project, files = sources[0], [Path(source) for source in sources[1:]]
+    return _import_files(sources[0], [existing(Path(source)) for source in sources[1:]], machine, given)
+
+
+def _import_files(project: str, files: Sequence[Path], machine: bool, given: dict[str, Any]) -> int:
+    """Files into a project that is there."""
     fetch_media = given.pop("fetch_media")
     format, options, mapping = reading(given)
     reports = {}
-    for file in files:
-        existing(file)
-    with reach(config.read()) as reached:
-        found = find_project(reached.client, project)
+    with connected() as client:
+        found = find_project(client, project)
         for file in files:
             with progress(file.name, "bytes") as tell:
-                reports[str(file)] = reached.client.import_tasks(
+                reports[str(file)] = client.import_tasks(
                     found.id,
                     file,
                     tell,
@@ -99,7 +105,7 @@ def import_(sources: tuple[str, ...], machine: bool, **given: Any) -> int:
 
 def _import_from(
     tool: str,
-    sources: tuple[str, ...],
+    sources: Sequence[str],
     machine: bool,
     config_file: Path | None,
     into: str | None,
@@ -110,34 +116,43 @@ def _import_from(
 ) -> int:
     """A whole project of another tool."""
     from evenhand import moving, peers
-    from evenhand.outbound import Door
     from evenhand.peers.media import Media
 
     peer = peers.find(tool)
-    settings = config.read()
+    options = peers.Options(
+        config=existing(config_file) if config_file else None,
+        media=existing(media) if media and not media.is_dir() else media,
+        **kept,
+    )
     with tempfile.TemporaryDirectory(prefix="evenhand-") as folder:
-        options = peers.Options(
-            config=existing(config_file) if config_file else None,
-            media=existing(media) if media and not media.is_dir() else media,
-            **kept,
-        )
-        if sources[0].startswith(("http://", "https://")):
-            door = Door(settings.outbound_hosts)
-            files, options = peer.fetch(door, sources[0], token or "", Path(folder), options)
-        else:
-            files = [Path(s) if Path(s).is_dir() else existing(Path(s)) for s in sources]
+        files, options = _gathered(peer, sources, token or "", Path(folder), options)
         with Media(options.media) as found:
             brought = found.look(peers.read(peer, files, options))
-            if brought.lost:
-                click.echo(f"What does not fit here:\n{moving.losses(brought.lost)}", err=True)
-                if not (accept_loss or (sys.stdin.isatty() and click.confirm("Go on without it?", err=True))):
-                    click.echo("Nothing was written. --accept-loss goes on.", err=True)
-                    return 1
-            with reach(settings) as reached, progress(peer.title, "tasks") as tell:
-                project = find_project(reached.client, into).id if into else None
-                moved = moving.move(reached.client, brought, project, tell, found)
+            if brought.lost and not _goes_on(moving.losses(brought.lost), accept_loss):
+                click.echo("Nothing was written. --accept-loss goes on.", err=True)
+                return 1
+            with connected() as client, progress(peer.title, "tasks") as tell:
+                project = find_project(client, into).id if into else None
+                moved = moving.move(client, brought, project, tell, found)
     say(machine, moved, moving.words(moved, SHOWN_REJECTIONS))
     return 1 if moved.rejected else 0
+
+
+def _gathered(
+    peer: Peer, sources: Sequence[str], token: str, folder: Path, options: Options
+) -> tuple[list[Path], Options]:
+    """The files of a project of another tool: those that are named, or fetched from its address."""
+    from evenhand.outbound import Door
+
+    if sources[0].startswith(("http://", "https://")):
+        return peer.fetch(Door(config.read().outbound_hosts), sources[0], token, folder, options)
+    return [Path(s) if Path(s).is_dir() else existing(Path(s)) for s in sources], options
+
+
+def _goes_on(losses: str, accepted: bool) -> bool:
+    """Whether whoever calls wants to go on without what does not fit."""
+    click.echo(f"What does not fit here:\n{losses}", err=True)
+    return accepted or (sys.stdin.isatty() and click.confirm("Go on without it?", err=True))
 
 
 def import_words(report: Report) -> str:
@@ -178,11 +193,11 @@ def export(
     from evenhand.label_file import identifier
 
     options = {key: literal(value) for key, value in pairs(extra, "--option").items()}
-    with reach(config.read()) as reached:
-        found = find_project(reached.client, project)
+    with connected() as client:
+        found = find_project(client, project)
         target = out or Path(f"{identifier(found.document.name) or found.id}-labels")
         with progress("Exporting", "tasks") as tell:
-            manifest = reached.client.export(
+            manifest = client.export(
                 found.id,
                 format,
                 target,

@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from evenhand import config
 from evenhand.cli.frame import as_json, commands, say
-from evenhand.cli.reach import reach
+from evenhand.cli.reach import connected
 
 
 @commands.command()
@@ -27,7 +26,7 @@ def erase(what: str, id: str, basis: Any, yes: bool, machine: bool) -> None:
     """Destroy the data of a task, or who a member was. It cannot be taken back."""
     if not yes:
         click.confirm(f"Destroy what this node holds of {what} {id}? Nobody can bring it back.", abort=True)
-    with reach(config.read()) as reached:
-        made = (reached.client.erase_task if what == "task" else reached.client.erase_member)(id, basis)
+    with connected() as client:
+        made = (client.erase_task if what == "task" else client.erase_member)(id, basis)
     text = f"{made.values} values are gone. Backups and exports made before still hold them: see the guide."
     say(machine, made, text)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from evenhand import config
 from evenhand.cli.frame import as_json, commands, say
-from evenhand.cli.reach import reach
+from evenhand.cli.reach import connected
 from evenhand.core.errors import Invalid, Refused
 
 if TYPE_CHECKING:
@@ -45,8 +44,8 @@ def _pairs(given: Sequence[str], option: str) -> dict[str, int]:
 @as_json
 def exchange_pools(machine: bool) -> None:
     """List the shared pools, with the rules in force and those to come."""
-    with reach(config.read()) as reached:
-        pools = reached.client.exchange.pools()
+    with connected() as client:
+        pools = client.exchange.pools()
     lines = []
     for one in pools:
         lines.append(
@@ -107,8 +106,8 @@ def terms_options(command: Callable[..., None]) -> Callable[..., None]:
 @as_json
 def exchange_open_pool(language: str, band: int, qualification: str, machine: bool, **terms: Any) -> None:
     """Open a pool that organizations share (operator)."""
-    with reach(config.read()) as reached:
-        made = reached.client.exchange.open_pool(language, _terms(**terms), band, qualification)
+    with connected() as client:
+        made = client.exchange.open_pool(language, _terms(**terms), band, qualification)
     say(machine, made, made.id)
 
 
@@ -118,8 +117,8 @@ def exchange_open_pool(language: str, band: int, qualification: str, machine: bo
 @as_json
 def exchange_terms(pool: str, machine: bool, **terms: Any) -> None:
     """Change weights and prices from the pool's next entry on (operator)."""
-    with reach(config.read()) as reached:
-        changed = reached.client.exchange.change_terms(pool, _terms(**terms))
+    with connected() as client:
+        changed = client.exchange.change_terms(pool, _terms(**terms))
     say(machine, changed, f"In force from entry {changed.policies[-1].effective_from} on.")
 
 
@@ -127,8 +126,8 @@ def exchange_terms(pool: str, machine: bool, **terms: Any) -> None:
 @as_json
 def exchange_parties(machine: bool) -> None:
     """List clients and providers: all for the operator, your own otherwise."""
-    with reach(config.read()) as reached:
-        found = reached.client.exchange.parties()
+    with connected() as client:
+        found = client.exchange.parties()
     lines = [
         f"{one.id}  {one.role:<8}  {one.name}  {one.record or 'no record of ownership'}" for one in found
     ]
@@ -143,8 +142,8 @@ def exchange_parties(machine: bool) -> None:
 @as_json
 def exchange_admit(role: str, organization_id: str, record: str, private: bool, machine: bool) -> None:
     """Admit an organization, or say whose record the operator's is (operator)."""
-    with reach(config.read()) as reached:
-        door = reached.client.exchange
+    with connected() as client:
+        door = client.exchange
         if role == "client":
             party = door.admit_client(organization_id, record, not private)
         elif role == "provider":
@@ -165,9 +164,9 @@ def exchange_join(
     pool: str, band: int, exposure: int, leave: bool, organization: str | None, machine: bool
 ) -> None:
     """Take part in a pool as a client, change what you ask for, or leave."""
-    with reach(config.read()) as reached:
+    with connected() as client:
         state = "left" if leave else "active"
-        told = reached.client.exchange.join(pool, band, exposure, organization, state)
+        told = client.exchange.join(pool, band, exposure, organization, state)
     say(machine, told, f"{told.client}  {told.state}  weight {told.weight}")
 
 
@@ -178,8 +177,8 @@ def exchange_join(
 @as_json
 def exchange_send(project: str, pool: str, family: str, machine: bool) -> None:
     """Let a project get its answers from a shared pool, or from your own people again."""
-    with reach(config.read()) as reached:
-        told = reached.client.exchange.send(project, pool, family)
+    with connected() as client:
+        told = client.exchange.send(project, pool, family)
     say(machine, told, f"{project} is in {pool}." if pool else f"{project} is with your own people.")
 
 
@@ -213,8 +212,8 @@ def exchange_enrol(
         evidence=evidence,
         state="ended" if end else "active",
     )
-    with reach(config.read()) as reached:
-        told = reached.client.exchange.enrol(pool, enrolment)
+    with connected() as client:
+        told = client.exchange.enrol(pool, enrolment)
     say(machine, told, f"{told.name}  {told.state}  band {told.band}")
 
 
@@ -226,8 +225,8 @@ def exchange_state(file: Path, organization: str | None, machine: bool) -> None:
     """File statements of ownership: a JSON file of BODS 0.4."""
     from evenhand.sdk_exchange import read_statements
 
-    with reach(config.read()) as reached:
-        told = reached.client.exchange.state(read_statements(file), organization)
+    with connected() as client:
+        told = client.exchange.state(read_statements(file), organization)
     say(machine, told, _filed(told))
 
 
@@ -262,8 +261,8 @@ def exchange_hold(
         since=since,
         organization_id=organization,
     )
-    with reach(config.read()) as reached:
-        told = reached.client.exchange.hold(holding)
+    with connected() as client:
+        told = client.exchange.hold(holding)
     say(machine, told, _filed(told))
 
 
@@ -279,11 +278,11 @@ def _filed(told: wire.StatementsReport) -> str:
 @as_json
 def exchange_ownership(bods: bool, organization: str | None, machine: bool) -> None:
     """Show who is in conflict with whom, and why."""
-    with reach(config.read()) as reached:
+    with connected() as client:
         if bods:
-            click.echo(msgspec.json.encode(reached.client.exchange.statements()).decode())
+            click.echo(msgspec.json.encode(client.exchange.statements()).decode())
             return
-        told = reached.client.exchange.ownership(organization)
+        told = client.exchange.ownership(organization)
     lines = [
         f"grade {one.grade}{' blocked' if one.blocked else ''}  {one.client_name} - {one.entity_name}: "
         f"{one.rival_sentence if one.rival else one.sentence}"
@@ -299,8 +298,8 @@ def exchange_ownership(bods: bool, organization: str | None, machine: bool) -> N
 @as_json
 def exchange_rivals(records: tuple[str, ...], nobody: bool, organization: str | None, machine: bool) -> None:
     """Show your rivals, or name them by the recordIds of their statements: the log shows no name."""
-    with reach(config.read()) as reached:
-        door = reached.client.exchange
+    with connected() as client:
+        door = client.exchange
         named = records or nobody
         told = door.set_rivals(records, organization) if named else door.rivals(organization)
     say(machine, told, "\n".join(told.records) or "No rivals are named.")
@@ -314,8 +313,8 @@ def exchange_rivals(records: tuple[str, ...], nobody: bool, organization: str | 
 @as_json
 def exchange_waive(pool: str, entity: str, withdraw: bool, organization: str | None, machine: bool) -> None:
     """Let a provider in a conflict of grade 2 work for you in this pool."""
-    with reach(config.read()) as reached:
-        told = reached.client.exchange.waive(pool, entity, not withdraw, organization)
+    with connected() as client:
+        told = client.exchange.waive(pool, entity, not withdraw, organization)
     say(machine, told, f"{told.entity}: {told.state}")
 
 
@@ -343,8 +342,8 @@ def exchange_officer_key(file: Path, machine: bool) -> None:
 @as_json
 def exchange_officers(officers: tuple[str, ...], machine: bool) -> None:
     """Show the officers, or appoint others as ID=PUBLICKEY (operator)."""
-    with reach(config.read()) as reached:
-        door = reached.client.exchange
+    with connected() as client:
+        door = client.exchange
         policy = door.policy()
         if officers:
             named = dict(text.split("=", 1) for text in officers if "=" in text)
@@ -390,8 +389,8 @@ def exchange_sign(
     from evenhand.core.shared_pool import override_text
 
     if origin is None:
-        with reach(config.read()) as reached:
-            origin = reached.client.exchange.overrides().origin
+        with connected() as client:
+            origin = client.exchange.overrides().origin
     try:
         private = Ed25519PrivateKey.from_private_bytes(unb64url(key.read_text().strip()))
     except (ValueError, Invalid) as error:
@@ -420,8 +419,8 @@ def exchange_override(
 
     signatures = [dict(zip(("key", "sg"), text.split("=", 1), strict=False)) for text in signature]
     wanted = wire.Override(act=act, subject=subject, reason=reason, at=at, signatures=signatures)
-    with reach(config.read()) as reached:
-        reached.client.exchange.override(pool, wanted)
+    with connected() as client:
+        client.exchange.override(pool, wanted)
     say(machine, wanted, f"{act} {subject}: done, and in the log.")
 
 
@@ -429,7 +428,7 @@ def exchange_override(
 @as_json
 def exchange_overrides(machine: bool) -> None:
     """List what officers did."""
-    with reach(config.read()) as reached:
-        told = reached.client.exchange.overrides()
+    with connected() as client:
+        told = client.exchange.overrides()
     lines = [f"{one.at}  {one.pool} {one.n}  {one.act} {one.subject}  {one.reason}" for one in told.items]
     say(machine, told, "\n".join(lines) or "Officers have never stepped in.")

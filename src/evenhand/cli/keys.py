@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from evenhand import config
 from evenhand.cli.frame import as_json, commands, say
-from evenhand.cli.reach import reach
+from evenhand.cli.reach import connected
 
 
 @commands.group()
@@ -28,9 +27,9 @@ def key_new(file: Path, old: Path | None, organization: str | None, machine: boo
     """Make a signing key in FILE, and let it sign for you from now on."""
     from evenhand.signer import Signer
 
-    with reach(config.read()) as reached:
+    with connected() as client:
         Signer.create(file)
-        made = reached.client.signing_with(old).add_signing_key(file, organization)
+        made = client.signing_with(old).add_signing_key(file, organization)
     text = f"{made.id} signs for {made.holder}. Its secret is in {file}, and nowhere else."
     say(machine, made, text)
 
@@ -40,8 +39,8 @@ def key_new(file: Path, old: Path | None, organization: str | None, machine: boo
 @as_json
 def key_list(organization: str | None, machine: bool) -> None:
     """List your keys. One that you do not know was added by somebody else: revoke it."""
-    with reach(config.read()) as reached:
-        found = reached.client.signing_keys(organization)
+    with connected() as client:
+        found = client.signing_keys(organization)
     states = {one.id: "in force" if one.in_force else "revoked " for one in found.items}
     lines = [f"{one.id}  {states[one.id]}  since {one.added_at}" for one in found.items]
     say(machine, found, "\n".join(lines) or f"{found.holder} has no key; nothing is signed.")
@@ -53,8 +52,8 @@ def key_list(organization: str | None, machine: bool) -> None:
 @as_json
 def key_revoke(id: str, organization: str | None, machine: bool) -> None:
     """From here on this key signs nothing."""
-    with reach(config.read()) as reached:
-        gone = reached.client.revoke_signing_key(id, organization)
+    with connected() as client:
+        gone = client.revoke_signing_key(id, organization)
     say(machine, gone, f"{gone.id} signs nothing any more.")
 
 
@@ -68,8 +67,8 @@ def key_demand(kinds: tuple[str, ...], everybody: bool, machine: bool) -> None:
     For the operator. It replaces what was demanded before; without KINDS nothing is but answers and waivers,
     which whoever has a key always signs.
     """
-    with reach(config.read()) as reached:
-        told = reached.client.set_signing_policy(kinds, "everybody" if everybody else "holders")
+    with connected() as client:
+        told = client.set_signing_policy(kinds, "everybody" if everybody else "holders")
     who = "everybody" if everybody else "whoever has a key"
     named = ", ".join(told.kinds) or "nothing more than answers and waivers"
     say(machine, told, f"From now on {who} must sign: {named}.")

@@ -257,13 +257,13 @@ def witness(
 
 def archived(projects: Sequence[str], folder: Path) -> list[Path]:
     """The archives of these projects, ids or names, written into a folder."""
-    from evenhand.cli.reach import find_project, reach
+    from evenhand.cli.reach import connected, find_project
 
     if not projects:
         return []
-    with reach(config.read()) as reached:
-        found = [find_project(reached.client, one) for one in projects]
-        return [reached.client.archive(one.id, folder / f"{one.id}.evenhand.zip") for one in found]
+    with connected() as client:
+        found = [find_project(client, one) for one in projects]
+        return [client.archive(one.id, folder / f"{one.id}.evenhand.zip") for one in found]
 
 
 def right_key(vkey: str | None) -> str | None:

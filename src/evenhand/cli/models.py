@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenhand import config
 from evenhand.cli.frame import as_json, commands, say
-from evenhand.cli.reach import find_project, reach
+from evenhand.cli.reach import connected, find_project
 
 if TYPE_CHECKING:
     from evenhand import wire
@@ -39,9 +38,9 @@ def ml_connect(
     machine: bool,
 ) -> None:
     """Let the model at URL suggest answers in PROJECT."""
-    with reach(config.read()) as reached:
-        made = reached.client.connect_backend(
-            find_project(reached.client, project).id,
+    with connected() as client:
+        made = client.connect_backend(
+            find_project(client, project).id,
             url,
             title,
             counts=not suggest_only,
@@ -64,8 +63,8 @@ def backend_words(one: wire.Backend) -> str:
 @as_json
 def ml_list(project: str, machine: bool) -> None:
     """List the backends of PROJECT."""
-    with reach(config.read()) as reached:
-        found = list(reached.client.backends(find_project(reached.client, project).id))
+    with connected() as client:
+        found = list(client.backends(find_project(client, project).id))
     say(machine, found, "\n".join(map(backend_words, found)) or "There is no backend yet.")
 
 
@@ -74,8 +73,8 @@ def ml_list(project: str, machine: bool) -> None:
 @as_json
 def ml_predict(backend: str, machine: bool) -> None:
     """Ask BACKEND about every open task that its model has not said anything of."""
-    with reach(config.read()) as reached:
-        asked = reached.client.predict(backend)
+    with connected() as client:
+        asked = client.predict(backend)
     say(machine, asked, f"{asked.id} is asked; `evenhand ml list` tells how far it is.")
 
 
@@ -83,13 +82,13 @@ def ml_predict(backend: str, machine: bool) -> None:
 @click.argument("backend")
 def ml_train(backend: str) -> None:
     """Tell BACKEND that it may train now."""
-    with reach(config.read()) as reached:
-        reached.client.train_backend(backend)
+    with connected() as client:
+        client.train_backend(backend)
 
 
 @ml.command("disconnect")
 @click.argument("backend")
 def ml_disconnect(backend: str) -> None:
     """Ask BACKEND nothing more. Annotations of its model stay."""
-    with reach(config.read()) as reached:
-        reached.client.disconnect_backend(backend)
+    with connected() as client:
+        client.disconnect_backend(backend)

@@ -8,7 +8,7 @@ import click
 
 from evenhand import config
 from evenhand.cli.frame import as_json, commands, say
-from evenhand.cli.reach import reach
+from evenhand.cli.reach import connected, reach
 
 
 @commands.group()
@@ -31,8 +31,8 @@ def organization_create(name: str, machine: bool) -> None:
 @as_json
 def organization_list(machine: bool) -> None:
     """List the organizations of the node."""
-    with reach(config.read()) as reached:
-        found = list(reached.client.organizations())
+    with connected() as client:
+        found = list(client.organizations())
     say(machine, found, "\n".join(f"{one.id}  {one.name}" for one in found))
 
 
@@ -51,8 +51,8 @@ def member() -> None:
 @as_json
 def member_create(name: str, email: str | None, role: Any, model: bool, machine: bool) -> None:
     """Make a member with an API key, which is shown this once."""
-    with reach(config.read()) as reached:
-        made = reached.client.create_member(name, email, role, "model" if model else "human")
+    with connected() as client:
+        made = client.create_member(name, email, role, "model" if model else "human")
     say(machine, made, f"{made.id}\nAPI key, shown once: {made.api_key}")
 
 
@@ -60,8 +60,8 @@ def member_create(name: str, email: str | None, role: Any, model: bool, machine:
 @as_json
 def member_list(machine: bool) -> None:
     """List the members."""
-    with reach(config.read()) as reached:
-        found = list(reached.client.members())
+    with connected() as client:
+        found = list(client.members())
     lines = [
         f"{one.id}  {one.role:<9}  {one.state:<9}  {one.submitted:>7,} answers  {one.name}" for one in found
     ]

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evenhand import config
 from evenhand.cli.frame import SHOWN_REJECTIONS, as_json, commands, progress, say
 from evenhand.cli.options import WithQuestions, asked_of, existing, project_draft, project_yaml, text_of
-from evenhand.cli.reach import find_project, reach
+from evenhand.cli.reach import connected, find_project
 
 if TYPE_CHECKING:
     from evenhand import wire
@@ -61,8 +60,8 @@ def project_create(
         raise click.UsageError(
             "A project needs a NAME and a question, as in --choices ham,spam, or --config FILE."
         )
-    with reach(config.read()) as reached:
-        made = reached.client.create(project_draft(given))
+    with connected() as client:
+        made = client.create(project_draft(given))
     say(machine, made, made.id)
 
 
@@ -71,8 +70,8 @@ def project_create(
 @as_json
 def project_list(state: str | None, machine: bool) -> None:
     """List the projects that you may see."""
-    with reach(config.read()) as reached:
-        found = list(reached.client.projects(state))
+    with connected() as client:
+        found = list(client.projects(state))
     lines = [
         f"{p.id}  {p.counts.done:>9,} of {p.counts.tasks:>9,}  {p.state:<8}  {p.document.name}" for p in found
     ]
@@ -84,8 +83,8 @@ def project_list(state: str | None, machine: bool) -> None:
 @as_json
 def project_show(project: str, machine: bool) -> None:
     """Show PROJECT, an id or a name."""
-    with reach(config.read()) as reached:
-        found = find_project(reached.client, project)
+    with connected() as client:
+        found = find_project(client, project)
     say(machine, found, project_words(found))
 
 
@@ -98,11 +97,11 @@ def project_archive(project: str, out: Path | None, named: bool, machine: bool) 
     """Write everything of PROJECT into one signed file, to take elsewhere and to be checked by anyone."""
     from evenhand.label_file import identifier
 
-    with reach(config.read()) as reached:
-        found = find_project(reached.client, project)
+    with connected() as client:
+        found = find_project(client, project)
         target = out or Path(f"{identifier(found.document.name) or found.id}.evenhand.zip")
         with progress("Archive", "tasks") as tell:
-            made = reached.client.archive(found.id, target, named=named, on_progress=tell)
+            made = client.archive(found.id, target, named=named, on_progress=tell)
     say(machine, {"file": str(made)}, f"{made}\nCheck it anywhere: evenhand project verify {made}")
 
 
@@ -130,8 +129,8 @@ def project_verify(archive: Path, vkey: str | None, machine: bool) -> int:
 def project_restore(archive: Path, name: str | None, machine: bool) -> int:
     """Make a project out of ARCHIVE: whatever its pages showed there, they show here."""
     existing(archive)
-    with reach(config.read()) as reached, progress(archive.name, "events") as tell:
-        restored = reached.client.restore(archive, name, on_progress=tell)
+    with connected() as client, progress(archive.name, "events") as tell:
+        restored = client.restore(archive, name, on_progress=tell)
     say(machine, restored, restored_words(restored))
     return 1 if restored.report and restored.report.rejected_count else 0
 

@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import click
 import msgspec
 
+from evenhand import config
 from evenhand.config import Config
 from evenhand.core.errors import Invalid, Missing, Unavailable
 
@@ -76,6 +77,13 @@ def reach(settings: Config, port: int = 0, lasting: bool = False) -> Iterator[Re
         return
     with _own_node(settings, port, lasting) as reached:
         yield reached
+
+
+@contextmanager
+def connected() -> Iterator[Client]:
+    """The client of the node that this environment leads to; see `reach`."""
+    with reach(config.read()) as reached:
+        yield reached.client
 
 
 @contextmanager

@@ -6,9 +6,8 @@ from itertools import islice
 
 import click
 
-from evenhand import config
 from evenhand.cli.frame import as_json, commands, say
-from evenhand.cli.reach import find_project, reach
+from evenhand.cli.reach import connected, find_project
 
 
 @commands.group()
@@ -20,8 +19,8 @@ def webhook() -> None:
 @as_json
 def webhook_list(machine: bool) -> None:
     """List the webhooks of your organization."""
-    with reach(config.read()) as reached:
-        found = list(reached.client.webhooks())
+    with connected() as client:
+        found = list(client.webhooks())
     lines = [
         f"{hook.id}  {'paused' if hook.paused else 'active':<6}  {hook.url}  "
         f"{', '.join(hook.kinds) or 'everything'}{f' of {hook.project_id}' if hook.project_id else ''}"
@@ -37,9 +36,9 @@ def webhook_list(machine: bool) -> None:
 @as_json
 def webhook_create(url: str, kinds: tuple[str, ...], project: str | None, machine: bool) -> None:
     """Tell URL what happens from now on. Prints the secret, which is shown this once."""
-    with reach(config.read()) as reached:
-        about = find_project(reached.client, project).id if project else None
-        made = reached.client.create_webhook(url, kinds, about)
+    with connected() as client:
+        about = find_project(client, project).id if project else None
+        made = client.create_webhook(url, kinds, about)
     say(machine, made, f"{made.id}\nsecret: {made.secret}  (shown this once)")
 
 
@@ -48,8 +47,8 @@ def webhook_create(url: str, kinds: tuple[str, ...], project: str | None, machin
 @as_json
 def webhook_pause(webhook: str, machine: bool) -> None:
     """Hold the messages of WEBHOOK until it goes on."""
-    with reach(config.read()) as reached:
-        changed = reached.client.pause_webhook(webhook)
+    with connected() as client:
+        changed = client.pause_webhook(webhook)
     say(machine, changed, f"{changed.id} is paused; its messages are held.")
 
 
@@ -58,8 +57,8 @@ def webhook_pause(webhook: str, machine: bool) -> None:
 @as_json
 def webhook_resume(webhook: str, machine: bool) -> None:
     """Let WEBHOOK go on, with what was held."""
-    with reach(config.read()) as reached:
-        changed = reached.client.pause_webhook(webhook, paused=False)
+    with connected() as client:
+        changed = client.pause_webhook(webhook, paused=False)
     say(machine, changed, f"{changed.id} goes on.")
 
 
@@ -67,8 +66,8 @@ def webhook_resume(webhook: str, machine: bool) -> None:
 @click.argument("webhook")
 def webhook_delete(webhook: str) -> None:
     """Tell WEBHOOK nothing more."""
-    with reach(config.read()) as reached:
-        reached.client.delete_webhook(webhook)
+    with connected() as client:
+        client.delete_webhook(webhook)
 
 
 @webhook.command("deliveries")
@@ -78,8 +77,8 @@ def webhook_delete(webhook: str) -> None:
 @as_json
 def webhook_deliveries(webhook: str | None, state: str | None, limit: int, machine: bool) -> None:
     """List what was sent or waits, newest first; of WEBHOOK alone when it is named."""
-    with reach(config.read()) as reached:
-        found = list(islice(reached.client.deliveries(webhook, state), limit))
+    with connected() as client:
+        found = list(islice(client.deliveries(webhook, state), limit))
     lines = [
         f"{one.id}  {one.created_at}  {one.state:<8}  {one.status or '-':>3}  "
         f"{one.kind}  {one.url}  {one.reason}"
@@ -93,8 +92,8 @@ def webhook_deliveries(webhook: str | None, state: str | None, limit: int, machi
 @as_json
 def webhook_show(delivery: str, machine: bool) -> None:
     """Show what DELIVERY sends, and what was answered."""
-    with reach(config.read()) as reached:
-        found = reached.client.delivery(delivery)
+    with connected() as client:
+        found = client.delivery(delivery)
     answered = f"{found.status or 'no answer'}  {found.reason}\n{found.answer}".rstrip()
     body = found.body or "(made when it is sent)"
     say(machine, found, f"{found.kind} to {found.url}: {found.state}\n\n{body}\n\n{answered}")
@@ -105,6 +104,6 @@ def webhook_show(delivery: str, machine: bool) -> None:
 @as_json
 def webhook_replay(delivery: str, machine: bool) -> None:
     """Send DELIVERY once more, under the same id."""
-    with reach(config.read()) as reached:
-        found = reached.client.replay(delivery)
+    with connected() as client:
+        found = client.replay(delivery)
     say(machine, found, f"{found.id} is on its way again.")
