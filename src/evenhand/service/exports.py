@@ -22,7 +22,6 @@ from evenhand.core.policy import Actor
 from evenhand.core.project import RESERVED, Document, Form
 from evenhand.core.release import (
     About,
-    Loss,
     Manifest,
     ReleasedAnnotation,
     ReleasedAnswer,
@@ -240,6 +239,7 @@ def _write(
     checkpoint: Callable[[], str | None],
     blobs: Blobs | None,
 ) -> tuple[Manifest, int]:
+    """Write all files from one snapshot; the manifest, and the newest event that the snapshot shows."""
     settings = _settings(row["settings"])
     kind = formats.find(settings.format)
     options = formats.write_options(kind, {**settings.options, "accept_loss": settings.accept_loss})
@@ -248,32 +248,59 @@ def _write(
         assert project is not None, "an export follows its project"
         upto: int = reader.tuples("max_seq")[0][0]
         form = form_of(reader, row["organization"], row["project"], project["version"])
-        since = _since(reader, settings.since)
         schema = _schema(reader, row, form, kind.surveys)
         lost = kind.loss(schema, options)
-        counts = {"tasks": 0, "annotations": 0}
-        surplus = _surplus(reader, row, since) if project["surplus"] else 0
+        since = _since(reader, settings.since)
+        tasks = rows(reader, row["organization"], row["project"], since, settings.surplus)
         along = _along(reader, row["organization"], kind, options, folder, blobs)
-        with kind.write(schema, folder, options) as writer, _dropped_unless_kept(along):
-            for task in rows(reader, row["organization"], row["project"], since, settings.surplus):
-                writer.add(task)
-                if along is not None:
-                    along.add(task)
-                counts["tasks"] += 1
-                counts["annotations"] += len(task.annotations)
-                if counts["tasks"] % 20_000 == 0:
-                    lane.call(progress, row["id"], counts["tasks"])
-            files = writer.close()
-            if along is not None:
-                files += along.close()
-    if surplus:
-        counts["surplus"] = surplus
-    manifest = _finish(
-        row, folder, settings, kind, form.document, project["version"], counts, files, lost, checkpoint()
+        surplus = _surplus(reader, row, since) if project["surplus"] else 0
+        counts, files = _filled(
+            kind.write(schema, folder, options),
+            tasks,
+            along,
+            lambda written: lane.call(progress, row["id"], written),
+        )
+    manifest = Manifest(
+        format=kind.name,
+        counts=counts | ({"surplus": surplus} if surplus else {}),
+        files=files,
+        checkpoint=checkpoint(),
+        lost=lost,
+        since=settings.since,
+        project=row["project"],
+        version=project["version"],
+        software=f"evenhand {__version__}",
+        surplus=("marked" if settings.surplus else "left out") if surplus else "none",
     )
+    (folder / "manifest.json").write_bytes(dump_manifest(manifest))
     text = readme(manifest, form.document.name, kind.guide)
     (folder / "README.md").write_text(kind.card(schema) + text, encoding="utf-8")
     return manifest, upto
+
+
+def _filled(
+    writer: formats.Writer,
+    tasks: Iterator[ReleasedTask],
+    along: Along | None,
+    tell: Callable[[int], None],
+) -> tuple[dict[str, int], tuple[ReleasedFile, ...]]:
+    """Write all tasks, and their media along; how many there were, and the files.
+
+    Args:
+        tell: hears every now and then how many tasks are written.
+    """
+    counts = {"tasks": 0, "annotations": 0}
+    with writer, _dropped_unless_kept(along):
+        for task in tasks:
+            writer.add(task)
+            if along is not None:
+                along.add(task)
+            counts["tasks"] += 1
+            counts["annotations"] += len(task.annotations)
+            if counts["tasks"] % 20_000 == 0:
+                tell(counts["tasks"])
+        files = writer.close()
+        return counts, files if along is None else files + along.close()
 
 
 def _along(
@@ -316,34 +343,6 @@ def _since(reader: Reader, since: str | None) -> int:
     """The newest event that the earlier export took in; 0 for everything."""
     row = reader.one("export", id=since) if since else None
     return int(row["upto_seq"]) if row else 0
-
-
-def _finish(
-    row: dict[str, Any],
-    folder: Path,
-    settings: Settings,
-    kind: formats.Format,
-    document: Document,
-    version: int,
-    counts: dict[str, int],
-    files: tuple[ReleasedFile, ...],
-    lost: tuple[Loss, ...],
-    checkpoint: str | None,
-) -> Manifest:
-    manifest = Manifest(
-        format=kind.name,
-        counts=counts,
-        files=files,
-        checkpoint=checkpoint,
-        lost=lost,
-        since=settings.since,
-        project=row["project"],
-        version=version,
-        software=f"evenhand {__version__}",
-        surplus=("marked" if settings.surplus else "left out") if "surplus" in counts else "none",
-    )
-    (folder / "manifest.json").write_bytes(dump_manifest(manifest))
-    return manifest
 
 
 def _surplus(reader: Reader, row: dict[str, Any], since: int) -> int:
