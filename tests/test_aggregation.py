@@ -19,7 +19,7 @@ import pytest
 from pyarrow import parquet
 
 from evenhand import Aggregated, aggregate, cli
-from evenhand.aggregation import vote_table
+from evenhand.aggregation import table_file, vote_table
 from evenhand.core.errors import Invalid, Refused
 
 TASK = ["t2", "t2", "t2", "t1", "t1", "t1", "t3"]
@@ -174,7 +174,7 @@ def test_every_kind_of_file_comes_to_the_same(labels: Path, tmp_path: Path) -> N
 def test_a_file_is_read_in_pieces_and_ids_go_on_from_one_to_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vote_table, "BLOCK", 200)
+    monkeypatch.setattr(table_file, "BLOCK", 200)
     path = tmp_path / "labels.csv"
     rows = [f"task {i % 50},{i % 7},{i % 3}" for i in range(500)]
     path.write_text("\n".join(["task,worker,label", *rows]), encoding="utf-8")
@@ -192,8 +192,8 @@ def test_a_file_is_read_in_pieces_and_ids_go_on_from_one_to_the_next(
 def test_a_file_that_does_not_fit_is_refused_with_the_size_that_would(
     labels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vote_table, "most_votes", lambda: 5)
-    with pytest.raises(Refused, match="Take at most 5, or a larger machine"):
+    monkeypatch.setattr(vote_table, "memory", lambda: 1000)
+    with pytest.raises(Refused, match=r"8 rows or more .* Take about 3 at most"):
         aggregate(labels)
 
 
@@ -201,7 +201,7 @@ def test_a_file_that_does_not_fit_is_refused_with_the_size_that_would(
     ("name", "text", "said"),
     [
         ("no.csv", None, "There is no such file"),
-        ("votes.json", "[]", "no table of votes"),
+        ("votes.json", "[]", "no table"),
         ("empty.csv", "", "There is no column task; there are: none"),
         ("other.csv", "item,worker,label\n1,2,3\n", "there are: item, worker, label"),
         ("header.csv", "task,worker,label\n", "There are no votes"),
@@ -224,7 +224,7 @@ def test_a_bad_file_is_told_in_words_and_nothing_is_written(
 def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(
     labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for out, said in (("out.xlsx", "End it in .csv"), ("nowhere/out.csv", "There is no such folder")):
+    for out, said in (("out.xlsx", "End it in one of: .csv"), ("nowhere/out.csv", "There is no such folder")):
         assert cli.run(["aggregate", str(labels), "--out", str(tmp_path / out)]) == 1
         assert said in capsys.readouterr().err
 
@@ -232,6 +232,9 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(
 def test_classes_named_as_columns_keep_apart(tmp_path: Path) -> None:
     result = aggregate(task=[1, 1], worker=["a", "b"], label=["task", "label"])
     assert result.table().column_names == ["task", "label", "probability", "class label", "class task"]
+    again = aggregate(task=[1, 1, 1, 1], worker=["a", "b", "c", "d"], label=["task", "class task", 7, "7"])
+    assert again.table().column_names[3:] == ["7", "class 7", "class task", "class class task"]
+    assert again.class_columns == again.table().column_names[3:]
 
 
 def test_the_summary_for_people_names_the_most_and_the_least_skilled(
@@ -357,7 +360,7 @@ def test_every_kind_of_table_of_comparisons_comes_to_the_same(
     parquet.write_table(
         pa.table({name: list(values) for name, values in columns.items()}), path, row_group_size=5
     )
-    monkeypatch.setattr(vote_table, "ROWS", 7)
+    monkeypatch.setattr(table_file, "ROWS", 7)
     words = [{one: "left", other: "right"}[best] for _, one, other, best in COMPARED]
     number = {name: i + 7 for i, name in enumerate(BEATS)}
     for other in (
@@ -410,7 +413,7 @@ def test_files_without_comparisons_or_with_too_many_are_told(
     with pytest.raises(Invalid, match="There are no comparisons"):
         aggregate(path, type="pairs")
     path.write_text("worker,left,right,winner\n1,a,b,a\n", encoding="utf-8")
-    monkeypatch.setattr("evenhand.aggregation.pair_table.most_votes", lambda: 1)
+    monkeypatch.setattr("evenhand.aggregation.pair_table.memory", lambda: 1)
     with pytest.raises(Refused, match="Take at most 0"):
         aggregate(path, type="pairs")
 
@@ -502,7 +505,7 @@ def test_the_command_writes_answers_and_measures(tmp_path: Path, capsys: pytest.
         (MARKED.format(start=3, end=1), [], "worker a, [0].end: The span is empty"),
         (MARKED.format(start=1, end=3), ["--method", "majority"], "a method of their own"),
         (MARKED.format(start=1, end=3), ["--iterations", "3"], "a method of their own"),
-        (MARKED.format(start=1, end=3), ["--out", "labels.csv"], "this is no file of answers"),
+        (MARKED.format(start=1, end=3), ["--out", "labels.csv"], "By its name this is no such file"),
         (MARKED.format(start=1, end=3), ["--out", "no/labels.jsonl"], "There is no such folder."),
         (MARKED.format(start=1, end=3), ["--config", "nothing.json"], "The configuration cannot be read"),
         (MARKED.format(start=1, end=3), ["--config", "list.json"], "The configuration is no JSON object"),

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from evenhand.aggregation.vote_table import Progress, VoteTable, from_columns, from_file, from_table
+from evenhand.aggregation.table_file import Columns, Progress, within_memory
+from evenhand.aggregation.vote_table import COLUMNS, VoteTable, from_columns, from_file, from_table, named
 from evenhand.core.agreement import SCALES, Answered, Figure, Resampling, Scale, by_scale
 from evenhand.core.errors import Invalid
 
@@ -36,6 +37,7 @@ def agreement(
     label: Any = None,
     scale: Scale = "nominal",
     how: Resampling = HOW,
+    question: str | None = None,
 ) -> Agreement:
     """The coefficients of agreement that fit a scale, with bootstrap intervals over tasks.
 
@@ -43,9 +45,7 @@ def agreement(
     are dropped. Both are said in `notes`. `core.agreement` has the formulas and their sources.
 
     Args:
-        table: columns task, worker (or annotator) and label: a mapping of lists or arrays, or a table of
-            pandas, polars or pyarrow; or a path to a CSV, TSV or Parquet file.
-        task, worker, label: the three columns by themselves, instead of a table. Ids of any type.
+        table, task, worker, label, question: as for `evenhand.aggregate`.
         scale: "nominal" (labels are names), "ordinal", "interval" or "ratio" (labels are numbers).
         how: seed, number of draws and level of the intervals.
 
@@ -58,17 +58,28 @@ def agreement(
             reason = "Neither a table nor all of task, worker and label are given."
             raise Invalid("votes.missing", reason, "", "Give a table, or three columns.")
         return agreed(from_columns(task, worker, label), scale, how)
-    found = from_file(Path(table)) if isinstance(table, str | os.PathLike) else from_table(table)
-    return agreed(found, scale, how)
+    wanted = named(COLUMNS, task=task, worker=worker, label=label)
+    if isinstance(table, str | os.PathLike):
+        return of_file(Path(table), scale, None, wanted, question, how)
+    return agreed(from_table(table, None, wanted), scale, how)
 
 
-def of_file(file: Path, scale: Scale, on_progress: Progress | None = None) -> Agreement:
+def of_file(
+    file: Path,
+    scale: Scale,
+    on_progress: Progress | None = None,
+    wanted: Columns = COLUMNS,
+    question: str | None = None,
+    how: Resampling = HOW,
+) -> Agreement:
     """The command `agreement`.
 
     Raises:
         Missing, Invalid, Refused: as `agreement`.
     """
-    return agreed(from_file(file, on_progress), scale, HOW)
+    found = from_file(file, on_progress, wanted, question)
+    with within_memory(str(file), lambda: len(found.votes)):
+        return agreed(found, scale, how)
 
 
 def agreed(found: VoteTable, scale: Scale, how: Resampling) -> Agreement:

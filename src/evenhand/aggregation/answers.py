@@ -5,8 +5,8 @@ It is what a project's weighing does with the same answers (`LabelType.learn`, `
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,18 +14,16 @@ from typing import Any
 
 import msgspec
 
-from evenhand.aggregation import table_file
-from evenhand.aggregation.vote_table import COLUMNS, SUFFIXES, Progress, pieces_of
-from evenhand.core.errors import Invalid, Missing, Refused
-from evenhand.core.label import LabelType, Learnt
+from evenhand.aggregation import rows, table_file
+from evenhand.aggregation.rows import COLUMNS as ANSWERS
+from evenhand.aggregation.rows import Answered
+from evenhand.aggregation.table_file import Columns, Progress, pieces_of, within_memory
+from evenhand.core.errors import Invalid, Missing
+from evenhand.core.label import LabelType, Learnt, is_class
 from evenhand.labels import all_types, find
 
 SHOWN = 5  # annotators that a person is told of; --json has all
 FIELD = "data"  # that a question is about: which one does not matter here
-MEMORY = 10  # bytes that a byte of the file becomes, at the most
-
-Answered = tuple[Any, Any, Any]
-"""Task, annotator and answer as they came; ids are texts or numbers."""
 
 
 class Cell(str):
@@ -52,7 +50,7 @@ class AggregatedAnswers:
         import pyarrow as pa
 
         columns = dict(zip(self.measures, zip(*self.known, strict=True), strict=True))
-        workers = table_file.column(table_file.ids(self.annotators))
+        workers = table_file.id_column(table_file.ids(self.annotators))
         return pa.table({"worker": workers, "votes": self.votes, **columns})
 
 
@@ -82,18 +80,30 @@ def is_answers(type: str) -> bool:
     return any(kind.name == type and kind.weighed_by for kind in all_types().values())
 
 
+def are_classes(type: str) -> bool:
+    """Whether this is the name of a label type whose answers are one class each."""
+    plain = [kind for kind in all_types().values() if kind.name == type and not kind.weighed_by]
+    with suppress(Invalid):  # it needs a field, and a class needs none
+        return any(is_class(kind.configure(kind.example_config, {})) for kind in plain)
+    return False
+
+
 def known_types() -> list[str]:
     """The names of those types."""
     return sorted({kind.name for kind in all_types().values() if kind.weighed_by})
 
 
 def estimated(
-    rows: Iterable[Answered], type: str, config: Mapping[str, Any] | None = None
+    given_rows: Iterable[Answered],
+    notes: tuple[str, ...],
+    type: str,
+    config: Mapping[str, Any] | None = None,
 ) -> AggregatedAnswers:
     """What these answers come to.
 
     Args:
-        rows: of several answers of one annotator for one task the last counts.
+        given_rows: of several answers of one annotator for one task the last counts.
+        notes: what there is to be said of them already.
         type: the name of a label type.
         config: of the question; None: labels are those that were given, and the rest is as a new question
             has it.
@@ -104,7 +114,7 @@ def estimated(
     given: dict[Any, dict[Any, Any]] = {}  # task -> annotator -> answer
     annotators: dict[Any, int] = {}  # -> how many answers
     dropped = replaced = 0
-    for task, who, answer in rows:
+    for task, who, answer in given_rows:
         if task is None or who is None or answer is None:
             dropped += 1
             continue
@@ -134,6 +144,7 @@ def estimated(
         votes=list(annotators.values()),
         method=label.weighed_by,
         notes=(
+            *notes,
             *([f"{dropped:,} rows without a task, worker or answer: dropped."] if dropped else []),
             *(
                 [f"{replaced:,} earlier answers of an annotator for the same task: the last one counts."]
@@ -199,67 +210,35 @@ def _read(label: LabelType[Any], answer: Any) -> Any:
     return label.read(answer)
 
 
-def from_mappings(rows: Iterable[Mapping[str, Any]]) -> Iterator[Answered]:
-    """Rows with the keys task, worker (or annotator) and answer (or label).
-
-    Raises:
-        Invalid: a row lacks one of them.
-    """
-    for line, row in enumerate(rows, 1):
-        found = []
-        for names in (("task",), ("worker", "annotator"), ("answer", "label")):
-            name = next((name for name in names if name in row), None)
-            if name is None:
-                reason = f"It has no {' or '.join(names)}."
-                raise Invalid("answers.key", reason, f"line {line}", "Give task, worker and answer.")
-            found.append(row[name])
-        if not all(isinstance(one, str | int | float | None) for one in found[:2]):
-            raise Invalid("answers.id", "An id is neither text nor number.", f"line {line}", "Write a text.")
-        yield found[0], found[1], found[2]
-
-
-def from_file(path: Path, on_progress: Progress | None = None) -> list[Answered]:
-    """The rows of a JSON Lines file, or of a table: CSV, TSV or Parquet, by its name.
+def from_file(
+    path: Path,
+    on_progress: Progress | None = None,
+    wanted: Columns = ANSWERS,
+    question: str | None = None,
+) -> tuple[list[Answered], tuple[str, ...]]:
+    """The answers of a JSON Lines file, of a project's export, or of a table: CSV, TSV or Parquet, by its
+    name; and what was left out.
 
     Raises:
         Missing: there is no such file. Refused: it would not fit into memory.
         Invalid: a line is no JSON object, or lacks a key.
     """
-    if not path.is_file():
-        raise Missing("votes.no-file", "There is no such file.", str(path))
-    memory = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    if (size := path.stat().st_size) * MEMORY > memory:
-        reason = f"Answers of {size:,} bytes do not fit into this machine's memory."
-        remedy = f"Take at most {memory // MEMORY:,}, or a larger machine."
-        raise Refused("answers.memory", reason, str(path), remedy)
-    if path.suffix.lower() in SUFFIXES:
-        return list(_cells(path, on_progress))
-    return list(from_mappings(_lines(path, on_progress)))
+    path = rows.data_file(path)
+    with within_memory(str(path), lambda: 0):
+        if rows.are_rows(path):
+            return rows.read(path, on_progress, wanted, question)
+        rows.check_size(path)
+        return list(_cells(path, on_progress, wanted)), ()
 
 
-def _cells(path: Path, on_progress: Progress | None) -> Iterator[Answered]:
+def _cells(path: Path, on_progress: Progress | None, wanted: Columns) -> Iterator[Answered]:
     read = 0
-    for total, pieces in pieces_of(path, {**COLUMNS, "label": ("label", "answer")}):
+    for total, pieces in pieces_of(path, wanted):
         for task, who, answer in zip(*(piece.to_pylist() for piece in pieces), strict=True):
             yield task, who, Cell(answer) if isinstance(answer, str) else answer
         read += len(pieces[0])
         if on_progress:
             on_progress(read, total)
-
-
-def _lines(path: Path, on_progress: Progress | None) -> Iterator[Mapping[str, Any]]:
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
-    with path.open("rb") as file:
-        for line, text in enumerate(file, 1):
-            if not text.strip():
-                continue
-            try:
-                yield decode(text)
-            except msgspec.DecodeError as error:
-                reason = f"This is no JSON object: {error}."
-                raise Invalid("answers.line", reason, f"{path}, line {line}", "One object a line.") from None
-            if on_progress and line % 1000 == 0:
-                on_progress(line, None)
 
 
 def summarized(
@@ -269,18 +248,22 @@ def summarized(
     out: Path | None,
     annotators: Path | None,
     on_progress: Progress | None = None,
+    wanted: Columns = ANSWERS,
+    question: str | None = None,
 ) -> AnswerSummary:
     """The command `aggregate` with the name of a label type: all of a file is written, or nothing."""
     if out is not None:
-        _check_place(out)
+        table_file.writable(out, path, (".jsonl",))
     if annotators is not None:
-        table_file.writable(annotators)
-    result = estimated(from_file(path, on_progress), type, _read_config(config))
+        table_file.writable(annotators, path)
+    table_file.apart(out, annotators)
+    read, notes = from_file(path, on_progress, wanted, question)
+    result = estimated(read, notes, type, _read_config(config))
     if out is not None:
         write(result, out)
     if annotators is not None:
         table_file.write(annotators, [partial(result.annotator_table)])
-    rows = zip(result.annotators, result.votes, result.known, strict=True)
+    people = zip(result.annotators, result.votes, result.known, strict=True)
     return AnswerSummary(
         type=type,
         method=result.method,
@@ -290,22 +273,12 @@ def summarized(
             AnnotatorMeasures(
                 worker=str(who), votes=votes, measures=dict(zip(result.measures, one, strict=True))
             )
-            for who, votes, one in rows
+            for who, votes, one in people
         ],
         confidence=sum(result.confidence) / len(result.confidence),
         notes=result.notes,
         out=None if out is None else str(out),
     )
-
-
-def _check_place(out: Path) -> None:
-    """Tell at once that a file cannot be written, not after an hour."""
-    if out.suffix.lower() != ".jsonl":
-        remedy = "End it in .jsonl: answers are no cells of a table."
-        raise Invalid("answers.suffix", "By its name this is no file of answers.", str(out), remedy)
-    if not out.absolute().parent.is_dir():
-        where = str(out.absolute().parent)
-        raise Invalid("votes.no-folder", "There is no such folder.", where, "Make it first.")
 
 
 def _read_config(path: Path | None) -> Mapping[str, Any]:
@@ -323,17 +296,12 @@ def _read_config(path: Path | None) -> Mapping[str, Any]:
 def write(result: AggregatedAnswers, path: Path) -> None:
     """Write JSON Lines of task, answer, confidence and that of pieces; all of it or nothing."""
     encode = msgspec.json.Encoder().encode
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with beside.open("wb") as file:
-            rows = zip(result.tasks, result.answers, result.confidence, result.pieces, strict=True)
-            for task, answer, sure, pieces in rows:
-                told = {"task": task, "answer": answer, "confidence": round(sure, 6)}
-                told |= {"pieces": [round(one, 6) for one in pieces]} if pieces else {}
-                file.write(encode(told) + b"\n")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with table_file.written(path) as file:
+        concluded = zip(result.tasks, result.answers, result.confidence, result.pieces, strict=True)
+        for task, answer, sure, pieces in concluded:
+            told = {"task": task, "answer": answer, "confidence": round(sure, 6)}
+            told |= {"pieces": [round(one, 6) for one in pieces]} if pieces else {}
+            file.write(encode(told) + b"\n")
 
 
 def words(found: AnswerSummary) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from evenhand.aggregation import table_file
-from evenhand.aggregation.vote_table import Ids, VoteTable
+from evenhand.aggregation.table_file import Ids
+from evenhand.aggregation.vote_table import VoteTable
 from evenhand.core.errors import Invalid
 from evenhand.core.inference import Diagnostics
 from evenhand.core.inference.numbers import measure
@@ -40,7 +41,7 @@ class AggregatedNumbers:
         import pyarrow as pa
 
         columns = {"value": self.values, "error": self.errors}
-        return pa.table({"task": table_file.column(self.tasks), **_nullable(columns)})
+        return pa.table({"task": table_file.id_column(self.tasks), **_nullable(columns)})
 
     def annotator_table(self) -> Any:
         """A `pyarrow.Table` with the columns worker, votes, bias and spread."""
@@ -48,7 +49,7 @@ class AggregatedNumbers:
 
         columns = {"bias": self.bias, "spread": self.spread}
         return pa.table(
-            {"worker": table_file.column(self.annotators), "votes": self.votes, **_nullable(columns)}
+            {"worker": table_file.id_column(self.annotators), "votes": self.votes, **_nullable(columns)}
         )
 
 

@@ -12,15 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from evenhand.aggregation.vote_table import (
-    CodedColumn,
-    Columns,
-    Ids,
-    Progress,
-    columns_of,
-    most_votes,
-    pieces_of,
-)
+from evenhand.aggregation.table_file import Columns, Ids, Progress, memory, pieces_of, within_memory
+from evenhand.aggregation.vote_table import VOTE_BYTES, CodedColumn, columns_of
 from evenhand.core.errors import Invalid, Refused
 from evenhand.core.inference.pairs import Pairs
 
@@ -43,13 +36,13 @@ class PairTable:
     notes: tuple[str, ...]  # what was dropped, and why
 
 
-def from_table(table: Any) -> PairTable:
-    """Comparisons of a table in memory: a mapping of columns, or a table of pandas, polars or pyarrow.
+def from_table(table: Any, wanted: Columns = COLUMNS) -> PairTable:
+    """Comparisons of a table in memory, as `vote_table.columns_of` takes it.
 
     Raises:
         Invalid: a column is missing, their lengths differ, or a winner is none of the two.
     """
-    return from_columns(*columns_of(table, COLUMNS))
+    return from_columns(*columns_of(table, wanted))
 
 
 def from_columns(worker: Any, left: Any, right: Any, winner: Any) -> PairTable:
@@ -65,7 +58,7 @@ def from_columns(worker: Any, left: Any, right: Any, winner: Any) -> PairTable:
     return _table(who, named)
 
 
-def from_file(path: Path, on_progress: Progress | None = None) -> PairTable:
+def from_file(path: Path, on_progress: Progress | None = None, wanted: Columns = COLUMNS) -> PairTable:
     """Comparisons of a CSV, TSV or Parquet file, by its name.
 
     Raises:
@@ -73,20 +66,21 @@ def from_file(path: Path, on_progress: Progress | None = None) -> PairTable:
         Invalid: it cannot be read, has no comparisons, lacks a column, or a winner is none of the two.
     """
     who, named = CodedColumn("worker"), CodedColumn("left, right and winner")
-    read, most = 0, most_votes() // 2  # a comparison has twice what a vote has
-    for total, (worker, *sides) in pieces_of(path, COLUMNS):
-        who.add(worker)
-        for column in sides:
-            named.add(column)
-        read += len(worker)
-        if max(read, total or 0) > most:
-            reason = f"{max(read, total or 0):,} comparisons or more do not fit into this machine's memory."
-            raise Refused("pairs.memory", reason, str(path), f"Take at most {most:,}, or a larger machine.")
-        if on_progress:
-            on_progress(read, total)
-    if not read:
-        raise Invalid("pairs.empty", "There are no comparisons.", str(path), "Give one a row.")
-    return _table(who, named)
+    read, most = 0, memory() // (2 * VOTE_BYTES)  # a comparison has twice what a vote has
+    with within_memory(str(path), lambda: read):
+        for total, (worker, *sides) in pieces_of(path, wanted):
+            who.add(worker)
+            for column in sides:
+                named.add(column)
+            read += len(worker)
+            if max(read, total or 0) > most:
+                reason = f"{max(read, total or 0):,} comparisons or more do not fit into memory."
+                raise Refused("pairs.memory", reason, str(path), f"Take at most {most:,}, or more memory.")
+            if on_progress:
+                on_progress(read, total)
+        if not read:
+            raise Invalid("pairs.empty", "There are no comparisons.", str(path), "Give one a row.")
+        return _table(who, named)
 
 
 def _table(who: CodedColumn, named: CodedColumn) -> PairTable:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from evenhand.aggregation import table_file
 from evenhand.aggregation.pair_table import PairTable
-from evenhand.aggregation.vote_table import Ids
+from evenhand.aggregation.table_file import Ids
 from evenhand.core.inference import Diagnostics
 from evenhand.core.inference.pairs import rank
 from evenhand.core.inference.votes import Floats
@@ -39,14 +39,14 @@ class AggregatedPairs:
 
         best = np.argsort(-self.scores, kind="stable")
         columns = {"score": self.scores[best], "error": self.errors[best], "votes": self.compared[best]}
-        return pa.table({"item": table_file.column(self.items[best]), **columns})
+        return pa.table({"item": table_file.id_column(self.items[best]), **columns})
 
     def annotator_table(self) -> Any:
         """A `pyarrow.Table` with the columns worker, votes and skill."""
         import pyarrow as pa
 
         columns = {"votes": self.votes, "skill": self.skill}
-        return pa.table({"worker": table_file.column(self.annotators), **columns})
+        return pa.table({"worker": table_file.id_column(self.annotators), **columns})
 
 
 class PairAnnotator(msgspec.Struct, frozen=True, kw_only=True):

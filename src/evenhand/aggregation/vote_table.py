@@ -5,27 +5,37 @@ A table has the columns task, worker (or annotator) and label, one row a vote.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from evenhand.core.errors import Invalid, Missing, Refused
+from evenhand.aggregation import rows
+from evenhand.aggregation.table_file import (
+    Columns,
+    Ids,
+    Progress,
+    column,
+    memory,
+    pieces_of,
+    refuse_size,
+    rows_of,
+    within_memory,
+)
+from evenhand.core.errors import Invalid
 from evenhand.core.inference import Votes
 
-Ids = npt.NDArray[Any]
-Progress = Callable[[int, int | None], None]
-Columns = Mapping[str, tuple[str, ...]]  # what is wanted -> the names that it may have
-
-COLUMNS: Columns = {"task": ("task",), "worker": ("worker", "annotator"), "label": ("label",)}
-SUFFIXES = {".csv": ",", ".tsv": "\t", ".parquet": ""}
-BLOCK = 1 << 24  # bytes of a text file that are read at once
-ROWS = 1 << 18  # rows of a Parquet file that are read at once
+COLUMNS = rows.COLUMNS
 VOTE_BYTES = 40  # of memory for a vote at the most: three codes, their sorted copies, the order
-MISSING = ["", "NaN", "nan"]  # what a cell says that says nothing
+ID_BYTES = 200  # of memory for an id that is a text: itself, its place in the table of all
+ALIKE = 100_000  # ids that are compared for looking alike
+NO_LABEL = frozenset({"na", "n/a", "null", "none", "<na>", "nil", "?", "-"})
+"""What people write into a cell where there is no label; it may be a class all the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,29 +49,63 @@ class VoteTable:
     notes: tuple[str, ...]  # what was dropped, and why
 
 
-def from_table(table: Any, classes: Sequence[Any] | None = None) -> VoteTable:
-    """Votes of a table in memory: a mapping of columns, or a table of pandas, polars or pyarrow.
+def named(columns: Columns, **names: Any) -> Columns:
+    """The columns wanted, where a caller says what some of them are called.
+
+    Raises:
+        Invalid: what is given is no name.
+    """
+    given = {which: name for which, name in names.items() if name is not None}
+    if unknown := given.keys() - columns.keys():
+        reason = f"There is no such column here; there are: {', '.join(columns)}."
+        raise Invalid("votes.name", reason, min(unknown), "Leave it out.")
+    for which, name in given.items():
+        if not isinstance(name, str):
+            reason = "Beside a table this is the name of a column, and it is none."
+            raise Invalid("votes.name", reason, which, "Give a table and names, or columns and no table.")
+    return {**columns, **{which: (name,) for which, name in given.items()}}
+
+
+def from_table(table: Any, classes: Sequence[Any] | None = None, wanted: Columns = COLUMNS) -> VoteTable:
+    """Votes of a table in memory.
 
     Args:
-        table: anything whose columns come by ``table[name]``.
+        table: as `columns_of` takes it.
         classes: all classes, in the order wanted; None: those that were given, sorted.
+        wanted: the columns and what they may be called.
 
     Raises:
         Invalid: a column is missing, their lengths differ, or a label is none of the classes.
     """
-    task, worker, label = columns_of(table, COLUMNS)
+    task, worker, label = columns_of(table, wanted)
     return from_columns(task, worker, label, classes)
 
 
 def columns_of(table: Any, wanted: Columns) -> list[Any]:
     """The columns wanted of a table in memory, in that order.
 
+    Args:
+        table: a mapping of columns; a table of pandas, polars or pyarrow, or a structured array of numpy,
+            whose columns come by ``table[name]``; or a list of mappings, one a row.
+
     Raises:
-        Invalid: one is missing.
+        Invalid: one is missing, or this is no table.
     """
-    named = table.column_names if hasattr(table, "column_names") else getattr(table, "columns", table)
-    names = list(named)
-    return [table[_column(names, which, wanted)] for which in wanted]
+    if (found := rows_of(table, wanted)) is not None:
+        return found
+    names = getattr(getattr(table, "dtype", None), "names", None)
+    for known in ("column_names", "columns"):
+        names = getattr(table, known, None) if names is None else names
+    names = table if names is None and isinstance(table, Mapping) else names
+    if names is None or not hasattr(table, "__getitem__"):
+        remedy = "Give a mapping of columns, a table of pandas, polars or pyarrow, a list of rows, or a path."
+        raise Invalid("votes.table", f"{type(table).__name__} is no table.", "table", remedy)
+    found = [column(list(names), which, wanted) for which in wanted]
+    try:
+        return [table[name] for name in found]
+    except TypeError as error:
+        reason = f"{type(table).__name__} gives no columns: {str(error).splitlines()[0]}"
+        raise Invalid("votes.table", reason, "table", "Collect it into a table first.") from error
 
 
 def from_columns(task: Any, worker: Any, label: Any, classes: Sequence[Any] | None = None) -> VoteTable:
@@ -71,37 +115,74 @@ def from_columns(task: Any, worker: Any, label: Any, classes: Sequence[Any] | No
         Invalid: lengths differ, an id cannot be told from others, or a label is none of the classes.
     """
     columns = {"task": CodedColumn("task"), "worker": CodedColumn("worker"), "label": CodedColumn("label")}
-    for column, values in zip(columns.values(), (task, worker, label), strict=True):
-        column.add(values)
+    for coded, values in zip(columns.values(), (task, worker, label), strict=True):
+        coded.add(values)
     return _table(columns, classes)
 
 
-def from_file(path: Path, on_progress: Progress | None = None) -> VoteTable:
-    """Votes of a CSV, TSV or Parquet file, by its name; read in pieces, so that only numbers are kept.
+def from_file(
+    path: Path,
+    on_progress: Progress | None = None,
+    wanted: Columns = COLUMNS,
+    question: str | None = None,
+    classes: Sequence[Any] | None = None,
+) -> VoteTable:
+    """Votes of a CSV, TSV or Parquet file, by its name; read in pieces, so that only numbers are kept. Or of
+    JSON Lines, or of a project's export (`rows`).
 
     Args:
-        path: a text file is UTF-8 with a header.
+        path: a file, the folder of an export, or - for standard input.
         on_progress: called with votes read so far, and how many there are where that is known.
+        wanted: the columns and what they may be called.
+        question: of an export, the id of the question; None: the only one that was answered.
+        classes: as for `from_table`.
 
     Raises:
         Missing: there is no such file.
         Invalid: it cannot be read, has no votes, or lacks a column.
         Refused: its votes would not fit into memory.
     """
+    path = rows.data_file(path)
+    if rows.are_rows(path):
+        with within_memory(str(path), lambda: 0):
+            return _from_rows(*rows.read(path, on_progress, wanted, question), classes)
     columns = {"task": CodedColumn("task"), "worker": CodedColumn("worker"), "label": CodedColumn("label")}
-    read, most = 0, most_votes()
-    for total, pieces in pieces_of(path, COLUMNS):
-        for column, values in zip(columns.values(), pieces, strict=True):
-            column.add(values)
-        read += len(pieces[0])
-        if max(read, total or 0) > most:
-            reason = f"{max(read, total or 0):,} votes or more do not fit into this machine's memory."
-            raise Refused("votes.memory", reason, str(path), f"Take at most {most:,}, or a larger machine.")
-        if on_progress:
-            on_progress(read, total)
-    if not read:
-        raise Invalid("votes.empty", "There are no votes.", str(path), "Give one a row.")
-    return _table(columns, None)
+    read, room = 0, memory()
+    with within_memory(str(path), lambda: read):
+        for total, pieces in pieces_of(path, wanted):
+            for coded, values in zip(columns.values(), pieces, strict=True):
+                coded.add(values)
+            read += len(pieces[0])
+            ids = sum(len(coded.known or coded.ids) for coded in columns.values())
+            held = read * VOTE_BYTES + ids * ID_BYTES
+            if held > room or (total or 0) * VOTE_BYTES > room:
+                refuse_size(str(path), max(read, total or 0), int(read * room / held))
+            if on_progress:
+                on_progress(read, total)
+        if not read:
+            raise Invalid("votes.empty", "There are no votes.", str(path), "Give one a row.")
+        return _table(columns, classes)
+
+
+def _from_rows(
+    found: list[rows.Answered], notes: tuple[str, ...], classes: Sequence[Any] | None
+) -> VoteTable:
+    """
+    Raises:
+        Invalid: there are none, or an answer is neither text nor number.
+    """
+    if not found:
+        raise Invalid("votes.empty", "There are no votes.", "", "Give at least one.")
+    strange = next(
+        (answer for _, _, answer in found if not isinstance(answer, str | int | float | None)), None
+    )
+    if strange is not None:
+        kind = "a list" if isinstance(strange, list) else "an object"
+        remedy = "Say what they are: --type span, box, ranking or another label type; in Python type=…"
+        raise Invalid("votes.answers", f"An answer is {kind}, and no class.", "label", remedy)
+    task, worker, label = map(list, zip(*found, strict=True))
+    table = from_columns(task, worker, label, classes)
+    return replace(table, notes=(*notes, *table.notes))
 
 
 class CodedColumn:
@@ -143,15 +224,41 @@ def _table(columns: Mapping[str, CodedColumn], classes: Sequence[Any] | None) ->
     dropped = len(task) - len(votes) - votes.replaced
     if dropped == len(task):
         raise Invalid("votes.empty", "There are no votes.", "", "Give at least one.")
-    notes = (f"{dropped:,} rows without a task, worker or label: dropped.",) if dropped else ()
-    return VoteTable(votes, tasks, annotators, ordered, notes)
+    notes = [f"{dropped:,} rows without a task, worker or label: dropped."] if dropped else []
+    notes += [*_odd_labels(found), *_alike("Labels", found), *_alike("Annotators", annotators)]
+    return VoteTable(votes, tasks, annotators, ordered, tuple(notes))
+
+
+def _odd_labels(found: Ids) -> list[str]:
+    texts = (one for one in found[:ALIKE].tolist() if isinstance(one, str))
+    odd = [repr(one) for one in texts if one.strip().casefold() in NO_LABEL]
+    return (
+        [f"Counted as a class: {', '.join(odd)}. An empty cell says that there is no label."] if odd else []
+    )
+
+
+def _alike(what: str, found: Ids) -> list[str]:
+    """Ids that a person could take for the same: but for case, blanks and Unicode forms."""
+    seen: defaultdict[str, list[str]] = defaultdict(list)
+    for one in (one for one in found[:ALIKE].tolist() if isinstance(one, str)):
+        seen["".join(unicodedata.normalize("NFKC", one).casefold().split())].append(one)
+    groups = [some for some in seen.values() if len(some) > 1]
+    shown = "; ".join(", ".join(ascii(one)[:60] for one in some[:4]) for some in groups[:3])
+    more = f"; and {len(groups) - 3:,} more" if len(groups) > 3 else ""
+    return [f"{what} that look alike and count as different: {shown}{more}."] if groups else []
 
 
 def _ordered(found: Ids, classes: Sequence[Any] | None) -> tuple[npt.NDArray[np.int32], Ids]:
     """The place of each label among the classes, and these in their order."""
     given = found.tolist()
     wanted = sorted(given, key=_rank) if classes is None else list(classes)
-    place = {one: i for i, one in enumerate(wanted)}
+    try:
+        place = {one: i for i, one in enumerate(wanted)}
+    except TypeError as error:
+        reason = f"A class cannot serve as an id: {error}."
+        raise Invalid("votes.id", reason, "classes", "Use texts or numbers.") from error
+    if len(place) < len(wanted) and classes is not None:
+        raise Invalid("votes.class-twice", "A class is named twice.", "classes", "Name each once.")
     if strange := [one for one in given if one not in place]:
         reason = f"The label {strange[0]!r} is none of the classes."
         raise Invalid("votes.unknown-class", reason, "label", "Name every class, or none.")
@@ -164,21 +271,6 @@ def _rank(value: Any) -> tuple[int, float, str]:
         return (0, float(value), str(value))
     except (TypeError, ValueError):
         return (1, 0.0, str(value))
-
-
-def _column(names: Iterable[str], which: str, wanted: Columns) -> str:
-    """The name of a column in this table.
-
-    Raises:
-        Invalid: it is not there.
-    """
-    known = list(names)
-    for name in wanted[which]:
-        if name in known:
-            return name
-    said = " or ".join(wanted[which])
-    reason = f"There is no column {said}; there are: {', '.join(map(str, known)) or 'none'}."
-    raise Invalid("votes.column", reason, which, f"Name the columns {', '.join(wanted)}.")
 
 
 # -- ids to numbers -----------------------------------------------------------------------------
@@ -203,7 +295,10 @@ def _encoded(name: str, values: Any) -> tuple[npt.NDArray[np.int32], Ids]:
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
     codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return codes.astype(np.int32, copy=False), _array(array.dictionary.to_pylist())
+    try:
+        return codes.astype(np.int32, copy=False), _array(array.dictionary.to_pylist())
+    except UnicodeError as error:
+        raise Invalid("votes.id", f"A text is not UTF-8: {error}.", name, "Write the table again.") from error
 
 
 def _small_numbers(values: Any) -> tuple[npt.NDArray[np.int32], Ids] | None:
@@ -253,62 +348,3 @@ def _array(values: list[Any]) -> Ids:
     found = np.empty(len(values), object)
     found[:] = values
     return found
-
-
-# -- files --------------------------------------------------------------------------------------
-
-
-def pieces_of(path: Path, wanted: Columns) -> Iterator[tuple[int | None, list[Any]]]:
-    """(rows in all where known, the columns wanted of some rows) until the file ends."""
-    import pyarrow as pa
-
-    if not path.is_file():
-        raise Missing("votes.no-file", "There is no such file.", str(path))
-    if path.suffix.lower() not in SUFFIXES:
-        known = ", ".join(SUFFIXES)
-        raise Invalid(
-            "votes.suffix", "By its name this is no table of votes.", str(path), f"Use one of: {known}."
-        )
-    try:
-        yield from _parquet(path, wanted) if path.suffix.lower() == ".parquet" else _text(path, wanted)
-    except (pa.ArrowException, OSError) as error:
-        first = str(error).splitlines()[0]
-        raise Invalid("votes.unreadable", f"The file cannot be read: {first}", str(path)) from error
-
-
-def _text(path: Path, wanted: Columns) -> Iterator[tuple[int | None, list[Any]]]:
-    import pyarrow as pa
-    from pyarrow import csv
-
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        header = next(file, "").rstrip("\r\n")
-    delimiter = SUFFIXES[path.suffix.lower()]
-    names = [name.strip('"') for name in header.split(delimiter)] if header else []
-    columns = [_column(names, which, wanted) for which in wanted]
-    convert = csv.ConvertOptions(
-        column_types=dict.fromkeys(columns, pa.string()),
-        include_columns=columns,
-        null_values=MISSING,
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
-    )
-    parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    with csv.open_csv(path, csv.ReadOptions(block_size=BLOCK), parse, convert) as reader:
-        for batch in reader:
-            yield None, batch.columns
-
-
-def _parquet(path: Path, wanted: Columns) -> Iterator[tuple[int | None, list[Any]]]:
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(path) as file:
-        columns = [_column(file.schema_arrow.names, which, wanted) for which in wanted]
-        for batch in file.iter_batches(ROWS, columns=columns):
-            yield file.metadata.num_rows, [batch.column(name) for name in columns]
-
-
-def most_votes() -> int:
-    """Votes that fit into the memory of this machine."""
-    import os
-
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) // VOTE_BYTES

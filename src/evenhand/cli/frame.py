@@ -83,9 +83,9 @@ as_json = click.option("--json", "machine", is_flag=True, help="Answer in JSON, 
 no_browser = click.option("--no-browser", is_flag=True, help="Print the link and open nothing.")
 
 
-def say(machine: bool, value: Any, text: str) -> None:
-    """The result of a command, for a program or for a person."""
-    click.echo(msgspec.json.encode(value).decode() if machine else text)
+def say(machine: bool, value: Any, text: str, err: bool = False) -> None:
+    """The result of a command, for a program or a person; on standard error where its output is a file."""
+    click.echo(msgspec.json.encode(value).decode() if machine else text, err=err)
 
 
 @contextmanager

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from evenhand.cli.frame import as_json, commands, progress, say
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FILE = click.argument("file", type=click.Path(path_type=Path))
+
+
+def column_options(command: Command) -> Command:
+    """What the columns of a table are called, and which question of an export is meant."""
+    for option in reversed(
+        (
+            click.option("--task", metavar="NAME", help="What the column of tasks is called."),
+            click.option("--worker", metavar="NAME", help="What the column of annotators is called."),
+            click.option("--label", metavar="NAME", help="What the column of labels is called."),
+            click.option("--question", metavar="ID", help="Of a project's export: the question."),
+        )
+    ):
+        command = option(command)
+    return command
+
 
 @commands.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@FILE
 @click.option("--out", type=click.Path(path_type=Path), help="Table to write: .csv, .tsv or .parquet.")
 @click.option("--annotators", type=click.Path(path_type=Path), help="Table of their skills to write.")
 @click.option("--method", default="robust", show_default=True, help="How; the guide lists the methods.")
@@ -25,6 +45,15 @@ from evenhand.cli.frame import as_json, commands, progress, say
 @click.option(
     "--config", type=click.Path(path_type=Path), help="Of a label type: the question's keys, in JSON."
 )
+@click.option("--classes", metavar="A,B", help="All classes, in the order wanted; also those nobody gave.")
+@click.option(
+    "--worth-asking",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="List N tasks that one more label would help most.",
+)
+@column_options
 @as_json
 def aggregate(
     file: Path,
@@ -34,24 +63,61 @@ def aggregate(
     iterations: int | None,
     kind: str,
     config: Path | None,
+    classes: str | None,
+    worth_asking: int,
+    task: str | None,
+    worker: str | None,
+    label: str | None,
+    question: str | None,
     machine: bool,
 ) -> None:
-    """What the labels of several annotators come to: FILE has the columns task, worker and label."""
+    """What the labels of several annotators come to: FILE has the columns task, worker and label.
+
+    It is CSV, TSV, Parquet or JSON Lines, compressed or not, a project's export, or - for standard input.
+    """
     from evenhand import aggregation
 
-    with progress("Reading", "labels") as tell:
-        found = aggregation.summarize(file, out, annotators, method, iterations, tell, kind, config)
-    say(machine, found, aggregation.words(found))
+    names = {"task": task, "worker": worker, "label": label}
+    with progress("Reading and weighing", "labels") as tell:
+        found = aggregation.summarize(
+            file,
+            out,
+            annotators,
+            method,
+            iterations,
+            tell,
+            kind,
+            config,
+            {which: name for which, name in names.items() if name},
+            question,
+            classes.split(",") if classes else None,
+            worth_asking,
+        )
+    piped = Path("-") in (out, annotators)
+    say(machine, found, aggregation.words(found), err=piped)
 
 
 @commands.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@FILE
 @click.option("--scale", default="nominal", show_default=True, help="nominal, ordinal, interval or ratio.")
+@column_options
 @as_json
-def agreement(file: Path, scale: str, machine: bool) -> None:
-    """How far the annotators agree, beyond chance: FILE has the columns task, worker and label."""
-    from evenhand.aggregation import agreeing
+def agreement(
+    file: Path,
+    scale: str,
+    task: str | None,
+    worker: str | None,
+    label: str | None,
+    question: str | None,
+    machine: bool,
+) -> None:
+    """How far the annotators agree, beyond chance: FILE has the columns task, worker and label.
 
+    It is CSV, TSV, Parquet or JSON Lines, compressed or not, a project's export, or - for standard input.
+    """
+    from evenhand.aggregation import agreeing, vote_table
+
+    wanted = vote_table.named(vote_table.COLUMNS, task=task, worker=worker, label=label)
     with progress("Reading", "labels") as tell:
-        found = agreeing.of_file(file, scale, tell)  # type: ignore[arg-type]  # it is checked there
+        found = agreeing.of_file(file, scale, tell, wanted, question)  # type: ignore[arg-type]  # checked there
     say(machine, found, agreeing.words(found))
