@@ -1,4 +1,4 @@
-"""Whoever builds on the package gets its types: `mypy --strict` in a project of theirs, where it is installed."""
+"""Whoever builds on the package gets its types: `mypy --strict` in a project of theirs."""
 
 from __future__ import annotations
 
