@@ -1165,6 +1165,8 @@ class WorthALook(Wire, frozen=True, kw_only=True):
     task_id: str
     chance: float  # that most are wrong; of hard tasks: how far the answers are apart, 0 to 1
     labels: int
+    summary: str = ""  # a line that stands for the task; only in pages of `/quality/tasks`
+    review: Literal["", "queued", "waiting", "held", "returned"] = ""  # "queued": by the policy; the same
 
 
 class WhatForWhat(Wire, frozen=True, kw_only=True):
@@ -1237,8 +1239,9 @@ class QuestionFigures(Wire, frozen=True, kw_only=True):
     basis: Literal["model", "agreement"]  # of the skills
     skills: list[AnnotatorSkill]
     confusion: WhatForWhat | None
-    errors: list[WorthALook]
-    hard: list[WorthALook]
+    errors: list[WorthALook]  # the first 50
+    hard: list[WorthALook]  # the first 50
+    likely_errors: int  # tasks whose answer is more likely wrong than right; at most 1,000 are known
     method: str
     integrity: list[TestedWork]
     leaning: Leaning | None  # None: answers without classes
@@ -1257,7 +1260,8 @@ class ReviewRates(Wire, frozen=True, kw_only=True):
     returned: int
     appealed: int
     upheld: int
-    stood: Estimated  # share accepted
+    stood: Estimated  # share accepted; of annotators also those that an appeal restored
+    overruled: Estimated | None  # of a reviewer: appeals upheld against them, of all; None: there is none
 
 
 class Spent(Wire, frozen=True, kw_only=True):
@@ -1266,15 +1270,23 @@ class Spent(Wire, frozen=True, kw_only=True):
     currency: str
     so_far: int
     to_come: int
+    to_come_low: int | None = None  # 95% interval; None: less than two annotators
+    to_come_high: int | None = None
 
 
 class Forecast(Wire, frozen=True, kw_only=True):
     answers: int
-    answers_left: int  # at most: with an overlap that adapts, fewer may do
+    answers_left: int  # with an overlap that adapts: as many as are expected
     seconds: float  # active time so far
     seconds_left: float
     per_day: float  # answers, over the last seven days with any
     days_left: float | None  # None: nothing to go by
+    annotators: int  # whose time it rests on
+    days: int  # whose pace it rests on
+    seconds_left_low: float | None = None  # 95% intervals; None: less than two annotators, or days
+    seconds_left_high: float | None = None
+    days_left_low: float | None = None
+    days_left_high: float | None = None
     costs: list[Spent]  # of those who may see pay
 
 

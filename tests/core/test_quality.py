@@ -53,6 +53,30 @@ def test_skills_and_confusion_are_those_planted(planted: Sheet):
     assert "alpha" in names and found.agreement[0].low is not None
 
 
+def test_what_a_reviewer_has_settled_is_not_worth_a_look_any_more(planted: Sheet):
+    before = measure(planted)
+    first = before.errors[0].task
+    settled = np.arange(300) == first
+    after = measure(planted, settled=settled)
+    assert [one for one in before.errors if one.task != first] == list(after.errors)[: len(before.errors) - 1]
+    assert first not in {one.task for one in (*after.errors, *after.hard)}
+    assert after.skills == before.skills, "what annotators said counts as before"
+
+
+def test_a_ratio_is_as_sure_as_its_annotators_are_alike():
+    rng = np.random.default_rng(7)
+    held = 0
+    for _ in range(400):
+        answers = rng.integers(1, 60, 30)
+        pace = rng.lognormal(2, 0.4, 30)  # seconds an answer, of whom we saw 30 of very many
+        found = quality.ratio(pace * answers, answers)
+        assert found is not None and found[0] == pytest.approx((pace * answers).sum() / answers.sum())
+        held += found[1] < np.exp(2 + 0.4**2 / 2) < found[2]
+    assert 0.90 <= held / 400 <= 0.98
+    assert quality.ratio([5.0, 0.0], [1, 0]) is None, "one annotator says nothing of the others"
+    assert quality.ratio([2, 2, 4], [1, 1, 2]) == (2.0, 2.0, 2.0)
+
+
 def test_a_majority_of_the_poor_is_suspected_first():
     rows = [(t, a, "ab"[t % 2] if a < 3 else "ab"[(t // 2) % 2]) for t in range(60) for a in range(5)]
     rows += [(60, 0, "a"), (60, 1, "a"), (60, 3, "b"), (60, 4, "b"), (60, 5, "b"), (60, 2, "a")]

@@ -8,9 +8,9 @@ import pytest
 from world import CHOICE, World
 
 from evenhand import wire
-from evenhand.core.errors import Missing, Refused
+from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.project import PayPolicy, ReviewPolicy
-from evenhand.service import pay, projects, quality, review
+from evenhand.service import pay, projects, quality, review, tasks
 
 WORDS = {"name": "said", "type": "text", "required": False}
 
@@ -67,6 +67,66 @@ def test_figures_of_a_project(world: World):
     forecast = found.forecast
     assert (forecast.answers, forecast.answers_left, forecast.seconds) == (120, 0, 240.0)
     assert world.read(quality.running) == []
+
+
+def test_what_is_worth_a_look_comes_in_pages_until_a_reviewer_has_settled_it(world: World):
+    project = play(world)
+    spam = compute(world, project).questions[0]
+    assert spam.likely_errors == sum(one.chance > 0.5 for one in spam.errors)
+
+    def page(**given) -> wire.Page[wire.WorthALook]:
+        return world.read(quality.list_tasks, world.owner, project, "spam", **given)
+
+    listed = page().items
+    assert [(one.task_id, one.chance) for one in listed] == [(e.task_id, e.chance) for e in spam.errors]
+    assert [one.task_id for one in page(order="hard").items] == [h.task_id for h in spam.hard]
+    first, second = listed[:2]
+    part = page(limit=1)
+    assert (part.items, part.next) == ([first], "1") and page(after="1", limit=1).items == [second]
+    assert [one.task_id for one in page(search=second.summary.upper()).items] == [second.task_id]
+    assert (
+        page(search="no such words").items
+        == []
+        == world.read(quality.list_tasks, world.owner, project, "x").items
+    )
+    for wrong in ({"order": "best"}, {"after": "x"}):
+        with pytest.raises(Invalid):
+            page(**wrong)
+    with pytest.raises(Refused):
+        world.read(quality.list_tasks, world.people[1], project, "spam")
+    assert {one.review for one in listed} == {"queued"}
+    by_hand = wire.TaskAction(action="review", task_ids=[first.task_id])
+    assert world.call(tasks.act, world.owner, project, by_hand).changed == 1
+    assert page(limit=1).items[0].review == "waiting"
+    assert world.call(tasks.act, world.owner, project, by_hand).changed == 0
+    mine = world.call(review.next_, world.owner, project).review
+    assert mine is not None and mine.task_id == first.task_id, "what was sent by hand comes first"
+    held = [one.task_id for one in (*page().items, *page(order="hard").items) if one.review == "held"]
+    assert set(held) == {mine.task_id}
+    fix = wire.ReviewDecision(decision="fix", answers={"spam": "ham"})
+    while mine is not None:
+        world.call(review.decide, world.owner, mine.id, fix)
+        settled = {mine.task_id}
+        assert settled.isdisjoint(one.task_id for one in (*page().items, *page(order="hard").items))
+        mine = world.call(review.next_, world.owner, project).review
+    again = compute(world, project).questions[0]
+    assert (again.errors, again.hard, page().items) == ([], [], [])
+
+
+def test_forecasts_say_from_how_much_they_come_and_how_sure_they_are(world: World):
+    rate = PayPolicy(currency="EUR", per="hour", amount=3600)  # a cent a second
+    project = world.project(tasks=10, overlap=2, pay=rate, prefetch=10).id
+    for person, seconds, count in ((1, 10.0, 8), (2, 20.0, 2)):
+        for _ in range(count):
+            given = world.next(world.people[person], project_id=project, count=1).assignments[0].id
+            world.submit(world.people[person], given, seconds=seconds)
+    told = world.read(quality.get, world.owner, project).forecast
+    assert (told.answers, told.answers_left, told.annotators, told.days) == (10, 10, 2, 1)
+    assert told.seconds_left == 120.0 and told.seconds_left_low is not None
+    assert told.seconds_left_low < 120.0 < (told.seconds_left_high or 0)
+    (cost,) = told.costs
+    assert (cost.so_far, cost.to_come, cost.to_come_low) == (120, 120, round(told.seconds_left_low))
+    assert told.days_left == 1.0 and told.days_left_low is None  # one day says nothing of the others
 
 
 def test_an_annotator_sees_only_their_own(world: World):
@@ -143,10 +203,10 @@ def test_answers_that_a_narrower_question_no_longer_takes_are_left_out(world: Wo
 def test_what_cannot_be_measured_is_told(world: World, monkeypatch: pytest.MonkeyPatch):
     from evenhand.core.errors import Invalid
 
-    def divide(*given):
+    def divide(*given, **more):
         raise ZeroDivisionError
 
-    def fails(*given):
+    def fails(*given, **more):
         raise Invalid("inference.too-many", "Too many classes.", "label", "Group them.")
 
     project = play(world, tasks=4)

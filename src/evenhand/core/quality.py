@@ -26,7 +26,7 @@ from evenhand.core.lean import Leaning, lean
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-MOST_LISTED = 200  # tasks in a list that somebody looks through
+MOST_LISTED = 1000  # tasks in a list that somebody looks through
 MOST_CLASSES = 12  # in a picture of what is taken for what
 MOST_APART = 20  # answers of one task that each answer is compared with
 Z = 1.96  # of a 95% interval
@@ -110,16 +110,43 @@ def share(part: int, whole: int) -> tuple[float, float, float]:
     return p, max(centre - reach, 0.0), min(centre + reach, 1.0)
 
 
+def ratio(parts: Sequence[float], wholes: Sequence[float]) -> tuple[float, float, float] | None:
+    """(ratio, low, high) of two sums over annotators, such as seconds an answer, with its 95% interval.
+
+    Annotators differ more than the answers of one do, so that they are what was sampled: the linearised
+    variance of a ratio estimate (Cochran 1977, Sampling Techniques, 3rd ed., 6.3). None where less than two
+    annotators have a part in the whole: one says nothing of how others are.
+    """
+    part, whole = np.array(parts, np.float64), np.array(wholes, np.float64)
+    count, sum_ = int(np.count_nonzero(whole)), float(whole.sum())
+    if count < 2:
+        return None
+    value = float(part.sum()) / sum_
+    error = Z * float(np.sqrt(((part - value * whole) ** 2).sum() * count / (count - 1))) / sum_
+    return value, max(value - error, 0.0), value + error
+
+
 DRAWS = Resampling(draws=200)
 
 
-def measure(sheet: Sheet, work: Work | None = None, how: Resampling = DRAWS) -> QuestionQuality:
-    """Everything about one question; at least one answer. Without `work`, nothing of integrity."""
+def measure(
+    sheet: Sheet,
+    work: Work | None = None,
+    how: Resampling = DRAWS,
+    settled: NDArray[np.bool_] | None = None,
+) -> QuestionQuality:
+    """Everything about one question; at least one answer.
+
+    Args:
+        work: without it, nothing of integrity.
+        settled: (tasks,) of which a reviewer has said what is right: nobody has to look there again.
+    """
     values = [sheet.distinct[i] for i in sheet.values.tolist()]
     figures = of_question(sheet.kind, sheet.tasks, sheet.annotators, values, how)
     near, apart, compared = _compared(sheet)
     votes = _votes(sheet) if is_class(sheet.kind) else None
     estimate = None if votes is None else infer(votes)
+    open_ = np.ones(len(compared), np.bool_) if settled is None else ~settled
     learnt = _learnt(sheet, values) if votes is None and sheet.kind.weighed_by else None
     return QuestionQuality(
         labels=len(sheet.tasks),
@@ -128,8 +155,8 @@ def measure(sheet: Sheet, work: Work | None = None, how: Resampling = DRAWS) -> 
         basis="agreement" if estimate is None else "model",
         skills=_near_others(sheet, near, learnt) if estimate is None else _skills(estimate),
         confusion=None if estimate is None else _confusion(sheet, estimate),
-        errors=() if estimate is None else _errors(sheet, estimate),
-        hard=_suspects(apart, sheet, compared > 1),
+        errors=() if estimate is None else _errors(sheet, estimate, open_),
+        hard=_suspects(apart, sheet, open_ & (compared > 1)),
         method="" if estimate is None else estimate.method,
         integrity=() if work is None else _integrity(sheet, work, votes, estimate),
         leaning=None if work is None or votes is None else _leaning(votes, work.organization),
@@ -199,7 +226,7 @@ def _confusion(sheet: Sheet, estimate: Estimate) -> Confusion:
     )
 
 
-def _errors(sheet: Sheet, estimate: Estimate) -> tuple[Suspect, ...]:
+def _errors(sheet: Sheet, estimate: Estimate, open_: NDArray[np.bool_]) -> tuple[Suspect, ...]:
     """Tasks by the chance that the answer that most gave is wrong; of equals, the first class."""
     tasks, width = len(estimate.label), len(sheet.distinct)
     key, count = np.unique(sheet.tasks * width + sheet.values, return_counts=True)
@@ -208,7 +235,7 @@ def _errors(sheet: Sheet, estimate: Estimate) -> tuple[Suspect, ...]:
     most = key[order][first] % width
     chance = np.zeros(tasks)
     chance[task] = 1 - estimate.posterior[task, most]
-    return _suspects(chance, sheet, np.bincount(sheet.tasks, minlength=tasks) > 0)
+    return _suspects(chance, sheet, open_ & (np.bincount(sheet.tasks, minlength=tasks) > 0))
 
 
 def _suspects(chance: Floats, sheet: Sheet, able: NDArray[np.bool_]) -> tuple[Suspect, ...]:

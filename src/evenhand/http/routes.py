@@ -308,6 +308,8 @@ TABLE: tuple[Route, ...] = (
           permission="quality.read"),
     Route("POST", "/projects/{project}/quality", "edge", transfer.start_quality, gives=wire.Quality,
           permission="quality.read"),
+    Route("GET", "/projects/{project}/quality/tasks", "read", quality.list_tasks,
+          gives=wire.Page[wire.WorthALook], permission="quality.read"),
     Route("GET", "/quality", "read", quality.mine, gives=wire.Page[wire.OwnQuality]),
     # -- export
     Route("POST", "/projects/{project}/exports", "edge", transfer.start_export, takes=wire.NewExport,

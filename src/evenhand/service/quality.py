@@ -13,14 +13,15 @@ import numpy as np
 from evenhand import wire
 from evenhand.core import integrity, lean
 from evenhand.core import quality as core
-from evenhand.core.errors import EvenhandError
+from evenhand.core.errors import EvenhandError, Invalid
 from evenhand.core.events import Moment
-from evenhand.core.intake import shown_data
+from evenhand.core.intake import shown_data, split
 from evenhand.core.label import is_class, readable
 from evenhand.core.policy import Actor, allows
 from evenhand.core.project import Form
 from evenhand.core.quality import QuestionQuality, Sheet, Work
 from evenhand.core.release import Agreed
+from evenhand.core.review import HAND
 from evenhand.lane import Lane
 from evenhand.service import adaptive, pay
 from evenhand.service.view import (
@@ -28,8 +29,10 @@ from evenhand.service.view import (
     encode_json,
     form_of,
     hidden,
+    is_number,
     project_row,
     suggestion_of,
+    summary,
     task_id,
     when,
 )
@@ -41,6 +44,8 @@ TELL = 50_000  # answers between two words of progress
 MOST_VALUES = 200_000  # answers to a question without classes: of more, every n-th task is taken
 MOST_TEXT = 1 << 24  # code points of a task that are counted
 MOST_MS = 1 << 30  # active time of an answer that is counted
+SHOWN = 50  # tasks of a list that stand in the figures; the rest comes in pages
+LOOKED_THROUGH = 200  # tasks of a list that are read at once
 RECENT = 7  # days that tell how fast a project goes
 
 
@@ -128,7 +133,7 @@ def _question(
     def look(suspects: tuple[core.Suspect, ...]) -> list[wire.WorthALook]:
         return [
             wire.WorthALook(task_id=task_id(project, one.tasks[s.task]), chance=s.chance, labels=s.labels)
-            for s in suspects
+            for s in suspects[:SHOWN]
         ]
 
     return wire.QuestionFigures(
@@ -157,6 +162,7 @@ def _question(
         confusion=_confusion(one),
         errors=look(figures.errors),
         hard=look(figures.hard),
+        likely_errors=sum(s.chance > 0.5 for s in figures.errors),
         method=figures.method,
         integrity=[_tested(project, one, tested, names) for tested in figures.integrity],
         leaning=_leaning(one, names),
@@ -224,16 +230,24 @@ def _confusion(one: Stored) -> wire.WhatForWhat | None:
 
 def _reviews(reader: Reader, row: dict[str, Any]) -> list[wire.ReviewRates]:
     rows = reader.all("review_tallies", organization=row["organization"], project=row["id"])
-    return [
-        wire.ReviewRates(
-            member_id=r["member"],
-            name=r["name"],
-            part=r["part"],
-            stood=_share(r["accepted"], r["accepted"] + r["fixed"] + r["returned"]),
-            **{name: r[name] for name in ("accepted", "fixed", "returned", "appealed", "upheld")},
-        )
-        for r in rows
-    ]
+    return [_rates(r) for r in rows]
+
+
+def _rates(r: dict[str, Any]) -> wire.ReviewRates:
+    reviewer = r["part"] == "reviewer"
+    return wire.ReviewRates(
+        member_id=r["member"],
+        name=r["name"],
+        part=r["part"],
+        stood=_stood(r, 0 if reviewer else r["upheld"]),
+        overruled=_share(r["upheld"], r["appealed"]) if reviewer and r["appealed"] else None,
+        **{name: r[name] for name in ("accepted", "fixed", "returned", "appealed", "upheld")},
+    )
+
+
+def _stood(r: dict[str, Any], restored: int) -> wire.Estimated:
+    judged = r["accepted"] + r["fixed"] + r["returned"]
+    return _share(min(r["accepted"] + restored, judged), judged)
 
 
 def _share(part: int, whole: int) -> wire.Estimated:
@@ -249,9 +263,12 @@ def _forecast(
     per_task = row["overlap"] if adapting is None or adapting.per_task is None else adapting.per_task
     most = adapting.budget if adapting is not None and adapting.budget else row["tasks"] * row["overlap"]
     left = max(min(round(row["tasks"] * per_task), most) - answers, 0)
-    seconds = sum(r["ms"] for r in reader.all("tallies", **keys)) / 1000
+    people = [(r["ms"] / 1000, r["submitted"]) for r in reader.all("tallies", **keys) if r["submitted"]]
+    seconds = sum(spent for spent, _ in people)
+    each = core.ratio([spent for spent, _ in people], [given for _, given in people])
     days = [count for _, count in reader.tuples("days", **keys)][:RECENT]
     per_day = sum(days) / len(days) if days else 0.0
+    pace = core.ratio(days, [1] * len(days))
     return wire.Forecast(
         answers=answers,
         answers_left=left,
@@ -259,22 +276,106 @@ def _forecast(
         seconds_left=seconds / answers * left if answers else 0.0,
         per_day=per_day,
         days_left=left / per_day if per_day else None,
+        annotators=len(people),
+        days=len(days),
+        seconds_left_low=each[1] * left if each else None,
+        seconds_left_high=each[2] * left if each else None,
+        days_left_low=left / pace[2] if pace else None,
+        days_left_high=left / pace[1] if pace and pace[1] else None,
         costs=_costs(reader, actor, row, left),
     )
 
 
 def _costs(reader: Reader, actor: Actor, row: dict[str, Any], left: int) -> list[wire.Spent]:
+    """What was spent, and what the answers to come will cost if they cost what those so far did."""
     if not allows(actor, "pay.read", row["organization"]):
         return []
-    sums: dict[str, tuple[int, int]] = {}
+    tasks: dict[str, int] = defaultdict(int)  # by annotator, in all currencies
+    amounts: dict[str, dict[str, int]] = defaultdict(dict)
     for due in pay.get(reader, actor, row["id"]).annotators:
-        amount, tasks = sums.get(due.currency, (0, 0))
-        sums[due.currency] = (amount + due.amount, tasks + due.tasks)
-    whole = sum(tasks for _, tasks in sums.values())
-    return [
-        wire.Spent(currency=currency, so_far=amount, to_come=round(amount / whole * left) if whole else 0)
-        for currency, (amount, _) in sorted(sums.items())
-    ]
+        tasks[due.member_id] += due.tasks
+        amounts[due.currency][due.member_id] = due.amount
+    return [_spent(currency, own, tasks, left) for currency, own in sorted(amounts.items())]
+
+
+def _spent(currency: str, own: dict[str, int], tasks: dict[str, int], left: int) -> wire.Spent:
+    so_far, whole = sum(own.values()), sum(tasks.values())
+    each = core.ratio([own.get(member, 0) for member in tasks], list(tasks.values()))
+    return wire.Spent(
+        currency=currency,
+        so_far=so_far,
+        to_come=round(so_far / whole * left) if whole else 0,
+        to_come_low=round(each[1] * left) if each else None,
+        to_come_high=round(each[2] * left) if each else None,
+    )
+
+
+def list_tasks(
+    reader: Reader,
+    actor: Actor,
+    project: str,
+    question: str,
+    order: str = "errors",
+    search: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> wire.Page[wire.WorthALook]:
+    """Tasks worth a look, likeliest errors first; "hard": those whose answers are farthest apart.
+
+    Out of the newest figures, without what a reviewer has settled since. `search` is looked for in the first
+    field that annotators see.
+
+    Raises:
+        Invalid: there is no such order or page.
+    """
+    row = project_row(reader, actor, project, "quality.read")
+    if order not in ("errors", "hard"):
+        raise Invalid("quality.order", f"There is no order {order!r}.", "order", "Say errors or hard.")
+    if after is not None and not is_number(after):
+        raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
+    found = reader.one("quality", organization=row["organization"], project=project)
+    one = next((s for s in (_stored(found["body"]) if found else []) if s.question == question), None)
+    if one is None:
+        return wire.Page(items=[])
+    suspects = one.figures.errors if order == "errors" else one.figures.hard
+    items: list[wire.WorthALook] = []
+    place = int(after or 0)
+    while place < len(suspects) and len(items) < limit:
+        piece = suspects[place : place + LOOKED_THROUGH]
+        for looked in _looked(reader, row, one, piece, (search or "").casefold()):
+            if len(items) == limit:
+                break
+            place += 1
+            if looked is not None:
+                items.append(looked)
+    return wire.Page(items=items, next=str(place) if place < len(suspects) else None)
+
+
+def _looked(
+    reader: Reader, row: dict[str, Any], one: Stored, suspects: tuple[core.Suspect, ...], search: str
+) -> list[wire.WorthALook | None]:
+    """Each of these tasks, or None where it is settled or not what is looked for."""
+    document = form_of(reader, row["organization"], row["id"], row["version"]).document
+    keys = {"organization": row["organization"], "project": row["id"]}
+    numbers = [one.tasks[s.task] for s in suspects]
+    known = {n: rest for n, *rest in reader.tuples("worth_a_look", **keys, tasks=numbers)}
+
+    def look(suspect: core.Suspect) -> wire.WorthALook | None:
+        n = one.tasks[suspect.task]
+        if n not in known or known[n][2] == "decided":  # erased, or settled
+            return None
+        line = summary(split(known[n][0], known[n][1])[0], document)
+        if search not in line.casefold() and search != str(n):
+            return None
+        return wire.WorthALook(
+            task_id=task_id(row["id"], n),
+            chance=suspect.chance,
+            labels=suspect.labels,
+            summary=line,
+            review="queued" if known[n][2] == "waiting" and known[n][3] < HAND else known[n][2],
+        )
+
+    return [look(suspect) for suspect in suspects]
 
 
 def mine(reader: Reader, actor: Actor) -> wire.Page[wire.OwnQuality]:
@@ -316,7 +417,7 @@ def _own(reader: Reader, row: dict[str, Any]) -> wire.OwnQuality:
         accepted=row["accepted"],
         fixed=row["fixed"],
         returned=row["returned"],
-        stood=_share(row["accepted"], judged) if judged else None,
+        stood=_stood(row, row["upheld"]) if judged else None,
     )
 
 
@@ -452,6 +553,8 @@ class _Read:
         self.shown = frozenset(field.name for field in self.form.document.fields if field.type in READ)
         self.last = row["next_task"]
         self.lengths = array("i", bytes(4 * row["next_task"]))
+        self.settled = np.zeros(row["next_task"] + 1, np.bool_)
+        self.settled[[n for (n,) in reader.tuples("settled_tasks", **self.keys)]] = True
         self.annotators, self.revisions, self.ms = array("i"), array("i"), array("i")
         self.at = array("q")
         self.members: dict[str, int] = {}
@@ -521,7 +624,8 @@ def _figures(reader: Reader, row: dict[str, Any], tell: Callable[[int], None]) -
 
 def _measured(question: str, column: _Column, read: _Read) -> Stored:
     sheet, numbers = column.sheet(read)
-    figures = core.measure(sheet, column.work(read, numbers))
+    settled = read.settled[numbers]
+    figures = core.measure(sheet, column.work(read, numbers), settled=settled)
     codes = list(column.codes)
     leaning = figures.leaning.found if figures.leaning else ()
     return Stored(

@@ -117,7 +117,9 @@ def _doubts(tx: Transaction, keys: dict[str, str], tasks: list[int]) -> dict[int
 
 
 def ask(tx: Transaction, at: Moment, row: dict[str, Any], tasks: Sequence[dict[str, Any]]) -> int:
-    """Send finished tasks to review by hand; how many now wait that did not before.
+    """Send finished tasks to review by hand; how many come up now that did not before.
+
+    What the policy has put before reviewers already comes first from now on, past the policy's share.
 
     Raises:
         Refused: the project has no review.
@@ -129,9 +131,10 @@ def ask(tx: Transaction, at: Moment, row: dict[str, Any], tasks: Sequence[dict[s
         )
     keys = {"organization": row["organization"], "project": row["id"]}
     done = [t for t in tasks if t["status"] == "done"]
-    states = dict(tx.tuples("due_states", **keys, tasks=[t["n"] for t in done]))
+    due = tx.tuples("due_worths", **keys, tasks=[t["n"] for t in done])
+    up = {n for n, state, worth in due if state == "held" or (state == "waiting" and worth >= core.HAND)}
     rows: list[tuple[int, int, int, core.Why]] = [
-        (t["n"], t["round"], core.HAND, "hand") for t in done if states.get(t["n"]) not in ("waiting", "held")
+        (t["n"], t["round"], core.HAND, "hand") for t in done if t["n"] not in up
     ]
     tx.append(core.asked(row["organization"], row["id"], rows), at)
     return len(rows)

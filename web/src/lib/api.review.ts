@@ -171,6 +171,10 @@ export interface WorthALook {
   task_id: string;
   chance: number;
   labels: number;
+  /** A line that stands for the task. */
+  summary: string;
+  /** How far a review of it is; "queued": the policy put it in the queue, "waiting": it comes next. */
+  review: "" | "queued" | "waiting" | "held" | "returned";
 }
 
 /** Something in an annotator's answers, or a pair's, that honest work does not explain. No verdict. */
@@ -230,6 +234,8 @@ export interface QuestionFigures {
   confusion: { classes: string[]; counts: number[][]; left_out: number } | null;
   errors: WorthALook[];
   hard: WorthALook[];
+  /** Tasks whose answer is more likely wrong than right. */
+  likely_errors: number;
   method: string;
   integrity: TestedWork[];
   leaning: Leaning | null;
@@ -245,6 +251,8 @@ export interface ReviewRates {
   appealed: number;
   upheld: number;
   stood: Estimated;
+  /** Of a reviewer: appeals upheld against them, of all. */
+  overruled: Estimated | null;
 }
 
 export interface Quality {
@@ -262,7 +270,15 @@ export interface Quality {
     seconds_left: number;
     per_day: number;
     days_left: number | null;
-    costs: { currency: string; so_far: number; to_come: number }[];
+    /** Whose time, and how many days' pace, it rests on. */
+    annotators: number;
+    days: number;
+    /** 95% intervals; null: less than two annotators, or days. */
+    seconds_left_low: number | null;
+    seconds_left_high: number | null;
+    days_left_low: number | null;
+    days_left_high: number | null;
+    costs: { currency: string; so_far: number; to_come: number; to_come_low: number | null; to_come_high: number | null }[];
   };
   /** null: the overlap is fixed. */
   adaptive: {
@@ -298,5 +314,9 @@ export interface OwnQuality {
 }
 
 export const getQuality = (project: string): Promise<Quality> => call("GET", path`/projects/${project}/quality`);
+export const listWorthALook = (
+  project: string,
+  asked: { question: string; order: "errors" | "hard"; search: string; after: string },
+): Promise<Page<WorthALook>> => call("GET", `${path`/projects/${project}/quality/tasks`}${query({ ...asked, limit: 50 })}`);
 export const computeQuality = (project: string): Promise<Quality> => call("POST", path`/projects/${project}/quality`);
 export const listOwnQuality = (): Promise<Page<OwnQuality>> => call("GET", "/quality");

@@ -33,6 +33,20 @@ JOIN payload p ON p.organization = t.organization AND p.project = t.project AND 
 WHERE t.organization = :organization AND t.project = :project AND t.n >= :first AND t.n <= :last
   AND p.task >= :first AND p.task <= :last ORDER BY t.n;
 
+-- name: settled_tasks
+-- Tasks whose answer a reviewer gave or accepted.
+SELECT d.task FROM review_due d
+JOIN task t ON t.organization = d.organization AND t.project = d.project AND t.n = d.task AND t.round = d.round
+WHERE d.organization = :organization AND d.project = :project AND d.state = 'decided';
+
+-- name: worth_a_look
+-- These tasks as somebody who looks through them sees them, and how far a review of each is.
+SELECT p.task, p.record, p.mapping, coalesce(d.state, ''), coalesce(d.worth, 0) FROM payload p
+JOIN task t ON t.organization = p.organization AND t.project = p.project AND t.n = p.task AND t.round = p.round
+LEFT JOIN review_due d ON d.organization = p.organization AND d.project = p.project AND d.task = p.task
+  AND d.round = p.round
+WHERE p.organization = :organization AND p.project = :project AND p.task {in tasks};
+
 -- name: quality_providers
 -- Whom members work for: in a shared pool their provider's pseudonym, else the organization that is their home.
 SELECT m.id, coalesce((SELECT max(l.entity) FROM lent n JOIN shared_lease l ON l.person = n.person
@@ -52,6 +66,7 @@ SELECT q.organization, q.id AS project, q.version, y.member, y.submitted, y.ms,
   (SELECT sum(f.ms) FROM effort f WHERE f.organization = y.organization AND f.project = y.project
     AND f.member = y.member) AS credited,
   coalesce(r.accepted, 0) AS accepted, coalesce(r.fixed, 0) AS fixed, coalesce(r.returned, 0) AS returned,
+  coalesce(r.upheld, 0) AS upheld,
   coalesce(l.as_of_ms, 0) AS as_of_ms, l.body
 FROM tally y
 JOIN project q ON q.organization = y.organization AND q.id = y.project

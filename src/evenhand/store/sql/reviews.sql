@@ -4,6 +4,9 @@
 SELECT task, state FROM review_due WHERE organization = :organization AND project = :project AND task {in tasks}
 ORDER BY task;
 
+-- name: due_worths
+SELECT task, state, worth FROM review_due WHERE organization = :organization AND project = :project AND task {in tasks};
+
 -- name: fold_due!
 INSERT INTO review_due (organization, project, task, round, state, worth, why, asked_ms)
 VALUES (:organization, :project, :task, :round, 'waiting', :worth, :why, :ms)
