@@ -73,6 +73,20 @@ def _texts(assigned: list[ast.Assign], call: ast.Call, told: ast.expr) -> Iterat
         yield reference.words(told)
 
 
+def undefined() -> set[str]:
+    """Every reason for which a figure of quality has no value."""
+    found: set[str] = set()
+    for name in ("agreement", "integrity", "lean"):
+        nodes = list(ast.walk(ast.parse((PACKAGE / "core" / f"{name}.py").read_text(encoding="utf-8"))))
+        assigned = [node for node in nodes if isinstance(node, ast.Assign)]
+        for node in nodes:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                told = node.args[1:2] if node.func.id == "_undefined" else []
+                told += [k.value for k in node.keywords if k.arg == "undefined"]
+                found |= {text for one in told for text in _texts(assigned, node, one)}
+    return {text for text in found if " " in text}
+
+
 def test_whatever_users_meet_has_a_german_text_with_its_parameters() -> None:
     said_ = said()
     rows = {
@@ -89,8 +103,9 @@ def test_whatever_users_meet_has_a_german_text_with_its_parameters() -> None:
         if len(re.sub(r"\W", "", text)) > 3  # else it is somebody else's words
     }
     assert missing == set()
+    assert undefined() == GERMAN["undefined"].keys()
     for rule, texts in GERMAN.items():
-        known = rows if rule == "row" else said_[rule]
+        known = rows if rule == "row" else undefined() if rule == "undefined" else said_[rule]
         assert texts.keys() <= known, f"{rule}: nobody says {texts.keys() - known}"
         for english, german in texts.items():
             places = [str(n + 1) for n in range(english.count("…"))]

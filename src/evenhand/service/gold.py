@@ -319,11 +319,14 @@ def overview(reader: Reader, actor: Actor, project: str) -> wire.Gold:
     form = form_of(reader, row["organization"], project, row["version"])
     policy = form.document.gold or GoldPolicy()
     results = _results(reader, keys, policy)
-    agreement, compared = _agreement(reader, keys, form, policy)
+    numbers = {use: len(reader.tuples("gold_numbers", **keys, purpose=use)) for use in APART}
+    # Agreement is held against gold; without any, thousands of answers would be compared for nothing.
+    agreement, compared = (
+        _agreement(reader, keys, form, policy) if numbers["gold"] else (defaultdict(lambda: (0, 0)), 0)
+    )
     rows = [] if hidden(reader, actor, row) else reader.all("all_standings", **keys)
     records = {r["member"]: _record(results.get(r["member"], {}), agreement[r["member"]]) for r in rows}
     leaks = gold.leaks(records)
-    numbers = {use: len(reader.tuples("gold_numbers", **keys, purpose=use)) for use in APART}
     return wire.Gold(
         annotators=[_annotator(r, records[r["member"]], leaks.get(r["member"])) for r in rows],
         tasks=numbers["gold"],

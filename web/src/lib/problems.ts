@@ -40,6 +40,11 @@ export function rowReason(reason: string): string {
   return rules.map((rule) => sentence(table, rule, reason)).find((found) => found !== reason) ?? reason;
 }
 
+/** Why a figure has no value, in the reader's language where `loadSentences` has got its table. */
+export function whyUndefined(reason: string): string {
+  return currentLanguage() === "de" && german ? sentence(german, "undefined", reason) : reason;
+}
+
 /** A problem by a table. */
 export function translated(table: Sentences, problem: Problem): Problem {
   const { rule, detail, remedy } = problem;

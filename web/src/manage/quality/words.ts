@@ -1,5 +1,6 @@
 /** What the pages of quality say. */
 import { speaker } from "../../lib/language.svelte";
+import { whyUndefined } from "../../lib/problems";
 
 export const en = {
   quality: "Quality",
@@ -358,3 +359,6 @@ export const de: { readonly [K in keyof typeof en]: string } = {
 };
 
 export const q = speaker({ en, de });
+
+/** Why there is no figure. */
+export const undefinedWhy = (why: string): string => q("agreement.undefined", { why: whyUndefined(why) });
