@@ -18,10 +18,15 @@ from evenhand.formats import WriteOptions, brush
 from evenhand.formats.conformance import schema_of
 
 FIELDS = {"text": "text", "sound": "audio", "image": "image", "a": "text", "b": "text", "c": "text"}
+TOPICS: list[Any] = [
+    {"id": "news", "name": "News & politics", "key": "n", "description": "Of the day"},
+    {"id": "sport", "name": "Other"},
+    {"id": "rest", "name": "Other"},
+]
 QUESTIONS = [
     question("mood", "choice", choices=["good & well", "bad"]),
-    question("topics", "multi_choice", choices=["news", "sport"]),
-    question("ner", "span", FIELDS, field="text", labels=["PER", "LOC"]),
+    question("topics", "multi_choice", choices=TOPICS),
+    question("ner", "span", FIELDS, field="text", labels=[{"id": "PER", "name": "Person"}, "LOC"]),
     question("box", "box", FIELDS, field="image", labels=["cat"], rotation=True),
     question("outline", "polygon", FIELDS, field="image", labels=["roof"]),
     question("eye", "keypoint", FIELDS, field="image", labels=["left"]),
@@ -89,6 +94,9 @@ def exported(tmp_path: Path) -> Path:
         metadata=raw({"page": 1}),
         consensus=answers,
         annotations=(annotation,),
+        predictions=(
+            {"answers": {"mood": "bad", "topics": ["rest"]}, "score": 0.75, "model": "first-guess"},
+        ),
     )
     other = msgspec.structs.replace(task, data=raw({**DATA, "image": ""}), consensus={}, annotations=())
     schema = schema_of([task, other], QUESTIONS)
@@ -132,6 +140,12 @@ def test_our_own_importer_reads_it_back(exported: Path) -> None:
     assert (given.seconds, given.submitted_at) == (2.5, "2026-01-02T03:04:05.000Z")
     assert first.record["metadata"] == {"page": 1, "external_id": "x", "task_id": "prj-1"}
     assert first.record["predictions"][0]["score"] == 0.5
+    guess = first.record["predictions"][1]
+    assert (guess["score"], guess["model"]) == (0.75, "first-guess")
+    assert (guess["answers"]["mood"], guess["answers"]["topics"]) == ("bad", ["rest"])
+    topics, ner = (q["config"] for q in read.draft["questions"][1:3])
+    assert topics["choices"] == [TOPICS[0], {"id": "sport", "name": "sport"}, {"id": "rest", "name": "rest"}]
+    assert ner["labels"] == [{"id": "PER", "name": "Person"}, {"id": "LOC", "name": "LOC"}]
     assert second.annotations == ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from pathlib import Path
@@ -40,6 +41,21 @@ def test_a_row_has_the_shape_of_the_design(world: World, tmp_path: Path):
     assert (annotation["annotator"], annotation["kind"], annotation["seconds"]) == ("mem-1", "human", 1.5)
     assert annotation["answers"] == {"spam": "spam"}
     assert annotation["receipt"]["stream"] == "ann-1"
+
+
+def test_predictions_come_back_where_records_brought_some(world: World, tmp_path: Path):
+    guess = {"answers": {"spam": "ham"}, "score": 0.5, "model": "m"}
+    project = world.project(tasks=[{"text": "a", "predictions": [guess]}, {"text": "b"}])
+    assert [row.get("predictions") for row in rows(tmp_path, export(world, project.id, tmp_path))] == [
+        [guess],
+        None,
+    ]
+    done = export(world, project.id, tmp_path, format="csv", accept_loss=True)
+    first, second = csv.DictReader((tmp_path / done.id / "tasks.csv").open())
+    assert (json.loads(first["predictions"]), second["predictions"]) == ([guess], "")
+    done = export(world, project.id, tmp_path, format="label_studio", accept_loss=True)
+    task = json.loads((tmp_path / done.id / "tasks.json").read_text())[0]
+    assert [(one["model_version"], one["score"]) for one in task["predictions"]] == [("m", 0.5)]
 
 
 def test_the_manifest_counts_and_digests(world: World, tmp_path: Path):

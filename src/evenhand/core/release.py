@@ -61,6 +61,9 @@ class ReleasedTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     consensus: dict[str, ReleasedAnswer]  # question id -> answer; no key where there is none
     annotations: tuple[ReleasedAnnotation, ...]
     review: ReleasedReview | None = None  # left out where there is none
+    predictions: tuple[
+        Any, ...
+    ] = ()  # objects with "answers", as they came in; left out where there are none
 
 
 # -- what the rows look like --------------------------------------------------------------------
@@ -143,6 +146,7 @@ class ReleaseSchema:
     columns: tuple[ReleasedColumn, ...]
     questions: tuple[ReleasedQuestion, ...]
     reviewed: bool = False  # some rows have a review
+    predicted: bool = False  # some rows have predictions; asked only of rows that are surveyed
     about: About | None = None  # where the caller knows it
 
 

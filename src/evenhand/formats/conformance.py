@@ -155,7 +155,13 @@ def _task(i: int, data: dict[str, Any], questions: Sequence[ReleasedQuestion]) -
         consensus=consensus,
         annotations=tuple(_annotation(i, j, answers) for j in range(i % 4)),
         review=_review(i) if i % 3 == 0 else None,
+        predictions=_predictions(i, answers) if i % 5 == 2 else (),
     )
+
+
+def _predictions(i: int, answers: dict[str, bytes]) -> tuple[dict[str, Any], ...]:
+    made = {name: msgspec.json.decode(value) for name, value in answers.items()}
+    return ({"answers": made, "score": 0.25, "model": "m-1"},) * (1 + i % 2)
 
 
 def _review(i: int) -> ReleasedReview:
@@ -191,8 +197,12 @@ def schema_of(tasks: Sequence[ReleasedTask], questions: Sequence[ReleasedQuestio
     survey = Survey()
     for task in tasks:
         survey.add(task.data)
-    reviewed = any(task.review for task in tasks)
-    return ReleaseSchema(columns=survey.columns(), questions=tuple(questions), reviewed=reviewed)
+    return ReleaseSchema(
+        columns=survey.columns(),
+        questions=tuple(questions),
+        reviewed=any(task.review for task in tasks),
+        predicted=any(task.predictions for task in tasks),
+    )
 
 
 def _written(
@@ -460,7 +470,7 @@ def _differences(task: ReleasedTask, again: ReleasedTask) -> Iterator[tuple[str,
             or _strict(a["data"][name]) != _strict(b["data"][name])
         ):
             yield "data", name
-    for part in ("task_id", "external_id", "metadata", "annotations", "review"):
+    for part in ("task_id", "external_id", "metadata", "annotations", "review", "predictions"):
         if a.get(part) != b.get(part):
             yield part, ""
     for name in a["consensus"].keys() | b["consensus"].keys():

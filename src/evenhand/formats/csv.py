@@ -156,7 +156,10 @@ do not open data that you do not trust in one, or export with `escape_formulas`,
             for question in schema.questions
             if row.get(own[f"method.{question.id}"])
         }
-        flat = {"external_id": None, **row, own["metadata"]: _text(row.get(own["metadata"], ""))}
+        cells = {
+            own[name]: _text(row.get(own[name], "")) for name in ("metadata", "predictions") if name in own
+        }
+        flat = {"external_id": None, **row, **cells}
         return assemble(layout, flat, msgspec.Raw(_encode(data)), consensus)
 
 
@@ -434,6 +437,8 @@ class _TableWriter(Writer):
         cells += [_encode(earlier).decode() if earlier else "", _encode(task.annotations).decode()]
         if self._layout.schema.reviewed:
             cells.append(_encode(task.review).decode() if task.review else "")
+        if self._layout.schema.predicted:
+            cells.append(_encode(task.predictions).decode() if task.predictions else "")
         self._cells_out.add(cells, task.task_id)
         self._output.write(self._cells_out.take(BATCH_BYTES))
 

@@ -29,8 +29,9 @@ from evenhand.core.release import (
 GUIDE = """\
 The keys of the data are columns as they came; then follow `task_id`, `external_id`, `metadata` (JSON), for
 each question `consensus.<question>`, `confidence.<question>` (0 to 1) and `method.<question>`, then
-`earlier_consensus` (JSON; answers to questions of earlier versions, mostly empty), `annotations`, and where
-the project was reviewed `review` (JSON: reviewer, decision, outcome of each annotation). `annotations`: who
+`earlier_consensus` (JSON; answers to questions of earlier versions, mostly empty), `annotations`, where the
+project was reviewed `review` (JSON: reviewer, decision, outcome of each annotation), and where records came
+with predictions `predictions` (JSON). `annotations`: who
 answered what, when, where it stands in the ledger, and whether it is surplus. Where the data have a column
 of one of these names, ours is called `evenhand.<name>`.
 """
@@ -55,6 +56,7 @@ class Layout:
             held += [f"{part}.{question.id}" for part in ("consensus", "confidence", "method")]
         held += ["earlier_consensus", "annotations"]
         held += ["review"] if self.schema.reviewed else []
+        held += ["predictions"] if self.schema.predicted else []
         return {name: self._free(name) for name in held}
 
     def _free(self, name: str) -> str:
@@ -119,11 +121,15 @@ def assemble(
             consensus={**consensus, **(_decode_answers(earlier) if earlier else {})},
             annotations=_decode_annotations(row[own["annotations"]]),
             review=_decode_review(row[own["review"]]) if "review" in own and row[own["review"]] else None,
+            predictions=_decode_predictions(row[own["predictions"]])
+            if "predictions" in own and row[own["predictions"]]
+            else (),
         )
     except (KeyError, msgspec.MsgspecError) as error:
         raise Invalid("format.restore", f"This is no row of an export: {error}.") from error
 
 
 _decode_answers = msgspec.json.Decoder(dict[str, ReleasedAnswer]).decode
+_decode_predictions = msgspec.json.Decoder(tuple[Any, ...]).decode
 _decode_review = msgspec.json.Decoder(ReleasedReview).decode
 _decode_annotations = msgspec.json.Decoder(tuple[ReleasedAnnotation, ...]).decode

@@ -7,6 +7,7 @@ brushes in its own run lengths: `peers/label_studio.py` reads the same.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -70,8 +71,9 @@ class LabelStudio(Outward):
 
 Make a project in Label Studio, paste `config.xml` as its labeling configuration, import `tasks.json`.
 Annotations come as annotations, the consensus as a prediction of the model `consensus` with its mean
-confidence as score; `external_id` and metadata stand in `meta`. Orders of items become a List and a Ranker
-(`<question>_items` in the data), of two fields a Pairwise.
+confidence as score, predictions under the names of their models; `external_id` and metadata stand in `meta`.
+A choice or label whose name is not its id has the id as its `alias`, which is what results say there. Orders
+of items become a List and a Ranker (`<question>_items` in the data), of two fields a Pairwise.
 
     curl -H "Authorization: Token …" -H "Content-Type: application/json" --data @tasks.json \\
       https://host/api/projects/7/import
@@ -115,7 +117,10 @@ class _Writer(Writer):
             "data": data | self._items(data),
             "meta": meta | {"task_id": task.task_id},
             "annotations": [self._annotation(one, data) for one in task.annotations],
-            "predictions": [self._consensus(task, data)] if task.consensus else [],
+            "predictions": [
+                *([self._consensus(task, data)] if task.consensus else []),
+                *(self._prediction(one, data) for one in task.predictions),
+            ],
         }
         self._tasks.write((b",\n" if self._count > 1 else b"\n") + _encode(row))
 
@@ -123,7 +128,12 @@ class _Writer(Writer):
         """What is ranked, as Label Studio's List shows it."""
         return {
             f"{asked.id}_items": [
-                {"id": item, "title": item, "body": _text(data.get(item, ""))} for item in asked.items
+                {
+                    "id": item,
+                    "title": asked.entries.get(item, {}).get("value", item),
+                    "body": _text(data.get(item, "")),
+                }
+                for item in asked.items
             ]
             for asked in self._asked.values()
             if len(asked.items) > 2
@@ -145,6 +155,15 @@ class _Writer(Writer):
         sure = [answer.confidence for answer in task.consensus.values()]
         score = round(sum(sure) / len(sure), 6)
         return {"model_version": "consensus", "score": score, "result": self._results(answers, data)}
+
+    def _prediction(self, one: Mapping[str, Any], data: Mapping[str, Json]) -> dict[str, Json]:
+        score = one.get("score")
+        more = {"score": score} if isinstance(score, int | float) else {}
+        model = one.get("model", one.get("model_version"))
+        return {
+            "model_version": model if isinstance(model, str) else "prediction",
+            "result": self._results(one["answers"], data),
+        } | more
 
     def _results(self, answers: Mapping[str, Json], data: Mapping[str, Json]) -> list[dict[str, Json]]:
         found: list[dict[str, Json]] = []
@@ -173,6 +192,7 @@ class Asked:
         self._label = question.label
         self.elements = question.elements
         self.classes = question.classes
+        self.entries = _entries(question)
         self.single = is_single(question)
         self.schema = question.schema
         self.field = field_of(question) or (schema.columns[0].name if schema.columns else "text")
@@ -323,7 +343,7 @@ def _control(asked: Asked) -> Iterator[str]:
     kind = next(iter(asked.elements & MARKS.keys()), None)
     if kind is not None:
         tag = MARKS[kind][1]
-        yield from _listed(f"{tag} name={name} toName={to}", tag, "Label", asked.classes)
+        yield from _listed(f"{tag} name={name} toName={to}", tag, "Label", asked)
     elif len(asked.items) == 2:
         both = quoteattr(",".join(_object(item) for item in asked.items))
         yield f"  <Pairwise name={name} toName={both}/>"
@@ -333,9 +353,7 @@ def _control(asked: Asked) -> Iterator[str]:
         yield f"  <Ranker name={name} toName={items}/>"
     elif asked.classes:
         choice = "single" if asked.single else "multiple"
-        yield from _listed(
-            f'Choices name={name} toName={to} choice="{choice}"', "Choices", "Choice", asked.classes
-        )
+        yield from _listed(f'Choices name={name} toName={to} choice="{choice}"', "Choices", "Choice", asked)
     elif "number" in asked.elements:
         limits = {"minimum": "min", "maximum": "max"}
         bounds = "".join(
@@ -346,7 +364,41 @@ def _control(asked: Asked) -> Iterator[str]:
         yield f"  <TextArea name={name} toName={to}/>"
 
 
-def _listed(head: str, tag: str, child: str, values: tuple[str, ...]) -> Iterator[str]:
+def _listed(head: str, tag: str, child: str, asked: Asked) -> Iterator[str]:
     yield f"  <{head}>"
-    yield from (f"    <{child} value={quoteattr(value)}/>" for value in values)
+    for id_ in asked.classes:
+        said = " ".join(f"{name}={quoteattr(value)}" for name, value in asked.entries[id_].items())
+        yield f"    <{child} {said}/>"
     yield f"  </{tag}>"
+
+
+def _entries(question: ReleasedQuestion) -> dict[str, dict[str, str]]:
+    """Id of a choice, label or item -> attributes of its tag.
+
+    People read `value`; results say `alias`, our id, where the two differ. A name that several have
+    would make one choice of them there, so these keep their ids.
+    """
+    options = {option["id"]: option for option in _options(question.label.config())}
+    names = Counter(option["name"] for option in options.values())
+    found: dict[str, dict[str, str]] = {}
+    for id_ in (*options, *question.classes):
+        option = options.get(id_, {})
+        name = option.get("name", id_)
+        plain = name == id_ or names[name] > 1 or name in options
+        more = {"hotkey": option.get("key"), "hint": option.get("description")}
+        found[id_] = ({"value": id_} if plain else {"value": name, "alias": id_}) | {
+            attribute: value for attribute, value in more.items() if value
+        }
+    return found
+
+
+def _options(config: Json) -> Iterator[dict[str, Any]]:
+    """All entries with a name and an id, however deep they stand in the configuration."""
+    if isinstance(config, dict):
+        if isinstance(config.get("id"), str) and isinstance(config.get("name"), str):
+            yield config
+        for value in config.values():
+            yield from _options(value)
+    elif isinstance(config, list | tuple):
+        for value in config:
+            yield from _options(value)

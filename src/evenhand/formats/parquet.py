@@ -116,6 +116,9 @@ Columns have types where all values share one; others, and `metadata` and `earli
         if "review" in own:
             review = row.get(own["review"])
             flat[own["review"]] = review and _encode(review)
+        if "predictions" in own:
+            predictions = row.get(own["predictions"])
+            flat[own["predictions"]] = predictions and _encode(predictions)
         return assemble(layout, flat, msgspec.Raw(_encode(data)), consensus)
 
 
@@ -476,6 +479,10 @@ class _ParquetWriter(Writer):
             yield pa.array(
                 [_encode(task.review) if task.review else None for task in self._tasks], pa.string()
             )
+        if self._layout.schema.predicted:
+            yield pa.array(
+                [_encode(task.predictions) if task.predictions else None for task in self._tasks], pa.string()
+            )
 
     def _consensus(
         self, question: ReleasedQuestion, earlier: list[dict[str, ReleasedAnswer]]
@@ -534,7 +541,8 @@ def _file_schema(
         fields.append(field(own[f"method.{question.id}"], pa.string()))
     fields.append(field(own["earlier_consensus"], None))
     fields.append(field(own["annotations"], pa.list_(_annotation_type())))
-    return pa.schema([*fields, field(own["review"], None)] if "review" in own else fields)
+    fields += [field(own[name], None) for name in ("review", "predictions") if name in own]
+    return pa.schema(fields)
 
 
 def _answer_array(

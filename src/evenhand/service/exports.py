@@ -360,16 +360,29 @@ def _schema(
         surveys: the columns of the data are asked for, which takes a pass over all of them.
         most: tasks that it looks at; None: all.
     """
-    survey = Survey()
+    survey, predicted = Survey(), False
     chunks = _chunks(reader, row["organization"], row["project"]) if surveys else iter(())
     for chunk in chunks if most is None else islice(chunks, most // CHUNK):
         for _, _, record, mapping, _ in chunk:
             survey.add(_encode(split(record, mapping)[0]) if len(mapping) > 2 else record, RESERVED)
+            predicted = predicted or bool(_predictions(record, mapping))
     questions = tuple(ReleasedQuestion(id=q, label=label) for q, label in form.labels.items())
     keys = {"organization": row["organization"], "project": row["project"]}
     reviewed = bool(reader.tuples("review_counts", **keys))
     about = _about(reader, keys, form.document)
-    return ReleaseSchema(columns=survey.columns(), questions=questions, reviewed=reviewed, about=about)
+    return ReleaseSchema(
+        columns=survey.columns(), questions=questions, reviewed=reviewed, predicted=predicted, about=about
+    )
+
+
+def _predictions(record: bytes, mapping: bytes) -> tuple[Any, ...]:
+    """What the record says that models answer. Entries of another shape are left out: no page shows them."""
+    if len(mapping) <= 2 and b'"predictions"' not in record:
+        return ()
+    _, reserved = split(record, mapping)
+    said = decode_json(reserved["predictions"]) if "predictions" in reserved else None
+    listed = said if isinstance(said, list) else []
+    return tuple(one for one in listed if isinstance(one, dict) and isinstance(one.get("answers"), dict))
 
 
 def _about(reader: Reader, keys: dict[str, str], document: Document) -> About:
@@ -475,6 +488,7 @@ def _task(
         metadata=_EMPTY if bytes(metadata) == b"null" else metadata,
         consensus=_consensus(conclusion) if conclusion else {},
         annotations=tuple(annotations),
+        predictions=_predictions(record, mapping),
     )
 
 
