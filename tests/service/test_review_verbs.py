@@ -270,6 +270,7 @@ def test_blind_is_blind_wherever_a_reviewer_looks(world: World, shows: str):
             world.read(projects.progress, actor, project),
             world.read(gold_verbs.overview, actor, project),
             world.read(quality.get, actor, project),
+            world.read(quality.list_tasks, actor, project, order="hard"),
             world.call(review.next_, actor, project),
         ]
         return msgspec.json.encode(found).decode()
@@ -277,6 +278,7 @@ def test_blind_is_blind_wherever_a_reviewer_looks(world: World, shows: str):
     told = looks(rita)
     assert not [word for word in ("P1", "P2", "mem-1", "mem-2", "ann-1", "ann-2") if word in told]
     assert ('"spam":"ham"' in told) == (shows == "answers")
+    assert ('"chance":1.0' in told) == (shows == "answers"), "that answers differ is a word on them, too"
     refused = (
         (exports.start, project, wire.NewExport()),
         (exports.get, exported.id),

@@ -76,7 +76,7 @@ def get(reader: Reader, actor: Actor, project: str) -> wire.Quality:
     found = reader.one("quality", organization=row["organization"], project=project)
     form = form_of(reader, row["organization"], project, row["version"])
     questions = _questions(reader, row, form, _stored(found["body"])) if found else []
-    hides = bool(hidden(reader, actor, row))
+    hides = hidden(reader, actor, row)
     adapting = adaptive.progress(reader, row, form.document)
     return wire.Quality(
         state=found["state"] if found else "none",
@@ -84,11 +84,11 @@ def get(reader: Reader, actor: Actor, project: str) -> wire.Quality:
         total=found["total"] if found else row["annotations"],
         as_of=when(found["as_of_ms"]) if found and found["as_of_ms"] else None,
         error=found["error"] if found else "",
-        questions=[_nameless(one) for one in questions] if hides else questions,
+        questions=[_nameless(one, hides) for one in questions] if hides else questions,
         reviews=[one for one in _reviews(reader, row) if one.part == "reviewer" or not hides],
         forecast=_forecast(reader, actor, row, adapting),
         adaptive=adapting,
-        hidden=hides,
+        hidden=bool(hides),
     )
 
 
@@ -103,9 +103,10 @@ def agreement_of(reader: Reader, organization: str, project: str) -> tuple[Agree
     )
 
 
-def _nameless(one: wire.QuestionFigures) -> wire.QuestionFigures:
-    """The same without what is said of single annotators."""
-    return msgspec.structs.replace(one, skills=[], integrity=[])
+def _nameless(one: wire.QuestionFigures, hides: str) -> wire.QuestionFigures:
+    """The same without what is said of single annotators, and of single tasks where answers are hidden."""
+    named = msgspec.structs.replace(one, skills=[], integrity=[])
+    return named if hides == "names" else msgspec.structs.replace(named, errors=[], hard=[], likely_errors=0)
 
 
 def _questions(
@@ -314,7 +315,7 @@ def list_tasks(
     reader: Reader,
     actor: Actor,
     project: str,
-    question: str,
+    question: str | None = None,
     order: str = "errors",
     search: str | None = None,
     after: str | None = None,
@@ -322,8 +323,9 @@ def list_tasks(
 ) -> wire.Page[wire.WorthALook]:
     """Tasks worth a look, likeliest errors first; "hard": those whose answers are farthest apart.
 
-    Out of the newest figures, without what a reviewer has settled since. `search` is looked for in the first
-    field that annotators see.
+    Out of the newest figures of one question, else of the first, without what a reviewer has settled since.
+    `search` is looked for in the first field that annotators see. Whoever may not see answers yet is shown
+    none of them: that answers differ is a word on them.
 
     Raises:
         Invalid: there is no such order or page.
@@ -334,8 +336,9 @@ def list_tasks(
     if after is not None and not is_number(after):
         raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
     found = reader.one("quality", organization=row["organization"], project=project)
-    one = next((s for s in (_stored(found["body"]) if found else []) if s.question == question), None)
-    if one is None:
+    stored = _stored(found["body"]) if found else []
+    one = next((s for s in stored if question in (None, s.question)), None)
+    if one is None or hidden(reader, actor, row) == "answers":
         return wire.Page(items=[])
     suspects = one.figures.errors if order == "errors" else one.figures.hard
     items: list[wire.WorthALook] = []

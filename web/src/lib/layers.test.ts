@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BOX, layers, line, place, type Point } from "./layers";
+import { BOX, layers, line, place, type Point, wordPlaces } from "./layers";
 
 const link = (holder: string, held: string) => ({ holder, held });
 
@@ -28,6 +28,28 @@ describe("place", () => {
         expect(Math.abs(one.x - other.x) >= BOX.width || Math.abs(one.y - other.y) >= BOX.height).toBe(true);
       }
     }
+  });
+
+  it("writes no word on a box, outside the picture or, in a tree, on another word", () => {
+    const touched: string[] = [];
+    const dice = (n: number) => (n * 7919 + 104729) % 9973;
+    for (let trial = 0; trial < 30; trial += 1) {
+      const records = Array.from({ length: 5 + (trial % 12) }, (_, i) => `r${i}`);
+      const tree = trial % 2 === 0;
+      const links = tree
+        ? records.slice(1).map((record, i) => link(`r${Math.floor(i / 3)}`, record))
+        : Array.from({ length: 2 * records.length }, (_, i) => link(`r${dice(trial * 100 + i) % records.length}`, `r${dice(trial * 777 + 31 * i + 5) % records.length}`));
+      const placed = place(records, links);
+      const words = wordPlaces(links, placed);
+      for (const [i, word] of words.entries()) {
+        if (!word) continue;
+        const near = (at: Point, width: number, height: number) => Math.abs(at.x - word.x) < width && Math.abs(at.y - word.y) < height;
+        for (const [record, box] of placed.points) if (near(box, BOX.width / 2 + 30, BOX.height / 2 + 8)) touched.push(`${trial}: ${i} on ${record}`);
+        if (word.y < 8 || word.y > placed.height) touched.push(`${trial}: ${i} outside`);
+        if (tree && words.slice(i + 1).some((other) => other && near(other, 40, 14))) touched.push(`${trial}: ${i} on a word`);
+      }
+    }
+    expect(touched).toEqual([]);
   });
 
   it("leads no line over a box that is not its own", () => {

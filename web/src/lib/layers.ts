@@ -166,22 +166,44 @@ export function line(from: Point, lanes: readonly Point[], to: Point): string {
   return path;
 }
 
-/** Where the word on each line stands; one that would cover another stands lower. Undefined without a line. */
+/**
+ * Where the word on each line stands: on its line, between two layers, where there are no boxes, and beside no other word
+ * as long as there is such a place. Undefined without a line.
+ */
 export function wordPlaces(links: readonly Link[], { points, lanes }: Placed): (Point | undefined)[] {
   const taken: Point[] = [];
+  const free = (at: Point) => !taken.some(({ x, y }) => Math.abs(x - at.x) < WORD.width && Math.abs(y - at.y) < WORD.height);
   return links.map(({ holder, held }, i) => {
     const [from, to] = [points.get(holder), points.get(held)];
     if (!from || !to) return undefined;
-    const at = { ...wordAt(from, lanes[i] ?? [], to) };
-    while (taken.some(({ x, y }) => Math.abs(x - at.x) < WORD.width && Math.abs(y - at.y) < WORD.height)) at.y += WORD.height;
-    taken.push(at);
+    const able = wordsAt(from, lanes[i] ?? [], to);
+    const at = able.find(free) ?? able[0];
+    if (at) taken.push(at);
     return at;
   });
 }
 
-/** In its first lane, where no other line crosses; else half-way. */
-function wordAt(from: Point, lanes: readonly Point[], to: Point): Point {
-  if (from === to) return { x: from.x + BOX.width / 2 + 34, y: from.y };
-  if (from.y === to.y) return { x: (from.x + to.x) / 2, y: from.y - BOX.height / 2 - 36 };
-  return (from.y <= to.y ? lanes[0] : lanes.at(-1)) ?? { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
+const ALONG = [0.5, 0.36, 0.64, 0.26, 0.74]; // places on a bend that are far enough from the boxes at its ends
+
+/** Where a word may stand, the best places first. */
+function wordsAt(from: Point, lanes: readonly Point[], to: Point): Point[] {
+  const half = BOX.height / 2;
+  if (from === to) return [{ x: from.x + BOX.width / 2 + 16, y: from.y - half - 10 }];
+  if (from.y === to.y) return [{ x: (from.x + to.x) / 2, y: from.y - half - 29 }];
+  const stops = [from, ...(from.y <= to.y ? lanes : lanes.toReversed()), to];
+  const sign = Math.sign(to.y - from.y);
+  return ALONG.flatMap((t) =>
+    stops.slice(1).map((next, i) => {
+      const at = stops[i] ?? from;
+      const [top, end] = [at.y + sign * half, next.y - sign * half];
+      const middle = (top + end) / 2;
+      return { x: bent(t, at.x, at.x, next.x, next.x), y: bent(t, top, middle, middle, end) };
+    }),
+  );
+}
+
+/** One coordinate of a cubic curve with these four points. */
+function bent(t: number, start: number, first: number, second: number, end: number): number {
+  const u = 1 - t;
+  return u ** 3 * start + 3 * u * u * t * first + 3 * u * t * t * second + t ** 3 * end;
 }
