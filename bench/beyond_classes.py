@@ -10,10 +10,11 @@ import numpy as np
 
 from bench.crowd import FOLDER, crowd
 from evenhand import aggregate, labels
+from evenhand.core.distances import weight
 from evenhand.core.inference import Votes, infer, pairs
 from evenhand.core.inference.numbers import measure
 from evenhand.core.inference.pairs import Pairs, rank
-from evenhand.core.label import LabelType
+from evenhand.core.label import LabelType, by_distances
 
 ROUNDS = 20
 Say = Callable[[str], None]
@@ -77,26 +78,54 @@ def _off(label: LabelType[Any], answers: Sequence[Any], seed: int) -> tuple[floa
 
 
 def of_ordered_classes(say: Say) -> None:
-    """Two real sets whose classes have an order, as ratings: accuracy, and mean error in steps."""
-    say("\n| set | median | by skill | as classes, `robust` |\n|" + " --- |" * 4)
+    """Ratings: two real sets whose classes have an order, and simulations: accuracy, mean error in steps."""
+    say("\n| | median | by distances | as classes, `robust` | by `steps` |\n|" + " --- |" * 5)
+    found: list[tuple[str, list[tuple[Votes, np.ndarray]]]] = []
     for name in ("web", "adult") if FOLDER.is_dir() else ():
-        found = crowd(name)
-        votes, steps = found.table.votes, found.table.classes.astype(int)
-        kind = labels.find("rating").configure({"min": 0, "max": int(steps.max())}, {})
-        of_task = [range(a, b) for a, b in zip(votes.first, votes.first[1:], strict=False)]
-        rows = [
-            [(f"m{votes.annotator[v]}", int(steps[votes.label[v]])) for v in own] or [("nobody", 0)]
-            for own in of_task
-        ]
-        learnt = kind.learn([(n, *one) for n, own in enumerate(rows) for one in own])
-        plain = np.array([kind.combine([value for _, value in own]).value for own in rows])
-        weighed = np.array([kind.weighed(own, learnt).value for own in rows])
-        known, truth = found.gold >= 0, steps[found.gold]
-        cells = []
-        for one in (plain, weighed, steps[infer(votes).posterior.argmax(axis=1)]):
-            off = np.abs(one - truth)[known]
-            cells.append(f"{np.mean(off == 0):.3f}, {off.mean():.3f}")
-        say(f"| {name} | {' | '.join(cells)} |")
+        real = crowd(name)
+        found.append((name, [(real.table.votes, real.gold)]))
+    found.append(("to neighbouring steps", [planted_ratings(seed) for seed in range(ROUNDS)]))
+    found.append(("by lot", [planted_ratings(seed, lots=True) for seed in range(ROUNDS)]))
+    for name, some in found:
+        cells = np.mean([_of_ratings(*one) for one in some], axis=0)
+        say(f"| {name} | {' | '.join(f'{right:.3f}, {off:.3f}' for right, off in cells)} |")
+
+
+def planted_ratings(seed: int, lots: bool = False) -> tuple[Votes, np.ndarray]:
+    """150 tasks of five steps, three of ten annotators each, and what is true: they are biased and scatter,
+    or answer by lot (`lots`), two of them always and the others in 5 to 40%."""
+    dice = np.random.default_rng(seed)
+    truth = dice.integers(0, 5, 150)
+    task, who = np.repeat(np.arange(150), 3), np.concatenate([dice.permutation(10)[:3] for _ in range(150)])
+    if lots:
+        share = np.concatenate([[1.0, 1.0], dice.uniform(0.05, 0.4, 8)])
+        given = np.where(dice.random(450) < share[who], dice.integers(0, 5, 450), truth[task])
+    else:
+        bias, spread = dice.normal(0, 0.7, 10), dice.uniform(0.3, 1.0, 10)
+        given = np.clip(np.rint(truth[task] + bias[who] + dice.normal(0, spread[who])), 0, 4).astype(int)
+    return Votes.of(task, who, given, tasks=150, annotators=10, classes=5), truth
+
+
+def _of_ratings(votes: Votes, gold: np.ndarray) -> list[tuple[float, float]]:
+    """(accuracy, mean error) by the median, by distances, as classes and by `steps`."""
+    kind = labels.find("rating").configure({"min": 0, "max": votes.classes - 1}, {})
+    of_task = [range(a, b) for a, b in zip(votes.first, votes.first[1:], strict=False)]
+    rows = [
+        [(f"m{votes.annotator[v]}", int(votes.label[v])) for v in own] or [("nobody", 0)] for own in of_task
+    ]
+    every = [(n, *one) for n, own in enumerate(rows) for one in own]
+    learnt, errors = kind.learn(every), by_distances(kind.distance, every)
+    four = (
+        [kind.combine([value for _, value in own]).value for own in rows],
+        [
+            kind.combine_by([value for _, value in own], [weight(errors.of(who)[0]) for who, _ in own]).value
+            for own in rows
+        ],
+        infer(votes).posterior.argmax(axis=1),
+        [kind.weighed(own, learnt).value for own in rows],
+    )
+    off = [np.abs(np.asarray(one) - gold)[gold >= 0] for one in four]
+    return [(float(np.mean(one == 0)), float(one.mean())) for one in off]
 
 
 def planted_numbers(seed: int) -> tuple[Votes, np.ndarray, np.ndarray, np.ndarray]:

@@ -28,6 +28,7 @@ from world import World
 TYPES: dict[str, tuple[dict[str, Any], list[Any]]] = {
     "number": ({}, [0, 1, 2.5, 7, -3, 100]),
     "rating": ({"min": 1, "max": 5}, [1, 2, 3, 4, 5]),
+    "wide": ({"min": -10, "max": 100}, [-10, -4, -3, 2, 50, 55, 99, 100]),
     "text": ({}, ["", "tea", "Tea", "green tea", "coffee", "x" * 2_001]),
     "multi_choice": ({"choices": ["a", "b", "c"], "max": 2}, [[], ["a"], ["b"], ["a", "b"], ["b", "c"]]),
     "ranking": (
@@ -42,7 +43,7 @@ TYPES: dict[str, tuple[dict[str, Any], list[Any]]] = {
 
 
 def bound(name: str, config: dict[str, Any]) -> tuple[LabelType[Any], answers.Kind]:
-    label = labels.find(name).configure(config, {"x": "text", "y": "text"})
+    label = labels.find("rating" if name == "wide" else name).configure(config, {"x": "text", "y": "text"})
     kind = answers.kind_of(label.id, label.config())
     assert kind is not None
     return label, kind
@@ -69,7 +70,8 @@ def test_both_learn_and_conclude_the_same(crowd: tuple[str, list[tuple[int, str,
     assert theirs is not None and theirs.annotators.keys() == ours.annotators.keys()
     for who, numbers in [*ours.annotators.items(), ("a newcomer", ours.newcomer)]:
         assert theirs.of(who) == pytest.approx(numbers, abs=theirs.allowed), who
-    known = skills.Learnt(ours.annotators, ours.newcomer, theirs.allowed)
+    assert theirs.common == pytest.approx(ours.common, abs=theirs.allowed)
+    known = skills.Learnt(ours.annotators, ours.newcomer, theirs.allowed, ours.common)
     task = [(who, value) for n, who, value in given_ if n == given_[0][0]] + [("new", given_[-1][2])]
     dice.shuffle(task)
     found = label.weighed([(who, label.load(value)) for who, value in task], ours)
@@ -180,9 +182,11 @@ def test_an_honest_project_is_taken_again_without_a_finding(world: World, weighe
         with world.reading() as reader:
             newest = adaptive.newest(reader, "org-a", project)
         assert newest is not None
-        for name in ("rated", "picks", "order", "better"):
+        for name in ("picks", "order", "better"):
             learnt = newest.weights[name].learnt
             assert learnt.of("mem-2")[0] > max(learnt.of(f"mem-{i}")[0] for i in (1, 3, 4, 5)) + 0.2
+        rated = newest.weights["rated"].learnt  # the third is how often they are right
+        assert rated.of("mem-2")[2] < min(rated.of(f"mem-{i}")[2] for i in (1, 3, 4, 5)) - 0.1
         bias, *rest = (newest.weights["n"].learnt.of(f"mem-{i}")[0] for i in (2, 1, 3, 4, 5))
         assert bias > max(rest) + 20
 

@@ -387,7 +387,7 @@ class Replay:
         """What was said of annotators, once it is compared with what is right."""
         right = skills.learnt(said["method"], kind, values) if values else None
         told = {who: tuple(map(float, numbers)) for who, numbers in said["annotators"]}
-        newcomer = tuple(map(float, said["newcomer"]))
+        newcomer, common = tuple(map(float, said["newcomer"])), tuple(map(float, said.get("common", ())))
         wrong = ""
         if (type_, said["method"]) not in skills.WEIGHED.items():
             wrong = f"answers of the type {type_!r} are not weighed by {said['method']!r}"
@@ -396,16 +396,15 @@ class Replay:
         else:
             for who, numbers in [*told.items(), ("a newcomer", newcomer)]:
                 due = right.newcomer if who == "a newcomer" else right.of(who)
-                apart = len(due) != len(numbers) or any(
-                    not abs(a - b) <= right.allowed for a, b in zip(due, numbers, strict=True)
-                )
-                if apart:
+                if not _alike(due, numbers, right.allowed):
                     wrong = f"the skill of {who} is {_shown(due)}; it says {_shown(numbers)}"
                     break
+            if not wrong and not _alike(right.common, common, right.allowed):
+                wrong = "what holds for everybody is something else"
         if wrong:
             self._tell(PROVEN, "weighing.differs", place, f"{name!r}: {wrong}.")
             return None
-        return skills.Learnt(told, newcomer, 0.0)
+        return skills.Learnt(told, newcomer, 0.0, common)
 
     # -- what follows
 
@@ -512,7 +511,14 @@ class Replay:
         if isinstance(known, Pieced):
             self._compare_pieces(place, n, name, said, known)
             return
-        given = self._values(n, name, known.kind, said)
+        kind = known.kind
+        if known.method == "steps":
+            asked = {one["id"]: one for one in self._rules.get(self._version, {}).get("questions", ())}
+            now = answers.kind_of("rating/1", asked[name]["config"]) if name in asked else None
+            if now is None or not skills.learnt_of(now, known.known):
+                return  # the scale has other steps since: it is concluded as if nothing had been weighed
+            kind = now
+        given = self._values(n, name, kind, said)
         if given is None:
             self._tell(BLIND, "weighing.answers", place, f"Task {n}, {name!r}: an answer is not opened.")
             return
@@ -521,7 +527,7 @@ class Replay:
             f"Task {n}, {name!r}",
             said["method"],
             known.method,
-            lambda: skills.differs(known.method, known.kind, given, known.known, said) if given else "",
+            lambda: skills.differs(known.method, kind, given, known.known, said) if given else "",
         )
 
     def _compare_pieces(self, place: str, n: int, name: str, said: dict[str, Any], known: Pieced) -> None:
@@ -621,6 +627,10 @@ _HANDLERS: dict[str, Callable[[Replay, AuditedEntry, dict[str, bytes], list[Any]
     "concluded": Replay._concluded,
     "more-asked": Replay._more,
 }
+
+
+def _alike(due: tuple[float, ...], numbers: tuple[float, ...], allowed: float) -> bool:
+    return len(due) == len(numbers) and all(abs(a - b) <= allowed for a, b in zip(due, numbers, strict=True))
 
 
 def _shown(numbers: tuple[float, ...]) -> str:

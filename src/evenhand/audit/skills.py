@@ -46,6 +46,7 @@ class Learnt:
     annotators: dict[str, Numbers]
     newcomer: Numbers
     allowed: float
+    common: Numbers = ()
 
     def of(self, annotator: str) -> Numbers:
         """What is known of an annotator."""
@@ -55,18 +56,17 @@ class Learnt:
 def learnt(method: str, kind: Kind, given: Sequence[Given]) -> Learnt | None:
     """What the method learns of these answers, at least one; None: an unknown one."""
     ordered = sorted(given, key=lambda one: (one.task, one.annotator))
-    return (
-        {"distances": _distances, "numbers": _numbers}[method](kind, ordered) if method in METHODS else None
-    )
+    methods = {"distances": _distances, "numbers": _numbers, "steps": _steps}
+    return methods[method](kind, ordered) if method in METHODS else None
 
 
-METHODS = ("distances", "numbers")
+METHODS = ("distances", "numbers", "steps")
 WEIGHED = {
     "multi_choice/1": "distances",
     "number/1": "numbers",
     "pairwise/1": "distances",
     "ranking/1": "distances",
-    "rating/1": "distances",
+    "rating/1": "steps",
     "text/1": "distances",
 }
 """Types that this auditor can weigh, and the method of each."""
@@ -208,6 +208,108 @@ def _medians(group: Ints, values: Floats) -> Floats:
     return np.array([np.median(part) for part in parts])
 
 
+# ---- steps ---------------------------------------------------------------------------------------
+
+STEPS, SLIPS = 16, 2.0  # told apart; votes as usual that are added
+HEDGE, DOUBT, FLOOR = 170.0, 0.5, 0.01
+
+
+def _width(config: dict[str, Any]) -> tuple[int, int, int]:
+    """Lowest step, steps in a class, and how many classes there are."""
+    low, high = config.get("min", 1), config.get("max", 5)
+    width = math.ceil((high - low + 1) / STEPS)
+    return low, width, math.ceil((high - low + 1) / width)
+
+
+def _kinds(k: int) -> Ints:
+    """[true, given] 0 to 4: how far a vote is from what is right."""
+    return np.array([[min(max(given - true, -2), 2) + 2 for given in range(k)] for true in range(k)])
+
+
+def _tables(table: Floats, rates: Floats, usual: Floats) -> Floats:
+    """[annotators, true, given]"""
+    found = np.stack([table * (one / usual)[_kinds(len(table))] for one in rates])
+    return np.asarray(np.maximum(found / found.sum(axis=2, keepdims=True), 1e-12))
+
+
+def _steps(kind: Kind, given: Sequence[Given]) -> Learnt:
+    low, width, k = _width(kind.config)
+    names = sorted({one.annotator for one in given})
+    code = {name: i for i, name in enumerate(names)}
+    _, task = np.unique([one.task for one in given], return_inverse=True)
+    who = np.array([code[one.annotator] for one in given])
+    label = np.array([(one.value - low) // width for one in given])
+    tasks, kinds = int(task.max()) + 1, _kinds(k)
+    tally = np.zeros((tasks, k))
+    np.add.at(tally, (task, label), 1.0)
+    most = tally == tally.max(axis=1, keepdims=True)
+    credit = np.where(most[task, label], 1 / most.sum(axis=1)[task], 0.0)
+    agreed = np.bincount(who, credit) / np.bincount(who)
+    q = np.zeros((tasks, k))
+    np.add.at(q, (task, label), agreed[who])
+    total = q.sum(axis=1, keepdims=True)
+    q = np.where(total > 0, q / np.maximum(total, 1e-12), 1 / k)
+    for _ in range(4):
+        sums = np.zeros((len(names), k, k))
+        for true in range(k):
+            np.add.at(sums[:, true], (who, label), q[task, true])
+        whole = sums.sum(axis=0)
+        right = (np.trace(whole) + 8) / (whole.sum() + 10)
+        table = whole + 10 * np.where(np.eye(k) > 0, right, (1 - right) / (k - 1))
+        table /= table.sum(axis=1, keepdims=True)
+        slips, due = np.zeros((2, len(names), 5))
+        for o in range(5):
+            slips[:, o] = (sums * (kinds == o)).sum(axis=(1, 2))
+            due[:, o] = (sums.sum(axis=2) * (table * (kinds == o)).sum(axis=1)).sum(axis=1)
+        usual = (due.sum(axis=0) + 1e-12) / (len(given) + 1e-12)
+        rates = np.minimum((slips + SLIPS) / (due + SLIPS) * usual, 1.0)
+        prior = (q.sum(axis=0) + 1) / (tasks + k)
+        tables = _tables(table, rates, usual)
+        score = np.tile(np.log(prior), (tasks, 1))
+        np.add.at(score, task, np.log(tables[who, :, label]))
+        q = np.exp(score - score.max(axis=1, keepdims=True))
+        q /= q.sum(axis=1, keepdims=True)
+    b = (q >= q.max(axis=1, keepdims=True) * (1 - 1e-9)).argmax(axis=1)[task]
+    p = tables[who, b, b]
+    x, y = (label == b) - p, np.sqrt(p * (1 - p))
+    two, three = (float((np.bincount(task, one) ** 2).sum() - (one**2).sum()) for one in (x, y))
+    d = max((two + 2) / (three + 50), 0.0)
+    common = (d, *prior.tolist(), *table.ravel().tolist())
+    return Learnt(
+        dict(zip(names, map(tuple, rates.tolist()), strict=True)), tuple(usual.tolist()), TOLERANCE, common
+    )
+
+
+def learnt_of(kind: Kind, known: Learnt) -> bool:
+    """Whether what was learnt is of a scale with as many steps."""
+    k = _width(kind.config)[2]
+    return len(known.common) == 1 + k + k * k
+
+
+def _step_differs(kind: Kind, values: Sequence[int], numbers: list[Numbers], known: Learnt, said: Any) -> str:
+    low, width, k = _width(kind.config)
+    d, prior, table = known.common[0], np.array(known.common[1 : k + 1]), np.array(known.common[k + 1 :])
+    rates, label = np.array(numbers), np.array([(value - low) // width for value in values])
+    tables = _tables(table.reshape(k, k), rates, np.array(known.newcomer))
+    logs = np.log(prior) + np.log(tables[np.arange(len(values)), :, label]).sum(axis=0)
+    q = np.exp(logs - logs.max())
+    q /= q.sum()
+    v = np.bincount(label, rates[:, 2] ** 3, k)
+    e = len(values) / (1 + (len(values) - 1) * d)
+    own = e / (HEDGE * d + e)
+    p = own * q + (1 - own) * (e * v / v.sum() + DOUBT / k) / (e + DOUBT)
+    p = (1 - FLOOR) * p + FLOOR / k
+    fits = [int(label[0])] if len(set(values)) == 1 else np.flatnonzero(p >= p.max() - TOLERANCE).tolist()
+    for best in fits:
+        inside = sorted(value for value, one in zip(values, label, strict=True) if one == best)
+        first = low + best * width
+        last = min(first + width - 1, kind.config.get("max", 5))
+        right = inside[(len(inside) - 1) // 2] if inside else (first + last) // 2
+        if said["value"] == right and abs(said["confidence"] - p[best]) <= TOLERANCE:
+            return ""
+    return f"{right!r} at {p[best]:.6f} is right; it says {said['value']!r} at {said['confidence']}"
+
+
 # ---- one task ------------------------------------------------------------------------------------
 
 
@@ -216,6 +318,8 @@ def differs(method: str, kind: Kind, given: Sequence[tuple[str, Value]], known: 
     "" where it fits."""
     values = [value for _, value in given]
     numbers = [known.of(name) for name, _ in given]
+    if method == "steps":
+        return _step_differs(kind, values, numbers, known, said)
     if method == "numbers":
         right, weights = _located(kind, values, numbers, known.newcomer[1], said["value"])
     else:

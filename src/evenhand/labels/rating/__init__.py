@@ -7,12 +7,20 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from evenhand.core.distances import middle
 from evenhand.core.errors import Invalid
-from evenhand.core.label import Combined, Element, Json, LabelType, NumberElement
+from evenhand.core.inference.steps import Usual, weigh
+from evenhand.core.inference.votes import Votes
+from evenhand.core.label import Combined, Element, Json, LabelType, Learnt, NumberElement
 from evenhand.labels.reading import form, only_element, plain, read_config, shortest, shown
+
+MOST_STEPS = 16
+"""That are told apart in what is learnt; of more, neighbours are one until there are at most as many."""
+
+TIE = 1e-9  # probabilities so near to each other are equal: else the order of additions would decide
 
 Step = Annotated[int, Meta(ge=-1000, le=1000)]
 
@@ -37,7 +45,8 @@ class Rating(LabelType[int]):
     id: ClassVar[str] = "rating/1"
     name: ClassVar[str] = "rating"
     title: ClassVar[str] = "Rating"
-    weighed_by: ClassVar[str] = "distances"
+    weighed_by: ClassVar[str] = "steps"
+    measures: ClassVar[tuple[str, ...]] = ("far_below", "below", "right", "above", "far_above")
     example_config: ClassVar[Mapping[str, Json]] = {
         "min": 1,
         "max": 5,
@@ -95,3 +104,61 @@ class Rating(LabelType[int]):
         """The median by weight; of two in the middle the lower, so that it is a step that somebody gave."""
         value = middle(values, weights)
         return Combined(value=value, confidence=self.support(value, values, weights), method="median")
+
+    @property
+    def _width(self) -> int:
+        """Steps that are learnt as one."""
+        return -(-(self.settings.max - self.settings.min + 1) // MOST_STEPS)
+
+    @property
+    def _count(self) -> int:
+        return (self.settings.max - self.settings.min) // self._width + 1
+
+    def _class(self, value: int) -> int:
+        return (value - self.settings.min) // self._width
+
+    def learn(self, answers: Sequence[tuple[int, str, int]]) -> Learnt:
+        """How often everybody is right, a step too low or too high, or more: `core.inference.steps`."""
+        ordered = sorted(answers, key=lambda one: one[:2])
+        names = sorted({name for _, name, _ in ordered})
+        code = {name: i for i, name in enumerate(names)}
+        _, tasks = np.unique([n for n, _, _ in ordered], return_inverse=True)
+        labels = [self._class(value) for _, _, value in ordered]
+        usual, rates = weigh(
+            Votes.of(tasks, [code[name] for _, name, _ in ordered], labels, classes=self._count)
+        )
+        return Learnt(
+            annotators={name: tuple(one) for name, one in zip(names, rates.tolist(), strict=True)},
+            newcomer=tuple(usual.rates.tolist()),
+            common=(usual.dependence, *usual.prior.tolist(), *usual.table.ravel().tolist()),
+        )
+
+    def weighed(self, answers: Sequence[tuple[str, int]], learnt: Learnt) -> Combined[int]:
+        """The most probable step, of equals the lowest, and its probability; what all say stands.
+
+        Where several steps are learnt as one: of the answers in it the median, else the one in its middle. If
+        the scale has other steps than the one that was learnt of, as if nothing had been.
+        """
+        values, count = [value for _, value in answers], self._count
+        if len(learnt.common) != 1 + count + count**2:
+            return self.combine(values)
+        numbers = np.array(learnt.common)
+        usual = Usual(
+            prior=numbers[1 : count + 1],
+            table=numbers[count + 1 :].reshape(count, count),
+            rates=np.array(learnt.newcomer),
+            dependence=learnt.common[0],
+        )
+        given = np.array([self._class(value) for value in values])
+        chance = usual.posterior(given, np.array([learnt.of(name) for name, _ in answers]))
+        best = int((chance >= chance.max() - TIE).argmax())
+        if len(set(values)) == 1:
+            best = int(given[0])
+        inside = [value for value, one in zip(values, given.tolist(), strict=True) if one == best]
+        value = middle(inside, [1.0] * len(inside)) if inside else self._middle(best)
+        return Combined(value=value, confidence=float(chance[best]), method=self.weighed_by)
+
+    def _middle(self, number: int) -> int:
+        """The step in the middle of those that are learnt as one, of two the lower."""
+        low = self.settings.min + number * self._width
+        return (low + min(low + self._width - 1, self.settings.max)) // 2

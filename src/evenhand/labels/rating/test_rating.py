@@ -54,3 +54,25 @@ def test_a_bad_configuration_is_refused_where_it_is_bad(config: dict[str, object
 
 def test_steps_may_be_numbers_as_yaml_reads_them() -> None:
     assert rating(labels={1: "awful"}).config()["labels"] == {"1": "awful"}
+
+
+def test_skill_takes_a_bias_off_and_what_all_say_stands() -> None:
+    kind = rating()
+    answers = [(n, who, 1 + n % 4 + (who == "high")) for n in range(40) for who in ("one", "two", "high")]
+    learnt = kind.learn(answers)
+    assert learnt.of("high")[3] > 0.8 and learnt.of("one")[2] > 0.8
+    assert kind.weighed([("high", 4), ("one", 3)], learnt).value == 3
+    found = kind.weighed([("high", 4), ("high too", 4)], learnt)
+    assert (found.value, found.method) == (4, "steps") and found.confidence < 1
+    longer = rating(max=7).weighed([("high", 4), ("one", 3)], learnt)
+    assert (longer.value, longer.method) == (3, "median")
+
+
+def test_neighbours_of_a_long_scale_are_learnt_as_one() -> None:
+    kind = rating(min=0, max=100)  # 7 steps each: 0 to 6, 7 to 13, ...
+    answers = [(n, who, 13 * (n % 8) + off) for n in range(40) for who, off in (("a", 0), ("b", 1), ("c", 0))]
+    learnt = kind.learn(answers)
+    assert len(learnt.common) == 1 + 15 + 15**2
+    assert kind.weighed([("a", 40), ("b", 41), ("c", 90)], learnt).value == 40
+    assert kind.weighed([("a", 99), ("b", 100)], learnt).value == 99
+    assert kind._middle(0) == 3 and kind._middle(14) == 99
