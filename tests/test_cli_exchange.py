@@ -51,7 +51,9 @@ def test_an_exchange_is_set_up_used_and_overridden_from_the_command_line(
     pool = say("open-pool", "--language", "en", "--price", "text=10")["id"]
     say("hold", "Founders", "Acme", "--economic", "100", "--since", "2020-01-01")
     (acme,) = [s for s in node.exchange.statements() if s["recordDetails"].get("name") == "Acme"]
-    client = say("admit", "client", "default", "--record", acme["recordId"])["id"]
+    assert "There are: default" in say("admit", "client", "Nobody", "--record", "Acme", code=1)
+    client = say("admit", "client", "default", "--record", "Acme")["id"]
+    assert f"{acme['recordId']}  Acme, client" in say("ownership", plain=True)
     file = tmp_path / "file.json"
     provider = {**acme, "statementId": "s" * 32, "recordId": "provider-1", "declarationSubject": "provider-1"}
     provider["recordDetails"] = acme["recordDetails"] | {"name": "Provider"}
@@ -97,7 +99,7 @@ def test_an_exchange_is_set_up_used_and_overridden_from_the_command_line(
     assert "15%" in say("ownership", plain=True)
     assert say("waive", pool, entity)["state"] == "given"
     assert say("ownership")["conflicts"][0]["blocked"] is False
-    say("rivals", "provider-1")
+    say("rivals", "Provider")
     assert say("rivals")["records"] == ["provider-1"] and say("ownership")["conflicts"][0]["rival"] is True
     assert say("rivals", "--none")["records"] == []
     assert say("send", project.id)["pool"] == ""

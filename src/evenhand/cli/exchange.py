@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import msgspec
 
 from evenhand.cli.frame import as_json, commands, say
 from evenhand.cli.reach import connected
-from evenhand.core.errors import Invalid, Refused
+from evenhand.core.errors import Invalid, Missing, Refused
 
 if TYPE_CHECKING:
     from evenhand import wire
@@ -136,14 +136,17 @@ def exchange_parties(machine: bool) -> None:
 
 @exchange.command("admit")
 @click.argument("role", type=click.Choice(["client", "provider", "operator"]))
-@click.argument("organization_id", default="")
-@click.option("--record", default="", help="recordId of its statement of ownership.")
+@click.argument("organization", default="")
+@click.option("--record", default="", help="Its statement of ownership: recordId, or the name in it.")
 @click.option("--private", is_flag=True, help="The log does not name a client's record.")
 @as_json
-def exchange_admit(role: str, organization_id: str, record: str, private: bool, machine: bool) -> None:
-    """Admit an organization, or say whose record the operator's is (operator)."""
+def exchange_admit(role: str, organization: str, record: str, private: bool, machine: bool) -> None:
+    """Admit an organization (its id or name), or say whose record the operator's is (operator)."""
     with connected() as client:
         door = client.exchange
+        known = {one.id: one.name for one in client.organizations()}
+        organization_id = _one_of(known, organization, "organization") if organization else ""
+        record = _one_of(_named(door.statements()), record, "record") if record else ""
         if role == "client":
             party = door.admit_client(organization_id, record, not private)
         elif role == "provider":
@@ -151,6 +154,34 @@ def exchange_admit(role: str, organization_id: str, record: str, private: bool, 
         else:
             party = door.name_operator(record, organization_id)
     say(machine, party, party.id)
+
+
+def _named(statements: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """recordId -> name, of the statements about entities."""
+    found = {str(one["recordId"]): one["recordDetails"].get("name") or "" for one in statements}
+    return {record: name for record, name in found.items() if name}
+
+
+def _one_of(known: Mapping[str, str], said: str, what: str) -> str:
+    """The id that is meant: itself, or that of the only one of this name.
+
+    Args:
+        known: id -> name.
+        what: it is, for the error.
+
+    Raises:
+        Missing: none has this id or name.
+        Invalid: several have the name.
+    """
+    found = [said] if said in known else [id_ for id_, name in known.items() if name == said]
+    if not found:
+        some = "; ".join(f"{name} ({id_})" for id_, name in list(known.items())[:20])
+        remedy = f"There are: {some}." if some else "None is known yet."
+        raise Missing("exchange.unknown", f"There is no {what} {said!r}.", what, remedy)
+    if len(found) > 1:
+        reason = f"Several have the name {said!r}."
+        raise Invalid("exchange.several", reason, what, f"Name one by its id: {', '.join(found)}.")
+    return found[0]
 
 
 @exchange.command("join")
@@ -277,10 +308,12 @@ def _filed(told: wire.StatementsReport) -> str:
 @OWN
 @as_json
 def exchange_ownership(bods: bool, organization: str | None, machine: bool) -> None:
-    """Show who is in conflict with whom, and why."""
+    """Show who is in conflict with whom, and why, and under which recordId who is stated."""
     with connected() as client:
         if bods:
-            click.echo(msgspec.json.encode(client.exchange.statements()).decode())
+            click.echo(
+                msgspec.json.format(msgspec.json.encode(client.exchange.statements()), indent=1).decode()
+            )
             return
         told = client.exchange.ownership(organization)
     lines = [
@@ -288,7 +321,13 @@ def exchange_ownership(bods: bool, organization: str | None, machine: bool) -> N
         f"{one.rival_sentence if one.rival else one.sentence}"
         for one in told.conflicts
     ]
-    say(machine, told, "\n".join(lines) or "Nobody is in conflict with anybody, as far as is stated.")
+    lines = lines or ["Nobody is in conflict with anybody, as far as is stated."]
+    records = [
+        f"  {one.source}  {one.name}{f', {one.role}' if one.role else ''}"
+        for one in told.owners
+        if one.source
+    ]
+    say(machine, told, "\n".join([*lines, *(["", "Stated are:", *records] if records else [])]))
 
 
 @exchange.command("rivals")
@@ -297,11 +336,15 @@ def exchange_ownership(bods: bool, organization: str | None, machine: bool) -> N
 @OWN
 @as_json
 def exchange_rivals(records: tuple[str, ...], nobody: bool, organization: str | None, machine: bool) -> None:
-    """Show your rivals, or name them by the recordIds of their statements: the log shows no name."""
+    """Show your rivals, or name them by the recordIds of their statements, or the names in these.
+
+    The log shows no name.
+    """
     with connected() as client:
         door = client.exchange
-        named = records or nobody
-        told = door.set_rivals(records, organization) if named else door.rivals(organization)
+        known = {one.source: one.name for one in door.ownership(organization).owners if one.source}
+        meant = [_one_of(known, record, "record") for record in records]
+        told = door.set_rivals(meant, organization) if meant or nobody else door.rivals(organization)
     say(machine, told, "\n".join(told.records) or "No rivals are named.")
 
 
