@@ -94,6 +94,24 @@ def test_a_log_that_goes_back_or_tells_another_story(node: tuple[Client, Path], 
     assert [a.rule for a in watcher.round()] == ["log.rollback"]
 
 
+def test_a_log_that_shows_less_than_its_receipts_prove(node: tuple[Client, Path], tmp_path: Path) -> None:
+    """A node that answers its client and holds entries back from others: one alarm for all receipts."""
+    client, data = node
+    log = tmp_path / "log"
+    shutil.copytree(data / "ledger" / "public", log)
+    watcher = Watcher(client, tmp_path / "w", log=FolderSource(log))
+    assert watch(watcher, 1, once=True) == []
+    size = int((log / "checkpoint").read_bytes().split(b"\n")[1])
+    project = next(client.projects())
+    for _ in range(2):
+        work = client.next_assignment(project.id)
+        assert work is not None
+        client.submit(work.id, {"q": "held back"}).proof()
+    (alarm,) = watch(watcher, 1, once=True)
+    assert alarm.rule == "log.withheld" and alarm.reason.endswith(f"public log shows {size}.")
+    assert verify_receipt(Path(alarm.evidence).read_bytes(), str(read_key(data / "ledger").verify_key)).ok
+
+
 def test_a_log_that_nobody_cosigns_is_stalled(node: tuple[Client, Path], tmp_path: Path) -> None:
     client, _ = node
     vkey = str(SigningKey("w.example", b"\1" * 32, COSIGNATURE).verify_key)

@@ -36,9 +36,9 @@ STALE = (
 class Alarm(msgspec.Struct, frozen=True):
     """Something that should be in the log and is not, or a log that tells two stories."""
 
-    rule: (
-        str  # receipt.missing, receipt.wrong, log.fork, log.rollback, log.stalled, witness.ahead, admitted.*
-    )
+    rule: str
+    """receipt.missing, receipt.wrong, log.fork, log.rollback, log.withheld, log.stalled, witness.ahead or
+    admitted.*"""
     reason: str  # one sentence for a person
     evidence: str  # path of a file that shows it; "" when there is none
     at: int  # when it was seen, ms since 1970-01-01 UTC
@@ -86,6 +86,7 @@ class Watcher:
         waited = set(self.waiting())
         alarms = [*self._check_log(), *self._check_receipts(), *self._ask_witnesses()]
         alarms += self._check_reasons(waited - set(self.waiting()))
+        alarms = list({(one.rule, one.reason): one for one in reversed(alarms)}.values())[::-1]  # each once
         for alarm in alarms:
             self._tell(alarm)
         return alarms
@@ -197,8 +198,16 @@ class Watcher:
             yield self._alarm("receipt.wrong", f"The proof does not hold: {report.findings[0]}", path)
             return
         proof = str(receipt["proof"])
-        yield from self._compare(proof.partition("\n\n")[2].encode(), "in a receipt")
         _replace(path, whole)
+        note = proof.partition("\n\n")[2].encode()
+        proved, shown = read_checkpoint(note, self._key).size, self._newest_size()
+        if proved > shown:
+            reason = (
+                f"The node proves a receipt in a log of {proved} entries, and its public log shows {shown}."
+            )
+            yield self._alarm("log.withheld", reason, path)
+        else:
+            yield from self._compare(note, "in a receipt")
 
     def _check_reasons(self, proved: set[Path]) -> list[Alarm]:
         """Why annotators were admitted to one's projects, or no more, where something new is told of it."""
