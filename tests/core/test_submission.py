@@ -39,6 +39,25 @@ def form(**changes) -> Form:
     return Form(document, labels.all_types())
 
 
+@pytest.mark.parametrize(
+    ("had", "signed", "ms"),
+    [(None, False, 9000), (9000, True, 9000), (4_321, False, 4300), (-5, False, 0), (4_000, True, 9000)],
+)
+def test_time_is_told_within_the_time_that_there_was(had: int | None, signed: bool, ms: int):
+    assert accept(view(had_ms=had), {"spam": "ham"}, 9, None, signed).ms == ms
+
+
+def test_signed_time_beyond_it_is_refused():
+    with pytest.raises(Invalid, match="2 seconds, and signed 60"):
+        accept(view(had_ms=2_000), {"spam": "ham"}, 60, None, True)
+
+
+def test_all_revisions_together_are_credited_the_most_of_one_answer():
+    paid = form(pay=PayPolicy(amount=100, most_seconds=10))
+    events = [accept(view(form=paid, spent=spent), {"spam": "ham"}, 6, None) for spent in (0, 6_000, 10_000)]
+    assert [(event.credited, event.spent) for event in events] == [(6000, 6000), (4000, 10000), (0, 10000)]
+
+
 def task(**changes) -> TaskView:
     return msgspec.structs.replace(
         TaskView(status="open", free=0, leased=1, answered=0, overlap=1, round=1), **changes
