@@ -31,7 +31,9 @@ from evenhand.core.canonical import b64url, decode_entry, encode_entry
 from evenhand.core.events import (
     Availability,
     BeaconSet,
+    Erased,
     Event,
+    Flagged,
     KeyRevoked,
     Moment,
     Place,
@@ -42,7 +44,7 @@ from evenhand.core.events import (
     WindowClosed,
     WindowDecided,
 )
-from evenhand.core.shared_pool import Clients, Closing, Window, WindowView, decide, open_window
+from evenhand.core.shared_pool import Clients, Closing, Seat, Window, WindowView, decide, open_window
 
 
 class Cheat(World):
@@ -766,6 +768,117 @@ class Inflated(Cheat):
 
     def answers(self, held: Held) -> tuple[str, int]:
         return held.who, 3_600_000
+
+
+class EnrolledAnew(Cheat):
+    control, title = "EN-22", "Annotators of a provider in conflict are enrolled anew, as another one's"
+
+    def step(self, number: int) -> None:
+        if number == 5:
+            self.buys("rec-c0", "rec-e0", 49_000_000)
+        if number == 8:
+            for who, one in list(self.people.items()):
+                if one.entity == "ent-0":
+                    self.enrol(who, "ent-1", one.band)
+
+
+class ShortLeases(Cheat):
+    control, title = (
+        "EN-27",
+        "Leases of the rival's tasks end after four minutes, so that more of them run out",
+    )
+    needs = 250
+
+    def write(self, event: WindowDecided) -> WindowDecided | None:
+        soon = self.now + 4 * MINUTE
+        leases = tuple(
+            {**lease, "until": soon} if lease["client"] == self.rival else lease for lease in event.leases
+        )
+        return replaced(event, leases=leases)
+
+
+class KeptFromTheRival(Cheat):
+    control, title = (
+        "EN-5",
+        "Requests of the best annotators are held back until the favourite is due",
+    )
+    expected = False
+
+    def view(self, seats: list[Seat], settled: Any, lapsed: list[Held]) -> WindowView:
+        waiting = [c for c in self.clients.values() if c.backlogged]
+        head = min(waiting, key=lambda c: (c.tag, c.id), default=None)
+        if head is not None and head.id == self.rival:
+            seats[:] = [seat for seat in seats if seat.band < 4]
+        return super().view(seats, settled, lapsed)
+
+
+class WaivedForTheKeyless(Cheat):
+    control, title = "EN-15", "The node waives a conflict in the name of a client without a key (counted)"
+    expected = False
+
+    def step(self, number: int) -> None:
+        if number == 5:
+            self.append(Waived(stream=POOL, client=self.favourite, entity="ent-1", state="given"))
+
+
+class ABitBack(Cheat):
+    control, title = "EN-17", "An entry is dated fifty seconds back, within what honest clocks may differ"
+    expected = False
+
+    def step(self, number: int) -> None:
+        if number == 20:
+            self.append(Flagged(stream="per-late", causes=(Place(POOL, 0),), slot="0" * 32, reason=b"r",
+                                assignment="a", project="p", task=1, member="m", was="live"),
+                        at=self.now - 50_000)  # fmt: skip
+
+
+class ErasedEvidence(Cheat):
+    control, title = "EN-36", "Answers to the rival are erased before anybody asks for them (counted)"
+    expected = False
+
+    def step(self, number: int) -> None:
+        if number % 4 == 3:
+            self.append(Erased(stream=f"prj-{self.rival}", subject="task", basis="request", count=3))
+
+
+class Disguised(Cheat):
+    control, title = "EN-9", "The operator enrols itself, as an annotator of a provider"
+    expected = False
+
+    def step(self, number: int) -> None:
+        if number == 5:
+            self.enrol("per-disguised", "ent-1", 6)
+
+
+class TakenOut(Cheat):
+    control, title = "EN-3", "The rival's project is taken out of the pool in its name, with tasks left"
+    expected = False
+    taken_out = False
+
+    def step(self, number: int) -> None:
+        if number in (3, 10):
+            self.taken_out = number == 10
+            self.post(self.clients[self.rival], "closed" if self.taken_out else "open")
+
+    def bring_tasks(self) -> None:
+        super().bring_tasks()
+        if self.taken_out:
+            self.clients[self.rival].tasks.clear()
+
+
+class AnotherFamily(Cheat):
+    control, title = "EN-26", "The favourite's long tasks are posted as short ones, which cost less"
+    expected = False
+
+
+class PoolOfItsOwn(Cheat):
+    control, title = "EN-5", "The best annotators are enrolled in a pool where the favourite is alone"
+    expected = False
+
+
+class ShownToOne(Cheat):
+    control, title = "EN-19", "One client is shown a log of its own, compares with nobody and asks no witness"
+    expected = False
 
 
 class Peeks(Cheat):

@@ -112,6 +112,11 @@ class Held:
     due: int = 0  # ms when its annotator acts; 0: never
     skips: bool = False
 
+    @property
+    def may_act(self) -> bool:
+        """Whether anything can still come of it. What cannot is forgotten: long logs have many of these."""
+        return self.state == "live" or (self.state == "lapsed" and self.due > 0)
+
 
 @dataclass
 class Annotator:
@@ -359,7 +364,7 @@ class World:
         witnesses = () if self.chain else tuple(witness.told() for witness in WITNESSES)
         self.beacon = self.append(BeaconSet(stream="node", drand=chain, witnesses=witnesses))
 
-    def post(self, client: Party) -> None:
+    def post(self, client: Party, state: str = "open") -> None:
         """A client's project is named in the pool."""
         self.append(
             ProjectPosted(
@@ -367,7 +372,7 @@ class World:
                 client=client.id,
                 posting=f"pst-{client.id}",
                 family=client.family,
-                state="open",
+                state=state,
                 test=0,
                 project=b"p",
             )
@@ -836,7 +841,7 @@ class World:
         for held in lapsed:
             held.state = "lapsed"
             self.give_back(held)
-        self.held = {id_: held for id_, held in self.held.items() if held.state != "over"}
+        self.held = {id_: held for id_, held in self.held.items() if held.may_act}
 
     def apply(self, event: WindowDecided | WindowDrawn, decided: Window) -> None:
         """Write the window, and do what it says."""

@@ -40,7 +40,10 @@ from evenhand.turns import Turns
 log = logging.getLogger(__name__)
 
 DATABASE = "evenhand.db"  # in the data folder, when no other database is named
-JOBS = 2  # imports and exports at once: more would only wait for each other
+JOBS, JOBS_EACH = (
+    3,
+    2,
+)  # imports and exports at once; of one organization: more would only wait for each other
 OUTSIDE, OUTSIDE_EACH = 16, 4  # requests to hosts of others at once; of one organization at most
 DRAIN = 8.0  # seconds in which a stopping node keeps the promises that it gave
 TURN = 1.0  # seconds between two rounds of housekeeping
@@ -63,7 +66,7 @@ class Node:
         self.cosigner: Cosigner | None = None
         self.drawer: Drawer | None = None
         self.self_audit: SelfAudit | None = None
-        self.jobs = Turns(JOBS, JOBS, "evenhand-job")
+        self.jobs = Turns(JOBS, JOBS_EACH, "evenhand-job")
         self.readers = ThreadPoolExecutor(4, thread_name_prefix="evenhand-read")
         self.hashers = ThreadPoolExecutor(2, thread_name_prefix="evenhand-hash")  # slow on purpose: apart
         self.outside = Turns(OUTSIDE, OUTSIDE_EACH, "evenhand-outside")  # wait for the hosts of others

@@ -119,6 +119,7 @@ ADVICE: tuple[tuple[str, str], ...] = (
         "Ask the holder whether the key is theirs, and since when. Until then trust nothing that it signed.",
     ),
     ("grammar.", "Take a newer version of this program, and audit again."),
+    ("enrolled.moved", "Ask both providers for whom this annotator works, and since when."),
     ("ownership.late", "Ask when the operator learned of it, and what was given out meanwhile."),
     ("conflict.", "Whoever has the statements gets the right grade: show it to the client and the operator."),
     (

@@ -8,7 +8,7 @@ says, so that one lie gives one finding and not a thousand.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -142,6 +142,8 @@ class Pool:
     tags: dict[str, int] = field(default_factory=dict)
     backlogged: set[str] = field(default_factory=set)
     people: dict[str, Enrolment] = field(default_factory=dict)
+    came_from: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # who -> entities
+    moved: set[tuple[str, str]] = field(default_factory=set)  # (who, client) that was asked about
     away: set[str] = field(default_factory=set)
     suspended: set[str] = field(default_factory=set)
     idle: set[str] = field(default_factory=set)
@@ -192,16 +194,32 @@ class Pool:
             Terms(b["effective_from"], weights, prices, b["charge"], bool(b["independent"]), phases)
         )
 
-    def enrol(self, b: dict[str, Any]) -> None:
+    def enrol(self, b: dict[str, Any], tell: Tell) -> None:
         """``enrolled``."""
         who = b["who"]
         active = b["state"] == "active"
+        before = self.people.get(who)
+        if before is not None and before.entity != b["entity"]:
+            self.came_from[who].add(before.entity)
         self.people[who] = Enrolment(
             b["entity"], b["band"], tuple(b["languages"]), tuple(b["qualifications"]), active
         )
         self.away.discard(who)
         if not active:
             self._must_recall(lambda lease: lease.who == who, "its annotator has left")
+        self._ask_about_moves(tell)
+
+    def _ask_about_moves(self, tell: Tell) -> None:
+        """Whoever changes from a provider in conflict to another one may serve the client from now on. People
+        change, and so does what is written of them: only the two providers know."""
+        for who, earlier in self.came_from.items():
+            now = self.people[who]
+            for (client, entity), blocked in self.blocked.items():
+                free = now.active and not self.blocked.get((client, now.entity))
+                if blocked and entity in earlier and free and (who, client) not in self.moved:
+                    self.moved.add((who, client))
+                    why = f"{who} was {entity}'s, which is in conflict with {client}, and is {now.entity}'s."
+                    tell("EN-22", GAP, "enrolled.moved", why)
 
     def be_available(self, b: dict[str, Any]) -> None:
         """``availability``."""
@@ -262,6 +280,7 @@ class Pool:
             )
         self.grades[pair] = (b["grade"], b["rival"])
         self.blocked[pair] = bool(b["blocked"])
+        self._ask_about_moves(tell)
         if b["blocked"]:
             self._must_recall(
                 lambda lease: lease.client == pair[0] and self._entity(lease.who) == pair[1],

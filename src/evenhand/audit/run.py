@@ -554,7 +554,7 @@ class Auditor:
         self._pool(entry.stream).admit(b, self._teller(index, entry))
 
     def _enrol(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
-        self._pool(entry.stream).enrol(b)
+        self._pool(entry.stream).enrol(b, self._teller(index, entry))
 
     def _availability(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
         pool = self._pool(entry.stream)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -267,7 +268,7 @@ class _Header:
     def __init__(self, names: list[str], dialect: Dialect) -> None:
         self._names = [name or f"c{i}" for i, name in enumerate(names, 1)]
         self.width = len(names)
-        twice = {name for name in self._names if self._names.count(name) > 1}
+        twice = [name for name, count in Counter(self._names).items() if count > 1]
         if twice:
             reason = f"Two columns are called {min(twice)!r}."
             raise Invalid("format.header", reason, "line 1", "Rename one, or name all columns by --columns.")
