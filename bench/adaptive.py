@@ -10,14 +10,15 @@ import numpy as np
 
 from bench.crowd import Crowd, crowd, score
 from evenhand.core import adaptive
-from evenhand.core.adaptive import Rule
-from evenhand.core.inference import Votes, infer, posterior_of
+from evenhand.core.adaptive import Rule, worths
+from evenhand.core.inference import Model, Votes, infer, posterior_of
 from evenhand.core.weighing import best_of
 from evenhand.service.adaptive import SHARE_NEW
 
 SETS = ("bluebird", "rte", "web", "weather_amt", "weather_cf", "face", "adult", "zencrowd")
 """Those of at least five labels a task."""
 TOLERANCES = (0.0025, 0.005, 0.01, 0.015)
+WORTHS = (0.0, 0.75, 0.9, 1.0)
 ORDERS = 20
 WANTED = 0.005  # loss that the choice on the other sets is held to
 LEFT_OUT = 0.02  # of the labels
@@ -38,7 +39,8 @@ def shuffled(votes: Votes, seed: int) -> Votes:
 
 
 def replay(of: Crowd, rule: Rule, seed: int) -> Replay:
-    """Ask as a node does, until no task is worth another label."""
+    """Ask as a node does, until no task is worth another label. The order is that in which annotators come;
+    who is passed over when a task wants a further label may come again after the next weighing."""
     whole = of.table.votes
     most, votes = np.diff(whole.first), shuffled(whole, seed)
     pilot = adaptive.pilots(seed.to_bytes(32), np.ones(whole.tasks, bool))
@@ -47,20 +49,41 @@ def replay(of: Crowd, rule: Rule, seed: int) -> Replay:
         given = adaptive.first_votes(votes, np.arange(whole.tasks), asked)
         found = adaptive.plan(given, most, pilot, rule)
         assert found is not None, "pilots have all their labels"
-        more = further(votes, found[1], asked, most)
+        enough = worths(found[1].model, given.given) >= rule.worth
+        votes, there = with_last(votes, asked, ~enough)
+        more = further(votes, found[1], asked, most, there)
         if (more == asked).all():
             break
         asked = more
     return Replay(1 - asked.sum() / most.sum(), score(found[0].posterior, of.gold).accuracy)
 
 
-def further(votes: Votes, plan: adaptive.Plan, asked: np.ndarray, most: np.ndarray) -> np.ndarray:
+def with_last(votes: Votes, asked: np.ndarray, passed: np.ndarray) -> tuple[Votes, np.ndarray]:
+    """The votes with those that nobody asked for yet and that are by `passed` [annotators] at the end of each
+    task; [tasks] how many there are before these."""
+    place = np.arange(len(votes)) - votes.first[votes.task]
+    last = (place >= asked[votes.task]) & passed[votes.annotator]
+    order = np.lexsort((place, last, votes.task))
+    there = np.diff(votes.first) - np.bincount(votes.task, last, votes.tasks).astype(np.int64)
+    kept = Votes(votes.first, votes.annotator[order], votes.label[order], votes.annotators, votes.classes)
+    return kept, there
+
+
+def further(
+    votes: Votes, plan: adaptive.Plan, asked: np.ndarray, most: np.ndarray, there: np.ndarray
+) -> np.ndarray:
     """[tasks] labels after every task that is worth it by this plan got one more, and so on until none is,
-    or labels have grown by so many that a node weighs them again."""
+    or labels have grown by so many that a node weighs them again.
+
+    Args:
+        most: [tasks] labels that each can have by the rules.
+        there: [tasks] labels that somebody who is not passed over gave.
+    """
     enough = (1 + SHARE_NEW) * asked.sum()
     while asked.sum() < enough:
         given = adaptive.first_votes(votes, np.arange(votes.tasks), asked)
         more = plan.gains(posterior_of(given, plan.model), asked, most) > plan.threshold
+        more &= asked < there
         if not more.any():
             break
         asked = asked + more
@@ -83,7 +106,7 @@ def mean(name: str, rule: Rule, orders: int) -> tuple[float, float, float]:
 
 def chosen(sets: list[str], orders: int) -> Rule:
     """The rule that saves most of those that lose at most `WANTED` in the mean on these sets."""
-    rules = [Rule(tolerance=tolerance) for tolerance in TOLERANCES]
+    rules = [Rule(tolerance=tolerance, worth=worth) for worth in WORTHS for tolerance in TOLERANCES]
 
     def worth(rule: Rule) -> tuple[bool, float]:
         found = [mean(name, rule, orders) for name in sets]
@@ -99,6 +122,7 @@ class Bound:
 
     chance: float  # accuracy lost where `LEFT_OUT` of the labels are left out by chance
     threshold: float  # saved with the final skills and, chosen by the true labels, the confidence to stop at
+    passing: float  # the same, where those are passed over whose labels tell less than the mean
     final: float  # saved by whoever knows each task's final label, and stops where it is there to stay
 
 
@@ -106,8 +130,10 @@ def bound(of: Crowd, orders: int) -> Bound:
     """How far rules could come that know more than any can."""
     whole = of.table.votes
     most, fit = np.diff(whole.first), infer(whole)
-    known, before = of.gold >= 0, score(fit.posterior, of.gold).accuracy
-    lost, sure, right, stays = [], [], [], []
+    before = score(fit.posterior, of.gold).accuracy
+    below = worths(fit.model, whole.given) < 1.0
+    lost, stays = [], []
+    walks: tuple[list[_Walk], list[_Walk]] = ([], [])
     for seed in range(orders):
         votes, dice = shuffled(whole, seed), np.random.default_rng(seed)
         kept = dice.random(len(votes)) >= LEFT_OUT
@@ -116,29 +142,55 @@ def bound(of: Crowd, orders: int) -> Bound:
             tasks=votes.tasks, annotators=votes.annotators, classes=votes.classes,
         )  # fmt: skip
         lost.append(before - score(infer(fewer).posterior, of.gold).accuracy)
-        steps = [
-            posterior_of(adaptive.first_votes(votes, np.arange(votes.tasks), np.minimum(most, n)), fit.model)
-            for n in range(Rule().least, int(most.max()) + 1)
-        ]
-        label = np.array([best_of(one) for one in steps])
-        sure.append(np.array([one.max(axis=1) for one in steps]))
-        right.append(label == of.gold)
-        stays.append(_saved((label == best_of(fit.posterior))[::-1].cumprod(axis=0)[::-1] > 0, most)[0])
-    saved = [0.0]
+        for walk, passed in zip(walks, (np.zeros_like(below), below), strict=True):
+            walk.append(_walk(*with_last(votes, np.minimum(most, Rule().least), passed), fit.model))
+        label = walks[0][-1].label
+        stays.append(
+            walks[0][-1].stopped((label == best_of(fit.posterior))[::-1].cumprod(axis=0)[::-1] > 0)[0]
+        )
+    return Bound(
+        float(np.mean(lost)),
+        *(_most_saved(walk, of.gold, before) for walk in walks),
+        final=float(np.mean(stays)),
+    )
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """Every task label by label, in one order."""
+
+    label: np.ndarray  # [steps, tasks] what it comes to with so many labels more than the least
+    sure: np.ndarray  # [steps, tasks] at which probability
+    there: np.ndarray  # [tasks] labels that can be had
+    whole: int  # labels of the set
+
+    def stopped(self, over: np.ndarray) -> tuple[float, np.ndarray]:
+        """(share saved, [tasks] step) where each task stops at the first step [steps, tasks] that is over."""
+        stop = np.where(over.any(axis=0), over.argmax(axis=0), len(over) - 1)
+        return float(1 - np.minimum(stop + Rule().least, self.there).sum() / self.whole), stop
+
+
+def _walk(votes: Votes, there: np.ndarray, model: Model) -> _Walk:
+    steps = [
+        posterior_of(adaptive.first_votes(votes, np.arange(votes.tasks), np.minimum(there, n)), model)
+        for n in range(Rule().least, int(there.max()) + 1)
+    ]
+    sure = np.array([one.max(axis=1) for one in steps])
+    return _Walk(np.array([best_of(one) for one in steps]), sure, there, len(votes))
+
+
+def _most_saved(walks: list[_Walk], gold: np.ndarray, before: float) -> float:
+    """The most saved by one confidence to stop at, of those that lose at most `WANTED` in the mean."""
+    known, saved = gold >= 0, [0.0]
     for confidence in 1 - np.geomspace(0.4, 0.0101, 30):
-        found = [_saved(one >= confidence, most) for one in sure]
-        after = [
-            one[stop, np.arange(len(most))][known].mean() for one, (_, stop) in zip(right, found, strict=True)
+        found = [walk.stopped(walk.sure >= confidence) for walk in walks]
+        right = [
+            (walk.label[stop, np.arange(len(gold))] == gold)[known].mean()
+            for walk, (_, stop) in zip(walks, found, strict=True)
         ]
-        if before - np.mean(after) <= WANTED + 1e-9:
+        if before - np.mean(right) <= WANTED + 1e-9:
             saved.append(float(np.mean([share for share, _ in found])))
-    return Bound(float(np.mean(lost)), max(saved), float(np.mean(stays)))
-
-
-def _saved(over: np.ndarray, most: np.ndarray) -> tuple[float, np.ndarray]:
-    """(share saved, [tasks] step) where each task stops at the first step [steps, tasks] that is over."""
-    stop = np.where(over.any(axis=0), over.argmax(axis=0), len(over) - 1)
-    return float(1 - np.minimum(stop + Rule().least, most).sum() / most.sum()), stop
+    return max(saved)
 
 
 def bounds(say: Callable[[str], None], orders: int = ORDERS) -> None:
@@ -150,6 +202,7 @@ def bounds(say: Callable[[str], None], orders: int = ORDERS) -> None:
     say(f"| lost by {LEFT_OUT:.0%} fewer | {' | '.join(f'{x:.1f}' for x in lost)} | {np.mean(lost):.2f} |")
     for what, row in (
         ("skills and confidence known", [one.threshold for one in found]),
+        ("and below the mean passed over", [one.passing for one in found]),
         ("final labels known", [one.final for one in found]),
     ):
         say(f"| {what} | {' | '.join(f'{x:.0%}' for x in row)} | {np.mean(row):.0%} |")
@@ -158,20 +211,24 @@ def bounds(say: Callable[[str], None], orders: int = ORDERS) -> None:
 def tables(say: Callable[[str], None], orders: int = ORDERS) -> None:
     """Every tolerance on every set; then each set with the rule chosen on the others."""
     say(f"\n## Adaptive overlap: labels saved / points of accuracy lost, {orders} orders\n")
-    say(f"| tolerance | {' | '.join(SETS)} | mean | worst set |\n|{' --- |' * (len(SETS) + 3)}")
-    for tolerance in TOLERANCES:
-        say(f"| {tolerance:g} | {_row([mean(name, Rule(tolerance=tolerance), orders) for name in SETS])}")
+    say(f"| worth | tolerance | {' | '.join(SETS)} | mean | worst set |\n|{' --- |' * (len(SETS) + 4)}")
+    for worth in WORTHS:
+        for tolerance in TOLERANCES:
+            rule = Rule(tolerance=tolerance, worth=worth)
+            say(f"| {worth:g} | {tolerance:g} | {_row([mean(name, rule, orders) for name in SETS])}")
     say("\n## Each set with the rule chosen without it\n")
-    say("| set | tolerance | saved | points lost | in the worst order |\n|" + " --- |" * 5)
+    say("| set | worth | tolerance | saved | points lost | in the worst order |\n|" + " --- |" * 6)
     rows = []
     for name in SETS:
         rule = chosen([other for other in SETS if other != name], orders)
         saved, loss, worst = mean(name, rule, orders)
         rows.append((saved, loss))
         found = f"{saved:.0%} | {100 * loss:.1f} | {100 * worst:.1f}"
-        say(f"| {name} | {rule.tolerance:g} | {found} |")
+        say(f"| {name} | {rule.worth:g} | {rule.tolerance:g} | {found} |")
     saved, loss = np.mean(rows, axis=0)
-    say(f"| mean | | {saved:.0%} | {100 * loss:.2f} | worst set {100 * max(lost for _, lost in rows):.1f} |")
+    say(
+        f"| mean | | | {saved:.0%} | {100 * loss:.2f} | worst set {100 * max(lost for _, lost in rows):.1f} |"
+    )
 
 
 def _row(found: list[tuple[float, float, float]]) -> str:

@@ -1302,6 +1302,7 @@ class Adapting(Wire, frozen=True, kw_only=True):
     per_task: float | None  # answers that a task is expected to get in the end
     saved: float | None  # share of the answers of a fixed overlap that will not be asked for
     budget: int  # answers; 0: no limit
+    passed_over: int = 0  # annotators of whom no further answers are asked
     as_of: str | None
 
 

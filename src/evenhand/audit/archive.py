@@ -16,6 +16,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +205,7 @@ class _Archive:
         """What each answer is to, by its slot: the log has the slot, the archive says the rest."""
         told = {
             (line["place"][0], line["place"][1]): Slot(
-                line["n"], line["round"], sys.intern(line["annotator"])
+                line["n"], line["round"], sys.intern(line["annotator"]), _ms(line.get("given_at"))
             )
             for line in self._lines("annotations.jsonl")
         }
@@ -364,6 +365,11 @@ def _check_signature(note: bytes, manifest: bytes, key: LogKey, origin: str) -> 
     own = [blob for name, blob in signatures if name == key.name and blob[:4] == key.id]
     if not own or not all(key.check(blob[4:], text.encode()) for blob in own):
         raise Unacceptable(f"{key.name} did not sign the manifest")
+
+
+def _ms(time: str | None) -> int | None:
+    """A time of the archive in ms since 1970; None where it says none."""
+    return None if time is None else round(datetime.fromisoformat(time).timestamp() * 1000)
 
 
 def _opened(entry: AuditedEntry, origin: str, name: str, salt: str, value: str) -> bytes:

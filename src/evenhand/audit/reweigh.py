@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import math
 import sys
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,7 @@ from evenhand.audit.weighing import (
     HEDGE,
     LEAST_PILOTS,
     METHOD,
+    RELIEF,
     RULE,
     THRESHOLDS,
     TOLERANCE,
@@ -39,14 +42,17 @@ from evenhand.audit.weighing import (
     losses,
     one,
     powered,
+    worths,
 )
 
+LENT = "enr-"  # an annotator whom a shared pool lends
 LATE = 60_000  # ms that a consequence may name the weighing before the newest
 MOST_CELLS = 300_000_000  # of a table; a larger one is not taken again
 SHORT, MOST_ALIKE = 200, 100_000  # bytes of an answer that others may have given, too; how many are known
 MOST_TASKS = 50_000_000  # numbers that a log of a few lines could name
 
 Tell = Callable[[str, str, str, str], None]  # class, rule, place, what
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ class Slot:
     task: int
     round: int
     annotator: str
+    given: int | None = None  # ms, when it was given to the annotator; None: the archive does not say
     revisions: list[Answer] = field(default_factory=list)  # in the order of commits
 
 
@@ -136,6 +143,7 @@ class Weighing:
     questions: dict[str, Question]
     skilled: dict[str, Skilled | Pieced]
     others: frozenset[str]  # questions of which nothing follows here: unknown, or told wrongly
+    passed_over: frozenset[str] = frozenset()
 
 
 class Replay:
@@ -159,6 +167,10 @@ class Replay:
         self._lots = ""
         self._done: dict[int, Weighing | None] = {}  # n of a weighing -> what it gave; None: not auditable
         self._newest: list[tuple[int, int]] = []  # (n, at) of the weighings so far
+        self._weighed_at: list[tuple[int, int]] = []  # (at, n) of all of them
+        self._choosy: list[tuple[int, bool]] = []  # (at, whether the rules pass anybody over)
+        self._further: dict[int, list[tuple[int, bool]]] = defaultdict(list)
+        """Task -> (at, whether only of those who are not passed over) of each further answer asked for."""
         self._began = False  # some weighing had a rule
 
     def take(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[bytes]) -> None:
@@ -192,6 +204,8 @@ class Replay:
             value = self._alike.setdefault(value, value)
         if not slot.revisions:
             self._of_task[slot.task].append(slot)
+            if entry.kind == "submitted":
+                self._given(entry, slot)
         answer = Answer(sys.intern(entry.stream), entry.n, entry.at, not b.get("surplus", 0), value)
         slot.revisions.append(answer)
 
@@ -215,12 +229,15 @@ class Replay:
     def _correct(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[Any]) -> None:
         if "task" in opened:
             n = int(opened["task"])
+            self._further[n].append((entry.at, False))
             self._change(rounds={**(self._state.rounds or {}), n: self._state.round(n) + 1})
 
     def _rule(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[Any]) -> None:
         self._version = entry.b()["version"]
         if "document" in opened:
             self._rules[self._version] = json.loads(opened["document"])
+            policy = self._rules[self._version].get("adaptive", {})
+            self._choosy.append((entry.at, policy.get("worth", 0) > 0))
             if "adaptive" not in self._rules[self._version]:
                 self._newest, self._began = [], False
 
@@ -240,6 +257,7 @@ class Replay:
     def _fitted(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[Any]) -> None:
         place = f"{entry.stream} {entry.n}"
         self._newest.append((entry.n, entry.at))
+        self._weighed_at.append((entry.at, entry.n))
         self._done[entry.n] = None
         if "basis" not in opened:
             self._tell(BLIND, "weighing.opening", place, "What was weighed is not opened.")
@@ -293,6 +311,7 @@ class Replay:
             policy.get("least", 2),
             policy.get("tolerance", 5) / 1000,
             policy.get("target", 100) / 100,
+            policy.get("worth", 0) / 100,
         )
         asked = np.array([state.asked(n) for n in range(1, state.tasks + 1)], bool)
         pilots = drawn(bytes.fromhex(basis["lots"]), asked)
@@ -312,7 +331,46 @@ class Replay:
                 questions[name] = found
         skilled = self._skilled(place, basis, document, told)
         others = frozenset(one["question"] for one in basis.get("skills", ())) - skilled.keys()
-        return Weighing(entry.n, entry.at, rules, pilots, questions, skilled, others)
+        passed = frozenset(basis.get("passed_over", ()))
+        if len(questions) == len(basis["questions"]):
+            self._passed(place, passed, questions, annotators, rules)
+        return Weighing(entry.n, entry.at, rules, pilots, questions, skilled, others, passed)
+
+    def _passed(
+        self,
+        place: str,
+        said: frozenset[str],
+        questions: dict[str, Question],
+        annotators: dict[str, int],
+        rules: Rules,
+    ) -> None:
+        """Section 4, "Who is passed over"."""
+        own = [name for name in annotators if not name.startswith(LENT)]
+        planned = [worths(one.model) for one in questions.values() if one.plan is not None and rules.worth]
+
+        def below(limit: float) -> set[str]:
+            return {name for name in own if planned and all(w[annotators[name]] < limit for w in planned)}
+
+        wrong = (below(rules.worth - TOLERANCE) - said) | (said - below(rules.worth + TOLERANCE))
+        if wrong:
+            what = f"Whether {min(wrong)} is passed over is told wrongly."
+            self._tell(PROVEN, "weighing.passed-over", place, what)
+
+    def _given(self, entry: AuditedEntry, slot: Slot) -> None:
+        """Nobody who is passed over was given a task that wanted a further answer."""
+        at = slot.given
+        if at is None:
+            return
+        asked, rules = _lately(self._further[slot.task], at, 0), _lately(self._choosy, at, LATE)
+        if not asked or not all(choosy and at - since < RELIEF for since, choosy in asked):
+            return
+        known = [self._done.get(n) for _, n in _lately(self._weighed_at, at, LATE)]
+        passed = bool(known) and all(one is not None and slot.annotator in one.passed_over for one in known)
+        if passed and all(choosy for _, choosy in rules):
+            what = (
+                f"Task {slot.task} wanted a further answer, and went to {slot.annotator}, who is passed over."
+            )
+            self._tell(PROVEN, "weighing.passed-over", f"{entry.stream} {entry.n}", what)
 
     def _skilled(
         self,
@@ -588,16 +646,20 @@ class Replay:
 
     def _more(self, entry: AuditedEntry, opened: dict[str, bytes], rows: list[Any]) -> None:
         place = f"{entry.stream} {entry.n}"
+        for n, _, _, *choosy in rows:
+            self._further[n].append((entry.at, any(choosy)))
         weighed = self._cause(entry, place)
         if weighed is None:
             return
-        for n, overlap, _ in rows:
+        allowed = {weighed.rules.worth > 0, bool(self._choosy and self._choosy[-1][1])}
+        for n, overlap, _, *choosy in rows:
             self.compared += 1
             if n <= len(weighed.pilots) and weighed.pilots[n - 1]:
                 fits = overlap <= weighed.rules.most
             else:
                 answered = sum(1 for _ in self._in_force(n, self._state))
                 fits = overlap <= answered + 1 and self._worth(n, weighed)
+                fits &= any(choosy) in allowed
             if not fits:
                 what = f"Task {n} gets {overlap} answers, which the rule does not ask for."
                 self._tell(PROVEN, "weighing.asked", place, what)
@@ -631,6 +693,16 @@ _HANDLERS: dict[str, Callable[[Replay, AuditedEntry, dict[str, bytes], list[Any]
 
 def _alike(due: tuple[float, ...], numbers: tuple[float, ...], allowed: float) -> bool:
     return len(due) == len(numbers) and all(abs(a - b) <= allowed for a, b in zip(due, numbers, strict=True))
+
+
+def _lately(changes: list[tuple[int, T]], at: int, slack: int) -> list[tuple[int, T]]:
+    """Of (at, value), ascending, those that held at some moment of the last `slack` ms; the newest first."""
+    found = []
+    for i in range(bisect_right(changes, at, key=itemgetter(0)) - 1, -1, -1):
+        found.append(changes[i])
+        if changes[i][0] < at - slack:
+            break
+    return found
 
 
 def _shown(numbers: tuple[float, ...]) -> str:

@@ -24,6 +24,7 @@ CALM, TRUST, STEADY = 0.85, 0.5, 20.0
 CELLS = 100_000
 DOUBT, FLOOR = 0.5, 0.01
 LEAST_PILOTS, RIVALS = 40, 4
+FEW, RELIEF = 10, 24 * 3600 * 1000
 THRESHOLDS = [0.4 * (0.001 / 0.4) ** (j / 19) for j in range(20)] + [0.0]
 
 Floats = NDArray[np.float64]
@@ -279,6 +280,7 @@ class Rules:
     least: int
     tolerance: float  # 0 to 1
     target: float
+    worth: float = 0.0  # of what an answer tells in the mean
 
 
 @dataclass(frozen=True)
@@ -317,6 +319,17 @@ class Plan:
 def _normal(x: Floats) -> Floats:
     x = np.clip(x, -8, 8)
     return np.asarray(1 / (1 + np.exp(-(0.07056 * x**3 + 1.5976 * x))))
+
+
+def worths(model: Model) -> Floats:
+    """[annotators] what an answer of each tells, of what one tells in the mean: "Who is passed over"."""
+    both = np.concatenate([model.pooled[None], model.chance])
+    told = np.maximum(both, TINY)
+    given = np.einsum("k,akl->al", model.prior, told)
+    nats = np.einsum("k,akl->a", model.prior, told * np.log(told / given[:, None, :]))
+    if nats[0] <= TINY:
+        return np.full(len(model.given), np.inf)
+    return np.where(model.given >= FEW, nats[1:] / nats[0], np.inf)
 
 
 def drawn(lots: bytes, asked: NDArray[np.bool_]) -> NDArray[np.bool_]:

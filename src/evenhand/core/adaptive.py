@@ -5,7 +5,8 @@ early would have cost, so no model's confidence is taken at its word, and nothin
 there: agreement of two annotators of whom nobody knows anything is no evidence (the cold-start guard).
 
 Every other task begins with the least overlap. `plan` is made again as labels come (a job); between two
-plans `Plan.wants` decides about one task in O(classes). No true label is seen anywhere.
+plans `Plan.wants` decides about one task in O(classes). Further labels are asked of those only whose labels
+tell enough: who tells less (`worths`) is passed over. No true label is seen anywhere.
 
 Pure: votes, counts and the drawn pilots in, a plan out.
 """
@@ -32,6 +33,7 @@ PILOT_SHARE = 0.1  # of the tasks
 PILOT_LEAST = 40  # tasks, or all where there are fewer: of less, one task in error would decide
 DECIMALS = 9  # of a gain
 RIVALS = 4  # classes beside the most probable one that are weighed
+FEW = 10  # labels; of fewer nothing is concluded about who gave them
 THRESHOLDS = np.append(np.geomspace(0.4, 0.001, 20), 0.0)
 """Gains at which asking may stop; the first that costs little enough is taken."""
 
@@ -43,6 +45,9 @@ class Rule:
     least: int = 2  # labels of every task
     tolerance: float = 0.005  # accuracy that may be lost against asking for all labels of all tasks, 0 to 1
     target: float = 1.0  # a label that is right with this probability is good enough
+    worth: float = (
+        0.0  # see `worths`: who tells less gets no further labels to give; 0: nobody is passed over
+    )
 
 
 def lots_of(seed: bytes) -> bytes:
@@ -130,6 +135,31 @@ class Plan:
         return drift, np.maximum(square.T - drift**2, TINY)
 
 
+def worths(model: Model, given: Places) -> Floats:
+    """[annotators] what a label of each tells, as a multiple of what one of all annotators tells in the mean.
+
+    It is the mutual information of a task's class and the label (Shannon 1948,
+    doi:10.1002/j.1538-7305.1948.tb01338.x) by the model's prior and the annotator's confusion, divided by
+    that of the pooled confusion. Infinite for whoever gave fewer than `FEW` labels, and for all where labels
+    tell nothing in the mean.
+
+    Args:
+        given: [annotators] how many labels each gave.
+    """
+    mean = float(_told(model.prior, model.newcomer[None])[0])
+    if mean <= TINY:
+        return np.full(len(given), np.inf)
+    return np.where(given >= FEW, (_told(model.prior, model.confusion) / mean).round(DECIMALS), np.inf)
+
+
+def _told(prior: Floats, confusion: Floats) -> Floats:
+    """[annotators] nats that a label tells, by confusions [annotators, true, given]."""
+    chance = np.maximum(confusion, TINY)
+    label = np.einsum("k,akl->al", prior, chance)
+    own = np.einsum("k,akl,akl->a", prior, chance, np.log(chance))
+    return np.asarray(own - (label * np.log(label)).sum(axis=1))
+
+
 class Weighed(msgspec.Struct, frozen=True, kw_only=True):
     """What came of weighing all answers to one question; the plan's numbers, or None while there is none."""
 
@@ -163,6 +193,7 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
     version: int  # of the project's rules
     project: int = -1  # entries of the project's stream that were seen: those with a smaller n
     lots: str = ""  # hex of the 32 bytes that pilots are drawn by
+    passed_over: tuple[str, ...] = ()  # annotators, ascending, of whom no further answers are asked
     upto: tuple[tuple[str, int], ...]  # (stream, n): of each annotator the last answer that was weighed
     questions: tuple[Weighed, ...]
     skills: tuple[Skilled, ...] = ()

@@ -17,6 +17,7 @@ from evenhand.core.events import MAX_ROWS, Moment, Offered, Place
 from evenhand.core.fair_queue import UNIT, FairQueue
 
 CHARGE = UNIT  # what an assignment adds to its project's tag
+RELIEF_MS = 24 * 3600 * 1000  # a task that waits longer for a further answer is offered to everybody
 
 _encode = msgspec.json.Encoder().encode
 
@@ -37,6 +38,8 @@ class Candidate(msgspec.Struct, frozen=True):
     n: int
     free: int
     round: int
+    further_ms: int = 0
+    """When a further answer was asked for that nobody gives who is passed over; 0: everybody may."""
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +54,7 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     seen: frozenset[tuple[str, int]]  # (person, task): had it in this round
     gold: Mapping[str, tuple[Candidate | None, ...]] = {}  # person -> what hides in the k-th assignment
     closed: frozenset[str] = frozenset()  # persons who may not work here: not qualified, suspended
+    passed_over: frozenset[str] = frozenset()  # persons of whom no further answers are asked
 
 
 class OfferView(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +95,8 @@ def slot_of(lease: str) -> str:
 class _Round:
     """The state of one decision: free slots and tags as they change while leases are given."""
 
-    def __init__(self, view: OfferView) -> None:
+    def __init__(self, view: OfferView, at: Moment) -> None:
+        self.waited = at.ms - RELIEF_MS  # what was asked for up to then has waited long enough
         self.backlogs = view.backlogs
         self.places = {backlog.project: i for i, backlog in enumerate(view.backlogs)}
         tags = {backlog.project: backlog.tag for backlog in view.backlogs}
@@ -131,9 +136,11 @@ class _Round:
         backlog, free = self.backlogs[i], self.free[i]
         while self.first[i] < len(free) and free[self.first[i]] == 0:
             self.first[i] += 1
+        latest = self.waited if person in backlog.passed_over else None
         for j in range(self.first[i], len(free)):
-            n = backlog.candidates[j].n
-            if free[j] and (person, n) not in backlog.seen and (i, person, n) not in self.taken:
+            candidate = backlog.candidates[j]
+            had = (person, candidate.n) in backlog.seen or (i, person, candidate.n) in self.taken
+            if free[j] and (latest is None or candidate.further_ms <= latest) and not had:
                 return j
         return None
 
@@ -146,9 +153,10 @@ def offer(view: OfferView, waiting: Sequence[Waiting], at: Moment) -> Offer:
     """Give work to everybody who waits, as far as there is any.
 
     Everybody gets a first assignment before anybody gets a second. Nobody gets a task twice in a
-    round, and no task gets more leases than free slots, whatever `waiting` says.
+    round, and no task gets more leases than free slots, whatever `waiting` says. Who is passed over gets no
+    task that wants a further answer, unless it has waited for `RELIEF_MS`.
     """
-    state = _Round(view)
+    state = _Round(view, at)
     given: list[Given] = []
     for turn in range(max((w.count for w in waiting), default=0)):
         for index, person in enumerate(waiting):

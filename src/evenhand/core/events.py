@@ -376,7 +376,9 @@ class MoreAsked(Event, frozen=True, kw_only=True):
     KIND = "more-asked"
     BULK = True
 
-    rows: tuple[bytes, ...]  # JSON [number, overlap, status before]
+    rows: tuple[bytes, ...]
+    """JSON [number, overlap, status before, 1 where nobody gives the answer who is passed over]; the last one
+    is absent in old events: everybody might."""
 
 
 class Released(Event, frozen=True, kw_only=True):

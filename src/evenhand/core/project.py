@@ -100,6 +100,9 @@ class AdaptivePolicy(Policy, frozen=True, kw_only=True):
     tolerance: int = 5  # per mille of right answers that may be lost against asking for all of them
     target: int = 100  # percent; a task whose answer is right with this probability is asked no further
     budget: int = 0  # answers in all; 0: no limit. Tasks that gain most come first
+    worth: int = 0
+    """Percent of what an answer tells in the mean. Whose answers tell less is passed over where a task wants
+    a further answer; 0: nobody is (`core.adaptive.worths`)."""
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -229,7 +232,7 @@ def _check_policies(document: Document) -> None:
         most = document.overlap
         _check_ranges(
             "adaptive", document.adaptive, least=(2, max(most, 2)), tolerance=(1, 200), target=(50, 100),
-            budget=(0, 10**12),
+            budget=(0, 10**12), worth=(0, 100),
         )  # fmt: skip
         if most < 3:
             reason = f"With {most} answers at most there is nothing to adapt."

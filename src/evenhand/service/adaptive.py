@@ -26,6 +26,7 @@ from evenhand.core.errors import Invalid
 from evenhand.core.events import MAX_ROWS, Concluded, Fitted, Moment, MoreAsked, Place
 from evenhand.core.inference import Estimate, Model, Votes, infer
 from evenhand.core.label import LabelType, Learnt, is_class
+from evenhand.core.policy import is_lent
 from evenhand.core.project import Document, Form
 from evenhand.core.weighing import RULE, Skills, Weights, best_of
 from evenhand.lane import Lane
@@ -211,7 +212,7 @@ def weigh(lane: Lane, project: str) -> None:
     found = {name: _weighed(read, question) for name, question in read.questions.items() if question.tasks}
     learnt = {name: column.learn(list(read.members)) for name, column in read.values.items() if column.tasks}
     wanted, spent = _wanted(read, found)
-    outcomes = _outcomes(read, found, learnt, {n for n, _, _ in wanted})
+    outcomes = _outcomes(read, found, learnt, {row[0] for row in wanted})
     cause = lane.call(_begin, read, found, learnt, spent)
     for piece in range(0, len(wanted), MAX_ROWS):
         lane.call(_ask, read, cause, wanted[piece : piece + MAX_ROWS])
@@ -250,8 +251,12 @@ def _rule(document: Document) -> Rule:
     return Rule(least=policy.least, tolerance=policy.tolerance / 1000, target=policy.target / 100)
 
 
-def _wanted(read: _Read, found: dict[str, _Found]) -> tuple[list[tuple[int, int, str]], bool]:
-    """([(number, overlap, status before)] of tasks that get more, by what they gain; budget is spent)."""
+Row = tuple[int, int, str, int]
+"""Number, overlap, status before, and 1 where nobody gives the further answer who is passed over."""
+
+
+def _wanted(read: _Read, found: dict[str, _Found]) -> tuple[list[Row], bool]:
+    """(the tasks that get more, by what they gain; whether the budget is spent)."""
     policy, most = read.form.document.adaptive, read.form.document.overlap
     assert policy is not None, "only projects with the policy are weighed"
     answered, overlap = read.column(1), read.column(2)
@@ -261,28 +266,44 @@ def _wanted(read: _Read, found: dict[str, _Found]) -> tuple[list[tuple[int, int,
             gains = one.plan.gains(one.estimate.posterior, answered, np.full(read.last, read.reach))
             gain = np.maximum(gain, np.where(gains > one.plan.threshold, gains, 0.0))
     goal = np.where(gain > 0, np.minimum(answered + 1, most), 0)
-    goal[_pilots(read)] = most
+    pilot = _pilots(read)
+    goal[pilot] = most
     able = np.array(
         [n for n, task in read.tasks.items() if task[4] is None and goal[n - 1] > overlap[n - 1]], int
     )
     first = able[
         np.argsort(-np.where(goal[able - 1] == most, 1.0 + gain[able - 1], gain[able - 1]), kind="stable")
     ]
-    return _affordable(read, first, goal, overlap, answered, policy.budget)
+    kept, spent = _affordable(first, goal, overlap, answered, policy.budget)
+    choosy = np.where(pilot, 0, int(policy.worth > 0))
+    return [(int(n), int(goal[n - 1]), read.tasks[int(n)][0], int(choosy[n - 1])) for n in kept], spent
 
 
 def _affordable(
-    read: _Read, tasks: np.ndarray, goal: np.ndarray, overlap: np.ndarray, answered: np.ndarray, budget: int
-) -> tuple[list[tuple[int, int, str]], bool]:
+    tasks: np.ndarray, goal: np.ndarray, overlap: np.ndarray, answered: np.ndarray, budget: int
+) -> tuple[np.ndarray, bool]:
+    """(those of the tasks that the budget has answers for, whether it has none for the others)."""
     cost = goal[tasks - 1] - overlap[tasks - 1]
-    if budget:
-        left = budget - int(np.maximum(overlap, answered).sum())
-        kept = np.cumsum(cost) <= left
-        spent = not bool(kept.all())
-        tasks = tasks[kept]
-    else:
-        spent = False
-    return [(int(n), int(goal[n - 1]), read.tasks[int(n)][0]) for n in tasks], spent
+    if not budget:
+        return tasks, False
+    left = budget - int(np.maximum(overlap, answered).sum())
+    kept = np.cumsum(cost) <= left
+    return tasks[kept], not bool(kept.all())
+
+
+def _passed_over(read: _Read, found: dict[str, _Found]) -> tuple[str, ...]:
+    """Annotators of whom no further answers are asked: by every question that has a plan their answers tell
+    too little. Whom a shared pool lends is not passed over: what they get there is no client's choice."""
+    policy = read.form.document.adaptive
+    assert policy is not None, "only projects with the policy are weighed"
+    planned = [one.estimate for one in found.values() if one.plan is not None]
+    if not planned or not policy.worth:
+        return ()
+    passed = np.ones(len(read.members), bool)
+    for one in planned:
+        passed &= core.worths(one.model, one.skill.votes) < policy.worth / 100 - weighing.TIE
+    members = list(read.members)
+    return tuple(sorted(members[i] for i in np.flatnonzero(passed) if not is_lent(members[i])))
 
 
 def _outcomes(
@@ -344,6 +365,7 @@ def _begin(
         version=read.row["version"],
         project=read.head,
         lots=read.lots.hex(),
+        passed_over=_passed_over(read, found),
         upto=tuple(sorted(read.upto.items())),
         questions=tuple(_noted(name, one, list(read.members)) for name, one in found.items()),
         skills=tuple(_told(name, read.values[name].label, one) for name, one in learnt.items()),
@@ -407,12 +429,12 @@ def _unchanged(tx: Transaction, read: _Read, tasks: Sequence[int]) -> set[int]:
     return {n for n, *now in rows if tuple(now) == tuple(read.tasks[n][:4])}
 
 
-def _ask(tx: Transaction, at: Moment, read: _Read, cause: Place, wanted: list[tuple[int, int, str]]) -> None:
-    still = _unchanged(tx, read, [n for n, _, _ in wanted])
+def _ask(tx: Transaction, at: Moment, read: _Read, cause: Place, wanted: list[Row]) -> None:
+    still = _unchanged(tx, read, [row[0] for row in wanted])
     _more(tx, at, read.keys, cause, [one for one in wanted if one[0] in still])
 
 
-def _more(tx: Transaction, at: Moment, keys: Keys, cause: Place, rows: list[tuple[int, int, str]]) -> None:
+def _more(tx: Transaction, at: Moment, keys: Keys, cause: Place, rows: list[Row]) -> None:
     if rows:
         event = MoreAsked(
             stream=keys["project"],
@@ -499,6 +521,7 @@ class Newest(msgspec.Struct, frozen=True):
     place: Place  # of its event
     weights: dict[str, Weights | Skills]  # question -> what was learnt
     plans: dict[str, tuple[Plan, int]]  # and how many answers a task can get
+    passed_over: frozenset[str] = frozenset()  # annotators
 
     def wants(self, given: Sequence[tuple[str, dict[str, Any]]]) -> bool:
         """Whether a task with these answers, (member, answers) each, is to get one more."""
@@ -522,7 +545,7 @@ def _ready(stored: Stored, place: Place) -> Newest:
         if kept.plan is not None:
             dependence, threshold, target = (kept.plan[key] for key in PLAN)
             plans[name] = Plan(model, dependence, threshold, target), int(kept.plan["reach"])
-    return Newest(place, weights, plans)
+    return Newest(place, weights, plans, frozenset(stored.basis.passed_over))
 
 
 def _model(kept: Kept) -> Model:
@@ -579,8 +602,17 @@ def ask_further(
     for n, member, body in tx.tuples("task_answers", **keys, tasks=list(able)):
         given[n].append((member, decode_json(answers_of(body))))
     wanted = [n for n in sorted(able) if weighed.wants(given[n])]
-    _more(tx, at, keys, weighed.place, [(n, able[n] + 1, "done") for n in wanted])
+    choosy = int(document.adaptive.worth > 0)
+    _more(tx, at, keys, weighed.place, [(n, able[n] + 1, "done", choosy) for n in wanted])
     return set(wanted)
+
+
+def passed_over(reader: Reader, organization: str, project: str, document: Document) -> frozenset[str]:
+    """Annotators who get no task of this project that wants a further answer, by the newest weighing."""
+    if document.adaptive is None or not document.adaptive.worth:
+        return frozenset()
+    weighed = newest(reader, organization, project)
+    return frozenset() if weighed is None else weighed.passed_over
 
 
 # ---- reading -----------------------------------------------------------------------------------
@@ -593,7 +625,8 @@ def progress(reader: Reader, row: dict[str, Any], document: Document) -> wire.Ad
         return None
     found = reader.one("adaptive", organization=row["organization"], project=row["id"])
     number = found["number"] if found else 0
-    questions = _unpack(found["body"]).basis.questions if found and number else ()
+    basis = _unpack(found["body"]).basis if found and number else None
+    questions = basis.questions if basis else ()
     planned = [one for one in questions if one.per_task is not None]
     per_task = max((one.per_task for one in planned if one.per_task is not None), default=None)
     share = found["pilots"] / max(row["tasks"], 1) if found else 0.0
@@ -612,5 +645,6 @@ def progress(reader: Reader, row: dict[str, Any], document: Document) -> wire.Ad
         per_task=expected,
         saved=None if expected is None else max(1 - expected / document.overlap, 0.0),
         budget=policy.budget,
+        passed_over=len(basis.passed_over) if basis and policy.worth else 0,
         as_of=when(found["as_of_ms"]) if found and number else None,
     )

@@ -291,7 +291,21 @@ class _Archive:
 
     def _annotations(self) -> Iterator[dict[str, Any]]:
         for row in self._chunks("archive_annotations"):
-            n, round_, member, kind, state, version, revision, ms, closed_ms, stream, place, body = row
+            (
+                n,
+                round_,
+                member,
+                kind,
+                state,
+                version,
+                revision,
+                ms,
+                closed_ms,
+                stream,
+                place,
+                body,
+                opened_ms,
+            ) = row
             self._counts["annotations"] += 1
             self._members[member] = kind
             yield {
@@ -303,6 +317,7 @@ class _Archive:
                 "revision": revision,
                 "answers": msgspec.Raw(answers_of(body)),
                 "seconds": ms / 1000 if ms >= 0 else None,
+                "given_at": when(opened_ms) if opened_ms else None,
                 "submitted_at": when(closed_ms),
                 "place": [stream, place],
             }

@@ -238,9 +238,13 @@ class _Step:
 
     def more_asked(self, line: Line) -> None:
         rows = [decode_json(row) for row in line.rows]
-        found = self._tx.all("tasks_named", **self._keys, tasks=[n for n, _, _ in rows])
+        found = self._tx.all("tasks_named", **self._keys, tasks=[row[0] for row in rows])
         status = {t["n"]: t["status"] for t in found}
-        kept = [[n, overlap, status[n]] for n, overlap, _ in rows if status.get(n) in ("open", "done")]
+        kept = [
+            [n, overlap, status[n], *choosy]
+            for n, overlap, _, *choosy in rows
+            if status.get(n) in ("open", "done")
+        ]
         if kept:
             rows_ = tuple(encode_json(row) for row in kept)
             self._append(MoreAsked(stream=self._aim.project, owner=self._aim.organization, rows=rows_))

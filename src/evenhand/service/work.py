@@ -580,8 +580,8 @@ def _backlog(
     hidden, closed = _apart(tx, organization, project, document, wanted)
     keys = {"organization": organization, "project": project}
     candidates = tuple(
-        Candidate(n, free, round_)
-        for n, free, round_, _ in tx.tuples("free_tasks", **keys, rank=-1, limit=limit)
+        Candidate(n, free, round_, further_ms)
+        for n, free, round_, _, further_ms in tx.tuples("free_tasks", **keys, rank=-1, limit=limit)
     )
     return Backlog(
         organization=organization,
@@ -593,7 +593,25 @@ def _backlog(
         seen=_seen(tx, keys, candidates, [w.person for _, w in wanted]),
         gold=hidden,
         closed=closed,
+        passed_over=_passed_over(tx, organization, project, document, closed, wanted),
     )
+
+
+def _passed_over(
+    tx: Transaction,
+    organization: str,
+    project: str,
+    document: Document,
+    closed: frozenset[str],
+    wanted: list[tuple[_Ask, Waiting]],
+) -> frozenset[str]:
+    """Of whom no further answers are asked here; if they get nothing, they are told why."""
+    passed = adaptive.passed_over(tx, organization, project, document)
+    asks = [(ask, w) for ask, w in wanted if w.members.get(organization) in passed]
+    for ask, w in asks:
+        if w.project in (None, project) and w.person not in closed:
+            ask.waiting = "passed-over"
+    return frozenset(w.person for _, w in asks)
 
 
 def _apart(
@@ -671,16 +689,19 @@ def _extended(tx: Transaction, backlog: Backlog, more: list[Candidate], persons:
 def _unseen(tx: Transaction, backlog: Backlog, w: Waiting, others: int) -> list[Candidate]:
     key = (backlog.project, w.person)
     rank, looked = tx.hints.get(key, (-1, 0))
-    keys = {"organization": backlog.organization, "project": backlog.project, "person": w.person}
-    limit = w.count + others
-    rows = tx.tuples("unseen_tasks", **keys, rank=rank, limit=limit)
+    keys: dict[str, Any] = {
+        "organization": backlog.organization, "project": backlog.project, "person": w.person
+    }  # fmt: skip
     now = tx.now
+    latest = now - allocation.RELIEF_MS if w.person in backlog.passed_over else now
+    keys = {**keys, "latest": latest, "limit": w.count + others}
+    rows = tx.tuples("unseen_tasks", **keys, rank=rank)
     if not rows and rank >= 0 and now - looked >= RESCAN_MS:
-        rows, looked = tx.tuples("unseen_tasks", **keys, rank=-1, limit=limit), now
+        rows, looked = tx.tuples("unseen_tasks", **keys, rank=-1), now
     if rows:
         rank = rows[0][3]
     tx.hints[key] = (rank, looked or now)
-    return [Candidate(n, free, round_) for n, free, round_, _ in rows]
+    return [Candidate(n, free, round_, further_ms) for n, free, round_, _, further_ms in rows]
 
 
 _Data = tuple[

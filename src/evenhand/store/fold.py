@@ -522,8 +522,14 @@ def _concluded(db: Connection, placed: list[Placed]) -> None:
 def _more_asked(db: Connection, p: Placed, event: ev.MoreAsked) -> None:
     keys = {"organization": event.owner, "project": event.stream}
     rows = [_json(row) for row in event.rows]
-    db.many("fold_more_asked", [{**keys, "n": n, "overlap": overlap, "ms": p.ms} for n, overlap, _ in rows])
-    reopened = sum(was == "done" for _, _, was in rows)
+    db.many(
+        "fold_more_asked",
+        [
+            {**keys, "n": n, "overlap": overlap, "ms": p.ms, "further": p.ms if any(choosy) else 0}
+            for n, overlap, _, *choosy in rows
+        ],
+    )
+    reopened = sum(row[2] == "done" for row in rows)
     db.run("fold_counts", project=event.stream, withdrawn=0, done=-reopened, flagged=0)
 
 

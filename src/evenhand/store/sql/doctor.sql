@@ -22,7 +22,7 @@ SELECT organization, project, version, upto, last FROM following ORDER BY organi
 SELECT organization, project, version, document, created_ms FROM project_version ORDER BY organization {collate}, project {collate}, version;
 
 -- name: walk_task
-SELECT organization, project, n, rank, status, free, leased, answered, overlap, round, flagged, priority, created_ms, changed_ms FROM task ORDER BY organization {collate}, project {collate}, n;
+SELECT organization, project, n, rank, status, free, leased, answered, overlap, round, flagged, priority, created_ms, changed_ms, further_ms FROM task ORDER BY organization {collate}, project {collate}, n;
 
 -- name: walk_assignment
 SELECT organization, project, task, id, round, person, member, version, pool, window_n, state, opened_ms, expires_ms, closed_ms, seq, revision, ms, settled FROM assignment ORDER BY id {collate};

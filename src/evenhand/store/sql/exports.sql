@@ -89,7 +89,8 @@ WHERE t.organization = :organization AND t.project = :project AND t.n > :after A
 
 -- name: archive_annotations
 -- Of all rounds, those outside the overlap too.
-SELECT a.task, a.round, a.member, m.kind, a.state, a.version, a.revision, a.ms, a.closed_ms, e.stream, e.n, o.body
+SELECT a.task, a.round, a.member, m.kind, a.state, a.version, a.revision, a.ms, a.closed_ms, e.stream, e.n, o.body,
+  a.opened_ms
 FROM assignment a
 JOIN member m ON m.organization = a.organization AND m.id = a.member
 JOIN event e ON e.seq = a.seq

@@ -95,7 +95,7 @@ UPDATE project SET
 WHERE id = :project;
 
 -- name: fold_corrected!
-UPDATE task SET round = round + 1, answered = 0, leased = 0, changed_ms = :ms,
+UPDATE task SET round = round + 1, answered = 0, leased = 0, changed_ms = :ms, further_ms = 0,
   status = CASE WHEN status = 'withdrawn' THEN 'withdrawn' ELSE 'open' END,
   free = CASE WHEN status = 'withdrawn' THEN 0 ELSE overlap END
 WHERE organization = :organization AND project = :project AND n = :n;
@@ -194,7 +194,8 @@ SELECT {r organization}, {r project}, {r task}, {r value}
 WHERE true ON CONFLICT (organization, project, task) DO UPDATE SET value = excluded.value;
 
 -- name: fold_more_asked!
-UPDATE task SET overlap = :overlap, status = 'open', free = {max}(:overlap - answered - leased, 0), changed_ms = :ms
+UPDATE task SET overlap = :overlap, status = 'open', free = {max}(:overlap - answered - leased, 0), changed_ms = :ms,
+  further_ms = :further
 WHERE organization = :organization AND project = :project AND n = :n;
 
 -- name: fold_reorder!
