@@ -98,6 +98,8 @@ def test_both_plan_the_same(classes: int, seed: int) -> None:
     assert plan.dependence == pytest.approx(dependence)
     np.testing.assert_allclose(model.chance, np.maximum(estimate.model.confusion, 1e-12), atol=1e-9)
     np.testing.assert_allclose(weighing.posterior(theirs, model), estimate.posterior, atol=1e-9)
+    ours_worth = core.worths(estimate.model, estimate.skill.votes)
+    np.testing.assert_allclose(weighing.worths(model), ours_worth, atol=2e-9)
     again = weighing.Plan(model, dependence, most, plan.target, plan.threshold)
     loss, stops = weighing.losses(theirs, again, drawn, weighing.Rules(most, 2, 0.01, 1.0))
     at = reweigh._step(loss, 0.01)

@@ -11,7 +11,7 @@ from bench.adaptive import replay
 from bench.crowd import FOLDER, Crowd, crowd, score, simulated
 from evenhand.aggregation import vote_table
 from evenhand.core import adaptive
-from evenhand.core.adaptive import PILOT_LEAST, Plan, Rule, first_votes, pilots, plan
+from evenhand.core.adaptive import PILOT_LEAST, Plan, Rule, first_votes, pilots, plan, worths
 from evenhand.core.inference import Votes, infer, posterior_of
 
 SEED = bytes(32)
@@ -109,6 +109,26 @@ def test_with_many_classes_what_is_concluded_rests_on_pilots_as_well() -> None:
     assert found is not None and found[0].posterior.sum(axis=1) == pytest.approx(1.0)
     truth = made(classes=20).gold
     assert score(found[0].posterior, truth).log_loss <= score(infer(given).posterior, truth).log_loss
+
+
+def test_an_answer_is_worth_what_it_tells_of_the_class() -> None:
+    """Who answers by lot tells nothing, who errs always the same way as much as who is always right."""
+    votes = made(classes=2).table.votes
+    model = infer(votes).model
+    rows = np.array([[[0.5, 0.5], [0.5, 0.5]], [[0.9, 0.1], [0.1, 0.9]], [[0.1, 0.9], [0.9, 0.1]]])
+    known = replace(model, prior=np.full(2, 0.5), newcomer=np.array([[0.7, 0.3], [0.3, 0.7]]), confusion=rows)
+    many = 10**9
+    found = worths(known, np.array([many, many, many]))
+    entropy = lambda p: -p * np.log(p) - (1 - p) * np.log(1 - p)  # noqa: E731
+    right = (np.log(2) - entropy(0.9)) / (np.log(2) - entropy(0.7))
+    assert found == pytest.approx([0, right, right], abs=1e-6)
+    lot, right, none = worths(known, np.array([adaptive.ADDED, adaptive.ADDED, 0]))
+    assert 0.2 < lot < 0.3 and 1.5 < right < 2.5 and none == 1, "few answers judge nobody"
+    blank = replace(known, newcomer=np.full((2, 2), 0.5))
+    assert (worths(blank, np.array([many, many, many])) == 1).all(), "nobody tells less than nothing"
+    own = worths(model, votes.given)
+    skill = infer(votes).skill.value
+    assert np.corrcoef(own, skill)[0, 1] > 0.8, "with two classes alike the skilled tell more"
 
 
 def test_a_loss_that_cannot_be_afforded_stops_nothing() -> None:

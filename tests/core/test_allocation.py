@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from evenhand.core.allocation import (
     CHARGE,
+    RELIEF_MS,
     WINDOW,
     Backlog,
     Candidate,
@@ -72,6 +73,18 @@ def test_nobody_gets_a_task_that_they_had():
     seen = frozenset({("a", 1)})
     given_ = offer(view(backlog("p", free(1, 2), seen=seen)), [waiting("a"), waiting("b")], AT).given
     assert [(g.waiting, g.task) for g in given_] == [(0, 2), (1, 1)]
+
+
+def test_who_is_passed_over_gets_no_further_answers_to_give_unless_a_task_waits_for_a_day():
+    at = Moment(ms=2 * RELIEF_MS)
+    lately = [
+        Candidate(1, 2, 1, at.ms - RELIEF_MS + 1),
+        Candidate(2, 2, 1, at.ms - RELIEF_MS),
+        Candidate(3, 2, 1),
+    ]
+    for_a = msgspec.structs.replace(backlog("p", lately), passed_over=frozenset("a"))
+    given_ = offer(view(for_a), [waiting("a", count=3), waiting("b", count=3)], at).given
+    assert [(g.waiting, g.task) for g in given_] == [(0, 2), (1, 1), (0, 3), (1, 2), (1, 3)]
 
 
 def test_a_named_project_is_kept_to_and_a_foreign_organization_is_left_out():

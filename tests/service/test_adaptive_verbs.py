@@ -11,8 +11,10 @@ import pytest
 from world import World
 
 from evenhand import wire
+from evenhand.audit import reweigh
 from evenhand.core import adaptive as core
 from evenhand.core.adaptive import Basis
+from evenhand.core.allocation import RELIEF_MS
 from evenhand.core.errors import Invalid
 from evenhand.core.events import Concluded, Fitted, MoreAsked
 from evenhand.core.policy import Actor, Membership
@@ -258,6 +260,62 @@ def test_the_rule_goes_with_classes_and_is_switched_off_again(world: World):
     assert world.read(quality.get, world.owner, project).adaptive is None
     adaptive.weigh(world.lane, project)
     assert overlaps(world, project) == [3] * 5
+
+
+def test_who_tells_too_little_is_passed_over_and_told_so(world: World, monkeypatch: pytest.MonkeyPatch):
+    """Three of eight say the same to everything. They give first answers and pilots; further answers only where a task has
+    waited for a day. The auditor finds it so, and finds a node that says one thing and does another."""
+    choosy = msgspec.structs.replace(POLICY, worth=60)
+    project, dice = world.project(tasks=TASKS, overlap=5, adaptive=choosy).id, random.Random(4)
+    monkeypatch.setattr(reweigh, "drawn", core.pilots)  # those of this file, as above
+    monkeypatch.setattr(reweigh, "LEAST_PILOTS", 6)
+    idle = {actor.memberships[0].member for actor in world.people[1:4]}
+
+    def work(who: list[Actor], most: int = 10_000) -> int:
+        given = 0
+        for actor in who:
+            same = actor.memberships[0].member in idle
+            while given < most and (got := world.next(actor, project_id=project, count=2).assignments):
+                for one in got:
+                    world.ms += 1
+                    n = int(one.task_id.rpartition("-")[2])
+                    world.submit(actor, one.id, {"spam": "ham" if same else answer(dice, n, 0.9)})
+                    given += 1
+        return given
+
+    adaptive.weigh(world.lane, project)
+    while work(dice.sample(world.people[1:], 8), most=1):
+        pass
+    adaptive.weigh(world.lane, project)
+    basis = msgspec.json.decode(
+        [p.event for p in events(world, project) if isinstance(p.event, Fitted)][-1].basis
+    )
+    assert set(basis["passed_over"]) == idle
+    said = world.read(quality.get, world.owner, project).adaptive
+    assert said is not None and said.passed_over == 3
+    assert max(overlaps(world, project)[i] for i in range(TASKS) if i % 5) == 3, "some want a further answer"
+    told = [world.next(actor, project_id=project, count=2) for actor in world.people[1:4]]
+    assert all(not one.assignments and one.waiting == "passed-over" for one in told)
+    assert world.next(world.people[1]).waiting == "passed-over", "without a project, too"
+    assert world.next(world.people[4], project_id=project).assignments
+    world.ms += RELIEF_MS
+    assert work(world.people[1:2], most=1) == 2, "what has waited for a day is for everybody"
+    assert work(world.people[4:], most=6)
+    found, replay = world.reweigh(project)
+    assert found == [] and replay.weighings == 2
+    assert examine(world.store, ORIGIN).healthy
+    adaptive.weigh(world.lane, project)
+    monkeypatch.setattr(adaptive, "passed_over", lambda *_: frozenset())
+    assert work(world.people[1:4], most=3)
+    found, _ = world.reweigh(project)
+    assert {rule for _, rule, _, _ in found} == {"weighing.passed-over"}
+
+    def somebody_else(event: object, opened: dict[str, bytes]) -> None:
+        if isinstance(event, Fitted):
+            opened["basis"] = opened["basis"].replace(min(idle).encode(), b"mem-other", 1)
+
+    first = world.reweigh(project, change=somebody_else)[0]
+    assert ("weighing.passed-over", "Whether") in {(rule, what.split()[0]) for _, rule, _, what in first}
 
 
 def test_when_all_is_weighed_again():

@@ -131,7 +131,7 @@ class World:
             keys = {"organization": organization, "project": project, "after": 0, "upto": 10_000}
             annotations = reader.tuples("archive_annotations", **keys)
         events = [decode(r["seq"], r["entry"], r["body"], r["organization"]) for r in rows]
-        places = {(a[9], a[10]): Slot(a[0], a[1], a[2]) for a in annotations}
+        places = {(a[9], a[10]): Slot(a[0], a[1], a[2], a[12]) for a in annotations}
         slots = {p.event.slot: places[p.event.stream, p.n] for p in events if (p.event.stream, p.n) in places}
         found: list[tuple[str, str, str, str]] = []
         replay = Replay(project, slots, lambda *told: found.append(told))

@@ -24,7 +24,7 @@ CALM, TRUST, STEADY = 0.85, 0.5, 20.0
 CELLS = 100_000
 DOUBT, FLOOR = 0.5, 0.01
 LEAST_PILOTS, RIVALS = 40, 4
-FEW, RELIEF = 10, 24 * 3600 * 1000
+ADDED, RELIEF = 20, 24 * 3600 * 1000
 THRESHOLDS = [0.4 * (0.001 / 0.4) ** (j / 19) for j in range(20)] + [0.0]
 
 Floats = NDArray[np.float64]
@@ -323,13 +323,12 @@ def _normal(x: Floats) -> Floats:
 
 def worths(model: Model) -> Floats:
     """[annotators] what an answer of each tells, of what one tells in the mean: "Who is passed over"."""
-    both = np.concatenate([model.pooled[None], model.chance])
-    told = np.maximum(both, TINY)
+    share = (model.given / (model.given + ADDED))[:, None, None]
+    mixed = share * model.chance + (1 - share) * model.pooled
+    told = np.maximum(np.concatenate([model.pooled[None], mixed]), TINY)
     given = np.einsum("k,akl->al", model.prior, told)
     nats = np.einsum("k,akl->a", model.prior, told * np.log(told / given[:, None, :]))
-    if nats[0] <= TINY:
-        return np.full(len(model.given), np.inf)
-    return np.where(model.given >= FEW, nats[1:] / nats[0], np.inf)
+    return np.asarray(nats[1:] / nats[0] if nats[0] > TINY else np.ones(len(model.given)))
 
 
 def drawn(lots: bytes, asked: NDArray[np.bool_]) -> NDArray[np.bool_]:

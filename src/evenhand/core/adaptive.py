@@ -33,7 +33,7 @@ PILOT_SHARE = 0.1  # of the tasks
 PILOT_LEAST = 40  # tasks, or all where there are fewer: of less, one task in error would decide
 DECIMALS = 9  # of a gain
 RIVALS = 4  # classes beside the most probable one that are weighed
-FEW = 10  # labels; of fewer nothing is concluded about who gave them
+ADDED = 20  # labels of the pooled annotator that are added to everybody's where their worth is judged
 THRESHOLDS = np.append(np.geomspace(0.4, 0.001, 20), 0.0)
 """Gains at which asking may stop; the first that costs little enough is taken."""
 
@@ -140,16 +140,18 @@ def worths(model: Model, given: Places) -> Floats:
 
     It is the mutual information of a task's class and the label (Shannon 1948,
     doi:10.1002/j.1538-7305.1948.tb01338.x) by the model's prior and the annotator's confusion, divided by
-    that of the pooled confusion. Infinite for whoever gave fewer than `FEW` labels, and for all where labels
-    tell nothing in the mean.
+    that of the pooled confusion. So that nobody is judged by few labels, the pooled annotator adds `ADDED`
+    to everybody's own: whoever gave none is worth 1. All are where labels tell nothing in the mean.
 
     Args:
         given: [annotators] how many labels each gave.
     """
-    mean = float(_told(model.prior, model.newcomer[None])[0])
+    pooled = model.newcomer[None]
+    mean = float(_told(model.prior, pooled)[0])
     if mean <= TINY:
-        return np.full(len(given), np.inf)
-    return np.where(given >= FEW, (_told(model.prior, model.confusion) / mean).round(DECIMALS), np.inf)
+        return np.ones(len(given))
+    own = (given / (given + ADDED))[:, None, None]
+    return np.asarray((_told(model.prior, own * model.confusion + (1 - own) * pooled) / mean).round(DECIMALS))
 
 
 def _told(prior: Floats, confusion: Floats) -> Floats:
