@@ -594,9 +594,10 @@ class Assignment(Wire, frozen=True, kw_only=True):
 
 class Assignments(Wire, frozen=True, kw_only=True):
     assignments: list[Assignment]
-    waiting: str | None = (
-        None  # when there are none, why: "nothing-left", "paused", "all-leased", "no-project", "drawing"
-    )
+    waiting: str | None = None
+    """When there are none, why: "nothing-left", "paused", "all-leased", "no-project", "drawing",
+    "qualification", "suspended", or "passed-over": what is left wants a further answer, and those go to
+    others."""
 
 
 class Form(Wire, frozen=True, kw_only=True):
@@ -1343,6 +1344,8 @@ class OwnQuality(Wire, frozen=True, kw_only=True):
     fixed: int
     returned: int
     stood: Estimated | None  # None: nothing was reviewed
+    worth: int = 0  # percent of what answers tell in the mean that whoever gives further answers has to tell
+    passed_over: bool = False  # the caller's tell less
 
 
 # -- shared pools -------------------------------------------------------------------------------

@@ -421,6 +421,9 @@ def _own(reader: Reader, row: dict[str, Any]) -> wire.OwnQuality:
         fixed=row["fixed"],
         returned=row["returned"],
         stood=_stood(row, row["upheld"]) if judged else None,
+        worth=document.adaptive.worth if document.adaptive else 0,
+        passed_over=row["member"]
+        in adaptive.passed_over(reader, row["organization"], row["project"], document),
     )
 
 

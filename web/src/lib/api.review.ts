@@ -290,6 +290,7 @@ export interface Quality {
     per_task: number | null;
     saved: number | null;
     budget: number;
+    passed_over: number;
     as_of: string | null;
   } | null;
   /** The project hides from the reader who gave which answer. */
@@ -311,6 +312,9 @@ export interface OwnQuality {
   fixed: number;
   returned: number;
   stood: Estimated | null;
+  /** Percent of what answers tell in the mean that whoever gives further answers has to tell; 0: nothing is asked. */
+  worth: number;
+  passed_over: boolean;
 }
 
 export const getQuality = (project: string): Promise<Quality> => call("GET", path`/projects/${project}/quality`);

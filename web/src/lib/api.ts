@@ -150,7 +150,7 @@ export interface SigningKeys {
   items: SigningKey[];
 }
 
-export type Waiting = "nothing-left" | "paused" | "all-leased" | "no-project" | "drawing" | "qualification" | "suspended";
+export type Waiting = "nothing-left" | "paused" | "all-leased" | "no-project" | "drawing" | "qualification" | "suspended" | "passed-over";
 
 export interface Assignments {
   assignments: Assignment[];

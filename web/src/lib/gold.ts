@@ -16,6 +16,7 @@ export interface AdaptivePolicy {
   tolerance: number;
   target: number;
   budget: number;
+  worth: number;
 }
 
 export interface QualificationPolicy {
