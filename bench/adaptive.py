@@ -17,7 +17,7 @@ from evenhand.service.adaptive import SHARE_NEW
 
 SETS = ("bluebird", "rte", "web", "weather_amt", "weather_cf", "face", "adult", "zencrowd")
 """Those of at least five labels a task."""
-TOLERANCES = (0.0025, 0.005, 0.01, 0.015)
+TOLERANCES = (0.005, 0.01, 0.015)
 WORTHS = (0.0, 0.75, 0.9)
 ORDERS = 20
 WANTED = 0.005  # loss that the choice on the other sets is held to

@@ -263,8 +263,9 @@ def test_the_rule_goes_with_classes_and_is_switched_off_again(world: World):
 
 
 def test_who_tells_too_little_is_passed_over_and_told_so(world: World, monkeypatch: pytest.MonkeyPatch):
-    """Three of eight say the same to everything. They give first answers and pilots; further answers only where a task has
-    waited for a day. The auditor finds it so, and finds a node that says one thing and does another."""
+    """Three of eight say the same to everything. They give first answers and pilots; further answers only
+    where a task has waited for a day. The auditor finds it so, and finds a node that says one thing and does
+    another."""
     choosy = msgspec.structs.replace(POLICY, worth=60)
     project, dice = world.project(tasks=TASKS, overlap=5, adaptive=choosy).id, random.Random(4)
     monkeypatch.setattr(reweigh, "drawn", core.pilots)  # those of this file, as above
@@ -303,7 +304,7 @@ def test_who_tells_too_little_is_passed_over_and_told_so(world: World, monkeypat
     assert work(world.people[4:], most=6)
     found, replay = world.reweigh(project)
     assert found == [] and replay.weighings == 2
-    assert examine(world.store, ORIGIN).healthy
+    world.require_healthy()
     adaptive.weigh(world.lane, project)
     monkeypatch.setattr(adaptive, "passed_over", lambda *_: frozenset())
     assert work(world.people[1:4], most=3)
