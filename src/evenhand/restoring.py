@@ -32,7 +32,7 @@ from evenhand.lane import Lane
 from evenhand.service import adaptive, brought, media, projects, told
 from evenhand.service.brought import Member
 from evenhand.service.told import Aim, Line, Taken, draft_of
-from evenhand.service.view import decode_json, encode_json
+from evenhand.service.view import decode_json, encode_json, failure
 from evenhand.store import Transaction
 
 FEW = 200  # events that one verb does again: annotators of other projects get in between
@@ -78,16 +78,8 @@ def actor_for(organization: str) -> Actor:
 
 
 def _failed(tx: Transaction, at: Moment, id_: str, organization: str, error: EvenhandError) -> None:
-    problem = wire.Problem(
-        type="about:blank",
-        title="Restore failed",
-        status=409 if isinstance(error, Refused) else 400,
-        detail=error.reason,
-        rule=error.rule,
-        where=error.where,
-        remedy=error.remedy,
-    )
-    if not tx.changed("finish_restore", id=id_, state="failed", report=None, error=encode_json(problem)):
+    problem = failure(error, "Restore failed")
+    if not tx.changed("finish_restore", id=id_, state="failed", report=None, error=problem):
         return  # another process has ended it
     row = tx.one("restore", id=id_)
     assert row is not None, "it has just failed"

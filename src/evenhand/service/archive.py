@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,7 +24,7 @@ from evenhand import __version__, wire
 from evenhand.blobs import Blobs
 from evenhand.core import merkle
 from evenhand.core.checkpoint import open_checkpoint
-from evenhand.core.errors import EvenhandError, Unavailable
+from evenhand.core.errors import Unavailable
 from evenhand.core.events import (
     Admitted,
     Brought,
@@ -48,7 +47,6 @@ from evenhand.core.policy import Actor
 from evenhand.lane import Lane
 from evenhand.ledger import PublicLog
 from evenhand.service import exports
-from evenhand.service.ids import new_id
 from evenhand.service.view import decode_json, encode_json, project_row, task_id, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import Placed, answers_of, decode
@@ -88,40 +86,21 @@ def start(tx: Transaction, at: Moment, actor: Actor, project: str, request: wire
     """Begin an archive; `run` writes it. It is listed and fetched like an export."""
     row = project_row(tx, actor, project, "archive.manage")
     settings = exports.Settings(format=NAME, surplus=True, options={"people": request.people})
-    id_ = new_id("exp")
-    tx.run(
-        "put_export",
-        organization=row["organization"],
-        project=project,
-        id=id_,
-        settings=encode_json(settings),
-        total=row["tasks"],
-        at=at.ms,
-    )
-    return exports.get(tx, actor, id_)
+    return exports.get(tx, actor, exports.begin(tx, at, row, settings))
 
 
 def run(lane: Lane, export: str, folder: Path, parts: Parts) -> None:
-    """Write an archive into ``folder/<export>``: whole, or not at all and with the reason."""
-    with lane.store.read() as reader:
-        row = reader.one("export", id=export)
-    if row is None or row["state"] != "running":
-        return
-    target, work = folder / export, folder / f"{export}.part"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    try:
+    """Write an archive into ``folder/<export>``."""
+
+    def write(row: dict[str, Any], work: Path) -> exports.Done:
         with lane.store.read() as reader:
             upto: int = reader.tuples("max_seq")[0][0]
             _wait(lane, parts, upto)
             people = exports.settings_of(row).options["people"]
             manifest = _Archive(lane, reader, parts, row, people).write(work / FILE, upto)
-        shutil.rmtree(target, ignore_errors=True)
-        work.rename(target)
-        lane.call(_done, row, manifest)
-    except EvenhandError as error:
-        shutil.rmtree(work, ignore_errors=True)
-        lane.call(exports.failed, export, error)
+        return lambda tx, at: _done(tx, at, row, manifest)
+
+    exports.whole(lane, export, folder, write)
 
 
 def _done(tx: Transaction, at: Moment, row: dict[str, Any], manifest: dict[str, Any]) -> None:

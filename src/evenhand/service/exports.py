@@ -15,7 +15,7 @@ import msgspec
 from evenhand import __version__, formats, wire
 from evenhand.blobs import Blobs
 from evenhand.core import merkle
-from evenhand.core.errors import EvenhandError, Missing, Refused
+from evenhand.core.errors import EvenhandError, Missing
 from evenhand.core.events import Moment, Released
 from evenhand.core.intake import split
 from evenhand.core.policy import Actor
@@ -39,7 +39,16 @@ from evenhand.formats.outward import Along, Stored
 from evenhand.lane import Lane
 from evenhand.service.ids import new_id
 from evenhand.service.quality import agreement_of
-from evenhand.service.view import decode_json, encode_json, form_of, open_to, project_row, task_id, when
+from evenhand.service.view import (
+    decode_json,
+    encode_json,
+    failure,
+    form_of,
+    open_to,
+    project_row,
+    task_id,
+    when,
+)
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import answers_of
 
@@ -75,18 +84,23 @@ def start(tx: Transaction, at: Moment, actor: Actor, project: str, request: wire
     formats.write_options(formats.find(request.format), request.options)
     if request.since is not None and _row(tx, actor, request.since)["project"] != project:
         raise Missing("not-found", "There is no such export of this project.", "since")
-    id_ = new_id("exp")
     settings = Settings(request.format, request.since, request.accept_loss, request.surplus, request.options)
+    return get(tx, actor, begin(tx, at, row, settings))
+
+
+def begin(tx: Transaction, at: Moment, project: dict[str, Any], settings: Settings) -> str:
+    """Note that an export of this project is to be written; its id."""
+    id_ = new_id("exp")
     tx.run(
         "put_export",
-        organization=row["organization"],
-        project=project,
+        organization=project["organization"],
+        project=project["id"],
         id=id_,
         settings=encode_json(settings),
-        total=row["tasks"],
+        total=project["tasks"],
         at=at.ms,
     )
-    return get(tx, actor, id_)
+    return id_
 
 
 CHECKED = 10_000  # tasks whose data a check looks at: a page waits for it
@@ -174,12 +188,29 @@ def format_of(settings: bytes) -> str:
 def run(
     lane: Lane, export: str, folder: Path, checkpoint: Callable[[], str | None], blobs: Blobs | None = None
 ) -> None:
-    """Write an export into ``folder/<export>``: whole, or not at all and with the reason.
+    """Write an export into ``folder/<export>``.
 
     Args:
         folder: of all exports.
         checkpoint: the newest signed checkpoint of the ledger, once it covers what was read.
         blobs: the media that are stored; None: there are none.
+    """
+
+    def write(row: dict[str, Any], work: Path) -> Done:
+        manifest, upto = _write(lane, row, work, checkpoint, blobs)
+        return lambda tx, at: _done(tx, at, row, manifest, upto)
+
+    whole(lane, export, folder, write)
+
+
+Done = Callable[[Transaction, Moment], None]  # the verb that notes the end of an export
+
+
+def whole(lane: Lane, export: str, folder: Path, write: Callable[[dict[str, Any], Path], Done]) -> None:
+    """Have an export written into ``folder/<export>``: whole, or not at all and with the reason.
+
+    Args:
+        write: puts the files of the export in this row into this folder; gives what notes the end.
     """
     with lane.store.read() as reader:
         row = reader.one("export", id=export)
@@ -189,13 +220,13 @@ def run(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
-        manifest, upto = _write(lane, row, work, checkpoint, blobs)
+        done = write(row, work)
         shutil.rmtree(target, ignore_errors=True)
         work.rename(target)
-        lane.call(_done, row, manifest, upto)
+        lane.call(done)
     except EvenhandError as error:
         shutil.rmtree(work, ignore_errors=True)
-        lane.call(failed, export, error)
+        lane.call(_failed, export, error)
 
 
 def _done(tx: Transaction, at: Moment, row: dict[str, Any], manifest: Manifest, upto: int) -> None:
@@ -216,19 +247,16 @@ def _done(tx: Transaction, at: Moment, row: dict[str, Any], manifest: Manifest, 
     )
 
 
-def failed(tx: Transaction, at: Moment, export: str, error: EvenhandError) -> None:
+def _failed(tx: Transaction, at: Moment, export: str, error: EvenhandError) -> None:
     """Note why an export came to nothing."""
-    problem = wire.Problem(
-        type="about:blank",
-        title="Export failed",
-        status=409 if isinstance(error, Refused) else 400,
-        detail=error.reason,
-        rule=error.rule,
-        where=error.where,
-        remedy=error.remedy,
-    )
     tx.run(
-        "finish_export", id=export, state="failed", written=0, upto=0, files=b"[]", error=encode_json(problem)
+        "finish_export",
+        id=export,
+        state="failed",
+        written=0,
+        upto=0,
+        files=b"[]",
+        error=failure(error, "Export failed"),
     )
 
 

@@ -21,7 +21,7 @@ from evenhand.outbound import Door
 from evenhand.service import gathering, gold
 from evenhand.service.gathering import Place
 from evenhand.service.ids import new_id
-from evenhand.service.view import decode_json, encode_json, form_of, project_row, when
+from evenhand.service.view import decode_json, encode_json, failure, form_of, project_row, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.digests import NONE, SIZE
 from evenhand.zipped import MAGIC, Zipped
@@ -466,7 +466,7 @@ def read_file(lane: Lane, actor: Actor, import_: str, path: Path, blobs: Blobs, 
             lane.call(take, actor, import_, group)
         lane.call(_end, import_, "done", None)
     except EvenhandError as error:
-        lane.call(_end, import_, "failed", _problem(error))
+        lane.call(_end, import_, "failed", failure(error, "Import failed"))
     with lane.store.read() as reader:
         return get_import(reader, actor, import_)
 
@@ -551,19 +551,6 @@ def _end(tx: Transaction, at: Moment, import_: str, state: str, error: bytes | N
     assert row is not None, "it was read"
     tx.run("set_import_state", id=import_, state=state, error=error)
     tx.digests.drop(row["project"])
-
-
-def _problem(error: EvenhandError) -> bytes:
-    problem = wire.Problem(
-        type="about:blank",
-        title="Import failed",
-        status=400,
-        detail=error.reason,
-        rule=error.rule,
-        where=error.where,
-        remedy=error.remedy,
-    )
-    return encode_json(problem)
 
 
 def running(reader: Reader) -> list[tuple[str, str]]:

@@ -66,7 +66,7 @@ def list_(
     rows, last = _matching(reader, row, wanted, start, min(max(limit, 1), 200))
     document = form_of(reader, row["organization"], project, row["version"]).document
     items = [_task_row(project, r, document) for r in rows]
-    behind = _behind(reader, row) if wanted["search"] else None
+    behind = _behind(reader, row) if wanted.search else None
     next_ = None if last is None else str(last)
     return wire.Page(items=items, next=next_, total=_total(row, wanted), behind=behind)
 
@@ -82,7 +82,7 @@ def list_full(
 ) -> wire.Page[wire.Task]:
     """The same list with each task in full, for programs that read all of them."""
     row = project_row(reader, actor, project, "task.read")
-    wanted = _filter(status, search, None, None, None)
+    wanted = _filter(status, search)
     rows, last = _matching(reader, row, wanted, _number(after), min(max(limit, 1), 200))
     return wire.Page(
         items=full(reader, row, rows, hidden(reader, actor, row)),
@@ -91,24 +91,40 @@ def list_full(
     )
 
 
+class _Filter(msgspec.Struct, frozen=True):
+    """Which tasks are wanted."""
+
+    status: str  # "" for any
+    search: bool  # whether words were asked for, be it that none is left of them
+    words: list[str]  # of the search, as the index has them
+    flagged: int  # 1: only with flags
+    annotator: str  # only with an answer of this member; "" for any
+    external_id: str  # "" for any
+
+    @property
+    def counted(self) -> bool:
+        """Whether a count that is kept anyway says how many there are."""
+        return not (self.search or self.flagged or self.annotator or self.external_id)
+
+
 def _filter(
     status: str | None,
     search: str | None,
-    flagged: bool | None,
-    annotator: str | None,
-    external_id: str | None,
-) -> dict[str, Any]:
+    flagged: bool | None = None,
+    annotator: str | None = None,
+    external_id: str | None = None,
+) -> _Filter:
     if status not in (None, "", *STATUSES):
         known = ", ".join(STATUSES)
         raise Invalid("task.status", f"There is no status {status!r}.", "status", f"One of {known}.")
-    return {
-        "status": status or "",
-        "search": bool((search or "").strip()),
-        "words": asked(search or ""),
-        "flagged": 1 if flagged else 0,
-        "annotator": annotator or "",
-        "external_id": external_id or "",
-    }
+    return _Filter(
+        status=status or "",
+        search=bool((search or "").strip()),
+        words=asked(search or ""),
+        flagged=1 if flagged else 0,
+        annotator=annotator or "",
+        external_id=external_id or "",
+    )
 
 
 def _number(after: str | None) -> int:
@@ -117,9 +133,9 @@ def _number(after: str | None) -> int:
     return int(after or 0)
 
 
-def _total(row: dict[str, Any], wanted: dict[str, Any]) -> int | None:
+def _total(row: dict[str, Any], wanted: _Filter) -> int | None:
     """A count that is kept anyway; None where one would have to be taken for the occasion."""
-    if wanted["search"] or wanted["flagged"] or wanted["annotator"] or wanted["external_id"]:
+    if not wanted.counted:
         return None
     totals: dict[str, int | None] = {
         "": row["next_task"] - 1,
@@ -129,7 +145,7 @@ def _total(row: dict[str, Any], wanted: dict[str, Any]) -> int | None:
         "gold": None,
         "qualification": None,
     }
-    return totals[wanted["status"]]
+    return totals[wanted.status]
 
 
 def _behind(reader: Reader, row: dict[str, Any]) -> int:
@@ -138,10 +154,10 @@ def _behind(reader: Reader, row: dict[str, Any]) -> int:
 
 
 def _matching(
-    reader: Reader, row: dict[str, Any], wanted: dict[str, Any], start: int, limit: int
+    reader: Reader, row: dict[str, Any], wanted: _Filter, start: int, limit: int
 ) -> tuple[list[dict[str, Any]], int | None]:
     """(rows, where the next page starts); the rows hold record and mapping."""
-    if wanted["search"] and not wanted["words"]:
+    if wanted.search and not wanted.words:
         return [], None  # nothing but signs: no record is found by them
     found: list[dict[str, Any]] = []
     budget, at = SEARCHED, start
@@ -169,43 +185,39 @@ class _Stretch(NamedTuple):
 
 
 def _stretches(
-    reader: Reader, row: dict[str, Any], wanted: dict[str, Any], start: int, limit: int
+    reader: Reader, row: dict[str, Any], wanted: _Filter, start: int, limit: int
 ) -> Iterator[_Stretch]:
     """What suits the other filters, in order.
 
     With a search, a first piece of it is looked through: that is all where few suit, and enough for a
     word that many tasks hold. Only then the index of words is asked, as far as it reaches.
     """
-    slot, upto = index.state_of(reader, row) if wanted["words"] else (0, 0)
-    near = _looked_through(reader, row, wanted, start, NEAR if wanted["words"] else limit)
+    slot, upto = index.state_of(reader, row) if wanted.words else (0, 0)
+    near = _looked_through(reader, row, wanted, start, NEAR if wanted.words else limit)
     yield near
     if near.upto < upto:
         yield from _indexed(reader, row, wanted, near.upto, limit, slot, upto)
     after = max(near.upto, upto)
     while True:
-        stretch = _looked_through(reader, row, wanted, after, STRIDE if wanted["words"] else limit)
+        stretch = _looked_through(reader, row, wanted, after, STRIDE if wanted.words else limit)
         yield stretch
         after = stretch.upto
 
 
-def _looked_through(
-    reader: Reader, row: dict[str, Any], wanted: dict[str, Any], after: int, step: int
-) -> _Stretch:
+def _looked_through(reader: Reader, row: dict[str, Any], wanted: _Filter, after: int, step: int) -> _Stretch:
     rows = _page(reader, row, wanted, after, step)
-    fitting = [r for r in rows if not wanted["words"] or holds(decode_json(r["record"]), wanted["words"])]
+    fitting = [r for r in rows if not wanted.words or holds(decode_json(r["record"]), wanted.words)]
     return _Stretch(fitting, step, rows[-1]["n"] if rows else after, last=len(rows) < step)
 
 
 def _indexed(
-    reader: Reader, row: dict[str, Any], wanted: dict[str, Any], after: int, limit: int, slot: int, upto: int
+    reader: Reader, row: dict[str, Any], wanted: _Filter, after: int, limit: int, slot: int, upto: int
 ) -> Iterator[_Stretch]:
     """Hits of the index; the other filters are asked of the tasks that it names."""
     keys = {"organization": row["organization"], "project": row["id"]}
-    most = SEARCHED if wanted["status"] or wanted["flagged"] or wanted["annotator"] else limit
+    most = SEARCHED if wanted.status or wanted.flagged or wanted.annotator else limit
     while after < upto:
-        found = reader.tuples(
-            "search_hits", **keys, slot=slot, words=wanted["words"], after=after, limit=most
-        )
+        found = reader.tuples("search_hits", **keys, slot=slot, words=wanted.words, after=after, limit=most)
         hits = [n for (n,) in found]
         for i in range(0, len(hits), STRIDE):
             part = hits[i : i + STRIDE]
@@ -215,28 +227,28 @@ def _indexed(
     yield _Stretch([], 0, upto, last=False)
 
 
-def _suiting(reader: Reader, keys: dict[str, str], wanted: dict[str, Any], numbers: list[int]) -> list[int]:
+def _suiting(reader: Reader, keys: dict[str, str], wanted: _Filter, numbers: list[int]) -> list[int]:
     """Of these tasks, those that suit the filters beside the search."""
-    if wanted["annotator"]:
-        answered = reader.tuples("answered_by", **keys, tasks=numbers, member=wanted["annotator"])
+    if wanted.annotator:
+        answered = reader.tuples("answered_by", **keys, tasks=numbers, member=wanted.annotator)
         numbers = [n for (n,) in answered]
-    filters = {"status": wanted["status"], "flagged": wanted["flagged"]}
+    filters = {"status": wanted.status, "flagged": wanted.flagged}
     return [n for (n,) in reader.tuples("suiting", **keys, tasks=numbers, **filters)]
 
 
 def _page(
-    reader: Reader, row: dict[str, Any], wanted: dict[str, Any], after: int, limit: int
+    reader: Reader, row: dict[str, Any], wanted: _Filter, after: int, limit: int
 ) -> list[dict[str, Any]]:
     """One stretch of tasks by the index that fits the filter."""
     keys = {"organization": row["organization"], "project": row["id"], "after": after, "limit": limit}
-    if wanted["external_id"]:
-        return reader.all("tasks_by_external", **keys, external_id=wanted["external_id"])
-    if wanted["annotator"]:
-        return reader.all("tasks_by_member", **keys, member=wanted["annotator"], status=wanted["status"])
-    if wanted["flagged"]:
-        return reader.all("tasks_flagged", **keys, status=wanted["status"])
-    if wanted["status"]:
-        return reader.all(f"tasks_{wanted['status']}", **keys)
+    if wanted.external_id:
+        return reader.all("tasks_by_external", **keys, external_id=wanted.external_id)
+    if wanted.annotator:
+        return reader.all("tasks_by_member", **keys, member=wanted.annotator, status=wanted.status)
+    if wanted.flagged:
+        return reader.all("tasks_flagged", **keys, status=wanted.status)
+    if wanted.status:
+        return reader.all(f"tasks_{wanted.status}", **keys)
     return reader.all("tasks_all", **keys)
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from evenhand import labels, wire
 from evenhand.core import gold, review
-from evenhand.core.errors import Invalid, Missing, Refused
+from evenhand.core.errors import EvenhandError, Invalid, Missing, Refused
 from evenhand.core.intake import shown_data, split
 from evenhand.core.policy import Actor, allows, require
 from evenhand.core.project import Document, Form
@@ -118,6 +118,20 @@ def node_policy(reader: Reader) -> dict[str, Any] | None:
     """The newest rules of the node about conflicts and officers, as their event says them; None: none yet."""
     rows = reader.all("node_policies")
     return decode_json(rows[-1]["document"]) if rows else None
+
+
+def failure(error: EvenhandError, title: str) -> bytes:
+    """Why a job came to nothing, as its row keeps it: a `wire.Problem` in JSON."""
+    problem = wire.Problem(
+        type="about:blank",
+        title=title,
+        status=409 if isinstance(error, Refused) else 400,
+        detail=error.reason,
+        rule=error.rule,
+        where=error.where,
+        remedy=error.remedy,
+    )
+    return encode_json(problem)
 
 
 def is_number(text: str) -> bool:
