@@ -1,24 +1,9 @@
 /** What a person set on this device for this page. */
 
+import { recall, remember } from "../lib/remember";
+
 const SINGLE_KEYS = "evenhand.single-keys";
 const INSTRUCTIONS = "evenhand.instructions";
-
-/** Storage may be forbidden; then the choice lasts as long as the page. */
-function recall(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-function remember(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    return;
-  }
-}
 
 let singleKeys = $state(recall(SINGLE_KEYS) !== "off");
 let instructions = $state(recall(INSTRUCTIONS) !== "closed");

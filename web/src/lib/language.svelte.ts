@@ -1,5 +1,6 @@
 /** The reader's language and theme: state of the whole page, remembered on this device. */
 import { type Args, type Catalogue, direction, type KeyOf, negotiate, say } from "./messages";
+import { recall, remember } from "./remember";
 
 export const LANGUAGES: { readonly [tag: string]: string } = { en: "English", de: "Deutsch" };
 export const THEMES = ["auto", "light", "dark"] as const;
@@ -7,23 +8,6 @@ export type Theme = (typeof THEMES)[number];
 
 const LANGUAGE_KEY = "evenhand.language";
 const THEME_KEY = "evenhand.theme";
-
-/** Storage may be forbidden (private windows, policies); then the choice lasts as long as the page. */
-function recall(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-function remember(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    return;
-  }
-}
 
 const known = recall(LANGUAGE_KEY);
 let language = $state(negotiate([...(known ? [known] : []), ...navigator.languages], Object.keys(LANGUAGES)));

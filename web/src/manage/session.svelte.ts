@@ -1,5 +1,6 @@
 /** Who is signed in, and for which organization they work now. */
 import { getSession, type Membership, type Project, type Session, SignedOut } from "../lib/api";
+import { recall, remember } from "../lib/remember";
 
 const ORGANIZATION_KEY = "evenhand.organization";
 
@@ -7,15 +8,7 @@ const ORGANIZATION_KEY = "evenhand.organization";
 let session: Session | null | undefined = $state.raw(undefined);
 /** The session ended while a page was open: it stays as it is, and signing in again goes on with it. */
 let lapsed = $state(false);
-let chosen = $state(recall());
-
-function recall(): string {
-  try {
-    return localStorage.getItem(ORGANIZATION_KEY) ?? "";
-  } catch {
-    return ""; // storage may be forbidden; then the choice lasts as long as the page
-  }
-}
+let chosen = $state(recall(ORGANIZATION_KEY) ?? "");
 
 export function currentSession(): Session | null | undefined {
   return session;
@@ -52,11 +45,7 @@ export function membership(): Membership | undefined {
 
 export function chooseOrganization(id: string): void {
   chosen = id;
-  try {
-    localStorage.setItem(ORGANIZATION_KEY, id);
-  } catch {
-    return;
-  }
+  remember(ORGANIZATION_KEY, id);
 }
 
 /** Runs projects and people there. The node decides; pages only leave out what it would refuse. */
