@@ -32,7 +32,8 @@ from evenhand.core.events import (
 from evenhand.core.policy import SCOPES, Actor, Membership, require
 from evenhand.lane import now_ms
 from evenhand.service.ids import new_id
-from evenhand.service.view import is_number, when
+from evenhand.service.paging import OLDEST, next_time, read_time
+from evenhand.service.view import when
 from evenhand.store import Reader, Transaction
 from evenhand.store.driver import Row
 
@@ -236,12 +237,12 @@ def list_organizations(
 ) -> wire.Page[wire.Organization]:
     """All organizations of the node, oldest first: names and no more."""
     require(actor, "organization.list", None)
-    after_ms, after_id = _cursor(after)
+    after_ms, after_id = read_time(after, OLDEST)
     rows = reader.all("organizations", after_ms=after_ms, after_id=after_id, limit=limit)
     items = [
         wire.Organization(id=row["id"], name=row["name"], created_at=when(row["created_ms"])) for row in rows
     ]
-    return wire.Page(items=items, next=_next(rows, limit))
+    return wire.Page(items=items, next=next_time(rows, limit))
 
 
 # ---- members -----------------------------------------------------------------------------------
@@ -280,9 +281,9 @@ def list_members(
     """The people and models of an organization, oldest first."""
     home = _organization(actor, organization)
     require(actor, "member.list", home)
-    after_ms, after_id = _cursor(after)
+    after_ms, after_id = read_time(after, OLDEST)
     rows = reader.all("members", organization=home, after_ms=after_ms, after_id=after_id, limit=limit)
-    return wire.Page(items=[_member(row) for row in rows], next=_next(rows, limit))
+    return wire.Page(items=[_member(row) for row in rows], next=next_time(rows, limit))
 
 
 def change_member(
@@ -450,12 +451,12 @@ def list_invites(
     """Links that still work, oldest first. What they open is not shown again."""
     home = _organization(actor, organization)
     require(actor, "invite.list", home)
-    after_ms, after_id = _cursor(after)
+    after_ms, after_id = read_time(after, OLDEST)
     now = now_ms()
     rows = reader.all(
         "invites", organization=home, now=now, after_ms=after_ms, after_id=after_id, limit=limit
     )
-    return wire.Page(items=[_invite(row) for row in rows], next=_next(rows, limit))
+    return wire.Page(items=[_invite(row) for row in rows], next=next_time(rows, limit))
 
 
 def revoke_invite(tx: Transaction, at: Moment, actor: Actor, invite: str) -> None:
@@ -723,11 +724,11 @@ def list_keys(reader: Reader, actor: Actor, after: str | None = None, limit: int
     """The caller's own keys, oldest first."""
     require(actor, "key.list", None)
     rows = _keys(reader, actor, after, limit)
-    return wire.Page(items=[_key(row) for row in rows], next=_next(rows, limit))
+    return wire.Page(items=[_key(row) for row in rows], next=next_time(rows, limit))
 
 
 def _keys(reader: Reader, actor: Actor, after: str | None, limit: int) -> list[Row]:
-    after_ms, after_id = _cursor(after or None)
+    after_ms, after_id = read_time(after, OLDEST)
     keys = {"person": actor.person, "bound": actor.bound}
     return reader.all("keys_of", **keys, after_ms=after_ms, after_id=after_id, limit=limit)
 
@@ -952,17 +953,3 @@ def _free_email(tx: Transaction, email: str | None) -> str | None:
             "Send the person an invite link; they sign in and open it.",
         )
     return email
-
-
-def _cursor(after: str | None) -> tuple[int, str]:
-    """What a page's `next` says: time and id of its last item."""
-    if after is None:
-        return -1, ""
-    ms, _, id_ = after.partition(".")
-    if not is_number(ms):
-        raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
-    return int(ms), id_
-
-
-def _next(rows: Sequence[Row], limit: int) -> str | None:
-    return f"{rows[-1]['created_ms']}.{rows[-1]['id']}" if len(rows) == limit else None

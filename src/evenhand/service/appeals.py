@@ -14,7 +14,8 @@ from evenhand.core.policy import Actor, allows, require
 from evenhand.core.review import AppealView, Judge
 from evenhand.service import signing
 from evenhand.service.ids import new_id
-from evenhand.service.review import conclude, page_key, private, stood
+from evenhand.service.paging import NEWEST, OLDEST, next_time, read_time
+from evenhand.service.review import conclude, private, stood
 from evenhand.service.view import decode_json, form_of, project_row, summary, task_id, told_task_id, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import answers_of
@@ -36,7 +37,7 @@ def list_mine(
         raise Invalid(
             "review.outcome", f"There is no outcome {outcome!r}.", "outcome", "accepted, fixed or returned."
         )
-    before_ms, before_id = page_key(after, 1 << 62)
+    before_ms, before_id = read_time(after, NEWEST)
     rows = reader.all(
         "judgements_mine",
         person=actor.person,
@@ -48,8 +49,7 @@ def list_mine(
         limit=limit,
     )
     items = [_judgement(reader, row) for row in rows if allows(actor, "task.label", row["organization"])]
-    last = f"{rows[-1]['at_ms']}.{rows[-1]['assignment']}" if len(rows) == limit else None
-    return wire.Page(items=items, next=last)
+    return wire.Page(items=items, next=next_time(rows, limit, "at_ms", "assignment"))
 
 
 def _judgement(reader: Reader, row: dict[str, Any]) -> wire.Judgement:
@@ -167,14 +167,14 @@ def list_appeals(
     row = project_row(reader, actor, project, "task.review")
     if state not in (None, "", "open", "upheld", "rejected"):
         raise Invalid("appeal.state", f"There is no state {state!r}.", "state", "open, upheld or rejected.")
-    after_ms, after_id = page_key(after, -1)
+    after_ms, after_id = read_time(after, OLDEST)
     keys = {"organization": row["organization"], "project": project}
     ids = reader.tuples(
         "appeals", **keys, state=state or "", after_ms=after_ms, after_id=after_id, limit=limit
     )
     rows = [_appeal_row(reader, actor, id_, "task.review") for (id_,) in ids]
-    last = f"{rows[-1]['opened_ms']}.{rows[-1]['id']}" if len(rows) == limit else None
-    return wire.Page(items=[_appeal(reader, actor, r) for r in rows], next=last)
+    items = [_appeal(reader, actor, r) for r in rows]
+    return wire.Page(items=items, next=next_time(rows, limit, "opened_ms"))
 
 
 def get_appeal(reader: Reader, actor: Actor, appeal: str) -> wire.Appeal:

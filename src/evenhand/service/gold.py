@@ -21,11 +21,11 @@ from evenhand.core.policy import Actor
 from evenhand.core.project import Document, Form, GoldPolicy
 from evenhand.core.submission import SubmissionView
 from evenhand.service import postings
+from evenhand.service.paging import read_number
 from evenhand.service.view import (
     decode_json,
     form_of,
     hidden,
-    is_number,
     open_to,
     parse_task_id,
     project_row,
@@ -274,11 +274,9 @@ def list_(
     row = project_row(reader, actor, project, "gold.read")
     if use not in (None, "", *APART):
         raise Invalid("gold.use", f"There is no use {use!r}.", "use", "gold or qualification.")
-    if after and not is_number(after):
-        raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
     keys = {"organization": row["organization"], "project": project}
     limit = min(max(limit, 1), 200)
-    found = reader.all("gold_tasks", **keys, purpose=use or "", after=int(after or 0), limit=limit)
+    found = reader.all("gold_tasks", **keys, purpose=use or "", after=read_number(after), limit=limit)
     document = form_of(reader, row["organization"], project, row["version"]).document
     results = _results(reader, keys, document.gold or GoldPolicy())
     suspect = gold.suspects(results)

@@ -11,7 +11,7 @@ import msgspec
 from evenhand import wire
 from evenhand.core import consensus
 from evenhand.core import review as core
-from evenhand.core.errors import Invalid, Missing, Refused
+from evenhand.core.errors import Missing, Refused
 from evenhand.core.events import Moment, Place, Reviewed
 from evenhand.core.intake import shown_data, split
 from evenhand.core.policy import Actor, require
@@ -19,7 +19,8 @@ from evenhand.core.project import Form
 from evenhand.core.review import Due, Finished, Judged, QueueView, ReviewView, Word
 from evenhand.service import signing
 from evenhand.service.ids import new_id
-from evenhand.service.view import decode_json, form_of, is_number, project_row, summary, task_id, when
+from evenhand.service.paging import NEWEST, next_time, read_time
+from evenhand.service.view import decode_json, form_of, project_row, summary, task_id, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import answers_of, reviewed_answers_of
 
@@ -441,22 +442,12 @@ def list_(
 ) -> wire.Page[wire.ReviewRow]:
     """The project's decided reviews, newest first."""
     row = project_row(reader, actor, project, "review.read")
-    before_ms, before_id = page_key(after, 1 << 62)
+    before_ms, before_id = read_time(after, NEWEST)
     keys = {"organization": row["organization"], "project": project}
     rows = reader.all("reviews_closed", **keys, before_ms=before_ms, before_id=before_id, limit=limit)
     document = form_of(reader, row["organization"], project, row["version"]).document
     items = [_row(project, r, document) for r in rows]
-    last = f"{rows[-1]['closed_ms']}.{rows[-1]['id']}" if len(rows) == limit else None
-    return wire.Page(items=items, next=last)
-
-
-def page_key(after: str | None, start: int) -> tuple[int, str]:
-    if after is None:
-        return start, ""
-    ms, _, id_ = after.partition(".")
-    if not is_number(ms):
-        raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
-    return int(ms), id_
+    return wire.Page(items=items, next=next_time(rows, limit, "closed_ms"))
 
 
 def _row(project: str, r: dict[str, Any], document: Any) -> wire.ReviewRow:

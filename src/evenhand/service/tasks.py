@@ -18,12 +18,12 @@ from evenhand.core.policy import Actor
 from evenhand.core.search import asked, holds
 from evenhand.service import review
 from evenhand.service import search as index
+from evenhand.service.paging import read_number
 from evenhand.service.view import (
     decode_json,
     encode_json,
     form_of,
     hidden,
-    is_number,
     open_to,
     parse_task_id,
     project_row,
@@ -62,7 +62,7 @@ def list_(
     if annotator:
         open_to(reader, actor, row, "annotator")
     wanted = _filter(status, search, flagged, annotator, external_id)
-    start = _number(after)
+    start = read_number(after)
     rows, last = _matching(reader, row, wanted, start, min(max(limit, 1), 200))
     document = form_of(reader, row["organization"], project, row["version"]).document
     items = [_task_row(project, r, document) for r in rows]
@@ -83,7 +83,7 @@ def list_full(
     """The same list with each task in full, for programs that read all of them."""
     row = project_row(reader, actor, project, "task.read")
     wanted = _filter(status, search)
-    rows, last = _matching(reader, row, wanted, _number(after), min(max(limit, 1), 200))
+    rows, last = _matching(reader, row, wanted, read_number(after), min(max(limit, 1), 200))
     return wire.Page(
         items=full(reader, row, rows, hidden(reader, actor, row)),
         next=None if last is None else str(last),
@@ -125,12 +125,6 @@ def _filter(
         annotator=annotator or "",
         external_id=external_id or "",
     )
-
-
-def _number(after: str | None) -> int:
-    if after and not is_number(after):
-        raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
-    return int(after or 0)
 
 
 def _total(row: dict[str, Any], wanted: _Filter) -> int | None:
@@ -458,7 +452,7 @@ def _filtered(
         given.get("status"), given.get("search"), flagged, given.get("annotator"), given.get("external_id")
     )
     found: list[dict[str, Any]] = []
-    upto: int | None = _number(request.after)
+    upto: int | None = read_number(request.after)
     for _ in range(SEARCHED // STEP):
         if upto is None or len(found) == STEP:
             break

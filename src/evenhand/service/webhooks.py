@@ -20,7 +20,8 @@ from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import Event, Moment
 from evenhand.core.policy import Actor, allows, require
 from evenhand.service.ids import new_id
-from evenhand.service.view import decode_json, encode_json, is_number, project_row, task_id, when
+from evenhand.service.paging import NEWEST, next_time, read_time
+from evenhand.service.view import decode_json, encode_json, project_row, task_id, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import Placed, decode
 
@@ -146,16 +147,13 @@ def deliveries(
 ) -> wire.Page[wire.Delivery]:
     """What was sent or waits, newest first, callbacks of Scale's API included; or of one webhook."""
     home = organization_of(actor, "webhook.read", organization)
-    ms, _, id_ = (after or f"{10**15}.").partition(".")
-    if not is_number(ms):
-        raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
-    given = {"state": state or "", "before_ms": int(ms), "before_id": id_, "limit": limit}
+    before_ms, before_id = read_time(after, NEWEST)
+    given = {"state": state or "", "before_ms": before_ms, "before_id": before_id, "limit": limit}
     if webhook is None:
         rows = reader.all("deliveries", organizations=[home], **given)
     else:
         rows = reader.all("deliveries_of", organizations=[home], webhook=webhook, **given)
-    last = f"{rows[-1]['created_ms']}.{rows[-1]['id']}" if len(rows) == limit else None
-    return wire.Page(items=[_delivery(row) for row in rows], next=last)
+    return wire.Page(items=[_delivery(row) for row in rows], next=next_time(rows, limit))
 
 
 def delivery(reader: Reader, actor: Actor, delivery: str) -> wire.DeliveryDetail:

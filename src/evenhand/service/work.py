@@ -21,11 +21,11 @@ from evenhand.core.submission import SubmissionView, TaskView
 from evenhand.lane import first, group
 from evenhand.service import adaptive, gold, review, signing, windows
 from evenhand.service.ids import new_ordered_id
+from evenhand.service.paging import NEWEST, next_time, read_time
 from evenhand.service.view import (
     decode_json,
     encode_json,
     form_of,
-    is_number,
     suggestion_of,
     summary,
     told_task_id,
@@ -927,7 +927,7 @@ def history(
     reader: Reader, actor: Actor, project: str | None = None, after: str | None = None, limit: int = 50
 ) -> wire.Page[wire.HistoryRow]:
     """The caller's own submissions, newest first."""
-    before_ms, before_id = _history_key(after)
+    before_ms, before_id = read_time(after, NEWEST)
     rows = reader.all(
         "history",
         person=actor.person,
@@ -937,23 +937,13 @@ def history(
         limit=limit,
     )
     items = [_history_row(reader, row) for row in rows if _may_look_back(reader, actor, row)]
-    last = f"{rows[-1]['closed_ms']}.{rows[-1]['id']}" if len(rows) == limit else None
-    return wire.Page(items=items, next=last)
+    return wire.Page(items=items, next=next_time(rows, limit, "closed_ms"))
 
 
 def _may_look_back(reader: Reader, actor: Actor, row: dict[str, Any]) -> bool:
     if is_lent(row["member"]):
         return windows.is_open(reader, row["id"])
     return actor.membership(row["organization"]) is not None
-
-
-def _history_key(after: str | None) -> tuple[int, str]:
-    if after is None:
-        return 1 << 62, ""
-    ms, _, id_ = after.partition(".")
-    if not is_number(ms):
-        raise Invalid("page.after", "This is not the `next` of a page.", "after", "Pass it on as it came.")
-    return int(ms), id_
 
 
 def _history_row(reader: Reader, row: dict[str, Any]) -> wire.HistoryRow:

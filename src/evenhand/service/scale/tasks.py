@@ -329,9 +329,9 @@ def list_(
     """The tasks in the order of creation. The total is taken with the first page and rides in the token."""
     allow(actor, "task.read", account)
     after, total = _token(next_token)
-    query, given = _scope(reader, account, wanted)
     if wanted.unique_id:
         return _by_unique(reader, account, wanted)
+    query, given = _scope(reader, account, wanted)
     rows = reader.all(f"scale_tasks_{query}", **given, after=after, limit=limit + 1)
     if total is None:
         total = int(reader.tuples(f"scale_count_{query}", **given)[0][0])
