@@ -35,7 +35,7 @@ from evenhand.audit.reasons import KINDS, WINDOWS, Reasons
 from evenhand.audit.receipts import verify_receipt
 from evenhand.audit.sources import Source, open_source
 from evenhand.audit.trust import Quorum, cosignatures, read_policy
-from evenhand.audit.verify import Progress, verify
+from evenhand.audit.verify import Progress, Report, verify
 
 MOST_AGE = (
     600  # seconds without a quorum after which the log is called stalled, unless somebody says otherwise
@@ -195,22 +195,22 @@ def audit(
     finally:
         if opened is not source:
             opened.close()
+    _note_log(made, report)
+    made.findings.kept.sort(key=_order)
+    made.seconds = time.monotonic() - started
+    return made
+
+
+def _note_log(made: Audit, report: Report) -> None:
+    """What the log came to as such: its size and root, who signed, and the findings of `verify`."""
     for finding in report.findings:
         control, kind = RULES[finding.rule]
         made.findings.add(Finding(control, kind, finding.rule, finding.index, finding.place, finding.reason))
     made.origin, made.size, made.root, made.vkey = report.origin, report.size, report.root, report.vkey
-    made.trusted, made.entries, made.kinds, made.streams = (
-        report.trusted,
-        report.entries,
-        report.kinds,
-        report.streams,
-    )
-    made.unsigned, made.signed = report.unsigned, report.signed
+    made.trusted, made.entries, made.kinds = report.trusted, report.entries, report.kinds
+    made.streams, made.unsigned, made.signed = report.streams, report.unsigned, report.signed
     made.keys, made.keys_by_node = report.keys, report.keys_by_node
     made.spoken_for, made.demanded = report.spoken_for, report.demanded
-    made.findings.kept.sort(key=_order)
-    made.seconds = time.monotonic() - started
-    return made
 
 
 def _order(finding: Finding) -> tuple[int, int, str, str]:

@@ -97,29 +97,21 @@ class _Kinds:
         self.field = "text"  # that is shown; it is called by its type
         self.spans, self.names, self.boxes, self.outlines = Seen(), Seen(), Seen(), Seen()
         self._several = False
-        self._rows = self._given = 0
+        self._given = 0
 
     def look(self, row: Mapping[str, Any]) -> None:
         if "text" not in row and "filename" in row:
             guessed = guess_type(str(row["filename"]))[0] or ""
             self.field = "audio" if guessed.startswith("audio/") else "image"
-        for key, seen in (("bbox", self.boxes), ("segmentation", self.outlines)):
-            for shape in row.get(key) or []:
-                if isinstance(shape, dict) and "label" in shape:
-                    seen.add(shape["label"])
-        for label in _labels(row):
-            if isinstance(label, list) and len(label) == 3:
-                self.spans.add(label[2])
-            elif isinstance(label, str):
-                self.names.add(label)
-                self._given += 1
-        for entity in row.get("entities") or []:
-            if isinstance(entity, dict) and "label" in entity:
-                self.spans.add(entity["label"])
-            elif isinstance(entity, list) and len(entity) == 3:
-                self.spans.add(entity[2])
-        self._rows += 1
-        self._several = self._several or sum(isinstance(label, str) for label in _labels(row)) > 1
+        _add_labels(self.boxes, row.get("bbox"))
+        _add_labels(self.outlines, row.get("segmentation"))
+        _add_labels(self.spans, [label for label in _labels(row) if isinstance(label, list)])
+        _add_labels(self.spans, row.get("entities"))
+        names = [label for label in _labels(row) if isinstance(label, str)]
+        for name in names:
+            self.names.add(name)
+        self._given += len(names)
+        self._several = self._several or len(names) > 1
 
     @property
     def written(self) -> bool:
@@ -148,6 +140,15 @@ class _Kinds:
             config: dict[str, Any] = {} if self.written else {"choices": choices}
             found.append(question("label", self.picked, "Label", **config))
         return found
+
+
+def _add_labels(seen: Seen, marks: Any) -> None:
+    """The labels of what is marked: objects that have one, or lists of start, end and label."""
+    for mark in marks or []:
+        if isinstance(mark, dict) and "label" in mark:
+            seen.add(mark["label"])
+        elif isinstance(mark, list) and len(mark) == 3:
+            seen.add(mark[2])
 
 
 def _labels(row: Mapping[str, Any]) -> list[Any]:
@@ -189,33 +190,40 @@ def _person(stem: str) -> str:
 
 
 def _answers(row: Mapping[str, Any], kinds: _Kinds, losses: Losses) -> dict[str, Any]:
-    entities = row.get("entities") or []
-    marks = [mark for mark in (*_labels(row), *entities) if isinstance(mark, list)]
-    spans = [{"start": int(s), "end": int(e), "label": str(name)} for s, e, name in marks]
-    spans += [
-        {"start": int(e["start_offset"]), "end": int(e["end_offset"]), "label": str(e["label"])}
-        for e in entities
-        if not isinstance(e, list)
-    ]
+    answers: dict[str, Any] = {"spans": _spans(row), "boxes": _boxes(row), "polygons": _outlines(row)}
     names = [label for label in _labels(row) if isinstance(label, str)]
-    answers: dict[str, Any] = {"spans": spans} if spans else {}
-    sides = ("x", "y", "width", "height")
-    boxes = [
-        {side: box[side] for side in sides} | {"label": str(box["label"])} for box in row.get("bbox") or []
-    ]
-    answers |= {"boxes": boxes} if boxes else {}
-    outlines = [
-        {
-            "points": [list(point) for point in zip(one["points"][::2], one["points"][1::2], strict=True)],
-            "label": str(one["label"]),
-        }
-        for one in row.get("segmentation") or []
-    ]
-    answers |= {"polygons": outlines} if outlines else {}
     if names and kinds.picked == "multi_choice":
         answers["label"] = names
     elif names:
         if len(names) > 1:
             losses.note("label", "Of several texts only the first is brought.")
         answers["label"] = names[0]
-    return answers
+    return {question: answer for question, answer in answers.items() if answer}
+
+
+def _spans(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of either way to write them: a list of start, end and label, or an object."""
+    entities = row.get("entities") or []
+    marks = [mark for mark in (*_labels(row), *entities) if isinstance(mark, list)]
+    objects = [entity for entity in entities if not isinstance(entity, list)]
+    found = [(s, e, name) for s, e, name in marks]
+    found += [(one["start_offset"], one["end_offset"], one["label"]) for one in objects]
+    return [{"start": int(start), "end": int(end), "label": str(label)} for start, end, label in found]
+
+
+def _boxes(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    sides = ("x", "y", "width", "height")
+    return [
+        {side: box[side] for side in sides} | {"label": str(box["label"])} for box in row.get("bbox") or []
+    ]
+
+
+def _outlines(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Corners stand there as x, y, x, y, ..."""
+    return [
+        {
+            "points": [list(point) for point in zip(one["points"][::2], one["points"][1::2], strict=True)],
+            "label": str(one["label"]),
+        }
+        for one in row.get("segmentation") or []
+    ]
