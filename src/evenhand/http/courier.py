@@ -19,6 +19,7 @@ from evenhand.lane import now_ms
 from evenhand.node import Node, log
 from evenhand.service import backends, webhooks
 from evenhand.service.scale import Account, projects, tasks
+from evenhand.service.view import organization_of
 from evenhand.service.webhooks import BATCH_CALLBACK, CALLBACK, SECRET, Due, Tried
 from evenhand.store import Reader
 from evenhand.turns import Turns
@@ -33,7 +34,7 @@ async def create(call: Call) -> wire.CreatedWebhook:
     """POST /webhooks. The address is looked at first, beside the lane: its name may take long to look up."""
     request = decoded(_new_webhook, await call.body())
     actor = call.signed_in.actor
-    home = webhooks.organization_of(actor, "webhook.manage", request.organization_id)
+    home = organization_of(actor, "webhook.manage", request.organization_id)
     await call.outside(home, call.app.node.door.check, request.url)
     made: wire.CreatedWebhook = await call.app.node.lane.write(webhooks.create, actor, request)
     return made

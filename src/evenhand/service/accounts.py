@@ -33,7 +33,7 @@ from evenhand.core.policy import SCOPES, Actor, Membership, require
 from evenhand.lane import now_ms
 from evenhand.service.ids import new_id
 from evenhand.service.paging import OLDEST, next_time, read_time
-from evenhand.service.view import when
+from evenhand.service.view import organization_of, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.driver import Row
 
@@ -279,8 +279,7 @@ def list_members(
     reader: Reader, actor: Actor, organization: str | None = None, after: str | None = None, limit: int = 50
 ) -> wire.Page[wire.Member]:
     """The people and models of an organization, oldest first."""
-    home = _organization(actor, organization)
-    require(actor, "member.list", home)
+    home = organization_of(actor, "member.list", organization)
     after_ms, after_id = read_time(after, OLDEST)
     rows = reader.all("members", organization=home, after_ms=after_ms, after_id=after_id, limit=limit)
     return wire.Page(items=[_member(row) for row in rows], next=next_time(rows, limit))
@@ -449,8 +448,7 @@ def list_invites(
     reader: Reader, actor: Actor, organization: str | None = None, after: str | None = None, limit: int = 50
 ) -> wire.Page[wire.Invite]:
     """Links that still work, oldest first. What they open is not shown again."""
-    home = _organization(actor, organization)
-    require(actor, "invite.list", home)
+    home = organization_of(actor, "invite.list", organization)
     after_ms, after_id = read_time(after, OLDEST)
     now = now_ms()
     rows = reader.all(
@@ -882,23 +880,8 @@ def install_local_key(tx: Transaction, at: Moment, api_key: str) -> None:
 # ---- shared ------------------------------------------------------------------------------------
 
 
-def _organization(actor: Actor, organization: str | None) -> str:
-    """The organization that is meant: the one named, else the caller's only one."""
-    if organization is not None:
-        return organization
-    if len(actor.memberships) != 1:
-        raise Invalid(
-            "organization.which",
-            f"You belong to {len(actor.memberships)} organizations.",
-            "organization",
-            "Say which one is meant: ?organization=ID.",
-        )
-    return actor.memberships[0].organization
-
-
 def _manageable(actor: Actor, organization: str | None, role: str) -> str:
-    home = _organization(actor, organization)
-    require(actor, "member.manage", home)
+    home = organization_of(actor, "member.manage", organization)
     if role == "owner":
         require(actor, "member.own", home)
     return home

@@ -10,11 +10,20 @@ import msgspec
 from evenhand import labels, wire
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import Event, Moment, ProjectCreated, ProjectStateChanged, ProjectVersioned
-from evenhand.core.policy import Actor, allows, require
+from evenhand.core.policy import Actor, allows
 from evenhand.core.project import Document, Field, Question, When, check_document
 from evenhand.service import adaptive, postings, rules
 from evenhand.service.ids import new_id
-from evenhand.service.view import counts, decode_document, encode_json, form_of, hidden, project_row, when
+from evenhand.service.view import (
+    counts,
+    decode_document,
+    encode_json,
+    form_of,
+    hidden,
+    organization_of,
+    project_row,
+    when,
+)
 from evenhand.store import Reader, Transaction
 
 QUESTION_KEYS = {"name", "id", "type", "title", "help", "required", "when", "config"}
@@ -94,30 +103,13 @@ def _condition(raw: Any, where: str) -> When | None:
 
 def check(reader: Reader, actor: Actor, draft: wire.ProjectDraft) -> wire.Form:
     """The form that a draft makes, for a preview; nothing is stored."""
-    _organization(actor, draft.organization_id)
+    organization_of(actor, "project.create", draft.organization_id, "organization_id")
     return wire.Form(project_id="", version=0, document=document_of(draft), widgets={}, changed=None)
-
-
-def _organization(actor: Actor, wanted: str | None) -> str:
-    """The organization to create in: the one named, or the only one where the actor may."""
-    if wanted is not None:
-        require(actor, "project.create", wanted)
-        return wanted
-    able = [m.organization for m in actor.memberships if allows(actor, "project.create", m.organization)]
-    if len(able) > 1:
-        raise Invalid(
-            "organization.which", "You belong to several organizations.", "organization_id", "Name one."
-        )
-    if not able:
-        raise Refused(
-            "permission.role", "You may not create projects.", "", "Ask a manager of your organization."
-        )
-    return able[0]
 
 
 def create(tx: Transaction, at: Moment, actor: Actor, draft: wire.ProjectDraft) -> wire.Project:
     """A new project, active from the start."""
-    organization = _organization(actor, draft.organization_id)
+    organization = organization_of(actor, "project.create", draft.organization_id, "organization_id")
     document = document_of(draft)
     project, pools = new_id("prj"), tx.tuples("pools_of", organizations=[organization])
     events: list[Event] = [

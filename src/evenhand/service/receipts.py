@@ -9,8 +9,9 @@ import msgspec
 from evenhand.core.canonical import decode_entry
 from evenhand.core.errors import Invalid
 from evenhand.core.events import ALL
-from evenhand.core.policy import Actor, require
+from evenhand.core.policy import Actor
 from evenhand.core.receipt import Opening
+from evenhand.service.view import organization_of
 from evenhand.store import Reader
 from evenhand.store.codec import private_of
 
@@ -42,8 +43,7 @@ def entries(reader: Reader, actor: Actor, organization: str | None, after: str |
     Raises:
         Invalid: no such cursor; or the caller has several organizations and names none.
     """
-    home = organization or _only(actor)
-    require(actor, "receipt.list", home)
+    home = organization_of(actor, "receipt.list", organization)
     if after is not None and not (after.isascii() and after.isdigit() and len(after) < 18):
         raise Invalid(
             "receipts.after", "This is not the `after` of an answer.", "after", "Pass it as it came."
@@ -69,14 +69,3 @@ def openings(entry: bytes, body: bytes) -> tuple[Opening, ...]:
         for field, value, salt in zip(event.PRIVATE, private, salts, strict=False)
         if field in OPENED[kind] and salt
     )
-
-
-def _only(actor: Actor) -> str:
-    if len(actor.memberships) != 1:
-        raise Invalid(
-            "organization.which",
-            f"You belong to {len(actor.memberships)} organizations.",
-            "organization",
-            "Say which one is meant: ?organization=ID.",
-        )
-    return actor.memberships[0].organization

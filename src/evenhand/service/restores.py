@@ -9,9 +9,9 @@ import msgspec
 from evenhand import wire
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import Moment
-from evenhand.core.policy import Actor, allows, require
+from evenhand.core.policy import Actor, require
 from evenhand.service.ids import new_id
-from evenhand.service.view import when
+from evenhand.service.view import organization_of, when
 from evenhand.store import Reader, Transaction
 
 MOST = 1 << 40  # bytes of an archive
@@ -19,25 +19,13 @@ MOST = 1 << 40  # bytes of an archive
 
 def open_restore(tx: Transaction, at: Moment, actor: Actor, request: wire.NewRestore) -> wire.Restore:
     """Begin. The archive's bytes follow; once all are there it is checked, and read."""
-    organization = _organization(actor, request.organization_id)
+    organization = organization_of(actor, "archive.restore", request.organization_id, "organization_id")
     if not 0 < request.bytes <= MOST:
         raise Invalid("archive.bytes", f"An archive has 1 to {MOST} bytes.", "bytes", "Tell its size.")
     id_ = new_id("rst")
     name = (request.name or "").strip() or None
     tx.run("put_restore", organization=organization, id=id_, name=name, bytes=request.bytes, at=at.ms)
     return get(tx, actor, id_)
-
-
-def _organization(actor: Actor, wanted: str | None) -> str:
-    if wanted is not None:
-        require(actor, "archive.restore", wanted)
-        return wanted
-    able = [m.organization for m in actor.memberships if allows(actor, "archive.restore", m.organization)]
-    if len(able) != 1:
-        for membership in actor.memberships:
-            require(actor, "archive.restore", membership.organization)
-        raise Invalid("organization.which", "Say which organization.", "organization_id", "Name one.")
-    return able[0]
 
 
 def _row(reader: Reader, actor: Actor, restore: str) -> dict[str, Any]:
@@ -55,7 +43,7 @@ def get(reader: Reader, actor: Actor, restore: str) -> wire.Restore:
 
 def list_(reader: Reader, actor: Actor, organization: str | None = None) -> wire.Page[wire.Restore]:
     """The restores of an organization, newest first."""
-    rows = reader.all("restores", organization=_organization(actor, organization))
+    rows = reader.all("restores", organization=organization_of(actor, "archive.restore", organization))
     return wire.Page(items=[_wire(row) for row in rows])
 
 

@@ -98,16 +98,29 @@ def _works_on(reader: Reader, actor: Actor, row: dict[str, Any]) -> bool:
     return any(reader.one(query, **keys) is not None for query in ("lent_project", "tested_project"))
 
 
+def organization_of(actor: Actor, permission: str, named: str | None, where: str = "organization") -> str:
+    """The organization that is meant, if the caller may: the one named, or the only one where they may.
+
+    Args:
+        where: the parameter or key that names one.
+
+    Raises:
+        Invalid: none is named, and the caller may in several.
+        Missing, Refused: see `require`.
+    """
+    able = [m.organization for m in actor.memberships if allows(actor, permission, m.organization)]
+    if named is None and len(able) > 1:
+        raise Invalid("organization.which", "You belong to several organizations.", where, "Name one.")
+    home = named or next(iter(able or [m.organization for m in actor.memberships]), None)
+    require(actor, permission, home)
+    assert home is not None, "nobody may anything nowhere"
+    return home
+
+
 def own_client(reader: Reader, actor: Actor, organization: str | None, permission: str) -> Row:
     """The caller's client: that of the organization named, or of the only one where they may."""
-    able = [m.organization for m in actor.memberships if allows(actor, permission, m.organization)]
-    wanted = organization or (able[0] if len(able) == 1 else "")
-    if not wanted and len(able) > 1:
-        raise Invalid(
-            "organization.which", "You belong to several organizations.", "organization_id", "Name one."
-        )
-    require(actor, permission, wanted or None)
-    row = reader.one("client_of", organization=wanted)
+    home = organization_of(actor, permission, organization, "organization_id")
+    row = reader.one("client_of", organization=home)
     if row is None:
         reason = "Your organization is not a client of this node's exchange."
         raise Refused("exchange.client", reason, "organization_id", "Ask the operator.")

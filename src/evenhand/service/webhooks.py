@@ -18,10 +18,10 @@ from evenhand.core.canonical import decode_entry
 from evenhand.core.delivery import next_try
 from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.events import Event, Moment
-from evenhand.core.policy import Actor, allows, require
+from evenhand.core.policy import Actor, require
 from evenhand.service.ids import new_id
 from evenhand.service.paging import NEWEST, next_time, read_time
-from evenhand.service.view import decode_json, encode_json, project_row, task_id, when
+from evenhand.service.view import decode_json, encode_json, organization_of, project_row, task_id, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.codec import Placed, decode
 
@@ -46,24 +46,6 @@ CALLBACK, BATCH_CALLBACK = "scale.task", "scale.batch"
 
 
 # ---- webhooks ----------------------------------------------------------------------------------
-
-
-def organization_of(actor: Actor, permission: str, named: str | None) -> str:
-    """The organization meant: the one named, or the only one where the caller may.
-
-    Raises:
-        Invalid: none is named, and there are several.
-        Missing, Refused: see `require`.
-    """
-    able = [m.organization for m in actor.memberships if allows(actor, permission, m.organization)]
-    if named is None and len(able) > 1:
-        reason = "You belong to several organizations."
-        raise Invalid("organization.which", reason, "organization", "Name one.")
-    first = able[0] if able else actor.memberships[0].organization if actor.memberships else None
-    home = named or first
-    require(actor, permission, home)
-    assert home is not None, "nobody may anything nowhere"
-    return home
 
 
 def create(tx: Transaction, at: Moment, actor: Actor, new: wire.NewWebhook) -> wire.CreatedWebhook:
