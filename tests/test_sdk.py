@@ -15,7 +15,7 @@ import httpx
 import msgspec
 import pytest
 
-from evenhand import local
+from evenhand import aggregate, local
 from evenhand.config import Config
 from evenhand.core import receipt as core_receipt
 from evenhand.core.checkpoint import parse_vkey
@@ -439,6 +439,15 @@ def test_the_whole_way_from_records_to_a_checked_export(node: Client, tmp_path: 
     rows = [json.loads(line) for line in (tmp_path / "out" / data.name).read_text().splitlines()]
     assert [row["data"]["number"] for row in rows] == list(range(6))
     assert {a["annotator"] for row in rows for a in row["annotations"]} == set().union(*given.values())
+    weighed = aggregate(tmp_path / "out")
+    assert dict(zip(weighed.tasks, weighed.labels, strict=True)) == {
+        task.task_id: task.consensus["spam"].value for task in tasks
+    }
+    figures = node.quality(project.id)
+    assert figures.state == "done" and node.quality(project.id, read=False).questions == figures.questions
+    skills = figures.questions[0].skills
+    assert {one.member_id for one in skills} == set(weighed.annotators)
+    assert all(one.low <= one.value <= one.high for one in skills)
     with pytest.raises(Refused, match="left alone"):
         node.export(project.id, out=tmp_path / "out")
     node.export(project.id, out=tmp_path / "out", replace=True)

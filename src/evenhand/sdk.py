@@ -905,6 +905,31 @@ class Client:
         """One task with its data, annotations and consensus."""
         return self._get(f"/tasks/{_segment(task_id)}", wire.Task)
 
+    def quality(self, project_id: str, read: bool = True) -> wire.Quality:
+        """Of each question the agreement and each annotator's skill with intervals, the confusion of classes,
+        hard tasks and likely errors; and the forecast.
+
+        Args:
+            read: let the node read all answers first, and wait until it has; else the newest reading.
+
+        Raises:
+            Unavailable: the reading failed.
+        """
+        path = f"/projects/{_segment(project_id)}/quality"
+        if not read:
+            return self._get(path, wire.Quality)
+        found = self._call("POST", path, None, wire.Quality)
+        for pause in _pauses():
+            if found.state != "running":
+                break
+            self._sleep(pause)
+            found = self._get(path, wire.Quality)
+        if found.state == "failed":
+            raise Unavailable(
+                "quality.failed", found.error, project_id, "Try again; the node's log says more."
+            )
+        return found
+
     def export(
         self,
         project_id: str,

@@ -60,7 +60,10 @@ def test_a_task_comes_to_what_all_of_them_together_come_to(
         assert posterior.sum() == pytest.approx(1)
         assert said["confidence"] == pytest.approx(posterior.max(), abs=1e-6)
         assert posterior[int(said["value"][1:])] >= posterior.max() - TIE
+        told = weights.probabilities(CLASS, [(f"m{who}", f"c{label}") for who, label in added])
+        assert told == {f"c{k}": pytest.approx(chance, abs=1e-6) for k, chance in enumerate(posterior)}
     assert weights.conclude(CLASS, [("m0", "c0"), ("m1", "never given")]) is None
+    assert weights.probabilities(CLASS, [("m0", "c0"), ("m1", "never given")]) is None
 
 
 @settings(max_examples=10, deadline=None)
@@ -119,3 +122,22 @@ def test_answers_without_classes_go_by_the_skill_that_was_learnt() -> None:
     told = conclude(form, answers, {"q": Skills("distances", learnt)})["q"]
     assert (told["value"], told["method"]) == (one, "distances")
     assert conclude(form, answers, {"q": Skills("another method", learnt)})["q"]["method"] == "borda"
+    for method in ("distances", "another method"):
+        assert Skills(method, learnt).probabilities(kind, [("m9", one)]) is None, "no pieces; not its method"
+
+
+def test_pieces_have_their_probabilities() -> None:
+    kind = labels.find("span").configure({"field": "text", "labels": ["PER", "LOC"]}, {"text": "text"})
+    right = [{"start": 0, "end": 3, "label": "PER"}, {"start": 5, "end": 9, "label": "LOC"}]
+    learnt = kind.learn(
+        [
+            (n, who, kind.load(right[:1] if who == "m2" else right))
+            for n in range(20)
+            for who in ("m0", "m1", "m2")
+        ]
+    )
+    answers = [("m0", right), ("m1", right), ("m2", right[:1])]
+    told = Skills(kind.weighed_by, learnt).probabilities(kind, answers)
+    said = Skills(kind.weighed_by, learnt).conclude(kind, answers)
+    assert isinstance(told, tuple) and said is not None and len(told) == len(said["value"]) == 2
+    assert 1 >= told[0] > told[1] > 0.5

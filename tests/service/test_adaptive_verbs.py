@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 
@@ -19,7 +20,7 @@ from evenhand.core.errors import Invalid
 from evenhand.core.events import Concluded, Fitted, MoreAsked
 from evenhand.core.policy import Actor, Membership
 from evenhand.core.project import ReviewPolicy
-from evenhand.service import adaptive, brought, projects, quality, review, tasks
+from evenhand.service import adaptive, brought, exports, projects, quality, review, tasks
 from evenhand.store.codec import decode
 
 TASKS = 60
@@ -208,6 +209,14 @@ def test_answers_are_weighed_where_all_are_asked_for(world: World):
     assert set(overlaps(world, project)) == {3}
     assert {one.method for one in consensus(world, project)} == {"robust"}
     assert world.reweigh(project)[0] == []
+    with world.reading() as reader:
+        organization = reader.one("project", project=project)["organization"]
+        released = [task.consensus["spam"] for task in exports.rows(reader, organization, project)]
+    told = [(json.loads(bytes(one.value)), one.confidence, one.probabilities) for one in released]
+    assert len(told) == 30 and all(known.keys() == {"ham", "spam"} for _, _, known in told)
+    assert all(known[value] == max(known.values()) for value, _, known in told)
+    assert all(known[value] == pytest.approx(sure, abs=0.01) for value, sure, known in told)
+    assert all(sum(known.values()) == pytest.approx(1, abs=1e-5) for _, _, known in told)
 
 
 def consensus(world: World, project: str) -> list:

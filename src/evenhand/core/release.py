@@ -34,12 +34,17 @@ class ReleasedAnnotation(msgspec.Struct, frozen=True, kw_only=True, omit_default
     surplus: bool = False  # given when the overlap was full: not counted; said only where it is so
 
 
-class ReleasedAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+Probabilities = dict[str, float] | tuple[float, ...]
+"""Of each class, that it is the right one; or of each piece of an answer, that it is there and named so."""
+
+
+class ReleasedAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What the answers to one question come to."""
 
     value: msgspec.Raw  # JSON, as `LabelType.dump` gives it
     confidence: float  # 0 to 1
     method: str
+    probabilities: Probabilities | None = None  # by the newest weighing; left out where it does not tell
 
 
 class ReleasedReview(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -147,6 +152,7 @@ class ReleaseSchema:
     questions: tuple[ReleasedQuestion, ...]
     reviewed: bool = False  # some rows have a review
     predicted: bool = False  # some rows have predictions; asked only of rows that are surveyed
+    weighed: bool = False  # some answers may have probabilities
     about: About | None = None  # where the caller knows it
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from evenhand.core.inference import DEFAULT, Model, Running
 from evenhand.core.inference.votes import Floats, Places
 from evenhand.core.label import LabelType, Learnt, readable
+from evenhand.core.release import Probabilities
 
 RULE = "weigh:5"
 """Name of the published rule. A change of a method, of a constant or of an order gets the next number."""
@@ -68,6 +69,14 @@ class Weights:
         value = given[best] if best in given else msgspec.json.decode(list(self.codes)[best])
         return said(value, float(posterior[best]))
 
+    def probabilities(self, label: LabelType[Any], votes: Sequence[tuple[str, Any]]) -> Probabilities | None:
+        """Of each class that was given in the project, six decimals; None as `running`."""
+        task = self.running(votes)
+        if task is None:
+            return None
+        shares = zip(self.codes, task.posterior.tolist(), strict=False)  # of one class alone there are two
+        return {str(msgspec.json.decode(key)): round(chance, 6) for key, chance in shares}
+
 
 @dataclass(frozen=True)
 class Skills:
@@ -83,6 +92,14 @@ class Skills:
             return None
         given = readable(label, answers)
         return weighed(label, given, self.learnt) if given else None
+
+    def probabilities(
+        self, label: LabelType[Any], answers: Sequence[tuple[str, Any]]
+    ) -> Probabilities | None:
+        """Of each piece of the consensus, six decimals; None as `conclude`, or where it has no pieces."""
+        given = readable(label, answers) if label.weighed_by == self.method else []
+        pieces = label.weighed(given, self.learnt).pieces if given else ()
+        return tuple(round(chance, 6) for chance in pieces) or None
 
 
 def weighed(label: LabelType[Any], given: Sequence[tuple[str, Any]], learnt: Learnt) -> dict[str, Any]:

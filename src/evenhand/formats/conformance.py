@@ -141,7 +141,12 @@ def rich_tasks(questions: Sequence[ReleasedQuestion], count: int = 22) -> Iterat
 def _task(i: int, data: dict[str, Any], questions: Sequence[ReleasedQuestion]) -> ReleasedTask:
     answers = {question.id: _answer(question, i) for question in questions if (i + len(question.id)) % 4}
     consensus = {
-        name: ReleasedAnswer(value=msgspec.Raw(value), confidence=1 / (1 + i % 3), method="medoid")
+        name: ReleasedAnswer(
+            value=msgspec.Raw(value),
+            confidence=1 / (1 + i % 3),
+            method="medoid",
+            probabilities=(None, {"A": 0.75, 'b"': 0.25}, (0.5, 1.0))[i % 3],
+        )
         for name, value in answers.items()
     }
     if i % 7 == 6:
@@ -202,6 +207,7 @@ def schema_of(tasks: Sequence[ReleasedTask], questions: Sequence[ReleasedQuestio
         questions=tuple(questions),
         reviewed=any(task.review for task in tasks),
         predicted=any(task.predictions for task in tasks),
+        weighed=any(one.probabilities is not None for task in tasks for one in task.consensus.values()),
     )
 
 

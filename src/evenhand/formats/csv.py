@@ -440,6 +440,8 @@ class _TableWriter(Writer):
             cells.append(_encode(task.review).decode() if task.review else "")
         if self._layout.schema.predicted:
             cells.append(_encode(task.predictions).decode() if task.predictions else "")
+        if self._layout.schema.weighed:
+            cells.append(self._layout.probabilities(task, earlier).decode())
         self._cells_out.add(cells, task.task_id)
         self._output.write(self._cells_out.take(BATCH_BYTES))
 

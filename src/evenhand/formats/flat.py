@@ -3,8 +3,10 @@
 Left to right: the keys of the data, unchanged; then `task_id`, `external_id`, `metadata`; for each
 question `consensus.<question>`, `confidence.<question>` and `method.<question>`; `earlier_consensus`
 (answers to questions that the schema does not list, or of a type that they had earlier; empty as a
-rule); `annotations`. Where a key of the data has the name of one of ours, ours gets ``evenhand.`` in
-front, as often as needed: what came in keeps its name.
+rule); `annotations`; `review` where something was reviewed, `predictions` where records came with some,
+`probabilities` where answers are weighed.
+Where a key of the data has the name of one of ours, ours gets ``evenhand.`` in front, as often as
+needed: what came in keeps its name.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import msgspec
 from evenhand.core.errors import Broken, Invalid
 from evenhand.core.label import Json
 from evenhand.core.release import (
+    Probabilities,
     ReleasedAnnotation,
     ReleasedAnswer,
     ReleasedReview,
@@ -30,10 +33,11 @@ GUIDE = """\
 The keys of the data are columns as they came; then follow `task_id`, `external_id`, `metadata` (JSON), for
 each question `consensus.<question>`, `confidence.<question>` (0 to 1) and `method.<question>`, then
 `earlier_consensus` (JSON; answers to questions of earlier versions, mostly empty), `annotations`, where the
-project was reviewed `review` (JSON: reviewer, decision, outcome of each annotation), and where records came
-with predictions `predictions` (JSON). `annotations`: who
-answered what, when, where it stands in the ledger, and whether it is surplus. Where the data have a column
-of one of these names, ours is called `evenhand.<name>`.
+project was reviewed `review` (JSON: reviewer, decision, outcome of each annotation), where records came with
+predictions `predictions` (JSON), and where answers are weighed `probabilities` (JSON: question -> that of
+each class, or of each piece of the answer, by the newest weighing). `annotations`: who answered what, when,
+where it stands in the ledger, and whether it is surplus. Where the data have a column of one of these names,
+ours is called `evenhand.<name>`.
 """
 
 
@@ -57,6 +61,7 @@ class Layout:
         held += ["earlier_consensus", "annotations"]
         held += ["review"] if self.schema.reviewed else []
         held += ["predictions"] if self.schema.predicted else []
+        held += ["probabilities"] if self.schema.weighed else []
         return {name: self._free(name) for name in held}
 
     def _free(self, name: str) -> str:
@@ -85,6 +90,15 @@ class Layout:
         """Answers that have no column, or that a column of texts cannot hold."""
         return {name: answer for name, answer in task.consensus.items() if not self._holds(name, answer)}
 
+    def probabilities(self, task: ReleasedTask, earlier: Mapping[str, ReleasedAnswer]) -> bytes:
+        """JSON of the probabilities of the answers that have columns; b"" where there are none."""
+        known = {
+            name: answer.probabilities
+            for name, answer in task.consensus.items()
+            if answer.probabilities is not None and name not in earlier
+        }
+        return _encode(known) if known else b""
+
     def _holds(self, name: str, answer: ReleasedAnswer) -> bool:
         text = self._questions.get(name)
         return text is not None and (not text or bytes(answer.value)[:1] == b'"')
@@ -112,6 +126,11 @@ def assemble(
     """
     own = layout.own
     try:
+        known = _decode_probabilities(row.get(own.get("probabilities", "")) or "{}")
+        consensus = {
+            name: msgspec.structs.replace(answer, probabilities=known.get(name))
+            for name, answer in consensus.items()
+        }
         earlier = row[own["earlier_consensus"]]
         return ReleasedTask(
             task_id=row[own["task_id"]],
@@ -131,5 +150,7 @@ def assemble(
 
 _decode_answers = msgspec.json.Decoder(dict[str, ReleasedAnswer]).decode
 _decode_predictions = msgspec.json.Decoder(tuple[Any, ...]).decode
+_encode = msgspec.json.Encoder().encode
+_decode_probabilities = msgspec.json.Decoder(dict[str, Probabilities]).decode
 _decode_review = msgspec.json.Decoder(ReleasedReview).decode
 _decode_annotations = msgspec.json.Decoder(tuple[ReleasedAnnotation, ...]).decode

@@ -41,10 +41,11 @@ class Jsonl(Format):
 ## `tasks.jsonl`
 
 One JSON object a line, UTF-8: `task_id`, `external_id`, `data` (the record as it came), `metadata`,
-`consensus` (question -> `value`, `confidence`, `method`) and `annotations` (`annotator`, `kind`, `answers`,
-`seconds`, `submitted_at`, `receipt`, and `surplus` where it came when the overlap was full); where a
-reviewer has decided, `review` (`reviewer`, `decision`, `decided_at`, `outcomes` of the annotations in
-their order); where the record came with some, `predictions`.
+`consensus` (question -> `value`, `confidence`, `method`, and where answers are weighed `probabilities`, of
+each class or of each piece of the answer, by the newest weighing) and `annotations` (`annotator`, `kind`,
+`answers`, `seconds`, `submitted_at`, `receipt`, and `surplus` where it came when the overlap was full); where
+a reviewer has decided, `review` (`reviewer`, `decision`, `decided_at`, `outcomes` of the annotations in their
+order); where the record came with some, `predictions`.
 
     import json
     rows = [json.loads(line) for line in open("tasks.jsonl", encoding="utf-8")]

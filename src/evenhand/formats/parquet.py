@@ -119,6 +119,9 @@ Columns have types where all values share one; others, and `metadata` and `earli
         if "predictions" in own:
             predictions = row.get(own["predictions"])
             flat[own["predictions"]] = predictions and _encode(predictions)
+        if "probabilities" in own:
+            known = row.get(own["probabilities"])
+            flat[own["probabilities"]] = known and _encode(known).decode()
         return assemble(layout, flat, msgspec.Raw(_encode(data)), consensus)
 
 
@@ -483,6 +486,9 @@ class _ParquetWriter(Writer):
             yield pa.array(
                 [_encode(task.predictions) if task.predictions else None for task in self._tasks], pa.string()
             )
+        if self._layout.schema.weighed:
+            known = map(self._layout.probabilities, self._tasks, earlier)
+            yield pa.array([one or None for one in known], pa.string())
 
     def _consensus(
         self, question: ReleasedQuestion, earlier: list[dict[str, ReleasedAnswer]]
@@ -541,7 +547,8 @@ def _file_schema(
         fields.append(field(own[f"method.{question.id}"], pa.string()))
     fields.append(field(own["earlier_consensus"], None))
     fields.append(field(own["annotations"], pa.list_(_annotation_type())))
-    fields += [field(own[name], None) for name in ("review", "predictions") if name in own]
+    more = ("review", "predictions", "probabilities")
+    fields += [field(own[name], None) for name in more if name in own]
     return pa.schema(fields)
 
 

@@ -37,6 +37,7 @@ from evenhand.core.release import (
 )
 from evenhand.formats.outward import Along, Stored
 from evenhand.lane import Lane
+from evenhand.service.adaptive import newest
 from evenhand.service.ids import new_id
 from evenhand.service.quality import agreement_of
 from evenhand.service.view import (
@@ -397,9 +398,13 @@ def _schema(
     questions = tuple(ReleasedQuestion(id=q, label=label) for q, label in form.labels.items())
     keys = {"organization": row["organization"], "project": row["project"]}
     reviewed = bool(reader.tuples("review_counts", **keys))
-    about = _about(reader, keys, form.document)
     return ReleaseSchema(
-        columns=survey.columns(), questions=questions, reviewed=reviewed, predicted=predicted, about=about
+        columns=survey.columns(),
+        questions=questions,
+        reviewed=reviewed,
+        predicted=predicted,
+        weighed=newest(reader, **keys) is not None,
+        about=_about(reader, keys, form.document),
     )
 
 
@@ -456,6 +461,7 @@ def rows(
     keys = {"organization": organization, "project": project}
     also = "surplus" if surplus else "submitted"
     reviewed = bool(reader.tuples("review_counts", **keys))
+    told = _with_probabilities(reader, organization, project)
     kinds = dict(reader.tuples("release_members", organization=organization))
     for chunk in _chunks(reader, organization, project):
         stretch = {**keys, "first": chunk[0][0], "last": chunk[-1][0]}
@@ -479,7 +485,40 @@ def rows(
                 task = _task(
                     project, n, record, mapping, external_id, conclusions.get(n), annotations.get(n, [])
                 )
+                task = told(task) if told else task
                 yield msgspec.structs.replace(task, review=reviews[n]) if n in reviews else task
+
+
+def _with_probabilities(
+    reader: Reader, organization: str, project: str
+) -> Callable[[ReleasedTask], ReleasedTask] | None:
+    """What gives a task's answers their probabilities by the newest weighing; None where there is none.
+
+    An answer gets none that is another one than the newest weighing makes of it: a reviewer's, say.
+    """
+    weighed, row = newest(reader, organization, project), reader.one("project", project=project)
+    if weighed is None or row is None:
+        return None
+    labels = form_of(reader, organization, project, row["version"]).labels
+
+    def told(task: ReleasedTask) -> ReleasedTask:
+        counted = [one for one in task.annotations if not one.surplus]
+        answers = [(one.annotator, _decode_answers(one.answers)) for one in counted]
+        consensus = dict(task.consensus)
+        for question in consensus.keys() & weighed.weights.keys() & labels.keys():
+            given = [(who, answer[question]) for who, answer in answers if question in answer]
+            learnt, label, answer = weighed.weights[question], labels[question], consensus[question]
+            found = learnt.conclude(label, given) if given else None
+            now = answer.method, msgspec.json.decode(answer.value)
+            if found is not None and (found["method"], found["value"]) == now:
+                known = learnt.probabilities(label, given)
+                consensus[question] = msgspec.structs.replace(answer, probabilities=known)
+        return msgspec.structs.replace(task, consensus=consensus)
+
+    return told
+
+
+_decode_answers = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def _reviews(reader: Reader, stretch: dict[str, Any], ids: dict[int, list[str]]) -> dict[int, ReleasedReview]:
