@@ -37,9 +37,7 @@ from evenhand.audit.sources import Source, open_source
 from evenhand.audit.trust import Quorum, cosignatures, read_policy
 from evenhand.audit.verify import Progress, Report, verify
 
-MOST_AGE = (
-    600  # seconds without a quorum after which the log is called stalled, unless somebody says otherwise
-)
+MOST_AGE = 600  # seconds without a quorum after which the log is called stalled, unless somebody says else
 UNDRAWN = 600_000  # ms after which a closed window that is not drawn is a gap
 GRAPH, GRAPHS = 1_000_000_000, 20_000_000_000  # steps for one graph of ownership, and for all of a log
 SLOW = 60_000  # ms after which a second phase that could have been made is late
@@ -128,9 +126,7 @@ class Audit:
     reasons_unheld: int = 0  # those whose reason they do not open
     cosigned: dict[str, int] = field(default_factory=dict)  # witness -> seconds since 1970-01-01 UTC
     quorum: str = "none asked"  # "met", "not met", "none asked"
-    age: int | None = (
-        None  # seconds since enough witnesses cosigned, by their clocks; None: never, or not asked
-    )
+    age: int | None = None  # seconds since a quorum cosigned, by its clocks; None: never, or not asked
     shares: list[Share] = field(default_factory=list)
     passed: dict[str, int] = field(default_factory=dict)  # "pool client entity" -> claims of nothing left
     e_values: dict[str, dict[str, float]] = field(default_factory=dict)  # pool -> client -> merged e-value

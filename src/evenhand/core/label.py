@@ -133,9 +133,7 @@ class Combined(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
     value: V
     confidence: float  # 0 to 1: share of the weight behind `value`, not yet a calibrated probability
     method: str  # "majority", "medoid", "mean", ...
-    pieces: tuple[
-        float, ...
-    ] = ()  # probability that each piece of `value` is there and named so; (): unknown
+    pieces: tuple[float, ...] = ()  # probability that each of `value` is there and so named; (): unknown
 
 
 class Learnt(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import msgspec
 from evenhand import wire
 from evenhand.core import merkle
 from evenhand.core.receipt import Receipt
+from evenhand.cosigner import Cosigner
 from evenhand.http.call import Call
 from evenhand.lane import now_ms
 from evenhand.service import receipts
@@ -54,19 +55,8 @@ class _Audit(msgspec.Struct):
 
 async def neutrality(call: Call) -> wire.Neutrality:
     """GET /neutrality: everything here is in the public log already, but for how the witnesses stand."""
-    node = call.app.node
-    standings = node.cosigner.standings.values() if node.cosigner is not None else ()
-    witnesses = [
-        wire.NeutralWitness(name=s.name, size=s.size, seconds=s.seconds, reason=s.reason) for s in standings
-    ]
-    cosigner = node.cosigner
-    at = cosigner.witnessed_at if cosigner is not None else 0
-    standing = wire.Neutrality(
-        witnesses=witnesses,
-        cosigned_at=when(int(at * 1000)) if at else None,
-        stale=cosigner is not None and cosigner.stale,
-    )
-    told = await call.in_thread(node.own_audit)
+    standing = _standing(call.app.node.cosigner)
+    told = await call.in_thread(call.app.node.own_audit)
     if told is None:
         return standing
     audit = msgspec.json.decode(told, type=_Audit)
@@ -84,6 +74,20 @@ async def neutrality(call: Call) -> wire.Neutrality:
         late=audit.late,
         shares=audit.shares,
         edges=[edge for statement in audit.edges for edge in _edges(statement)],
+    )
+
+
+def _standing(cosigner: Cosigner | None) -> wire.Neutrality:
+    """How the witnesses stand."""
+    if cosigner is None:
+        return wire.Neutrality()
+    witnesses = [
+        wire.NeutralWitness(name=s.name, size=s.size, seconds=s.seconds, reason=s.reason)
+        for s in cosigner.standings.values()
+    ]
+    at = cosigner.witnessed_at
+    return wire.Neutrality(
+        witnesses=witnesses, cosigned_at=when(int(at * 1000)) if at else None, stale=cosigner.stale
     )
 
 

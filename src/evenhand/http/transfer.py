@@ -326,7 +326,7 @@ def _zipped(paths: list[Path]) -> Iterator[bytes]:
     yield sink.take()
 
 
-# ---- proofs ------------------------------------------------------------------------------------
+# ---- pay ---------------------------------------------------------------------------------------
 
 
 async def pay_table(call: Call) -> Response:
@@ -334,6 +334,9 @@ async def pay_table(call: Call) -> Response:
     text = await call.read(pay.table, call.signed_in.actor, *call.params)
     headers = {"Content-Disposition": 'attachment; filename="pay.csv"', "Cache-Control": "private, no-store"}
     return PlainTextResponse(text, media_type="text/csv", headers=headers)
+
+
+# ---- proofs ------------------------------------------------------------------------------------
 
 
 async def proof(call: Call) -> Response:

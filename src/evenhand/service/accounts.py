@@ -44,10 +44,7 @@ SESSION_MS = 30 * DAY_MS
 FOREVER = 253_402_300_799_000  # the last second of the year 9999
 MAX_INVITE_HOURS = 90 * 24
 MAX_NAME = 200  # characters
-MIN_PASSWORD, MAX_PASSWORD = (
-    10,
-    1000,
-)  # characters; NIST SP 800-63B asks for 8 at least and 64 or more allowed
+MIN_PASSWORD, MAX_PASSWORD = 10, 1000  # characters; NIST SP 800-63B: 8 at least, 64 or more allowed
 KEY_PREFIX = "ek_"
 
 

@@ -22,9 +22,7 @@ decode_document: Callable[[bytes], Document] = msgspec.json.Decoder(Document).de
 encode_json = msgspec.json.Encoder().encode
 decode_json = msgspec.json.Decoder().decode
 
-FORMS = (
-    2048  # forms kept: more than a large pool has clients. None ever changes, so any number would be right
-)
+FORMS = 2048  # forms kept: more than a large pool has clients. None ever changes, so any number is right
 _forms: dict[tuple[str, int], Form] = {}
 
 
