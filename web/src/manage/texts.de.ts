@@ -824,7 +824,7 @@ export const de: { [key in keyof typeof en]: string } = {
   "policy.adaptive.target": "Sicher genug ab, Prozent",
   "policy.adaptive.target.hint": "Von da an wird nicht weiter gefragt; 100: nie aus diesem Grund.",
   "policy.adaptive.worth": "Weitere Antworten von denen, die helfen, Prozent",
-  "policy.adaptive.worth.hint": "Wessen Antworten weniger sagen als diesen Anteil dessen, was Antworten im Mittel sagen, gibt erste Antworten und keine weiteren. Das lesen sie auch. 0: alle.",
+  "policy.adaptive.worth.hint": "Wessen Antworten weniger sagen als diesen Anteil dessen, was Antworten im Mittel sagen, gibt erste Antworten und keine weiteren, und erfährt das. 0: alle.",
   "policy.adaptive.budget": "Antworten insgesamt",
   "policy.adaptive.budget.hint": "0: ohne Grenze. Die zweifelhaftesten Aufgaben zuerst.",
   "policy.qualification": "Qualifikation",

@@ -822,7 +822,7 @@ export const en = {
   "policy.adaptive.target": "Sure enough at, percent",
   "policy.adaptive.target.hint": "A task is asked no further from here on; 100: never for that reason.",
   "policy.adaptive.worth": "Further answers from those who help, percent",
-  "policy.adaptive.worth.hint": "Whose answers tell less than this share of what answers tell in the mean gives first answers, and no further ones. They read so. 0: everybody.",
+  "policy.adaptive.worth.hint": "Whose answers tell less than this share of what answers tell in the mean gives first answers and no further ones, and is told so. 0: everybody.",
   "policy.adaptive.budget": "Answers in all",
   "policy.adaptive.budget.hint": "0: no limit. The most doubtful tasks come first.",
   "policy.qualification": "Qualification",
