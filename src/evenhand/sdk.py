@@ -472,6 +472,7 @@ class Client:
         interactive: bool = False,
         training: bool = False,
         access_token: str = "",
+        login: str = "",
     ) -> wire.Backend:
         """Let a model that speaks Label Studio's ML protocol suggest answers in a project.
 
@@ -484,6 +485,7 @@ class Client:
             interactive: annotators may ask it in the middle of a task.
             training: it is told of every annotation.
             access_token: an API key for it, to read data with; none is sent without it.
+            login: ``name:password``, where it answers only behind HTTP basic authentication.
 
         Raises:
             Refused: the address is private; or `counts`, and each task gets one answer only.
@@ -496,6 +498,7 @@ class Client:
             interactive=interactive,
             training=training,
             access_token=access_token,
+            login=login,
         )
         return self._call("POST", f"/projects/{_segment(project_id)}/backends", new, wire.Backend)
 

@@ -1636,6 +1636,7 @@ class NewBackend(Request, frozen=True, kw_only=True):
     interactive: bool = False  # annotators may ask it in the middle of a task
     training: bool = False  # it is told of every annotation
     access_token: str = ""  # an API key for it, to read data with
+    login: str = ""  # "name:password" behind which it answers (RFC 7617)
 
 
 class Backend(Wire, frozen=True, kw_only=True):

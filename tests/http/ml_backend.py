@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import xml.etree.ElementTree as ET
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +26,7 @@ class Model:
         self.version = "rules-1"
         self.calls: list[tuple[str, Any]] = []
         self.broken = 0  # how many of the next calls of /predict fail
+        self.login = ""  # "name:password" that it asks for
         self.one_at_a_time = False  # answers for the first task only, as some backends do
 
     def of(self, path: str) -> list[Any]:
@@ -53,7 +55,7 @@ class Model:
             yield "rectanglelabels", place, size
 
 
-def app_of(model: Model) -> Starlette:
+def app_of(model: Model) -> Any:
     async def health(request: Request) -> Response:
         model.calls.append(("/health", None))
         return JSONResponse({"status": "UP", "model_dir": "/model", "v2": False})
@@ -80,7 +82,16 @@ def app_of(model: Model) -> Starlette:
     routes = [
         Route(path, run, methods=[method]) for path, run, method in [*ways, ("/webhook", webhook, "POST")]
     ]
-    return Starlette(routes=routes)
+
+    async def guarded(scope: Any, receive: Any, send: Any) -> None:
+        given = dict(scope.get("headers", ())).get(b"authorization", b"")
+        if scope["type"] == "http" and model.login and given != b"Basic " + b64encode(model.login.encode()):
+            await Response(status_code=401)(scope, receive, send)
+        else:
+            await inner(scope, receive, send)
+
+    inner = Starlette(routes=routes)
+    return guarded
 
 
 @contextmanager

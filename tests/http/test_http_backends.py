@@ -279,8 +279,14 @@ def test_by_command_line(
         assert ended.exit_code == 0, ended.output
         return ended.output
 
+    model.login = "eva:pa:ss wörd"
     with serve(model) as url:
-        connected = json.loads(run("connect", "Spam", url, "--title", "Rules", "--training", "--json"))
+        body = {"url": url}
+        refused = site.call(site.operator, "POST", f"/projects/{project}/backends", json=body).json()
+        assert refused["rule"] == "backend.login" and "--login" in refused["remedy"]
+        arguments = ["--title", "Rules", "--training", "--login", model.login]
+        connected = json.loads(run("connect", "Spam", url, *arguments, "--json"))
+        assert model.login not in json.dumps(connected)
         assert (connected["project_id"], connected["counts"], connected["training"]) == (project, True, True)
         run("predict", connected["id"])
         until(lambda: "said something of 1 of 1 tasks" in run("list", "Spam"))

@@ -26,6 +26,7 @@ def ml() -> None:
 @click.option("--interactive", is_flag=True, help="Annotators may ask it in the middle of a task.")
 @click.option("--training", is_flag=True, help="It is told of every annotation.")
 @click.option("--token", default="", help="An API key for it, to read data with.")
+@click.option("--login", metavar="NAME:PASSWORD", default="", help="Where it answers only to these.")
 @as_json
 def ml_connect(
     project: str,
@@ -35,6 +36,7 @@ def ml_connect(
     interactive: bool,
     training: bool,
     token: str,
+    login: str,
     machine: bool,
 ) -> None:
     """Let the model at URL suggest answers in PROJECT."""
@@ -47,6 +49,7 @@ def ml_connect(
             interactive=interactive,
             training=training,
             access_token=token,
+            login=login,
         )
     say(machine, made, backend_words(made))
 

@@ -31,7 +31,7 @@ async def connect(call: Call) -> wire.Backend:
     actor, project, node = call.signed_in.actor, call.params[0], call.app.node
     with node.store.read() as reader:
         told = backends.asking(reader, actor, project, request)
-    backend = Backend(node.door, request.url)
+    backend = Backend(node.door, request.url, request.login)
     version = await call.outside(
         told.organization, backend.check, told.name, told.config, call.base_url, request.access_token
     )
@@ -51,7 +51,7 @@ async def ask(call: Call) -> wire.BackendSays:
 
 def _answer(node: Node, question: Question, base: str) -> Predicted:
     tasks = [_task(question.task_id, question.data, base)]
-    backend = Backend(node.door, question.url)
+    backend = Backend(node.door, question.url, question.login)
     results, version = backend.predict(question.name, question.translation.config, tasks, question.context)
     return question.translation.predicted(results[0], question.data, version)
 
@@ -108,7 +108,7 @@ class Predictor:
     def _ask(self, turn: Turn) -> tuple[str, Sequence[Predicted]]:
         row, told, config = turn.backend, turn.translation, self._node.config
         base = config.public_url or f"http://{config.host}:{config.port}"
-        backend = Backend(self._node.door, row["url"])
+        backend = Backend(self._node.door, row["url"], row["login"])
         version = row["version"]
         if turn.is_first:
             return backend.check(turn.name, told.config, base, row["token"]), []

@@ -110,7 +110,8 @@ class Courier:
     def _message(self, due: Due) -> tuple[dict[str, str], bytes]:
         plain = {"content-type": "application/json"}
         if due.kind in (backends.EVENT, backends.TRAIN):
-            return plain, due.body
+            with self._node.store.read() as reader:
+                return plain | backends.login_of(reader, due.subject), due.body
         if not due.webhook:
             with self._node.store.read() as reader:
                 return {**plain, "scale-callback-auth": due.secret}, callback(reader, due)

@@ -6,6 +6,7 @@ knows our project as a labeling configuration, whose controls are our questions 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -108,9 +109,10 @@ def data_for(data: Mapping[str, Json], address: Callable[[str], str]) -> dict[st
 class Backend:
     """Calls one backend, through the door."""
 
-    def __init__(self, door: Door, url: str) -> None:
+    def __init__(self, door: Door, url: str, login: str = "") -> None:
         self._door = door
         self._url = url.rstrip("/")
+        self._login = login_headers(login)
 
     def check(self, project: str, config: str, hostname: str, token: str) -> str:
         """Whether it lives, and that it knows the project; gives its model's version.
@@ -168,8 +170,13 @@ class Backend:
 
     def _call(self, method: str, path: str, body: Json, seconds: float) -> dict[str, Json]:
         content = _encode(body) if body is not None else b""
-        headers = {"content-type": "application/json"} if content else {}
+        headers = self._login | ({"content-type": "application/json"} if content else {})
         answer = self._door.send(method, self._url + path, headers, content, keep=LARGEST, seconds=seconds)
+        if answer.status == 401:
+            reason = f"{path}: it lets nobody in without {'another ' * bool(self._login)}name and password."
+            raise Unavailable(
+                "backend.login", reason, self._url, "Connect it with them (`--login name:password`)."
+            )
         if answer.status >= 400:
             raise self._wrong(path, f"it answered HTTP {answer.status}")
         try:
@@ -180,6 +187,15 @@ class Backend:
 
     def _wrong(self, path: str, what: str) -> Unavailable:
         return Unavailable("backend.answer", f"{path}: {what}.", self._url, "Look at the backend's own log.")
+
+
+def login_headers(login: str) -> dict[str, str]:
+    """The header of HTTP basic authentication (RFC 7617, in UTF-8); none without a login.
+
+    Args:
+        login: ``name:password``.
+    """
+    return {"authorization": f"Basic {b64encode(login.encode()).decode()}"} if login else {}
 
 
 def require_backend_url(url: str) -> str:

@@ -18,7 +18,7 @@ from evenhand.core.events import Event, Moment, ProjectVersioned, Submitted, Tas
 from evenhand.core.intake import shown_data
 from evenhand.core.policy import Actor, require
 from evenhand.core.project import Form
-from evenhand.peers.label_studio_ml import Predicted, Translation, require_backend_url
+from evenhand.peers.label_studio_ml import Predicted, Translation, login_headers, require_backend_url
 from evenhand.service import webhooks, work
 from evenhand.service.brought import bring_predicted
 from evenhand.service.ids import new_id
@@ -96,12 +96,19 @@ def connect(
         url=url,
         title=title,
         token=new.access_token,
+        login=new.login,
         version=version,
         at=at.ms,
     )
     if new.training:
         tx.run("put_watch", organization=asked.organization)
     return _backend(_row(tx, actor, id_, "project.manage"))
+
+
+def login_of(reader: Reader, backend: str) -> dict[str, str]:
+    """The headers by which a backend lets the node in; none where it asks for nothing, or is gone."""
+    row = reader.one("backend", id=backend)
+    return login_headers(row["login"]) if row else {}
 
 
 def _row(reader: Reader, actor: Actor, id_: str, permission: str) -> dict[str, Any]:
@@ -266,6 +273,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     organization: str
     url: str
+    login: str  # "name:password" behind which it answers; "" for none
     name: str  # of the project there
     translation: Translation
     task_id: str  # as the annotator is told it
@@ -291,6 +299,7 @@ def ask(reader: Reader, actor: Actor, assignment: str, asked: wire.AskBackend) -
     return Question(
         organization=project["organization"],
         url=row["url"],
+        login=row["login"],
         title=row["title"],
         name=name_of(project),
         translation=told,

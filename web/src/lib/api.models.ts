@@ -30,6 +30,8 @@ export interface NewBackend {
   interactive: boolean;
   training: boolean;
   access_token: string;
+  /** "name:password" behind which it answers. */
+  login: string;
 }
 
 export const listBackends = (project: string): Promise<Page<Backend>> => call("GET", path`/projects/${project}/backends`);

@@ -1,9 +1,9 @@
 -- Models that suggest answers, and what they said.
 
 -- name: put_backend!
-INSERT INTO backend (organization, project, id, url, title, token, counts, interactive, training, version, state, reason,
+INSERT INTO backend (organization, project, id, url, title, token, login, counts, interactive, training, version, state, reason,
                      place, total, predicted, tries, next_ms, created_ms)
-VALUES (:organization, :project, :id, :url, :title, :token, :counts, :interactive, :training, :version, 'ready', '',
+VALUES (:organization, :project, :id, :url, :title, :token, :login, :counts, :interactive, :training, :version, 'ready', '',
         0, 0, 0, 0, 0, :at);
 
 -- name: backends
@@ -61,7 +61,7 @@ WHERE s.organization = :organization AND s.project = :project AND s.task BETWEEN
 
 -- name: asked_backend
 -- The backend that annotators of a project may ask; the first that was connected.
-SELECT id, url, title FROM backend
+SELECT id, url, login, title FROM backend
 WHERE organization = :organization AND project = :project AND interactive = 1 ORDER BY created_ms, id LIMIT 1;
 
 -- name: brought_tasks_by_number
