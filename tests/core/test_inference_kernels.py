@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 import pytest
+from numba.core import config
 
-from evenhand.core.inference import Votes, kernels, narrow
-from evenhand.core.inference.sweeps import sweeps_of
+from evenhand.core.inference import METHODS, Votes, infer, kernels, narrow, sweeps
+from evenhand.core.inference.sweeps import bounds, sweeps_of
 
 DICE = np.random.default_rng(5)
 ROWS = DICE.integers(0, (9, 25, 3), (260, 3))  # some tasks have more than 16 votes, others fewer
@@ -16,7 +18,7 @@ ROWS[:, 0] = np.minimum(ROWS[:, 0], DICE.integers(0, 9, 260))
 VOTES = Votes.of(ROWS[:, 0] + (ROWS[:, 0] > 4), ROWS[:, 1], ROWS[:, 2], tasks=11)  # tasks 5 and 10 have none
 FIRST, LABEL, COLUMNS = VOTES.first, VOTES.label, VOTES.columns
 TABLE = DICE.random((75, 4))  # as rows are of even length, the last of a row is empty
-BOUNDS = [kernels.bounds(FIRST, parts) for parts in (1, 4)]
+BOUNDS = [bounds(FIRST, parts) for parts in (1, 4)]
 
 WEIGHT = np.where(np.arange(25) % 4 == 1, 0.0, DICE.random(25))
 PRIOR = np.array([0.5, 0.3, 0.2, 0.0])
@@ -35,28 +37,30 @@ def both(kernel: Any, bound: np.ndarray, *arguments: Any, sizes: tuple) -> np.nd
     results = []
     for run in (kernel, kernel.py_func):
         sums = [np.zeros((len(bound) - 1, *size)) for size in sizes]
-        run(COLUMNS, bound, *arguments, *sums)
-        results.append(np.concatenate([part.sum(axis=0).ravel() for part in sums]))
+        ends = zip(bound[:-1], bound[1:], *sums, strict=True)
+        fits = [run(COLUMNS, begin, end, *arguments, *own) for begin, end, *own in ends]
+        parts = [part.sum(axis=0).ravel() for part in sums]
+        results.append(np.concatenate([*parts, [] if None in fits else [sum(fits)]]))
     assert results[0] == pytest.approx(results[1], rel=1e-9)
     return results[0]
 
 
 @pytest.mark.parametrize("bound", BOUNDS, ids=["whole", "parts"])
-def test_sweeps_add_up_the_same_compiled_and_plain(bound: np.ndarray) -> None:
-    assert both(kernels.agree_sweep, bound, 3, sizes=((25,),)).sum() > 9
+def test_parts_add_up_the_same_compiled_and_plain(bound: np.ndarray) -> None:
+    assert both(kernels.agree_part, bound, 3, sizes=((25,),)).sum() > 9
     for kinds, hard in ((1, False), (1, True), (3, False)):
         length = 3 * kinds + 1
-        sums = both(kernels.vote_sweep, bound, WEIGHT, 3, kinds, hard, sizes=((75, length), (length,)))
+        sums = both(kernels.vote_part, bound, WEIGHT, 3, kinds, hard, sizes=((75, length), (length,)))
         assert sums[-length:].sum() == pytest.approx(9)
     for table, prior in ((TABLE, PRIOR), (TABLE**20, PRIOR), (np.tile(TABLE, 3)[:, :10], np.full(10, 0.1))):
         length = len(prior)
-        sums = both(kernels.em_sweep, bound, table, prior, sizes=((75, length), (length,), ()))
+        sums = both(kernels.em_part, bound, table, prior, sizes=((75, length), (length,)))
         assert sums[-1 - length : -1].sum() == pytest.approx(9) and sums[-1] < 0
-    assert np.abs(both(kernels.dependence_sweep, bound, 3, TABLE, PRIOR, sizes=((2,),))).min() > 0
+    assert np.abs(both(kernels.dependence_part, bound, 3, TABLE, PRIOR, sizes=((2,),))).min() > 0
 
 
 @pytest.mark.parametrize("run", [compiled, plain], ids=["compiled", "plain"])
-def test_the_parts_of_a_sweep_do_what_they_are_called_for(run: Any) -> None:
+def test_the_parts_of_a_part_do_what_they_are_called_for(run: Any) -> None:
     """Each part by itself, as plain Python too, for what calls it is compiled."""
     score = np.zeros((11, 4))
     fit = run(kernels.weigh)(COLUMNS, 0, 11, TABLE, PRIOR, score)
@@ -85,10 +89,12 @@ def test_the_parts_of_a_sweep_do_what_they_are_called_for(run: Any) -> None:
     again, mass = np.zeros((75, 4)), np.zeros(4)
     run(kernels.add)(COLUMNS, 0, 11, score, again, mass)
     assert again == pytest.approx(counts) and mass == pytest.approx(sums)
+    run(kernels.add)(COLUMNS, 0, 11, np.zeros((11, 4)), again, mass)
+    assert again == pytest.approx(counts) and mass == pytest.approx(sums)
     run(kernels.vote_part)(COLUMNS, 0, 11, WEIGHT, 3, 1, False, counts, sums)
     assert sums.sum() == pytest.approx(18)
     for hard in (False, True):
-        run(kernels.vote)(COLUMNS, 0, 11, WEIGHT, 3, 1, hard, score)
+        run(kernels.vote)(COLUMNS, 0, 11, WEIGHT, 3, hard, score)
         assert score.sum() == pytest.approx(9)
     agreed, pairs = np.zeros(25), np.zeros(2)
     run(kernels.agree_part)(COLUMNS, 0, 11, 3, agreed)
@@ -101,11 +107,31 @@ def test_the_parts_of_a_sweep_do_what_they_are_called_for(run: Any) -> None:
     run(kernels.weigh_long)(VOTES.code, 0, 0, TABLE, np.array([1e-50, 0.7, 0.3, 0.0]), far)
     assert far.tolist() == pytest.approx([0, 0.7, 0.3, 0])
     kinds = np.zeros((11, 10))
-    run(kernels.vote)(COLUMNS, 0, 11, WEIGHT, 3, 3, False, kinds)
-    assert kinds.sum() == pytest.approx(9)
-    counted = np.zeros(3, np.int64)
+    run(kernels.vote)(COLUMNS, 0, 11, WEIGHT, 3, False, kinds)
+    whole = kinds[:, :3].copy()
+    run(kernels.deal)(kinds, 3, 1)
+    assert (kinds[:, :3] == whole).all()
+    run(kernels.deal)(kinds, 3, 3)
+    assert kinds[:, :9].reshape(11, 3, 3).sum(axis=1) == pytest.approx(whole)
+    assert kinds[:, 3:6] == pytest.approx(2 * whole**2 * (1 - whole))
+    counted, seen = np.zeros(4, np.int64), np.zeros(4, bool)
     run(kernels.tally)(LABEL, counted)
-    assert counted.tolist() == np.bincount(LABEL).tolist()
+    run(kernels.mark)(LABEL, seen)
+    assert counted.tolist() == np.bincount(LABEL, minlength=4).tolist()
+    assert seen.tolist() == (counted > 0).tolist()
+
+
+@pytest.mark.parametrize("run", [compiled, plain], ids=["compiled", "plain"])
+def test_two_states_go_by_a_loop_of_their_own(run: Any) -> None:
+    for table in (TABLE[:, :2], TABLE[:, :2] ** 20):
+        wide, prior = np.hstack([table, np.zeros((75, 2))]), np.array([0.6, 0.4, 0.0, 0.0])
+        expected, found = np.zeros((75, 4)), np.zeros((75, 2))
+        mass, sums = np.zeros(4), np.zeros(2)
+        fit = kernels.em_part(COLUMNS, 0, 11, wide, prior, expected, mass)
+        for part in (kernels.em_two, kernels.em_part):
+            found[:], sums[:] = 0.0, 0.0
+            assert run(part)(COLUMNS, 0, 11, table.copy(), prior[:2], found, sums) == pytest.approx(fit)
+            assert found == pytest.approx(expected[:, :2]) and sums == pytest.approx(mass[:2])
 
 
 TASKS = [t for t in range(11) if FIRST[t] < FIRST[t + 1]]
@@ -156,15 +182,15 @@ def test_cells_are_those_of_votes_and_classes_that_their_tasks_may_have(run: Any
 
 
 @pytest.mark.parametrize("bound", BOUNDS, ids=["whole", "parts"])
-def test_narrow_sweeps_add_up_the_same_compiled_and_plain(bound: np.ndarray) -> None:
+def test_narrow_parts_add_up_the_same_compiled_and_plain(bound: np.ndarray) -> None:
     cells = Cells()
     number, right, prior = (len(cells.true),), np.full(75, 0.7), PRIOR[:3]
     for weight, hard in ((WEIGHT, False), (WEIGHT, True), (np.zeros(25), False)):
-        both(narrow.vote_sweep, bound, cells.pairs, weight, hard, sizes=(number, (3,)))
+        both(narrow.vote_part, bound, cells.pairs, weight, hard, sizes=(number, (3,)))
     for chances in (cells.chances, cells.chances**20):
-        sums = both(narrow.em_sweep, bound, cells.pairs, chances, prior, sizes=(number, (3,), ()))
+        sums = both(narrow.em_part, bound, cells.pairs, chances, prior, sizes=(number, (3,)))
         assert sums[-4:-1].sum() == pytest.approx(9) and sums[-1] < 0
-    both(narrow.dependence_sweep, bound, cells.pairs, cells.chances, right, prior, sizes=((2,),))
+    both(narrow.dependence_part, bound, cells.pairs, cells.chances, right, prior, sizes=((2,),))
 
 
 @pytest.mark.parametrize("run", [compiled, plain], ids=["compiled", "plain"])
@@ -209,14 +235,14 @@ def test_what_starts_from_posteriors_adds_up_what_expectation_does(bound: np.nda
     cells, score = Cells(), np.zeros((11, 4))
     kernels.weigh(COLUMNS, 0, 11, TABLE, PRIOR, score)
     share = np.maximum(score[:, :3], 1e-15)
-    expected = both(kernels.em_sweep, bound, TABLE, PRIOR, sizes=((75, 4), (4,), ()))[:-1]
-    one = both(kernels.share_sweep, bound, share, 3, 1, sizes=((75, 4), (4,)))
+    expected = both(kernels.em_part, bound, TABLE, PRIOR, sizes=((75, 4), (4,)))[:-1]
+    one = both(kernels.share_part, bound, share, 3, 1, sizes=((75, 4), (4,)))
     assert one == pytest.approx(expected, abs=1e-9)
-    three = both(kernels.share_sweep, bound, share, 3, 3, sizes=((75, 10), (10,)))
+    three = both(kernels.share_part, bound, share, 3, 3, sizes=((75, 10), (10,)))
     assert three[-10:-1].reshape(3, 3).sum(axis=0) == pytest.approx(expected[-4:-1])
     number = (len(cells.true),)
-    able = both(narrow.em_sweep, bound, cells.pairs, cells.chances, PRIOR[:3], sizes=(number, (3,), ()))[:-1]
-    found = both(narrow.share_sweep, bound, cells.pairs, share, sizes=(number, (3,)))
+    able = both(narrow.em_part, bound, cells.pairs, cells.chances, PRIOR[:3], sizes=(number, (3,)))[:-1]
+    found = both(narrow.share_part, bound, cells.pairs, share, sizes=(number, (3,)))
     assert found == pytest.approx(able, abs=1e-9)
     for run in (compiled, plain):
         counts, mass = np.zeros((75, 4)), np.zeros(4)
@@ -240,11 +266,9 @@ def test_a_posterior_is_read_the_same_compiled_and_plain(hedge: float, power: fl
             for bound in BOUNDS:
                 found = (np.zeros((11, 3)), np.zeros(11, np.int32), np.zeros(11))
                 rest = (WEIGHT, hedge, 0.1, 0.5, *raised, floor)
-                run(module.read_posterior)(COLUMNS, bound, *table, *rest, *found)
+                for begin, end in itertools.pairwise(bound):
+                    run(module.read_part)(COLUMNS, begin, end, *table, *rest, *found)
                 results.append(np.concatenate([part.ravel() for part in found]))
-            found = (np.zeros((11, 3)), np.zeros(11, np.int32), np.zeros(11))
-            run(module.read_part)(COLUMNS, 0, 11, *table, *rest, *found)
-            results.append(np.concatenate([part.ravel() for part in found]))
         for other in results[1:]:
             assert results[0] == pytest.approx(other, rel=1e-12, abs=1e-15)
         posterior, label, confidence = found
@@ -298,28 +322,44 @@ def test_votes_are_sorted_the_same_compiled_and_plain() -> None:
         first = np.zeros(10, np.int64)
         count = run(kernels.count_by_task)(task, whom, label, first)
         annotators, labels = np.zeros((2, count), np.int32)
-        stamp, rank = np.full(25, -1, np.int32), np.array([2, 0, 1], np.int32)
-        kept = run(kernels.sort_by_task)(task, whom, label, rank, first, stamp, annotators, labels)
+        last, rank = np.empty(25, np.int64), np.array([2, 0, 1], np.int32)
+        kept = run(kernels.sort_by_task)(task, whom, label, rank, first, last, annotators, labels)
         results.append((count, kept, first.tolist(), annotators[:kept].tolist(), labels[:kept].tolist()))
     assert results[0] == results[1] and results[0][0] == 257
     for run in (compiled, plain):  # nothing replaced
         first, (who, what) = np.zeros(3, np.int64), np.zeros((2, 3), np.int32)
         columns = np.array([[1, 0, 1], [0, 0, 1], [0, 1, 1]], np.int32)
         run(kernels.count_by_task)(*columns, first)
-        rest = (np.arange(2, dtype=np.int32), first, np.full(2, -1, np.int32), who, what)
+        rest = (np.arange(2, dtype=np.int32), first, np.empty(2, np.int64), who, what)
         assert run(kernels.sort_by_task)(*columns, *rest) == 3
         assert (first.tolist(), who.tolist(), what.tolist()) == ([0, 1, 3], [0, 0, 1], [1, 0, 1])
-    last = {}
+    found = {}
     for i in (i for i in range(260) if i not in (7, 8, 9)):
-        last.pop((task[i], whom[i]), None)
-        last[task[i], whom[i]] = rank[label[i]]
-    by_task = sorted(last.items(), key=lambda one: one[0][0])
+        found.pop((task[i], whom[i]), None)
+        found[task[i], whom[i]] = rank[label[i]]
+    by_task = sorted(found.items(), key=lambda one: one[0][0])
     assert results[0][3:] == ([who for (_, who), _ in by_task], [what for _, what in by_task])
     assert results[0][2] == [0, *np.cumsum(np.bincount([t for (t, _), _ in by_task]))]
 
 
+@pytest.mark.parametrize("classes", [3, 25], ids=["wide", "narrow"])
+def test_parts_come_to_the_same_in_any_number_of_threads(
+    classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    votes = Votes.of(ROWS[:, 0], ROWS[:, 1], ROWS[:, 2] + DICE.integers(0, classes - 2, 260))
+    whole = [infer(votes, method).posterior for method in METHODS]
+    monkeypatch.setattr(sweeps, "PART_WORK", 100)
+    found = []
+    for processors in (1, 3):
+        monkeypatch.setattr(config, "NUMBA_NUM_THREADS", processors)
+        assert len(sweeps.Parts(votes, 1000)) == 2
+        found.append([infer(votes, method).posterior for method in METHODS])
+    for one, three, expected in zip(*found, whole, strict=True):
+        assert (one == three).all() and one == pytest.approx(expected, abs=1e-11)
+
+
 def test_parts_have_about_as_many_votes_and_cover_all_tasks() -> None:
-    bound = kernels.bounds(FIRST, 4)
+    bound = bounds(FIRST, 4)
     assert bound[0] == 0 and bound[-1] == VOTES.tasks
     assert np.diff(FIRST[bound]).max() < len(VOTES) / 2
 

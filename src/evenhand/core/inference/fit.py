@@ -45,14 +45,14 @@ def estimate(method: str, sweeps: Sweeps, model: Model, diagnostics: Diagnostics
 
 def notes_on(votes: Votes) -> tuple[str, ...]:
     """What a reader of the result has to know about the votes."""
+    unused = votes.unused
     silent = int((np.diff(votes.first) == 0).sum())
-    unseen = int((votes.asked == 0).sum())
     alone = votes.annotators > 1 and int(np.diff(votes.first).max(initial=0)) < 2
     again = "earlier votes of an annotator on the same task: the last one counts."
     said = [
         (votes.replaced, f"{votes.replaced} {again}"),
         (silent, f"{silent} tasks without a vote: no label, and the prior for a posterior."),
-        (unseen, f"{unseen} classes that nobody gave."),
+        (unused, f"{unused} classes that nobody gave."),
         (votes.annotators == 1, "One annotator only: nothing tells how right it is."),
         (alone, "No task has votes of two annotators: nothing tells how right they are."),
         (votes.classes > WIDE, "Many classes: only one that somebody gave a task may be true of it."),

@@ -1,8 +1,9 @@
 """The loops over votes, compiled. Imported only when something is to be computed, for numba takes its time.
 
 Each is written so that it also runs as plain Python (`kernel.py_func`), which the tests compare it with.
-Work is split into `parts` of fixed bounds, each with sums of its own that are added in order: the result
-does not depend on how many processors there are. One part runs without threads.
+Work is split into parts of fixed bounds (`sweeps.Parts`), each with sums of its own that are added in
+order: the result does not depend on how many processors there are. Threads are Python's. Those of numba
+look for work without a pause: on a busy machine that took twice the processor's time of the work.
 
 What votes say is multiplied, not added as logarithms: up to `LONG` factors of at least 1e-12 are far from
 the smallest number, and neither an exponential function of each task nor a logarithm of each cell is needed.
@@ -18,9 +19,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
-
-from evenhand.core.inference.votes import Places
+from numba import njit
 
 BLOCK = 64  # tasks
 LONG = 16  # votes of a task
@@ -70,8 +69,8 @@ def count_by_task(task: Any, annotator: Any, label: Any, first: Any) -> int:
     """
     count = 0
     for v in range(len(task)):
-        if task[v] >= 0 and annotator[v] >= 0 and label[v] >= 0:
-            first[task[v] + 1] += 1
+        if (task[v] | annotator[v] | label[v]) >= 0:
+            first[U(task[v]) + ONE] += 1
             count += 1
     for t in range(len(first) - 1):
         first[t + 1] += first[t]
@@ -80,53 +79,45 @@ def count_by_task(task: Any, annotator: Any, label: Any, first: Any) -> int:
 
 @njit(cache=True, nogil=True)
 def sort_by_task(
-    task: Any, annotator: Any, label: Any, rank: Any, first: Any, stamp: Any, who: Any, what: Any
+    task: Any, annotator: Any, label: Any, rank: Any, first: Any, last: Any, who: Any, what: Any
 ) -> int:
     """A stable counting sort that drops what a later vote replaced; gives the number of votes kept.
 
-    `first` is as `count_by_task` left it, `stamp` [annotators] all -1. Writes `who` (annotators) and `what`
-    (labels, renumbered by `rank`), and `first` anew.
+    `first` is as `count_by_task` left it, `last` [annotators] may hold anything. Writes `who` (annotators)
+    and `what` (labels, renumbered by `rank`), and `first` anew.
     """
     for v in range(len(task)):
-        if task[v] >= 0 and annotator[v] >= 0 and label[v] >= 0:
-            at = first[task[v]]
+        if (task[v] | annotator[v] | label[v]) >= 0:
+            at = U(first[U(task[v])])
             who[at] = annotator[v]
-            what[at] = rank[label[v]]
-            first[task[v]] = at + 1
-    begin = 0  # first[t] is now where task t ends
-    kept = 0
+            what[at] = rank[U(label[v])]
+            first[U(task[v])] = at + ONE
+    begin, kept = U(0), U(0)  # first[t] is now where task t ends
     for t in range(len(first) - 1):
-        end = first[t]
-        write = end
-        for v in range(end - 1, begin - 1, -1):
-            if stamp[who[v]] != t:
-                stamp[who[v]] = t
-                write -= 1
-                who[write], what[write] = who[v], what[v]
+        end = U(first[t])
         first[t] = kept
-        if kept == write:
-            kept = end
-        else:
-            for v in range(write, end):
-                who[kept], what[kept] = who[v], what[v]
-                kept += 1
+        for v in range(begin, end):
+            last[U(who[v])] = v
+        for v in range(begin, end):  # every vote is moved, and the next one over it where it does not count
+            who[kept], what[kept] = who[v], what[v]
+            kept += U(last[U(who[kept])] == v)
         begin = end
     first[len(first) - 1] = kept
-    return kept
+    return int(kept)
 
 
 @njit(cache=True, nogil=True)
 def tally(values: Any, counts: Any) -> None:
     """Add how often each number is there to `counts`."""
     for value in values:
-        counts[value] += 1
+        counts[U(value)] += 1
 
 
-def bounds(first: Places, parts: int) -> Places:
-    """[parts + 1] tasks at which the parts begin, so that each has about as many votes."""
-    goals = np.arange(1, parts) * (first[-1] / parts)
-    inner = np.searchsorted(first, goals)
-    return np.concatenate([[0], inner, [len(first) - 1]]).astype(np.int64)
+@njit(cache=True, nogil=True)
+def mark(values: Any, seen: Any) -> None:
+    """Set `seen` for each number that is there."""
+    for value in values:
+        seen[U(value)] = True
 
 
 # -- what annotators agree with -----------------------------------------------------------------
@@ -134,7 +125,10 @@ def bounds(first: Places, parts: int) -> Places:
 
 @njit(cache=True, nogil=True)
 def agree_part(votes: Any, begin: int, end: int, classes: int, agreed: Any) -> None:
-    """`agree_sweep` of the tasks from `begin` to `end`."""
+    """Add up how often each annotator agrees with the majority, to `agreed` [annotators].
+
+    Where classes tie, each gives an equal part of the credit.
+    """
     first, annotator, label, _ = votes
     count = np.zeros(classes, np.int32)
     for t in range(begin, end):
@@ -152,19 +146,6 @@ def agree_part(votes: Any, begin: int, end: int, classes: int, agreed: Any) -> N
             count[label[v]] = 0
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def agree_sweep(votes: Any, bound: Any, classes: int, agreed: Any) -> None:
-    """Add up how often each annotator agrees with the majority, to `agreed` [parts, annotators].
-
-    Where classes tie, each gives an equal part of the credit.
-    """
-    if len(bound) == 2:
-        agree_part(votes, bound[0], bound[1], classes, agreed[0])
-    else:
-        for p in prange(len(bound) - 1):
-            agree_part(votes, bound[p], bound[p + 1], classes, agreed[p])
-
-
 # -- posteriors of a block of tasks -------------------------------------------------------------
 
 
@@ -179,7 +160,7 @@ def weigh(votes: Any, begin: int, end: int, table: Any, prior: Any, score: Any) 
     states = U(len(prior))
     fit, product = 0.0, 1.0
     for t in range(begin, end):
-        i, low, high = U(t - begin), first[t], first[t + 1]
+        i, low, high = U(t - begin), U(first[t]), U(first[t + 1])
         if high - low > LONG:
             fit += weigh_long(code, low, high, table, prior, score[i])
             continue
@@ -222,7 +203,7 @@ def weigh(votes: Any, begin: int, end: int, table: Any, prior: Any, score: Any) 
 
 
 @njit(cache=True, nogil=True)
-def weigh_long(code: Any, low: int, high: int, table: Any, prior: Any, score: Any) -> float:
+def weigh_long(code: Any, low: Any, high: Any, table: Any, prior: Any, score: Any) -> float:
     """As `weigh`, of one task with any number of votes: through the logarithms of products."""
     states = len(prior)
     most = -np.inf
@@ -244,33 +225,50 @@ def weigh_long(code: Any, low: int, high: int, table: Any, prior: Any, score: An
     return float(most + math.log(total))
 
 
-@njit(cache=True, nogil=True)
-def vote(
-    votes: Any, begin: int, end: int, weight: Any, classes: int, kinds: int, hard: bool, score: Any
-) -> None:
-    """The weighted vote of a block of tasks in place of a posterior; see `vote_sweep`."""
+@njit(cache=True, nogil=True, error_model="numpy")
+def vote(votes: Any, begin: int, end: int, weight: Any, classes: int, hard: bool, score: Any) -> None:
+    """The weighted vote of a block of tasks in place of a posterior, into the first `classes` of each row."""
     first, annotator, label, _ = votes
     score[:] = 0.0
-    share = np.zeros(classes)
     for t in range(begin, end):
-        total, most = 0.0, 0.0
-        for v in range(first[t], first[t + 1]):
-            share[label[v]] += weight[annotator[v]]
-            total += weight[annotator[v]]
-            most = max(most, share[label[v]])
+        task = U(t - begin)
+        for v in range(U(first[t]), U(first[t + 1])):
+            score[task, U(label[v])] += weight[U(annotator[v])]
+    for i in range(end - begin):
         if hard:
-            total = 0.0
+            most = 0.0
             for k in range(classes):
-                share[k] = share[k] if share[k] >= most * (1.0 - 1e-9) else 0.0
-                total += share[k]
+                most = max(most, score[i, k])
+            for k in range(classes):
+                score[i, k] = score[i, k] if score[i, k] >= most * (1.0 - 1e-9) else 0.0
+        total = 0.0
         for k in range(classes):
-            if share[k] > 0.0:
-                q = share[k] / total
-                part = q**kinds
-                for m in range(kinds):
-                    score[t - begin, m * classes + k] = part
-                    part *= (kinds - 1 - m) / (m + 1) * (1.0 - q) / q
-            share[k] = 0.0
+            total += score[i, k]
+        total = total if total > 0.0 else 1.0
+        for k in range(classes):
+            score[i, k] /= total
+
+
+@njit(cache=True, nogil=True)
+def deal(score: Any, classes: int, kinds: int) -> None:
+    """Deal each task's share of a class to its kinds, as a binomial law of `kinds` - 1 tries deals it.
+
+    `score` [tasks, states] has the shares in the first `classes` of each row.
+    """
+    if kinds == 1:
+        return
+    for i in range(len(score)):
+        for k in range(classes):
+            q = score[i, k]
+            part, choose = 1.0, 1
+            for m in range(kinds):
+                score[i, m * classes + k] = part * choose
+                part *= 1.0 - q
+                choose = choose * (kinds - 1 - m) // (m + 1)
+            part = q
+            for m in range(kinds - 1, -1, -1):
+                score[i, m * classes + k] *= part
+                part *= q
 
 
 @njit(cache=True, nogil=True)
@@ -279,22 +277,23 @@ def add(votes: Any, begin: int, end: int, score: Any, counts: Any, mass: Any) ->
     first, _, _, code = votes
     states = U(len(mass))
     for t in range(begin, end):
-        i, low, high = U(t - begin), first[t], first[t + 1]
+        i, low, high = U(t - begin), U(first[t]), U(first[t + 1])
         if low == high:
             continue
         k = U(0)
         while k + FOUR <= states:
             a, b, c, d = score[i, k], score[i, k + ONE], score[i, k + TWO], score[i, k + THREE]
-            mass[k] += a
-            mass[k + ONE] += b
-            mass[k + TWO] += c
-            mass[k + THREE] += d
-            for v in range(low, high):
-                row = U(code[v])
-                counts[row, k] += a
-                counts[row, k + ONE] += b
-                counts[row, k + TWO] += c
-                counts[row, k + THREE] += d
+            if a + b + c + d > 0.0:  # where classes are many, most of them are dropped sooner or later
+                mass[k] += a
+                mass[k + ONE] += b
+                mass[k + TWO] += c
+                mass[k + THREE] += d
+                for v in range(low, high):
+                    row = U(code[v])
+                    counts[row, k] += a
+                    counts[row, k + ONE] += b
+                    counts[row, k + TWO] += c
+                    counts[row, k + THREE] += d
             k += FOUR
         if k < states:
             a, b = score[i, k], score[i, k + ONE]
@@ -306,7 +305,7 @@ def add(votes: Any, begin: int, end: int, score: Any, counts: Any, mass: Any) ->
                 counts[row, k + ONE] += b
 
 
-# -- sweeps over all votes ----------------------------------------------------------------------
+# -- passes over a part of the votes, the tasks from `begin` to `end` ----------------------------
 
 
 @njit(cache=True, nogil=True)
@@ -321,64 +320,82 @@ def vote_part(
     counts: Any,
     mass: Any,
 ) -> None:
-    """`vote_sweep` of the tasks from `begin` to `end`."""
+    """Add up expected votes where a task's posterior is its weighted vote, or, if `hard`, the winner of it.
+
+    Adds to `counts` [annotators * classes, states] and `mass` [states]. State m * classes + k is class k on a
+    task of kind m: a share q is dealt to M kinds as a binomial law of M - 1 tries deals it, so that the first
+    kind are tasks on which annotators agree.
+    """
     score, sums = np.zeros((BLOCK, len(mass))), np.zeros(len(mass))
     for low in range(begin, end, BLOCK):
         high = min(low + BLOCK, end)
-        vote(votes, low, high, weight, classes, kinds, hard, score)
+        vote(votes, low, high, weight, classes, hard, score)
+        deal(score, classes, kinds)
         add(votes, low, high, score, counts, sums)
     mass[:] += sums
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def vote_sweep(
-    votes: Any, bound: Any, weight: Any, classes: int, kinds: int, hard: bool, counts: Any, mass: Any
-) -> None:
-    """Add up expected votes where a task's posterior is its weighted vote, or, if `hard`, the winner of it.
-
-    Adds to `counts` [parts, annotators * classes, states] and `mass` [parts, states]. State m * classes + k
-    is class k on a task of kind m: a share q is dealt to M kinds as a binomial law of M - 1 tries deals it,
-    so that the first kind are tasks on which annotators agree.
-    """
-    if len(bound) == 2:
-        vote_part(votes, bound[0], bound[1], weight, classes, kinds, hard, counts[0], mass[0])
-    else:
-        for p in prange(len(bound) - 1):
-            vote_part(votes, bound[p], bound[p + 1], weight, classes, kinds, hard, counts[p], mass[p])
 
 
 @njit(cache=True, nogil=True)
 def share_part(
     votes: Any, begin: int, end: int, share: Any, classes: int, kinds: int, counts: Any, mass: Any
 ) -> None:
-    """`share_sweep` of the tasks from `begin` to `end`."""
+    """As `vote_part` where a task's posterior is `share` [tasks, classes], nowhere 0."""
     score, sums = np.zeros((BLOCK, len(mass))), np.zeros(len(mass))
     for low in range(begin, end, BLOCK):
         high = min(low + BLOCK, end)
-        for t in range(low, high):
-            for k in range(classes):
-                q = share[t, k]
-                part = q**kinds
-                for m in range(kinds):
-                    score[t - low, m * classes + k] = part
-                    part *= (kinds - 1 - m) / (m + 1) * (1.0 - q) / q
+        score[: high - low, :classes] = share[low:high]
+        deal(score, classes, kinds)
         add(votes, low, high, score, counts, sums)
     mass[:] += sums
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def share_sweep(votes: Any, bound: Any, share: Any, classes: int, kinds: int, counts: Any, mass: Any) -> None:
-    """As `vote_sweep` where a task's posterior is `share` [tasks, classes], nowhere 0."""
-    if len(bound) == 2:
-        share_part(votes, bound[0], bound[1], share, classes, kinds, counts[0], mass[0])
-    else:
-        for p in prange(len(bound) - 1):
-            share_part(votes, bound[p], bound[p + 1], share, classes, kinds, counts[p], mass[p])
+@njit(cache=True, nogil=True, error_model="numpy")
+def em_two(votes: Any, begin: int, end: int, table: Any, prior: Any, counts: Any, mass: Any) -> float:
+    """`em_part` of two states, bit by bit the same: as most questions have two classes, and what belongs to a
+    task then stays in registers, which takes two thirds of the time."""
+    first, _, _, code = votes
+    score = np.empty(2)
+    fit, product, sum_a, sum_b = 0.0, 1.0, 0.0, 0.0
+    for t in range(begin, end):
+        low, high = U(first[t]), U(first[t + 1])
+        if low == high:
+            continue
+        if high - low > LONG:
+            fit += weigh_long(code, low, high, table, prior, score)
+            a, b = score[0], score[1]
+        else:
+            a, b = prior[0], prior[1]
+            for v in range(low, high):
+                row = U(code[v])
+                a *= table[row, 0]
+                b *= table[row, 1]
+            total = a + b
+            one, far = 1.0 / total, max(a, b) * FAR
+            a = a * one if a > far else 0.0
+            b = b * one if b > far else 0.0
+            product *= total
+            if product < LEAST:
+                fit += math.log(product)
+                product = 1.0
+        sum_a += a
+        sum_b += b
+        for v in range(low, high):
+            row = U(code[v])
+            counts[row, 0] += a
+            counts[row, 1] += b
+    mass[0] += sum_a
+    mass[1] += sum_b
+    return fit + math.log(product)
 
 
 @njit(cache=True, nogil=True)
 def em_part(votes: Any, begin: int, end: int, table: Any, prior: Any, counts: Any, mass: Any) -> float:
-    """`em_sweep` of the tasks from `begin` to `end`; gives the log-likelihood."""
+    """One pass of expectation and the sums for maximization, fused; gives the log-likelihood.
+
+    `table` and `prior` as in `weigh`. Adds to `counts` and `mass` as `vote_part`.
+    """
+    if len(prior) == 2:
+        return em_two(votes, begin, end, table, prior, counts, mass)
     score, sums = np.zeros((BLOCK, len(prior))), np.zeros(len(prior))
     fit = 0.0
     for low in range(begin, end, BLOCK):
@@ -389,20 +406,6 @@ def em_part(votes: Any, begin: int, end: int, table: Any, prior: Any, counts: An
     return fit
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def em_sweep(votes: Any, bound: Any, table: Any, prior: Any, counts: Any, mass: Any, fit: Any) -> None:
-    """One pass of expectation and the sums for maximization, fused.
-
-    `table` and `prior` as in `weigh`. Adds to `counts` and `mass` as `vote_sweep`, and the log-likelihood
-    to `fit` [parts].
-    """
-    if len(bound) == 2:
-        fit[0] += em_part(votes, bound[0], bound[1], table, prior, counts[0], mass[0])
-    else:
-        for p in prange(len(bound) - 1):
-            fit[p] += em_part(votes, bound[p], bound[p + 1], table, prior, counts[p], mass[p])
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
 def maximize(counts: Any, own: float, pooled: Any, tiny: float, table: Any) -> None:
     """Write `table` from the parts' counts: shares, shrunk by `own` votes to `pooled` [given, states].
@@ -411,21 +414,22 @@ def maximize(counts: Any, own: float, pooled: Any, tiny: float, table: Any) -> N
     """
     parts, rows, states = counts.shape
     classes = len(pooled)
-    given, one = np.empty(states), np.empty(states)
+    one = np.empty(states)
     for begin in range(0, rows, classes):
-        given[:] = own
-        for k in range(classes):
-            row = begin + k
+        one[:] = own
+        for row in range(begin, begin + classes):
             for s in range(states):
                 table[row, s] = counts[0, row, s]
             for p in range(1, parts):
                 for s in range(states):
                     table[row, s] += counts[p, row, s]
             for s in range(states):
-                given[s] += table[row, s]
-                table[row, s] += own * pooled[k, s]
+                one[s] += table[row, s]
         for s in range(states):
-            one[s] = 1.0 / given[s] if given[s] > 0.0 else 0.0
+            one[s] = 1.0 / one[s] if one[s] > 0.0 else 0.0
+        for k in range(classes if own > 0.0 else 0):
+            for s in range(states):
+                table[begin + k, s] += own * pooled[k, s]
         for row in range(begin, begin + classes):
             for s in range(states):
                 table[row, s] = max(table[row, s] * one[s], tiny)
@@ -435,7 +439,11 @@ def maximize(counts: Any, own: float, pooled: Any, tiny: float, table: Any) -> N
 def dependence_part(
     votes: Any, begin: int, end: int, classes: int, table: Any, prior: Any, sums: Any
 ) -> None:
-    """`dependence_sweep` of the tasks from `begin` to `end`."""
+    """Add up how the votes of a task go together beyond its class, over pairs of votes.
+
+    For the most probable class, each vote is right or not, with the probability that `table` has.
+    Adds the products of two votes' residuals, and those of their standard deviations, to `sums` [2].
+    """
     first, annotator, label, _ = votes
     score = np.zeros((BLOCK, len(prior)))
     covariance, variance = 0.0, 0.0
@@ -457,20 +465,6 @@ def dependence_part(
             variance += deviation * deviation - deviation2
     sums[0] += covariance
     sums[1] += variance
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def dependence_sweep(votes: Any, bound: Any, classes: int, table: Any, prior: Any, sums: Any) -> None:
-    """Add up how the votes of a task go together beyond its class, over pairs of votes.
-
-    For the most probable class, each vote is right or not, with the probability that `table` has.
-    Adds the products of two votes' residuals, and those of their standard deviations, to `sums` [parts, 2].
-    """
-    if len(bound) == 2:
-        dependence_part(votes, bound[0], bound[1], classes, table, prior, sums[0])
-    else:
-        for p in prange(len(bound) - 1):
-            dependence_part(votes, bound[p], bound[p + 1], classes, table, prior, sums[p])
 
 
 # -- what is read off ---------------------------------------------------------------------------
@@ -527,52 +521,30 @@ def read_part(
     best: Any,
     chance: Any,
 ) -> None:
-    """`read_posterior` of the tasks from `begin` to `end`."""
-    first, annotator, label, _ = votes
-    classes = out.shape[1]
-    score = np.zeros((BLOCK, len(prior)))
-    for low in range(begin, end, BLOCK):
-        high = min(low + BLOCK, end)
-        weigh(votes, low, high, table, prior, score)
-        for t in range(low, high):
-            rest, even, each = shares(votes, t, weight, hedge, dependence, doubt, 0.0, classes)
-            for k in range(classes):
-                out[t, k] = rest * score[t - low, k] + even
-            if each > 0.0:
-                for v in range(first[t], first[t + 1]):
-                    out[t, label[v]] += each * weight[annotator[v]]
-            settle(out[t], power if first[t] < first[t + 1] else 1.0, floor)
-            best[t], chance[t] = -1, 0.0
-            if first[t] < first[t + 1]:
-                for k in range(classes):
-                    if out[t, k] > chance[t]:
-                        best[t], chance[t] = k, out[t, k]
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def read_posterior(
-    votes: Any,
-    bound: Any,
-    table: Any,
-    prior: Any,
-    weight: Any,
-    hedge: float,
-    dependence: float,
-    doubt: float,
-    power: float,
-    floor: float,
-    out: Any,
-    best: Any,
-    chance: Any,
-) -> None:
     """Write each task's posterior to `out` [tasks, classes], as `Running.posterior` has it.
 
     And its first class of the most probable ones to `best` [tasks], with its probability to `chance` [tasks];
     -1 and 0 where nobody voted.
     """
-    rest = (weight, hedge, dependence, doubt, power, floor, out, best, chance)
-    if len(bound) == 2:
-        read_part(votes, bound[0], bound[1], table, prior, *rest)
-    else:
-        for p in prange(len(bound) - 1):
-            read_part(votes, bound[p], bound[p + 1], table, prior, *rest)
+    first, annotator, label, _ = votes
+    classes = out.shape[1]
+    score = np.zeros((BLOCK, len(prior)))
+    rest, even, each = 1.0, 0.0, 0.0
+    for low in range(begin, end, BLOCK):
+        high = min(low + BLOCK, end)
+        weigh(votes, low, high, table, prior, score)
+        for t in range(low, high):
+            if hedge > 0.0:  # else they are the same for all tasks
+                rest, even, each = shares(votes, t, weight, hedge, dependence, doubt, 0.0, classes)
+            for k in range(classes):
+                out[t, k] = rest * score[t - low, k] + even
+            if each > 0.0:
+                for v in range(first[t], first[t + 1]):
+                    out[t, label[v]] += each * weight[annotator[v]]
+            if power != 1.0 or floor > 0.0:
+                settle(out[t], power if first[t] < first[t + 1] else 1.0, floor)
+            best[t], chance[t] = -1, 0.0
+            if first[t] < first[t + 1]:
+                for k in range(classes):
+                    if out[t, k] > chance[t]:
+                        best[t], chance[t] = k, out[t, k]

@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from evenhand.core.inference.kernels import BLOCK, FAR, LEAST, LONG, U, shares
 
@@ -81,13 +81,13 @@ def number_cells(
         before = cells
         for i in range(at, begin[c]):
             t = task[i]
-            step = first[t + 1] - first[t]
-            pair = pair_first[t] + order[i] - first[t]
-            for j in range(able_first[t], able_first[t + 1]):
-                cell = where[able[j]]
+            step = U(first[t + 1] - first[t])
+            pair = U(pair_first[t] + order[i] - first[t])
+            for j in range(U(able_first[t]), U(able_first[t + 1])):
+                cell = where[U(able[j])]
                 if cell < before:
                     cell = cells
-                    where[able[j]] = cell
+                    where[U(able[j])] = cell
                     given[cell] = c
                     true[cell] = c // classes * classes + able[j]
                     cells += 1
@@ -103,7 +103,7 @@ def in_order(slot: Any, given: Any, true: Any, given_so: Any, true_so: Any) -> N
     place = np.full(len(given_so), -1, np.int32)
     cells = 0
     for pair in range(len(slot)):
-        cell = slot[pair]
+        cell = U(slot[pair])
         if place[cell] < 0:
             place[cell] = cells
             given_so[cells], true_so[cells] = given[cell], true[cell]
@@ -123,8 +123,8 @@ def weigh(first: Any, begin: int, end: int, pairs: Any, chances: Any, prior: Any
     able_first, able, pair_first, slot = pairs
     fit, product = 0.0, 1.0
     for t in range(begin, end):
-        votes = first[t + 1] - first[t]
-        low, high, pair = able_first[t], able_first[t + 1], pair_first[t]
+        votes, pair = U(first[t + 1] - first[t]), U(pair_first[t])
+        low, high = able_first[t], able_first[t + 1]
         at = low - able_first[begin]
         if votes > LONG:
             fit += weigh_long(votes, able[low:high], slot[pair:], chances, prior, score[at:])
@@ -149,7 +149,7 @@ def weigh(first: Any, begin: int, end: int, pairs: Any, chances: Any, prior: Any
 
 
 @njit(cache=True, nogil=True)
-def weigh_long(votes: int, able: Any, slot: Any, chances: Any, prior: Any, score: Any) -> float:
+def weigh_long(votes: Any, able: Any, slot: Any, chances: Any, prior: Any, score: Any) -> float:
     """As `weigh`, of one task with any number of votes: through the logarithms of products."""
     most = -np.inf
     for i in range(len(able)):
@@ -200,7 +200,7 @@ def add(first: Any, begin: int, end: int, pairs: Any, score: Any, counts: Any, m
     """As `kernels.add`; adds to `counts` [cells] and `mass` [classes]."""
     able_first, able, pair_first, slot = pairs
     for t in range(begin, end):
-        votes, pair = first[t + 1] - first[t], pair_first[t]
+        votes, pair = U(first[t + 1] - first[t]), U(pair_first[t])
         for i in range(able_first[t], able_first[t + 1]):
             chance = score[i - able_first[begin]]
             if chance > 0.0:
@@ -210,14 +210,14 @@ def add(first: Any, begin: int, end: int, pairs: Any, score: Any, counts: Any, m
             pair += votes
 
 
-# -- sweeps over all votes ----------------------------------------------------------------------
+# -- passes over a part of the votes --------------------------------------------------------------
 
 
 @njit(cache=True, nogil=True)
 def vote_part(
     votes: Any, begin: int, end: int, pairs: Any, weight: Any, hard: bool, counts: Any, mass: Any
 ) -> None:
-    """`vote_sweep` of the tasks from `begin` to `end`."""
+    """As `kernels.vote_part`; adds to `counts` [cells] and `mass` [classes]."""
     share, sums = np.zeros(len(mass)), np.zeros(len(mass))
     score = np.empty(BLOCK * len(mass))
     for low in range(begin, end, BLOCK):
@@ -227,19 +227,9 @@ def vote_part(
     mass[:] += sums
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def vote_sweep(votes: Any, bound: Any, pairs: Any, weight: Any, hard: bool, counts: Any, mass: Any) -> None:
-    """As `kernels.vote_sweep`; adds to `counts` [parts, cells] and `mass` [parts, classes]."""
-    if len(bound) == 2:
-        vote_part(votes, bound[0], bound[1], pairs, weight, hard, counts[0], mass[0])
-    else:
-        for p in prange(len(bound) - 1):
-            vote_part(votes, bound[p], bound[p + 1], pairs, weight, hard, counts[p], mass[p])
-
-
 @njit(cache=True, nogil=True)
 def share_part(votes: Any, begin: int, end: int, pairs: Any, share: Any, counts: Any, mass: Any) -> None:
-    """`share_sweep` of the tasks from `begin` to `end`."""
+    """As `kernels.share_part`, of each task's `share` [tasks, classes] the part on able classes."""
     able_first, able, _, _ = pairs
     score, sums = np.empty(BLOCK * len(mass)), np.zeros(len(mass))
     for low in range(begin, end, BLOCK):
@@ -254,21 +244,11 @@ def share_part(votes: Any, begin: int, end: int, pairs: Any, share: Any, counts:
     mass[:] += sums
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def share_sweep(votes: Any, bound: Any, pairs: Any, share: Any, counts: Any, mass: Any) -> None:
-    """As `kernels.share_sweep`, of each task's `share` [tasks, classes] the part on able classes."""
-    if len(bound) == 2:
-        share_part(votes, bound[0], bound[1], pairs, share, counts[0], mass[0])
-    else:
-        for p in prange(len(bound) - 1):
-            share_part(votes, bound[p], bound[p + 1], pairs, share, counts[p], mass[p])
-
-
 @njit(cache=True, nogil=True)
 def em_part(
     votes: Any, begin: int, end: int, pairs: Any, chances: Any, prior: Any, counts: Any, mass: Any
 ) -> float:
-    """`em_sweep` of the tasks from `begin` to `end`; gives the log-likelihood."""
+    """As `kernels.em_part`, with `chances` [cells] for the table."""
     score, sums = np.empty(BLOCK * len(prior)), np.zeros(len(prior))
     fit = 0.0
     for low in range(begin, end, BLOCK):
@@ -277,18 +257,6 @@ def em_part(
         add(votes[0], low, high, pairs, score, counts, sums)
     mass[:] += sums
     return fit
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def em_sweep(
-    votes: Any, bound: Any, pairs: Any, chances: Any, prior: Any, counts: Any, mass: Any, fit: Any
-) -> None:
-    """As `kernels.em_sweep`, with `chances` [cells] for the table."""
-    if len(bound) == 2:
-        fit[0] += em_part(votes, bound[0], bound[1], pairs, chances, prior, counts[0], mass[0])
-    else:
-        for p in prange(len(bound) - 1):
-            fit[p] += em_part(votes, bound[p], bound[p + 1], pairs, chances, prior, counts[p], mass[p])
 
 
 @njit(cache=True, nogil=True)
@@ -317,17 +285,19 @@ def maximize(
             votes += counts[p, c]
         chances[c] = votes
         scale[U(true[c])] += votes
-    for i in range(len(scale)):
-        scale[i] = 1.0 / scale[i] if scale[i] > tiny else 0.0
-        right[i] = own * pooled[i % classes, i % classes] * scale[i]
+    for begin in range(0, len(scale), classes):
+        for k in range(classes):
+            i = U(begin + k)
+            scale[i] = 1.0 / scale[i] if scale[i] > tiny else 0.0
+            right[i] = own * pooled[k, k] * scale[i]
     for c in range(cells):
         votes, at = chances[c], U(true[c])
         if own > 0.0:
             begin = true[c] // classes * classes
             votes += own * pooled[true[c] - begin, given[c] - begin]
-        chances[c] = max(votes * scale[at], tiny)
-        if given[c] == true[c]:
-            right[at] = votes * scale[at]
+        votes *= scale[at]
+        chances[c] = max(votes, tiny)
+        right[at] = votes if given[c] == true[c] else right[at]
 
 
 @njit(cache=True, nogil=True)
@@ -353,7 +323,7 @@ def spread(chances: Any, given: Any, true: Any, confusion: Any) -> None:
 def dependence_part(
     votes: Any, begin: int, end: int, pairs: Any, chances: Any, right: Any, prior: Any, sums: Any
 ) -> None:
-    """`dependence_sweep` of the tasks from `begin` to `end`."""
+    """As `kernels.dependence_part`, with `right` [annotators * classes] beside the chances."""
     first, annotator, label, _ = votes
     able_first, able, _, _ = pairs
     score = np.empty(BLOCK * len(prior))
@@ -381,18 +351,6 @@ def dependence_part(
     sums[1] += variance
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def dependence_sweep(
-    votes: Any, bound: Any, pairs: Any, chances: Any, right: Any, prior: Any, sums: Any
-) -> None:
-    """As `kernels.dependence_sweep`, with `right` [annotators * classes] beside the chances."""
-    if len(bound) == 2:
-        dependence_part(votes, bound[0], bound[1], pairs, chances, right, prior, sums[0])
-    else:
-        for p in prange(len(bound) - 1):
-            dependence_part(votes, bound[p], bound[p + 1], pairs, chances, right, prior, sums[p])
-
-
 @njit(cache=True, nogil=True)
 def read_part(
     votes: Any,
@@ -410,16 +368,18 @@ def read_part(
     best: Any,
     chance: Any,
 ) -> None:
-    """`read_posterior` of the tasks from `begin` to `end`."""
+    """As `kernels.read_part`, with `prior` that sums to 1 and `out` of zeros."""
     first, annotator, label, _ = votes
     able_first, able, _, _ = pairs
     classes = len(prior)
     score = np.empty(BLOCK * classes)
+    rest, even, each = 1.0 - floor, floor / classes, 0.0
     for low in range(begin, end, BLOCK):
         high = min(low + BLOCK, end)
         weigh(first, low, high, pairs, chances, prior, score)
         for t in range(low, high):
-            rest, even, each = shares(votes, t, weight, hedge, dependence, doubt, floor, classes)
+            if hedge > 0.0:
+                rest, even, each = shares(votes, t, weight, hedge, dependence, doubt, floor, classes)
             best[t], chance[t] = -1, 0.0
             if first[t] == first[t + 1]:
                 out[t] = rest * prior + even
@@ -435,28 +395,3 @@ def read_part(
                 found = out[t, able[i]]
                 if found > chance[t] or (found == chance[t] and able[i] < best[t]):
                     best[t], chance[t] = able[i], found
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def read_posterior(
-    votes: Any,
-    bound: Any,
-    pairs: Any,
-    chances: Any,
-    prior: Any,
-    weight: Any,
-    hedge: float,
-    dependence: float,
-    doubt: float,
-    floor: float,
-    out: Any,
-    best: Any,
-    chance: Any,
-) -> None:
-    """As `kernels.read_posterior`, with `prior` that sums to 1 and `out` of zeros."""
-    rest = (weight, hedge, dependence, doubt, floor, out, best, chance)
-    if len(bound) == 2:
-        read_part(votes, bound[0], bound[1], pairs, chances, prior, *rest)
-    else:
-        for p in prange(len(bound) - 1):
-            read_part(votes, bound[p], bound[p + 1], pairs, chances, prior, *rest)

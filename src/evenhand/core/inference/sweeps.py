@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -15,9 +16,9 @@ from evenhand.core.inference.votes import Floats, Ints, Places, Votes
 
 WIDE = 16  # with more classes than this only those that somebody gave a task may be true of it
 MOST_PARTS = 16
-PART_WORK = 1_000_000
-"""Votes times states, about a millisecond: less is not worth a part of its own. On a machine whose processors
-are busy a part waits for one, many times longer than it takes."""
+PART_WORK = 800_000
+"""Votes times states, about half a millisecond: less is not worth a part of its own. On a machine whose
+processors are busy a part waits for one, many times longer than it takes."""
 CELL_VOTES = 8  # votes for each cell of its sums that a part should have: else they do not stay in the cache
 MOST_BYTES = 4 << 30  # of one table, [annotators, classes, classes] or [tasks, classes]
 
@@ -91,9 +92,9 @@ def agreement(votes: Votes) -> Floats:
     """[annotators] share of an annotator's votes that agree with the majority; ties count in parts."""
     from evenhand.core.inference import kernels
 
-    bound = parts_of(votes, len(votes))
-    agreed = np.zeros((len(bound) - 1, votes.annotators))
-    kernels.agree_sweep(votes.columns, bound, votes.classes, agreed)
+    parts = Parts(votes, len(votes))
+    agreed = np.zeros((len(parts), votes.annotators))
+    parts.run(kernels.agree_part, votes.classes, sums=(agreed,))
     return np.asarray(agreed.sum(axis=0) / np.maximum(votes.given, 1))
 
 
@@ -105,14 +106,12 @@ class _Wide:
 
     narrow = False
 
-    def __init__(self, votes: Votes, kinds: int, bound: Places | None = None) -> None:
+    def __init__(self, votes: Votes, kinds: int, parts: Parts | None = None) -> None:
         self.votes, self.kinds, self.states = votes, kinds, votes.classes * kinds
-        self.bound = parts_of(votes, len(votes) * self.states) if bound is None else bound
-        parts = len(self.bound) - 1
+        self.parts = Parts(votes, len(votes) * self.states) if parts is None else parts
         rows, length = votes.annotators * votes.classes, self.states + self.states % 2
-        self.counts = np.zeros((parts, rows, length))
-        self.mass = np.zeros((parts, length))
-        self.fit = np.zeros(parts)
+        self.counts = np.zeros((len(self.parts), rows, length))
+        self.mass = np.zeros((len(self.parts), length))
         self.table = np.ones((rows, length))
 
     def count(self, weight: Floats, hard: bool = False) -> None:
@@ -120,22 +119,21 @@ class _Wide:
 
         _clear(self.counts, self.mass)
         how = (weight, self.votes.classes, self.kinds, hard)
-        kernels.vote_sweep(self.votes.columns, self.bound, *how, self.counts, self.mass)
+        self.parts.run(kernels.vote_part, *how, sums=(self.counts, self.mass))
 
     def begin(self, posterior: Floats) -> None:
         from evenhand.core.inference import kernels
 
         _clear(self.counts, self.mass)
         how = (posterior, self.votes.classes, self.kinds)
-        kernels.share_sweep(self.votes.columns, self.bound, *how, self.counts, self.mass)
+        self.parts.run(kernels.share_part, *how, sums=(self.counts, self.mass))
 
     def expect(self, prior: Floats) -> float:
         from evenhand.core.inference import kernels
 
-        _clear(self.counts, self.mass, self.fit)
-        sums = (self.counts, self.mass, self.fit)
-        kernels.em_sweep(self.votes.columns, self.bound, self.table, self._row(prior), *sums)
-        return float(self.fit.sum())
+        _clear(self.counts, self.mass)
+        sums = (self.counts, self.mass)
+        return float(sum(self.parts.run(kernels.em_part, self.table, self._row(prior), sums=sums)))
 
     def maximize(self, own: float, pooled: Floats) -> None:
         from evenhand.core.inference import kernels
@@ -145,7 +143,7 @@ class _Wide:
         kernels.maximize(self.counts, own, rows, TINY, self.table)
 
     def merged(self) -> _Wide:
-        one = _Wide(self.votes, 1, self.bound)
+        one = _Wide(self.votes, 1, self.parts)
         for of_kind, sums in ((self.counts, one.counts), (self.mass, one.mass)):
             each = of_kind[..., : self.states].reshape(*sums.shape[:-1], self.kinds, -1)
             each.sum(axis=-2, out=sums[..., : one.states])
@@ -161,9 +159,9 @@ class _Wide:
     def dependence(self, prior: Floats) -> tuple[float, float]:
         from evenhand.core.inference import kernels
 
-        sums = np.zeros((len(self.fit), 2))
+        sums = np.zeros((len(self.parts), 2))
         table = (self.votes.classes, self.table, self._row(prior))
-        kernels.dependence_sweep(self.votes.columns, self.bound, *table, sums)
+        self.parts.run(kernels.dependence_part, *table, sums=(sums,))
         covariance, variance = sums.sum(axis=0).tolist()
         return covariance, variance
 
@@ -172,9 +170,7 @@ class _Wide:
 
         found = _unread(self.votes)
         blend = (model.weight, model.hedge, model.dependence, model.doubt, model.power, model.floor)
-        kernels.read_posterior(
-            self.votes.columns, self.bound, self.table, self._row(model.prior), *blend, *found
-        )
+        self.parts.run(kernels.read_part, self.table, self._row(model.prior), *blend, *found)
         return found
 
     @property
@@ -230,11 +226,9 @@ class _Narrow:
         cells = narrow.number_cells(votes.first, votes.code, votes.classes, self.pairs, begin, given, true)
         self.given, self.true = np.empty((2, cells), np.int32)
         narrow.in_order(self.pairs[3], given, true, self.given, self.true)
-        self.bound = parts_of(votes, count)
-        parts = len(self.bound) - 1
-        self.counts = np.zeros((parts, cells))
-        self.mass = np.zeros((parts, votes.classes))
-        self.fit = np.zeros(parts)
+        self.parts = Parts(votes, count)
+        self.counts = np.zeros((len(self.parts), cells))
+        self.mass = np.zeros((len(self.parts), votes.classes))
         self.own, self.shrunk = 0.0, np.zeros((votes.classes, votes.classes))
         self._table()
 
@@ -247,22 +241,21 @@ class _Narrow:
 
         _clear(self.counts, self.mass)
         sums = (self.counts, self.mass)
-        narrow.vote_sweep(self.votes.columns, self.bound, self.pairs, weight, hard, *sums)
+        self.parts.run(narrow.vote_part, self.pairs, weight, hard, sums=sums)
 
     def begin(self, posterior: Floats) -> None:
         from evenhand.core.inference import narrow
 
         _clear(self.counts, self.mass)
         sums = (self.counts, self.mass)
-        narrow.share_sweep(self.votes.columns, self.bound, self.pairs, posterior, *sums)
+        self.parts.run(narrow.share_part, self.pairs, posterior, sums=sums)
 
     def expect(self, prior: Floats) -> float:
         from evenhand.core.inference import narrow
 
-        _clear(self.counts, self.mass, self.fit)
-        sums = (self.counts, self.mass, self.fit)
-        narrow.em_sweep(self.votes.columns, self.bound, self.pairs, self.chances, prior + TINY, *sums)
-        return float(self.fit.sum())
+        _clear(self.counts, self.mass)
+        sums = (self.counts, self.mass)
+        return float(sum(self.parts.run(narrow.em_part, self.pairs, self.chances, prior + TINY, sums=sums)))
 
     def maximize(self, own: float, pooled: Floats) -> None:
         from evenhand.core.inference import narrow
@@ -289,9 +282,9 @@ class _Narrow:
     def dependence(self, prior: Floats) -> tuple[float, float]:
         from evenhand.core.inference import narrow
 
-        sums = np.zeros((len(self.fit), 2))
+        sums = np.zeros((len(self.parts), 2))
         table = (self.chances, self.chance, prior + TINY)
-        narrow.dependence_sweep(self.votes.columns, self.bound, self.pairs, *table, sums)
+        self.parts.run(narrow.dependence_part, self.pairs, *table, sums=(sums,))
         covariance, variance = sums.sum(axis=0).tolist()
         return covariance, variance
 
@@ -301,7 +294,7 @@ class _Narrow:
         found = _unread(self.votes)
         table = (self.pairs, self.chances, shares_of(model.prior + TINY), model.weight)
         blend = (model.hedge, model.dependence, model.doubt, model.floor)
-        narrow.read_posterior(self.votes.columns, self.bound, *table, *blend, *found)
+        self.parts.run(narrow.read_part, *table, *blend, *found)
         return found
 
     @property
@@ -346,7 +339,8 @@ def _unread(votes: Votes) -> Read:
 def shares_of(sums: Floats) -> Floats:
     """Sums as shares of the last axis; equal ones where there is nothing."""
     total = sums.sum(axis=-1, keepdims=True)
-    return np.asarray(np.where(total > 0, sums / np.maximum(total, TINY), 1 / sums.shape[-1]))
+    even = np.full(sums.shape, 1 / sums.shape[-1])
+    return np.asarray(np.divide(sums, total, out=even, where=total > 0))
 
 
 def coins_of(votes: Votes, agreed: npt.NDArray[Any]) -> tuple[Floats, Floats]:
@@ -377,18 +371,49 @@ def check_size(votes: Votes) -> None:
             raise Refused("inference.too-large", reason, "label", remedy)
 
 
-def parts_of(votes: Votes, work: int) -> Places:
-    """Bounds of the parts that a sweep is split into: a function of the votes, never of the machine.
+class Parts:
+    """The parts that a pass over votes is split into, and the threads that take them.
 
-    Their number is a power of two, so that two or four processors get as many each. `work` is a vote and a
-    state that it speaks of, or a vote and a class.
+    Bounds are a function of the votes, never of the machine. The number of parts is a power of two, so that
+    two or four processors get as many each.
+
+    Args:
+        work: a vote and a state that it speaks of, or a vote and a class, is one.
     """
-    from evenhand.core.inference import kernels
 
-    cells = votes.annotators * votes.classes**2
-    affordable = max(len(votes) // (CELL_VOTES * cells), 2)
-    most = max(min(MOST_PARTS, work // PART_WORK, affordable), 1)
-    return kernels.bounds(votes.first, 1 << (most.bit_length() - 1))
+    def __init__(self, votes: Votes, work: int) -> None:
+        self._columns = votes.columns
+        cells = votes.annotators * votes.classes**2
+        affordable = max(len(votes) // (CELL_VOTES * cells), 2)
+        most = max(min(MOST_PARTS, work // PART_WORK, affordable), 1)
+        self.bounds = bounds(votes.first, 1 << (most.bit_length() - 1))
+        self._threads = ThreadPoolExecutor(_processors()) if len(self) > 1 else None
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def run(self, kernel: Callable[..., Any], *given: Any, sums: Sequence[Any] = ()) -> list[Any]:
+        """Call a kernel for each part, with its own of the `sums` [parts, ...]; gives what the calls give."""
+
+        def call(p: int) -> Any:
+            own = (one[p] for one in sums)
+            return kernel(self._columns, self.bounds[p], self.bounds[p + 1], *given, *own)
+
+        return list((self._threads.map if self._threads else map)(call, range(len(self))))
+
+
+def _processors() -> int:
+    """How many threads there may be: NUMBA_NUM_THREADS, else the processors of this machine."""
+    from numba.core import config
+
+    return int(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # it is set when numba is loaded
+
+
+def bounds(first: Places, parts: int) -> Places:
+    """[parts + 1] tasks at which the parts begin, so that each has about as many votes."""
+    goals = np.arange(1, parts) * (first[-1] / parts)
+    inner = np.searchsorted(first, goals)
+    return np.concatenate([[0], inner, [len(first) - 1]]).astype(np.int64)
 
 
 def posterior_of(votes: Votes, model: Model) -> Floats:

@@ -96,8 +96,8 @@ class Votes:
         first = np.zeros(tasks + 1, np.int64)
         count = kernels.count_by_task(task, annotator, label, first)
         who, what = np.empty((2, count), np.int32)
-        stamp = np.full(annotators, -1, np.int32)
-        kept = kernels.sort_by_task(task, annotator, label, rank, first, stamp, who, what)
+        last = np.empty(annotators, np.int64)
+        kept = kernels.sort_by_task(task, annotator, label, rank, first, last, who, what)
         return cls(
             first=first,
             annotator=who[:kept],
@@ -123,12 +123,20 @@ class Votes:
     @cached_property
     def given(self) -> Places:
         """[annotators] how many votes each gave."""
-        return _tallied(self.annotator, self.annotators)
+        from evenhand.core.inference import kernels
 
-    @cached_property
-    def asked(self) -> Places:
-        """[classes] how many votes each got."""
-        return _tallied(self.label, self.classes)
+        counts = np.zeros(self.annotators, np.int64)
+        kernels.tally(self.annotator, counts)
+        return counts
+
+    @property
+    def unused(self) -> int:
+        """How many classes nobody gave."""
+        from evenhand.core.inference import kernels
+
+        seen = np.zeros(self.classes, np.bool_)
+        kernels.mark(self.label, seen)
+        return self.classes - int(seen.sum())
 
     @cached_property
     def code(self) -> Ints:
@@ -141,14 +149,6 @@ class Votes:
     def columns(self) -> tuple[Places, Ints, Ints, Ints]:
         """What the compiled loops read: first, annotator, label, code."""
         return self.first, self.annotator, self.label, self.code
-
-
-def _tallied(values: Ints, count: int) -> Places:
-    from evenhand.core.inference import kernels
-
-    counts = np.zeros(count, np.int64)
-    kernels.tally(values, counts)
-    return counts
 
 
 def _whole(name: str, values: npt.ArrayLike) -> Ints:
