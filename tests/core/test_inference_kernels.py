@@ -276,6 +276,9 @@ def test_a_posterior_is_read_the_same_compiled_and_plain(hedge: float, power: fl
         assert label.tolist() == [posterior[t].argmax() if t in TASKS else -1 for t in range(11)]
         assert confidence.tolist() == [posterior[t].max() if t in TASKS else 0 for t in range(11)]
         for run in (compiled, plain):
+            settled = posterior[1] * 0.5
+            run(kernels.settle)(settled, power, 0.02)
+            assert settled.sum() == pytest.approx(1.0 if power != 1.0 else 0.51)
             rest, even, each = run(kernels.shares)(COLUMNS, 0, WEIGHT, hedge, 0.1, 0.5, floor, 3)
             votes = WEIGHT[VOTES.annotator[: FIRST[1]]].sum()
             assert rest + 3 * even + each * votes == pytest.approx(1)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -57,6 +58,8 @@ CHUNK = 2_000  # tasks read at once
 
 _consensus = msgspec.json.Decoder(dict[str, ReleasedAnswer]).decode
 _encode = msgspec.json.Encoder().encode
+T = TypeVar("T")
+
 _EMPTY = msgspec.Raw(b"{}")
 
 
@@ -272,7 +275,7 @@ def _write(
     settings = _settings(row["settings"])
     kind = formats.find(settings.format)
     options = formats.write_options(kind, {**settings.options, "accept_loss": settings.accept_loss})
-    with lane.store.read() as reader:
+    with lane.store.read() as reader, lane.store.read() as media:
         project = reader.one("project", project=row["project"])
         assert project is not None, "an export follows its project"
         upto: int = reader.tuples("max_seq")[0][0]
@@ -281,7 +284,7 @@ def _write(
         lost = kind.loss(schema, options)
         since = _since(reader, settings.since)
         tasks = rows(reader, row["organization"], row["project"], since, settings.surplus)
-        along = _along(reader, row["organization"], kind, options, folder, blobs)
+        along = _along(media, row["organization"], kind, options, folder, blobs)
         surplus = _surplus(reader, row, since) if project["surplus"] else 0
         counts, files = _filled(
             kind.write(schema, folder, options),
@@ -309,7 +312,7 @@ def _write(
 
 def _filled(
     writer: formats.Writer,
-    tasks: Iterator[ReleasedTask],
+    tasks: Generator[ReleasedTask],
     along: Along | None,
     tell: Callable[[int], None],
 ) -> tuple[dict[str, int], tuple[ReleasedFile, ...]]:
@@ -319,7 +322,7 @@ def _filled(
         tell: hears every now and then how many tasks are written.
     """
     counts = {"tasks": 0, "annotations": 0}
-    with writer, _dropped_unless_kept(along):
+    with writer, _dropped_unless_kept(along), closing(tasks):
         for task in tasks:
             writer.add(task)
             if along is not None:
@@ -391,7 +394,7 @@ def _schema(
     """
     survey, predicted = Survey(), False
     chunks = _chunks(reader, row["organization"], row["project"]) if surveys else iter(())
-    for chunk in chunks if most is None else islice(chunks, most // CHUNK):
+    for chunk in _ahead(chunks) if most is None else islice(chunks, most // CHUNK):
         for _, _, record, mapping, _ in chunk:
             survey.add(_encode(split(record, mapping)[0]) if len(mapping) > 2 else record, RESERVED)
             predicted = predicted or bool(_predictions(record, mapping))
@@ -451,40 +454,31 @@ def _chunks(reader: Reader, organization: str, project: str) -> Iterator[list[tu
 
 def rows(
     reader: Reader, organization: str, project: str, since: int = 0, surplus: bool = False
-) -> Iterator[ReleasedTask]:
+) -> Generator[ReleasedTask]:
     """All tasks with what is known about them.
 
     Args:
         since: only those answered or corrected after this event.
         surplus: with the annotations outside the overlap, marked.
     """
-    keys = {"organization": organization, "project": project}
     also = "surplus" if surplus else "submitted"
-    reviewed = bool(reader.tuples("review_counts", **keys))
+    reviewed = bool(reader.tuples("review_counts", organization=organization, project=project))
     told = _with_probabilities(reader, organization, project)
     kinds = dict(reader.tuples("release_members", organization=organization))
-    for chunk in _chunks(reader, organization, project):
-        stretch = {**keys, "first": chunk[0][0], "last": chunk[-1][0]}
-        changed = (
-            {n for (n,) in reader.tuples("release_changed", **stretch, since=since, also=also)}
-            if since
-            else None
-        )
+    for stretch in _ahead(_stretches(reader, organization, project, since, also, reviewed)):
         annotations: dict[int, list[ReleasedAnnotation]] = defaultdict(list)
         ids: dict[int, list[str]] = defaultdict(list)
-        rounds = {n: round_ for n, round_, _, _, _ in chunk}
-        for row in reader.tuples("release_annotations", **stretch, also=also):
+        rounds = {n: round_ for n, round_, _, _, _ in stretch.tasks}
+        for row in stretch.annotations:
             if rounds.get(row[0]) == row[1]:
                 annotations[row[0]].append(_annotation(row, kinds[row[2]]))
                 if reviewed:
                     ids[row[0]].append(row[9])
-        reviews = _reviews(reader, stretch, ids) if reviewed else {}
-        conclusions = dict(reader.tuples("release_consensus", **stretch))
-        for n, _, record, mapping, external_id in chunk:
-            if changed is None or n in changed:
-                task = _task(
-                    project, n, record, mapping, external_id, conclusions.get(n), annotations.get(n, [])
-                )
+        reviews = _reviews(stretch, ids)
+        for n, _, record, mapping, external_id in stretch.tasks:
+            if stretch.changed is None or n in stretch.changed:
+                conclusion = stretch.conclusions.get(n)
+                task = _task(project, n, record, mapping, external_id, conclusion, annotations.get(n, ()))
                 task = told(task) if told else task
                 yield msgspec.structs.replace(task, review=reviews[n]) if n in reviews else task
 
@@ -521,10 +515,55 @@ def _with_probabilities(
 _decode_answers = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def _reviews(reader: Reader, stretch: dict[str, Any], ids: dict[int, list[str]]) -> dict[int, ReleasedReview]:
+class _Stretch(NamedTuple):
+    """What the store has of some tasks in a row."""
+
+    tasks: list[tuple[Any, ...]]
+    changed: set[int] | None  # the tasks that are wanted; None: all
+    annotations: list[tuple[Any, ...]]
+    conclusions: dict[int, bytes]
+    judgements: list[tuple[Any, ...]]
+    reviews: list[tuple[Any, ...]]
+
+
+def _stretches(
+    reader: Reader, organization: str, project: str, since: int, also: str, reviewed: bool
+) -> Iterator[_Stretch]:
+    """All tasks as the store has them, a chunk at a time."""
+    for chunk in _chunks(reader, organization, project):
+        keys = {
+            "organization": organization,
+            "project": project,
+            "first": chunk[0][0],
+            "last": chunk[-1][0],
+        }
+        changed = reader.tuples("release_changed", **keys, since=since, also=also) if since else None
+        yield _Stretch(
+            tasks=chunk,
+            changed=None if changed is None else {n for (n,) in changed},
+            annotations=reader.tuples("release_annotations", **keys, also=also),
+            conclusions=dict(reader.tuples("release_consensus", **keys)),
+            judgements=reader.tuples("release_judgements", **keys) if reviewed else [],
+            reviews=reader.tuples("release_reviews", **keys) if reviewed else [],
+        )
+
+
+def _ahead(read: Iterator[T]) -> Iterator[T]:
+    """The same, each read by a thread while the one before it is worked on.
+
+    The reader that it reads from serves nobody else until this is at its end or closed.
+    """
+    with ThreadPoolExecutor(1, "export") as thread:
+        coming = thread.submit(next, read, None)
+        while (one := coming.result()) is not None:
+            coming = thread.submit(next, read, None)
+            yield one
+
+
+def _reviews(stretch: _Stretch, ids: dict[int, list[str]]) -> dict[int, ReleasedReview]:
     """task -> its newest review, of the tasks in this stretch whose data are still those reviewed."""
     outcomes: dict[str, dict[str, str]] = defaultdict(dict)
-    for review, assignment, outcome in reader.tuples("release_judgements", **stretch):
+    for review, assignment, outcome in stretch.judgements:
         outcomes[review][assignment] = outcome
     return {
         n: ReleasedReview(
@@ -533,7 +572,7 @@ def _reviews(reader: Reader, stretch: dict[str, Any], ids: dict[int, list[str]])
             decided_at=when(closed_ms),
             outcomes=tuple(outcomes[review].get(id_, "") for id_ in ids[n]),
         )
-        for n, review, member, decision, closed_ms in reader.tuples("release_reviews", **stretch)
+        for n, review, member, decision, closed_ms in stretch.reviews
     }
 
 
@@ -544,7 +583,7 @@ def _task(
     mapping: bytes,
     external_id: str | None,
     conclusion: bytes | None,
-    annotations: list[ReleasedAnnotation],
+    annotations: Sequence[ReleasedAnnotation],
 ) -> ReleasedTask:
     data, reserved = split(record, mapping)
     metadata = reserved.get("metadata", _EMPTY)

@@ -54,7 +54,7 @@ class PostgresConnection(Connection):
         except psycopg.OperationalError as error:
             raise _translated(error) from error
         self._queries = queries
-        self._reads = self._db.cursor()
+        self._reads = self._db.cursor(binary=True)  # bytes as they are, not as hexadecimal text
         self._writes = self._db.cursor()
         self._pipeline: AbstractContextManager[object] | None = None
         self._put: Counter[str] = Counter()  # table -> rows that `bulk` has put in
@@ -67,7 +67,7 @@ class PostgresConnection(Connection):
             return self._reads.execute(self._queries[query], _adapted(params)).fetchall()
 
     def ahead(self, query: str, **params: Any) -> Rows:
-        cursor = self._db.cursor()
+        cursor = self._db.cursor(binary=True)
         with _translating():
             cursor.execute(self._queries[query], _adapted(params))
 
