@@ -135,6 +135,12 @@ def test_naming_a_host_lets_only_that_host_pass(site: ThreadingHTTPServer) -> No
     with pytest.raises(Refused):
         Door(("hook.test",), resolve=lambda host, port: ["127.0.0.1"]).check("http://other.test/")
     port = site.server_port
+    assert Door((f"127.0.0.1:{port}", f"[::1]:{port}")).check(f"http://127.0.0.1:{port}/") == "127.0.0.1"
+    assert (
+        Door((f"[::1]:{port}",), resolve=lambda host, port: ["::1"]).check(f"http://[::1]:{port}/") == "::1"
+    )
+    with pytest.raises(Refused):
+        Door((f"127.0.0.1:{port}",)).check("http://127.0.0.1:1/")
     assert Door(("127.0.0.1",)).send("POST", f"http://127.0.0.1:{port}/", {}, b"x").status == 200
 
 

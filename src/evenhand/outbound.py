@@ -52,7 +52,8 @@ class Door:
     def __init__(self, allowed: tuple[str, ...] = (), resolve: Resolve | None = None) -> None:
         """
         Args:
-            allowed: host names and addresses that may be private, lower case (EVENHAND_OUTBOUND_HOSTS).
+            allowed: host names and addresses that may be private, lower case (EVENHAND_OUTBOUND_HOSTS); each
+                with a port behind it, or for all of its ports.
             resolve: (name, port) -> addresses; the machine's own unless a test gives another.
         """
         self._allowed = frozenset(name.lower() for name in allowed)
@@ -68,7 +69,8 @@ class Door:
         """
         host, port = _parts(url)
         found = self._resolve(host, port)
-        if host not in self._allowed:
+        named = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        if not self._allowed & {host, named}:
             for address in found:
                 if not is_public(ipaddress.ip_address(address)):
                     raise Refused(

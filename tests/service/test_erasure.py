@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from world import World
 
@@ -9,7 +12,7 @@ from evenhand import wire
 from evenhand.core import canonical
 from evenhand.core.canonical import NO_RECORD, is_erased
 from evenhand.core.errors import EvenhandError, Invalid
-from evenhand.service import accounts, erasure, gold, tasks, work
+from evenhand.service import accounts, erasure, gold, search, tasks, work
 from evenhand.store.codec import decode
 from evenhand.store.conformance import ORIGIN
 
@@ -83,6 +86,30 @@ def test_a_task_is_erased_and_every_proof_holds(world):
     with pytest.raises(EvenhandError) as late:
         world.submit(other, mine.id, {"t": "more"}, revision=1)
     assert late.value.rule == "task.erased"
+
+
+def test_no_part_of_the_index_keeps_the_words_of_what_was_erased(tmp_path):
+    """SQLite only marks what is dropped: the words lie in the file until the index is written again."""
+    world = World(f"sqlite:///{tmp_path / 'evenhand.db'}")
+    project = world.project(tasks=[{"text": f"message {n}"} for n in range(300)] + [{"text": SECRET}])
+    index = search.Indexer(world.lane)
+    for _ in range(2):
+        index.turn(lambda: False)
+    task = f"{project.id}-301"
+    world.call(tasks.correct, world.owner, task, wire.TaskCorrection(data={"text": f"{SECRET}s"}))
+
+    def blocks() -> bytes:
+        with closing(sqlite3.connect(tmp_path / "evenhand.db")) as db:
+            return b"".join(block for (block,) in db.execute("SELECT block FROM search_data"))
+
+    world.call(erasure.erase_task, world.owner, task, wire.Erasure())
+    assert SECRET.encode() in blocks()
+    assert index.turn(lambda: True), "its time was over before it began, so that it goes on at its next turn"
+    assert not index.turn(lambda: False)
+    assert SECRET.encode() not in blocks() and b"message" in blocks()
+    page = world.read(tasks.list_, world.owner, project.id, search="message", limit=5)
+    assert len(page.items) == 5
+    world.close()
 
 
 def _rows_can_still_be_shown(world: World, project: str) -> None:

@@ -30,7 +30,7 @@ from evenhand.core.events import (
 from evenhand.core.policy import Actor, require
 from evenhand.core.search import words_of
 from evenhand.doctor import Origins
-from evenhand.service import accounts, intake
+from evenhand.service import accounts, intake, search
 from evenhand.service.view import decode_json, encode_json, parse_task_id, project_row
 from evenhand.store import Transaction
 from evenhand.store.codec import Placed, body, decode
@@ -139,6 +139,7 @@ def _forget_words(tx: Transaction, keys: dict[str, str], n: int, record: bytes) 
     if state is not None and n <= state["upto"]:
         words = " ".join(words_of(decode_json(record)))
         tx.many("drop_words", [{**keys, "slot": state["slot"], "task": n, "words": words}])
+        search.forget_later(tx)
 
 
 def erase_member(

@@ -12,6 +12,8 @@ from evenhand.service.view import decode_json
 from evenhand.store import Reader, Transaction
 
 STEP = 1_000  # tasks that one verb takes in, so that annotators get in between
+PAGES = 200  # of the index that one verb writes again
+ERASED = "words-erased"  # the setting that says that the index still holds marks of erased words
 GROWING = 1_000  # tasks more than a turn ago: an import is under way, and the index waits until it is over
 
 
@@ -38,7 +40,16 @@ class Indexer:
             settled = row["next_task"] - seen.get(row["id"], row["upto"] + 1) <= GROWING
             if settled and not self._catch_up(row, over):
                 return True
-        return False
+        return self._forget(over)
+
+    def _forget(self, over: Callable[[], bool]) -> bool:
+        """Write the index again until nothing is in it of what was erased; whether some of it may be left."""
+        with self._lane.store.read() as reader:
+            asked = reader.one("setting", name=ERASED)
+        left = asked is not None and asked["value"] != ""
+        while left and not over():
+            left = self._lane.call(forget_some)
+        return left
 
     def _catch_up(self, row: dict[str, Any], over: Callable[[], bool]) -> bool:
         organization, project, upto, last = row["organization"], row["id"], row["upto"], row["next_task"] - 1
@@ -58,6 +69,21 @@ class Indexer:
         if much:  # not before: it may take longer than a turn, and then nothing would ever be taken in
             self._lane.store.take_stock()
         return True
+
+
+def forget_later(tx: Transaction) -> None:
+    """Words were erased: the index is to be written again without them."""
+    tx.run("put_setting", name=ERASED, value="1")
+
+
+def forget_some(tx: Transaction, at: Moment) -> bool:
+    """Write some pages of the index again; whether there is more to do."""
+    before = tx.tuples("written_so_far")[0][0]
+    tx.run("merge_words", pages=PAGES)
+    more: bool = tx.tuples("written_so_far")[0][0] - before >= 2  # FTS5, 6.7: less says that all is done
+    if not more:
+        tx.run("put_setting", name=ERASED, value="")
+    return more
 
 
 def take_in(

@@ -9,6 +9,13 @@ SELECT {r organization}, {r project}, {r task},
 -- name: drop_words!
 DELETE FROM search WHERE organization = :organization AND project = :project AND task = :task;
 
+-- name: merge_words!
+-- What was deleted goes with the next vacuum.
+DELETE FROM search WHERE :pages = 0 AND organization = '' AND project = '' AND task = 0;
+
+-- name: written_so_far
+SELECT 0;
+
 -- name: search_hits
 -- A page of common words is full after the next tasks. Where it is not, the index comes first, whatever the planner
 -- knows of its words: an order by number would walk through the project, and all that a common word hits is much.
