@@ -59,3 +59,26 @@ def test_little_is_no_trouble() -> None:
     one = np.array([0])
     _, _, posterior = weigh(Sightings(one, one, one + 2, 1, 1, 3))
     assert posterior[0].argmax() == 2
+
+
+def test_where_annotators_err_together_all_is_less_sure() -> None:
+    """Everybody's slips are drawn once for two of three annotators: two votes say little more than one."""
+    seen, truth = planted(2, spots=1500)
+    votes = seen.label.reshape(-1, 5)[:, [1, 1, 3, 3, 4]]
+    some = votes.any(axis=1)
+    votes, truth = votes[some], truth[some]
+    spot, who = np.repeat(np.arange(len(votes)), 5), np.tile(np.arange(5), len(votes))
+    copied = Sightings(spot, who, votes.ravel(), len(votes), 5, 2)
+    for given, together in ((seen, False), (copied, True)):
+        usual, rates, _ = weigh(given)
+        posterior = usual.posterior(given, rates)
+        believed, many = usual.believed(given, rates, posterior)
+        assert believed.sum(axis=1) == pytest.approx(1)
+        assert (usual.dependence > 0.1) == together
+        assert many.min() > 1 and (many.mean() > 1.05) == together
+        if together:
+            off = [
+                abs(one.max(axis=1).mean() - (one.argmax(axis=1) == truth).mean())
+                for one in (posterior, believed)
+            ]
+            assert off[1] < off[0]

@@ -58,7 +58,7 @@ def test_many_labels_are_learnt_as_one() -> None:
     last = f"L{MOST_LABELS + 10:03}"
     value, other = marked(kind, (0, 3, last)), marked(kind, (0, 3, f"L{MOST_LABELS + 12:03}"))
     learnt = kind.learn([(n, who, value) for n in range(5) for who in ("m1", "m2")])
-    assert len(learnt.common) == (MOST_LABELS + 2) * (MOST_LABELS + 3)
+    assert len(learnt.common) == (MOST_LABELS + 2) * (MOST_LABELS + 3) + 1
     assert kind.weighed([("m1", value), ("m2", value), ("m3", other)], learnt).value == value
 
 

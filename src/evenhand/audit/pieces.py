@@ -26,6 +26,7 @@ EQUAL = 1e-9
 TOLERANCE = 1e-5
 NEAR, MOST_LABELS, MOST_PLACED = 0.3, 30, 20_000
 ROUNDS, OWN, COIN, RIGHT, EDGE, FLOOR, TINY = 10, 2.0, 10.0, 0.8, 0.01, 0.01, 1e-12
+HEDGE, LIGHTEST, DOUBT, PAIRS, MOST_HIDDEN = 25.0, 0.01, 0.5, 400.0, 0.9
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class Known:
     newcomer: tuple[float, ...]
     prior: Floats
     table: Floats
+    dependence: float
 
     def differs(self, said: Known, allowed: float) -> str:
         """How what was said differs from this; "" where it does not."""
@@ -117,7 +119,7 @@ class Known:
 
     @property
     def common(self) -> list[float]:
-        return [*self.prior.tolist(), *self.table.ravel().tolist()]
+        return [*self.prior.tolist(), *self.table.ravel().tolist(), self.dependence]
 
 
 def learn(shape: Shape, given: Sequence[skills.Given]) -> Known:
@@ -159,7 +161,8 @@ def learn(shape: Shape, given: Sequence[skills.Given]) -> Known:
     told: dict[str, tuple[float, ...]] = {
         name: (*own, far) for name, own, far in zip(names, rates.tolist(), off, strict=True)
     }
-    return Known(told, (*usual.often.tolist(), typical), usual.prior, usual.table)
+    depends = sighted.dependence(usual, rates, q)
+    return Known(told, (*usual.often.tolist(), typical), usual.prior, usual.table, depends)
 
 
 @dataclass(frozen=True)
@@ -228,10 +231,35 @@ class _Sighted:
         ]
         return _Usual(prior, T, often), np.minimum((by[0] + OWN) / (by[1] + OWN) * often, 1.0)
 
+    def dependence(self, usual: _Usual, rates: Floats, q: Floats) -> float:
+        """d of the page."""
+        tables = self._tables(usual, rates)
+        sums = np.zeros(2)
+        for k in range(1, self.labels + 1):
+            p = tables[self.a, k, k]
+            for i, one in enumerate(((self.v == k) - p, np.sqrt(p * (1 - p)))):
+                pairs = np.bincount(self.s, one, self.spots) ** 2 - np.bincount(self.s, one * one, self.spots)
+                sums[i] += float((q[:, k] * pairs).sum())
+        return max(float(sums[0] / (sums[1] + PAIRS)), 0.0)
+
+    def sure(self, rates: Floats, q: Floats, d: float) -> tuple[Floats, Floats]:
+        """u of the page, and of each spot how many things it stands for."""
+        w = (1 - rates[:, 0]) * (1 - rates[:, 1]) * (1 - rates[:, 2]) + LIGHTEST
+        n, votes = float(len(rates)), np.zeros(q.shape)  # everybody has a vote on each spot
+        np.add.at(votes, (self.s, self.v), w[self.a])
+        e = n / (1 + (n - 1) * d)
+        o = e / (e + HEDGE * d)
+        share = (e * votes / w.sum() + DOUBT / q.shape[1]) / (e + DOUBT)
+        m = rates[:, 0]
+        hidden = min(o * float(m.prod()) + (1 - o) * float((m * w).sum() / w.sum()), MOST_HIDDEN)
+        return o * q + (1 - o) * share, np.full(self.spots, 1 / (1 - hidden))
+
+    def _tables(self, usual: _Usual, rates: Floats) -> Floats:
+        size = self.labels + 1
+        return np.array([usual.table_of(one) for one in rates]).reshape(-1, size, size)
+
     def weigh(self, usual: _Usual, rates: Floats) -> Floats:
-        tables = np.array([usual.table_of(one) for one in rates]).reshape(
-            -1, self.labels + 1, self.labels + 1
-        )
+        tables = self._tables(usual, rates)
         score = np.tile(np.log(usual.prior), (self.spots, 1))
         np.add.at(score, self.s, np.log(tables[self.a, :, self.v]))
         p = np.exp(score - score.max(axis=1, keepdims=True))
@@ -251,7 +279,9 @@ def concluded(shape: Shape, given: Sequence[tuple[str, Any]], known: Known) -> t
     s, a, v = (np.array([row[i] for row in rows], int) for i in range(3))
     rates = np.array([known.of(name) for name, _ in given])
     usual = _Usual(known.prior, known.table, np.array(known.newcomer[:3]))
-    p = _Sighted(s, a, v, len(found), len(given), shape.count).weigh(usual, rates[:, :3])
+    sighted = _Sighted(s, a, v, len(found), len(given), shape.count)
+    p = sighted.weigh(usual, rates[:, :3])
+    u, many = sighted.sure(rates[:, :3], p, known.dependence)
     some = []
     for i, spot in enumerate(found):
         w = {place: float(1 / rates[place, 3] ** 2) for place in spot}
@@ -264,18 +294,18 @@ def concluded(shape: Shape, given: Sequence[tuple[str, Any]], known: Known) -> t
         label = min(names, key=lambda name: (-round(names[name] / sum(w.values()), 9), name))
         if len(given) == 1 or p[i, 0] < 0.5 - EQUAL:
             middle = shape.middle(list(spot.values()), list(w.values()))
-            some.append((float(p[i, best]), {**middle, "label": label}))
+            some.append((float(p[i, best]), {**middle, "label": label}, float(u[i, best])))
     kept: list[Piece] = []
     chances = []
-    ranked = {id(piece): n for n, piece in enumerate(shape.sorted(piece for _, piece in some))}
-    for chance, piece in sorted(some, key=lambda one: (-round(one[0], 9), ranked[id(one[1])])):
+    ranked = {id(piece): n for n, piece in enumerate(shape.sorted(piece for _, piece, _ in some))}
+    for _, piece, chance in sorted(some, key=lambda one: (-round(one[0], 9), ranked[id(one[1])])):
         if len(given) == 1 or shape.fits(kept, piece):
             kept.append(piece)
             chances.append(chance)
     value = list(given[0][1]) if len(given) == 1 else shape.sorted(kept)
     if not kept:
-        return value, math.prod(p[:, 0].tolist())
-    return value, 2 * sum(chances) / (len(kept) + float((1 - p[:, 0]).sum()))
+        return value, math.prod(u[:, 0].tolist())
+    return value, 2 * sum(chances) / (len(kept) + float(((1 - u[:, 0]) * many).sum()))
 
 
 def _close(due: Sequence[float], said: Sequence[float], allowed: float) -> bool:
@@ -286,11 +316,11 @@ def as_said(shape: Shape, said: dict[str, Any]) -> Known | None:
     """What an entry says was learnt; None where it is of other labels than the question has now."""
     size = shape.count + 1
     common = np.array(said.get("common", ()), float)
-    if len(common) != size * (size + 1):
+    if len(common) != size * (size + 1) + 1:
         return None
     told = {who: tuple(map(float, numbers)) for who, numbers in said["annotators"]}
     newcomer = tuple(map(float, said["newcomer"]))
-    return Known(told, newcomer, common[:size], common[size:].reshape(size, size))
+    return Known(told, newcomer, common[:size], common[size:-1].reshape(size, size), float(common[-1]))
 
 
 def unlike(shape: Shape, right: list[Piece], confidence: float, said: dict[str, Any]) -> str:

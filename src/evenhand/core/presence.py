@@ -12,7 +12,7 @@ Where nobody found anything is no spot, so how often something is there is meant
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,11 @@ OWN = 2.0  # slips as usual that are added to an annotator's own, of each kind
 COIN = 10.0  # votes for each truth that one coin adds to the table
 RIGHT = 0.8  # of whose votes are right
 EDGE = 0.01  # no rate is nearer to 0 or to 1
+HEDGE = 25.0  # votes that shares of votes stand for, times dependence, in how sure something is
+LIGHTEST = 0.01  # that is added to the weight of every vote
+DOUBT = 0.5  # votes spread evenly over the classes that are added to shares of votes
+PAIRS = 400.0  # variance of pairs of votes that having no dependence weighs as much as
+MOST_HIDDEN = 0.9  # probability that all who answered miss something
 FLOOR = 0.01  # share of every posterior that is spread evenly over the classes
 TINY = 1e-12
 TIE = 1e-9  # probabilities so near to each other are equal: else the order of additions would decide
@@ -49,6 +54,7 @@ class Usual:
     prior: Floats  # [labels + 1] how common each is among spots; 0 is nothing
     table: Floats  # [true, voted] probability of each vote, labels + 1 of each; rows sum to 1
     rates: Floats  # [3] how often it is that something is missed, invented, mislabelled
+    dependence: float = 0.0  # of two votes on a spot where something is, beyond what it is
 
     def tables(self, rates: Floats) -> Floats:
         """[annotators, true, voted] the tables of annotators with these rates [annotators, 3]."""
@@ -80,6 +86,31 @@ class Usual:
         chance /= chance.sum(axis=1, keepdims=True)
         return np.asarray((1 - FLOOR) * chance + FLOOR / len(self.prior))
 
+    def believed(self, seen: Sightings, rates: Floats, posterior: Floats) -> tuple[Floats, Floats]:
+        """How sure what `posterior` says is, as votes may go together.
+
+        n votes that depend on each other by d are worth n / (1 + (n - 1) d); the posterior counts as so
+        many votes, and the shares of votes as `HEDGE` d (as in `core.inference.robust`), each by how likely
+        it is that its annotator slips in no way.
+
+        Returns:
+            [spots, labels + 1] probabilities; and [spots] how many things are expected where one is found,
+            those that all who answered missed included (Horvitz and Thompson 1952, doi:10.2307/2280784).
+        """
+        weight = ((1 - rates).prod(axis=1) + LIGHTEST)[seen.annotator]
+        votes = np.zeros(posterior.shape)
+        np.add.at(votes, (seen.spot, seen.label), weight)
+        total = votes.sum(axis=1, keepdims=True)
+        count = np.bincount(seen.spot, minlength=seen.spots)[:, None]
+        worth = count / (1 + (count - 1) * self.dependence)
+        own = worth / (worth + HEDGE * self.dependence)
+        shares = (worth * votes / total + DOUBT / len(self.prior)) / (worth + DOUBT)
+        missed = rates[seen.annotator, 0]
+        alone = np.exp(np.bincount(seen.spot, np.log(missed), seen.spots))
+        together = np.bincount(seen.spot, missed * weight, seen.spots) / total[:, 0]
+        hidden = np.minimum(own[:, 0] * alone + (1 - own[:, 0]) * together, MOST_HIDDEN)
+        return np.asarray(own * posterior + (1 - own) * shares), 1 / (1 - hidden)
+
 
 def _misnamed(table: Floats) -> Floats:
     """[labels] how often a piece of each label that is found is named wrongly."""
@@ -103,7 +134,29 @@ def weigh(seen: Sightings) -> tuple[Usual, Floats, Floats]:
     for _ in range(ROUNDS):
         posterior = usual.posterior(seen, rates)
         usual, rates = _learn(seen, posterior)
-    return usual, rates, posterior
+    return replace(usual, dependence=_dependence(seen, usual, rates, posterior)), rates, posterior
+
+
+def _dependence(seen: Sightings, usual: Usual, rates: Floats, posterior: Floats) -> float:
+    """Correlation of whether two votes on a spot are right, beyond what is there.
+
+    Over pairs of votes, and over what may be there by its probability: in the mean it is 0 where votes are
+    independent. That nothing is there does not count: one vote excludes another, as somebody saw something.
+    """
+    tables = usual.tables(rates)
+    covariance, variance = 0.0, PAIRS
+    for label in range(1, seen.labels + 1):
+        chance = tables[seen.annotator, label, label]
+        deviation = np.sqrt(chance * (1 - chance))
+        covariance += float(posterior[:, label] @ _of_pairs(seen, (seen.label == label) - chance))
+        variance += float(posterior[:, label] @ _of_pairs(seen, deviation))
+    return max(covariance / variance, 0.0)
+
+
+def _of_pairs(seen: Sightings, values: Floats) -> Floats:
+    """[spots] summed products of the values of two votes."""
+    one, two = (np.bincount(seen.spot, some, seen.spots) for some in (values, values**2))
+    return np.asarray(one**2 - two)
 
 
 def _learn(seen: Sightings, posterior: Floats) -> tuple[Usual, Floats]:

@@ -63,7 +63,7 @@ class Pieces(Generic[T]):
         return Learnt(
             annotators={name: tuple(one) for name, one in zip(names, told, strict=True)},
             newcomer=(*usual.rates.tolist(), typical),
-            common=(*usual.prior.tolist(), *usual.table.ravel().tolist()),
+            common=(*usual.prior.tolist(), *usual.table.ravel().tolist(), usual.dependence),
         )
 
     def weighed(
@@ -72,7 +72,8 @@ class Pieces(Generic[T]):
         """What these answers come to; None where what was learnt is of other labels.
 
         Of a single answer it is that answer. Confidence is the expected agreement (F1) of the outcome's
-        labels with what is there; of an outcome without pieces, the probability that nothing is.
+        labels with what is there, which all may have missed; of an outcome without pieces, the probability
+        that nothing is.
         """
         usual = self._usual(learnt)
         if usual is None:
@@ -82,16 +83,20 @@ class Pieces(Generic[T]):
         clusters = gathered([pieces for _, pieces in answers], self.near)
         seen = self._sightings([(cluster, range(len(answers))) for cluster in clusters], len(answers))
         posterior = usual.posterior(seen, known[:, :3])
+        believed, there = usual.believed(seen, known[:, :3], posterior)
         weights = 1 / known[:, 3] ** 2
-        some = [self._piece(one, chance, weights) for one, chance in zip(clusters, posterior, strict=True)]
+        some = [
+            (*self._piece(one, chance, weights), chance, sure)
+            for one, chance, sure in zip(clusters, posterior, believed, strict=True)
+        ]
         kept: dict[T, float] = {}
-        for p, piece, nothing in sorted(some, key=lambda one: (-round(one[0], 9), one[1])):
-            if len(answers) == 1 or (nothing < 0.5 - TIE and self.fits(list(kept), piece)):
-                kept[piece] = p
+        for best, piece, chance, sure in sorted(some, key=_likelier):
+            if len(answers) == 1 or (chance[0] < 0.5 - TIE and self.fits(list(kept), piece)):
+                kept[piece] = float(sure[best])
         value = tuple(sorted(kept))
         return Combined(
             value=value,
-            confidence=_expected(list(kept.values()), posterior[:, 0]),
+            confidence=_expected(list(kept.values()), believed[:, 0], there),
             method=METHOD,
             pieces=tuple(kept[piece] for piece in value),
         )
@@ -110,12 +115,11 @@ class Pieces(Generic[T]):
 
     def _usual(self, learnt: Learnt) -> Usual | None:
         classes = self._count + 1
-        if len(learnt.common) != classes * (classes + 1):
+        if len(learnt.common) != classes * (classes + 1) + 1:
             return None
-        numbers = np.array(learnt.common)
-        return Usual(
-            numbers[:classes], numbers[classes:].reshape(classes, classes), np.array(learnt.newcomer[:3])
-        )
+        numbers = np.array(learnt.common[:-1])
+        table, rates = numbers[classes:].reshape(classes, classes), np.array(learnt.newcomer[:3])
+        return Usual(numbers[:classes], table, rates, learnt.common[-1])
 
     def _sightings(self, found: Sequence[tuple[Cluster, Sequence[int]]], annotators: int) -> Sightings:
         """What was seen at each spot by all who answered its task."""
@@ -150,8 +154,8 @@ class Pieces(Generic[T]):
     def _apart(self, a: T, b: T) -> float:
         return 1.0 - self.near([a], [b])[0].get(0, 0.0)
 
-    def _piece(self, cluster: Cluster, chance: Floats, weights: Floats) -> tuple[float, T, float]:
-        """Probability and piece that a spot comes to, of labels that somebody gave; and of nothing."""
+    def _piece(self, cluster: Cluster, chance: Floats, weights: Floats) -> tuple[int, T]:
+        """The class, of those that somebody gave, and the piece that a spot comes to."""
         held = [float(weights[place]) for place in cluster]
         given = [self._class(piece) for piece in cluster.values()]
         best = min(set(given), key=lambda one: (-round(float(chance[one]), 9), one))
@@ -163,7 +167,13 @@ class Pieces(Generic[T]):
         pieces = list(cluster.values())
         piece = pieces[0] if len(pieces) == 1 else self.middle(pieces, held)
         piece = msgspec.structs.replace(piece, label=label)
-        return float(chance[best]), piece, float(chance[0])
+        return best, piece
+
+
+def _likelier(one: tuple[int, T, Floats, Floats]) -> tuple[float, T]:
+    """Pieces with a class and its spot's posterior, the most probable first."""
+    best, piece, chance, _ = one
+    return -round(float(chance[best]), 9), piece
 
 
 def _tasks(answers: Sequence[tuple[int, str, Any]]) -> list[list[tuple[str, Any]]]:
@@ -177,8 +187,9 @@ def _tasks(answers: Sequence[tuple[int, str, Any]]) -> list[list[tuple[str, Any]
     return list(tasks.values())
 
 
-def _expected(kept: Sequence[float], nothing: Floats) -> float:
-    """The expected F1 of pieces that are right with these probabilities, among spots."""
+def _expected(kept: Sequence[float], nothing: Floats, there: Floats) -> float:
+    """The expected F1 of pieces that are right with these probabilities, among spots that each stand for so
+    many things."""
     if not kept:
         return float(prod(nothing.tolist()))
-    return 2 * sum(kept) / (len(kept) + float((1 - nothing).sum()))
+    return 2 * sum(kept) / (len(kept) + float(((1 - nothing) * there).sum()))
