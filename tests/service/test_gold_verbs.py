@@ -90,6 +90,20 @@ def test_who_fails_gold_is_suspended_and_told_and_may_come_back(world: World):
     world.require_healthy()
 
 
+def test_agreement_elsewhere_is_of_what_gold_knows_whatever_else_is_asked(world: World):
+    """Nobody agrees with anybody in a free text: it says nothing of who has got hold of the gold."""
+    words = {"name": "why", "type": "text", "required": False}
+    project = started(world, ordinary=6, known=3, overlap=3, questions=[CHOICE, words], gold=policy(floor=0))
+    for i in (1, 2, 3):
+        while got := world.next(world.people[i], project_id=project.id, count=1).assignments:
+            answers = {"spam": "spam" if i == 3 else "ham", "why": f"{i} says so"}
+            world.submit(world.people[i], got[0].id, answers)
+    found = overview(world, project.id)
+    shares = [(found[f"mem-{i}"].agreed, found[f"mem-{i}"].shared) for i in (1, 2, 3)]
+    assert shares == [(6, 6), (6, 6), (0, 6)]
+    assert world.read(gold.overview, world.owner, world.project(tasks=1).id).compared == 0
+
+
 def test_a_suspension_by_hand_has_its_reason(world: World):
     project = started(world)
     change = wire.StandingChange(state="suspended", reason="Please read the rules again.")

@@ -318,10 +318,8 @@ def overview(reader: Reader, actor: Actor, project: str) -> wire.Gold:
     policy = form.document.gold or GoldPolicy()
     results = _results(reader, keys, policy)
     numbers = {use: len(reader.tuples("gold_numbers", **keys, purpose=use)) for use in APART}
-    # Agreement is held against gold; without any, thousands of answers would be compared for nothing.
-    agreement, compared = (
-        _agreement(reader, keys, form, policy) if numbers["gold"] else (defaultdict(lambda: (0, 0)), 0)
-    )
+    known = frozenset(q for (one,) in reader.tuples("gold_known", **keys) for q in decode_json(one))
+    agreement, compared = _agreement(reader, keys, form, policy, known)
     rows = [] if hidden(reader, actor, row) else reader.all("all_standings", **keys)
     records = {r["member"]: _record(results.get(r["member"], {}), agreement[r["member"]]) for r in rows}
     leaks = gold.leaks(records)
@@ -358,18 +356,28 @@ def _annotator(r: dict[str, Any], record: Record, leak: float | None) -> wire.Go
 
 
 def _agreement(
-    reader: Reader, keys: dict[str, str], form: Form, policy: GoldPolicy
+    reader: Reader, keys: dict[str, str], form: Form, policy: GoldPolicy, known: frozenset[str]
 ) -> tuple[dict[str, tuple[int, int]], int]:
-    """member -> (agreed, shared) over the newest answers to ordinary tasks; and how many these were."""
-    rows = reader.tuples("ordinary_answers", **keys, limit=COMPARED)
+    """member -> (agreed, shared) over the newest answers to ordinary tasks; and how many these were.
+
+    Only of the questions that gold knows the answers to, as it is gold that the agreement is held against:
+    nobody agrees with others in a free text. Without gold nothing is compared.
+    """
     counts: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    if not known:
+        return counts, 0
+    rows = reader.tuples("ordinary_answers", **keys, limit=COMPARED)
     for _, group in groupby(rows, key=lambda r: r[0]):
-        answers = [(member, decode_json(answers_of(body))) for _, member, body in group]
+        answers = [(member, _part(answers_of(body), known)) for _, member, body in group]
         for i, (member, given) in enumerate(answers if len(answers) > 1 else ()):
             others = gold.elsewhere(form, [other for j, (_, other) in enumerate(answers) if j != i])
             agreed, shared = counts[member]
             counts[member] = agreed + gold.is_right(form, others, given, policy.tolerance), shared + 1
     return counts, len(rows)
+
+
+def _part(answers: bytes, questions: frozenset[str]) -> dict[str, Any]:
+    return {question: value for question, value in decode_json(answers).items() if question in questions}
 
 
 def change_standing(

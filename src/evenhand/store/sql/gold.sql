@@ -94,6 +94,9 @@ WHERE g.organization = :organization AND g.project = :project AND g.task {in tas
 -- name: gold_numbers
 SELECT task FROM gold WHERE organization = :organization AND project = :project AND purpose = :purpose ORDER BY task;
 
+-- name: gold_known
+SELECT answers FROM gold WHERE organization = :organization AND project = :project AND purpose = 'gold';
+
 -- name: gold_answers
 -- Answers in force to gold tasks; :member = '' for those of everybody.
 SELECT a.member, a.task, a.version, g.answers, o.body FROM gold g
