@@ -721,6 +721,7 @@ class WorkProject(Wire, frozen=True, kw_only=True):
     tasks: int
     done: int
     mine: int  # submitted by the caller
+    sent_back: int = 0  # of these, by a reviewer, and not corrected yet
 
 
 # -- gold and qualification ---------------------------------------------------------------------

@@ -93,6 +93,9 @@ def test_a_fix_stands_whatever_is_corrected_afterwards(world: World):
 
 
 def test_what_is_sent_back_returns_corrected_and_first_in_line(world: World):
+    def back() -> list[int]:
+        return [one.sent_back for one in world.read(work.list_work, world.people[1]).items]
+
     project = reviewed(world, tasks=2, overlap=2)
     for i in (1, 2):
         answer(world, i, "ham" if i == 1 else "spam")
@@ -100,7 +103,9 @@ def test_what_is_sent_back_returns_corrected_and_first_in_line(world: World):
     boss = reviewer(world, 3)
     mine = take(world, boss, project)
     both = [a.assignment_id for a in mine.annotations]
+    assert back() == [0]
     decide(world, boss, mine.id, "return", comment="Read the second line.", assignment_ids=both)
+    assert back() == [1]  # seen where one chooses what to work on
     (open_,) = world.read(appeals.list_mine, world.people[1], outcome="returned").items
     assert (open_.comment, open_.open, open_.task_id) == ("Read the second line.", True, mine.task_id)
     assert open_.project_name == "Messages" and open_.answers is None
@@ -109,6 +114,7 @@ def test_what_is_sent_back_returns_corrected_and_first_in_line(world: World):
     assert world.read(appeals.list_mine, world.stranger).items == []
     world.submit(world.people[1], both[0], {"spam": "spam"}, revision=1)
     assert not world.read(appeals.list_mine, world.people[1], outcome="returned").items[0].open
+    assert back() == [0]
     assert world.call(review.next_, world.owner, project).review is None  # the other is not corrected yet
     world.submit(world.people[2], both[1], {"spam": "spam"}, revision=1)
     again = take(world, world.owner, project)

@@ -899,6 +899,7 @@ def list_work(reader: Reader, actor: Actor) -> wire.Page[wire.WorkProject]:
     """The projects where the caller may label."""
     organizations = [m.organization for m in actor.memberships if allows(actor, "task.label", m.organization)]
     items = []
+    sent_back = dict(reader.tuples("sent_back", person=actor.person))
     for row in reader.all("work_projects", organizations=organizations, person=actor.person):
         document = form_of(reader, row["organization"], row["id"], row["version"]).document
         items.append(
@@ -910,6 +911,7 @@ def list_work(reader: Reader, actor: Actor) -> wire.Page[wire.WorkProject]:
                 tasks=row["tasks"],
                 done=_told_done(row, document),
                 mine=row["mine"],
+                sent_back=sent_back.get(row["id"], 0),
             )
         )
     return wire.Page(items=items)

@@ -52,6 +52,7 @@ export interface Row {
   tasks: number;
   done: number;
   mine: number;
+  sent_back: number;
 }
 
 /** Whether this is the id of a shared pool. */
@@ -185,7 +186,7 @@ export class Desk {
 
   async #poolRow(): Promise<Row | undefined> {
     const found = (await listPools()).items.find(({ pool }) => pool === this.place);
-    return found && { name: "", tasks: 0, done: 0, mine: found.mine };
+    return found && { name: "", tasks: 0, done: 0, mine: found.mine, sent_back: 0 };
   }
 
   form(project: string, version: number): Promise<Form> {

@@ -214,6 +214,8 @@ export interface WorkProject {
   done: number;
   /** Submitted by the caller. */
   mine: number;
+  /** Of these, by a reviewer, and not corrected yet. */
+  sent_back: number;
 }
 
 // -- errors, by what the caller should do -----------------------------------------------------------

@@ -202,6 +202,15 @@ WHERE j.person = :person AND (:project = '' OR j.project = :project) AND (:outco
   AND (:assignment = '' OR j.assignment = :assignment) AND (j.at_ms < :before_ms OR (j.at_ms = :before_ms AND j.assignment < :before_id))
 ORDER BY j.at_ms DESC, j.assignment DESC LIMIT :limit;
 
+-- name: sent_back
+-- Answers of a person that were sent back and not corrected yet, by project.
+SELECT j.project, count(DISTINCT j.assignment) FROM judgement j
+JOIN assignment a ON a.id = j.assignment AND a.revision = j.revision
+JOIN task t ON t.organization = j.organization AND t.project = j.project AND t.n = j.task AND t.round = a.round
+JOIN review_due d ON d.organization = j.organization AND d.project = j.project AND d.task = j.task
+WHERE j.person = :person AND j.outcome = 'returned' AND d.state = 'returned'
+GROUP BY j.project;
+
 -- name: judgement_newest
 SELECT j.organization, j.project, j.task, j.review, j.assignment, j.person, j.member, j.outcome, j.revision,
   j.answer_seq, j.seq, r.member AS reviewer, a.revision AS now_revision, r.round, t.round AS task_round,
