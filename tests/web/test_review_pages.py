@@ -72,6 +72,8 @@ def send_back_and_correct(browser: Browser, node: Node, project: str, desk: Page
     expect(desk.get_by_text("Sent back.", exact=True)).to_be_visible()  # no names: it comes again
     page = page_of(browser, node, ben)
     page.goto("/quality")
+    page.goto("/annotate")
+    page.get_by_role("link", name="1 sent back").click()  # seen while one works
     correct = page.get_by_role("link", name="Correct")
     assert "Read" not in str(correct.get_attribute("href"))
     correct.click()
@@ -108,7 +110,8 @@ def test_review_appeal_and_quality(browser: Browser, node: Node) -> None:
     desk.keyboard.press("f")
     desk.get_by_role("radio", name="spam").check()
     desk.get_by_label("Comment").fill("It sells something.")
-    desk.get_by_role("button", name="Let it stand").click()
+    desk.get_by_role("radio", name="spam").focus()
+    desk.keyboard.press("Enter")  # a choice takes no text
     expect(desk.get_by_text("Fixed. A was")).to_contain_text("Ann")
     for n in range(4):
         expect(desk.get_by_text(f"{n + 2} are decided")).to_be_visible()
@@ -126,13 +129,15 @@ def test_review_appeal_and_quality(browser: Browser, node: Node) -> None:
     own.get_by_label("Why was your answer right?").fill("It sells nothing.")
     own.get_by_role("dialog").get_by_role("button", name="Appeal").click()
     expect(own.get_by_text("Appeal open")).to_be_visible()
+    own.get_by_role("button", name="Show the answers").first.click()
+    expect(own.locator(".column").filter(has_text="The answer that stands").first).to_be_visible()
     look(own, "own-quality")
 
     manager = page_of(browser, node, boss)
     manager.goto("/account")
     make_key(manager)
-    manager.goto(f"/projects/{project}/review")
-    manager.get_by_role("button", name="Appeals").click()
+    manager.goto("/")
+    manager.get_by_role("link", name="1 appeal").click()  # nobody hunts for it
     expect(manager.get_by_text("It sells nothing.")).to_be_visible()
     look(manager, "appeals")
     manager.locator("body").press("u")
@@ -151,6 +156,8 @@ def test_review_appeal_and_quality(browser: Browser, node: Node) -> None:
     manager.goto(f"/projects/{project}/quality")  # where there are answers, they are computed unasked
     expect(manager.get_by_text("As of")).to_be_visible(timeout=120_000)
     expect(manager.get_by_role("heading", name="Worth a look")).to_be_visible()
+    expect(manager.get_by_role("region", name="Worth a look").get_by_text("Nothing stands out.")).to_be_visible()
+    expect(manager.get_by_text("From 12 answers of 2 annotators.")).to_be_visible()
     look(manager, "quality")
     own.reload()
     expect(own.get_by_text("Appeal upheld: your answer stands")).to_be_visible()
