@@ -156,7 +156,9 @@ def test_review_appeal_and_quality(browser: Browser, node: Node) -> None:
     manager.goto(f"/projects/{project}/quality")  # where there are answers, they are computed unasked
     expect(manager.get_by_text("As of")).to_be_visible(timeout=120_000)
     expect(manager.get_by_role("heading", name="Worth a look")).to_be_visible()
-    expect(manager.get_by_role("region", name="Worth a look").get_by_text("Nothing stands out.")).to_be_visible()
+    expect(
+        manager.get_by_role("region", name="Worth a look").get_by_text("Nothing stands out.")
+    ).to_be_visible()
     expect(manager.get_by_text("From 12 answers of 2 annotators.")).to_be_visible()
     look(manager, "quality")
     own.reload()
