@@ -161,6 +161,9 @@ def test_compose_names_settings_that_exist() -> None:
     given = services["evenhand"]["environment"]
     usual = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", value) for name, value in given.items()}
     assert config.read(usual).database_url is None, "SQLite unless the operator says otherwise"
+    assert services["evenhand"]["env_file"] == [{"path": ".env", "required": False}], "all settings reach it"
+    inside = dict(rest.split("=", 1) for word, rest in steps() if word == "ENV")
+    assert all(given[name] == inside[name] for name in ("EVENHAND_DATA", "EVENHAND_HOST", "EVENHAND_PORT"))
     assert services["postgres"]["profiles"] == ["postgres"] and "profiles" not in services["evenhand"]
     assert all(port.startswith("127.0.0.1:") for port in services["evenhand"]["ports"])
 
