@@ -13,6 +13,7 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -609,21 +610,30 @@ def _drawn(
             for who, seconds, signature in evidence.cosignatures
         ),
         proof=canonical.b64url(proof),
-        leases=tuple(_lease(one) for one in served),
-        passed=_passed(state),
         idle=idle,
-        gone=tuple(client for client in sorted({one.client for one in served}) if state.gone(client)),
-        tags=tuple({"client": client, "tag": tag} for client, tag in _changed_tags(opening, state)),
-        virtual=state.queue.virtual,
-        rows=tuple(_row(one) for one in served),
-        terms=tuple(_terms(view.terms, one) for one in served),
-        projects=_projects(state, served),
-        lent=tuple((*of, *fresh) for of, fresh in state.lent.items()),
+        **_outcome(view, opening, state, served),
     )
 
 
-def _projects(state: _Round, served: list[Served]) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted({one.lease.project: state.projects[one.lease.project] for one in served}.items()))
+def _outcome(view: WindowView, opening: Opening, state: _Round, served: list[Served]) -> dict[str, Any]:
+    """What an entry says of who got what, in one phase or as the second of two."""
+    projects = {one.lease.project: state.projects[one.lease.project] for one in served}
+    return {
+        "leases": tuple(_lease(one) for one in served),
+        "passed": _passed(state),
+        "gone": _gone(state, served),
+        "tags": tuple({"client": client, "tag": tag} for client, tag in _changed_tags(opening, state)),
+        "virtual": state.queue.virtual,
+        "rows": tuple(_row(one) for one in served),
+        "terms": tuple(_terms(view.terms, one) for one in served),
+        "projects": tuple(sorted(projects.items())),
+        "lent": tuple((*of, *fresh) for of, fresh in state.lent.items()),
+    }
+
+
+def _gone(state: _Round, served: list[Served]) -> tuple[str, ...]:
+    """The clients whose last free slots went out."""
+    return tuple(client for client in sorted({one.client for one in served}) if state.gone(client))
 
 
 def _event(
@@ -637,35 +647,23 @@ def _event(
     """The entry; None when it would say nothing."""
     idle = tuple(s.person for s in view.seats if got[s.person] < s.count and (got[s.person] or not s.idle))
     ended = _ended(view)
-    gone = tuple(client for client in sorted({one.client for one in served}) if state.gone(client))
-    if not (
-        served or idle or ended or gone or opening.returned or view.settled or view.lapsed or view.changed
-    ):
+    if not (served or idle or ended or opening.returned or view.settled or view.lapsed or view.changed):
         return None
-    changed = _changed_tags(opening, state)
     return WindowDecided(
         stream=view.pool,
         causes=tuple(sorted({settlement.place for settlement in view.settled})),
         backlog=_backlog(ended, opening),
-        gone=gone,
         waiting=tuple({"who": s.person, "count": s.count} for s in view.seats),
         candidates=canonical.b64url(opening.candidates),
         proof=canonical.b64url(proof) if proof else "",
-        leases=tuple(_lease(one) for one in served),
-        passed=_passed(state),
         settled=tuple(settlement.place for settlement in view.settled),
         lapsed=tuple(slot_of(lease.id) for lease in view.lapsed),
         changed=tuple(slot_of(lease.id) for lease in view.changed),
         idle=idle,
-        tags=tuple({"client": client, "tag": tag} for client, tag in changed),
-        virtual=state.queue.virtual,
-        rows=tuple(_row(one) for one in served),
         settled_ids=tuple(settlement.lease.id for settlement in view.settled),
         lapsed_ids=tuple(lease.id for lease in view.lapsed),
         changed_ids=tuple(lease.id for lease in view.changed),
-        terms=tuple(_terms(view.terms, one) for one in served),
-        projects=_projects(state, served),
-        lent=tuple((*of, *fresh) for of, fresh in state.lent.items()),
+        **_outcome(view, opening, state, served),
     )
 
 

@@ -347,31 +347,13 @@ def _next_all(tx: Transaction, at: Moment, calls: Sequence[NextArgs]) -> list[An
     """Decide all who wait, pool by pool."""
     asks = [_Ask(i, actor, request) for i, (actor, request) in enumerate(calls)]
     outcomes: list[Any] = [None] * len(calls)
-    pools: dict[tuple[str, int], list[_Ask]] = defaultdict(list)  # (pool, 1 when shared)
-    repeated: list[_Ask] = []
-    persons: set[str] = set()
     leases = tx.ahead("live_leases", persons=sorted({ask.actor.person for ask in asks}), now=at.ms)
-    anywhere = [ask for ask in asks if ask.request.project_id is None]
-    sent = {
-        organizations: tx.ahead("pools_of", organizations=organizations)
-        for organizations in {ask.organizations for ask in anywhere}
-    }
-    shared = windows.pools_of(tx, [ask.actor.person for ask in anywhere])
-    own = {organizations: [pool for (pool,) in rows()] for organizations, rows in sent.items()}
-    for ask in asks:
-        try:
-            for place in _pools_of(tx, ask, own, shared):
-                pools[place].append(ask)
-        except EvenhandError as error:
-            outcomes[ask.index] = error
-            continue
-        (repeated if ask.actor.person in persons else []).append(ask)
-        persons.add(ask.actor.person)
-    live = [ask for ask in asks if outcomes[ask.index] is None and ask not in repeated]
+    pools = _pools(tx, asks, outcomes)
+    live, repeated = _once([ask for ask in asks if outcomes[ask.index] is None])
     _give_again(tx, live, leases())
-    for key in sorted(pools):
-        waiting = [ask for ask in pools[key] if ask in live]
-        (_decide_shared if key[1] else _decide)(tx, at, key[0], waiting)
+    for pool, shared in sorted(pools):
+        waiting = [ask for ask in pools[pool, shared] if ask in live]
+        (_decide_shared if shared else _decide)(tx, at, pool, waiting)
     for ask in live:
         outcomes[ask.index] = wire.Assignments(
             assignments=ask.given, waiting=None if ask.given else ask.waiting
@@ -379,6 +361,33 @@ def _next_all(tx: Transaction, at: Moment, calls: Sequence[NextArgs]) -> list[An
     for ask in repeated:  # the same person twice in one group: the second sees what the first got
         outcomes[ask.index] = _next_all(tx, at, [(ask.actor, ask.request)])[0]
     return outcomes
+
+
+def _pools(tx: Transaction, asks: list[_Ask], outcomes: list[Any]) -> dict[tuple[str, int], list[_Ask]]:
+    """(pool, 1 when shared) -> who looks there. Where somebody may not, the refusal is their outcome."""
+    anywhere = [ask for ask in asks if ask.request.project_id is None]
+    sent = {
+        organizations: tx.ahead("pools_of", organizations=organizations)
+        for organizations in {ask.organizations for ask in anywhere}
+    }
+    shared = windows.pools_of(tx, [ask.actor.person for ask in anywhere])
+    own = {organizations: [pool for (pool,) in rows()] for organizations, rows in sent.items()}
+    pools: dict[tuple[str, int], list[_Ask]] = defaultdict(list)
+    for ask in asks:
+        try:
+            for place in _pools_of(tx, ask, own, shared):
+                pools[place].append(ask)
+        except EvenhandError as error:
+            outcomes[ask.index] = error
+    return pools
+
+
+def _once(asks: list[_Ask]) -> tuple[list[_Ask], list[_Ask]]:
+    """(the first call of each person, the others)."""
+    firsts: dict[str, _Ask] = {}
+    for ask in asks:
+        firsts.setdefault(ask.actor.person, ask)
+    return list(firsts.values()), [ask for ask in asks if firsts[ask.actor.person] is not ask]
 
 
 @first
