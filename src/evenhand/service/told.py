@@ -108,6 +108,14 @@ def conclude(
     tx.append(consensus.concluded(aim.organization, aim.project, outcomes), at)
 
 
+class _Task(msgspec.Struct, frozen=True, kw_only=True):
+    """A task that annotations come to."""
+
+    view: TaskView
+    record: bytes  # of its round in force
+    mapping: bytes
+
+
 class _Step:
     """Some lines of a history, in one transaction."""
 
@@ -282,65 +290,59 @@ class _Step:
 
     def _bring(self, lines: Sequence[Line]) -> None:
         """Annotations that follow each other, as neighbours in one append."""
-        numbers = sorted({int(line.local["task"]) for line in lines})
-        views = {
-            n: (
-                TaskView(
-                    status=status, free=free, leased=leased, answered=answered, overlap=overlap, round=round_
-                ),
-                record,
-                mapping,
-            )
-            for _, n, round_, status, free, leased, answered, overlap, record, mapping in self._tx.tuples(
-                "brought_tasks_by_number", **self._keys, tasks=numbers
-            )
-        }
+        tasks = self._tasks(sorted({int(line.local["task"]) for line in lines}))
         made: dict[tuple[int, int, str], str] = {}
-        events: list[Event] = []
+        events: list[Brought] = []
         for line in lines:
             n = int(line.local["task"])
-            if n not in views:
+            if n not in tasks:
                 raise Broken("archive.tasks", "An annotation is of a task that is not there.", f"task {n}")
             try:
-                event = self._brought(line, *views[n], made, len(events))
+                event = self._brought(line, tasks[n], made, len(events))
             except Invalid as error:
                 self._rejected.append((n, f"annotation {error.where}".strip(), error.reason))
                 continue
             events.append(event)
             if event.revision == 1 and not event.surplus:
-                views[n] = (_one_more(views[n][0]), *views[n][1:])
-        self._did["annotations"] += sum(e.revision == 1 for e in events if isinstance(e, Brought))
+                tasks[n] = msgspec.structs.replace(tasks[n], view=_one_more(tasks[n].view))
+        self._did["annotations"] += sum(event.revision == 1 for event in events)
         self._append(*events)
 
+    def _tasks(self, numbers: Sequence[int]) -> dict[int, _Task]:
+        return {
+            n: _Task(
+                view=TaskView(
+                    status=status, free=free, leased=leased, answered=answered, overlap=overlap, round=round_
+                ),
+                record=record,
+                mapping=mapping,
+            )
+            for _, n, round_, status, free, leased, answered, overlap, record, mapping in self._tx.tuples(
+                "brought_tasks_by_number", **self._keys, tasks=numbers
+            )
+        }
+
     def _brought(
-        self,
-        line: Line,
-        task: TaskView,
-        record: bytes,
-        mapping: bytes,
-        made: dict[tuple[int, int, str], str],
-        before: int,
+        self, line: Line, task: _Task, made: dict[tuple[int, int, str], str], before: int
     ) -> Brought:
+        """One annotation.
+
+        Args:
+            made: (task, round, person) -> the assignment that it has here, of those that this append makes.
+            before: annotations before it in this append, so that assignments keep their order.
+        """
         local = line.local
         revision = int(line.public.get("revision", local.get("revision", 1)))
         surplus = bool(line.public.get("surplus", local.get("surplus", False)))
         member, person = self._who(local["member"])
-        n, round_, version = int(local["task"]), int(local["round"]), int(local["version"])
-        if round_ != task.round:
-            record, mapping = self._payload(n, round_)
-        stored = local.get("counted") or line.value("answers").decode()
-        answers = b"{}"  # erased, there or on a node before it
-        if stored and stored != "{}":
-            form = self._form(version)
-            data = shown_data(record, mapping, form.shown)
-            answers = submission.encoded(submission.check_answers(form, decode_json(stored), data))
-        mine = (n, round_, person)
+        answers = self._answers(line, task)
+        mine = int(local["task"]), int(local["round"]), person
         if mine not in made:
             found = self._assignment(*mine)
             if revision > 1 and found is None:
                 raise Invalid("archive.revision", "A revision of what is not there.", "")
-            fresh = new_ordered_id("asg", self._at.ms + before)
-            made[mine] = found[0] if found else fresh
+            made[mine] = found[0] if found else new_ordered_id("asg", self._at.ms + before)
+        fills = task.view.status == "open" and task.view.answered + 1 >= task.view.overlap
         return Brought(
             stream=person,
             owner=self._aim.organization,
@@ -349,21 +351,30 @@ class _Step:
             given=str(_given(line)).encode(),
             assignment=made[mine],
             project=self._aim.project,
-            task=n,
-            round=round_,
-            version=version,
+            task=mine[0],
+            round=mine[1],
+            version=int(local["version"]),
             member=member,
             ms=int(line.public.get("ms", local.get("ms", -1))),
-            completes=revision == 1
-            and not surplus
-            and task.status == "open"
-            and task.answered + 1 >= task.overlap,
+            completes=revision == 1 and not surplus and fills,
             revision=revision,
             surplus=surplus,
             opened=int(local.get("opened") or _given(line)),
             rate=local.get("rate") or "",
             credited=int(local.get("credited") or 0),
         )
+
+    def _answers(self, line: Line, task: _Task) -> bytes:
+        """What was answered, checked against the form and the data that it was given to."""
+        stored = line.local.get("counted") or line.value("answers").decode()
+        round_, record, mapping = int(line.local["round"]), task.record, task.mapping
+        if round_ != task.view.round:
+            record, mapping = self._payload(int(line.local["task"]), round_)
+        if not stored or stored == "{}":
+            return b"{}"  # erased, there or on a node before it
+        form = self._form(int(line.local["version"]))
+        data = shown_data(record, mapping, form.shown)
+        return submission.encoded(submission.check_answers(form, decode_json(stored), data))
 
     def _payload(self, n: int, round_: int) -> tuple[bytes, bytes]:
         rows = self._tx.tuples("payload_of", **self._keys, task=n, round=round_)
