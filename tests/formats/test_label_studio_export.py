@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ QUESTIONS = [
     question("eye", "keypoint", FIELDS, field="image", labels=["left"]),
     question("area", "mask", FIELDS, field="image", labels=["road"]),
     question("talk", "time_span", FIELDS, field="sound", labels=["speech"]),
-    question("age", "number", min=0),
+    dataclasses.replace(question("age", "number", min=0), title='How "old"?', required=True),
     question("why", "text"),
     question("better", "pairwise", FIELDS, a="a", b="b", scale=2),
     question("rank", "ranking", FIELDS, field_items=["a", "b", "c"]),
@@ -143,6 +144,8 @@ def test_our_own_importer_reads_it_back(exported: Path) -> None:
     guess = first.record["predictions"][1]
     assert (guess["score"], guess["model"]) == (0.75, "first-guess")
     assert (guess["answers"]["mood"], guess["answers"]["topics"]) == ("bad", ["rest"])
+    asked = {q["id"]: (q["title"], q["required"]) for q in read.draft["questions"]}
+    assert (asked["age"], asked["why"]) == (('How "old"?', True), ("why", False))
     topics, ner = (q["config"] for q in read.draft["questions"][1:3])
     assert topics["choices"] == [TOPICS[0], {"id": "sport", "name": "sport"}, {"id": "rest", "name": "rest"}]
     assert ner["labels"] == [{"id": "PER", "name": "Person"}, {"id": "LOC", "name": "LOC"}]

@@ -100,6 +100,8 @@ class ReleasedQuestion:
 
     id: str
     label: LabelType[Any]  # the type with its configuration
+    title: str = ""  # what annotators read; "" where the caller does not know it
+    required: bool = False
 
     @cached_property
     def schema(self) -> dict[str, Json]:

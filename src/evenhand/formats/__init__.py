@@ -188,7 +188,7 @@ class Format(ABC):
                 "format.loss",
                 f"{self.title} cannot carry everything of this release:\n{_listed(lost)}",
                 self.name,
-                "Take another format, or accept the loss.",
+                "Take another format, or accept the loss (--accept-loss).",
             )
         return self.open_writer(schema, folder, options)
 

@@ -390,7 +390,9 @@ class _CellWriter:
     def _blank(self, cells: list[str], where: str) -> list[str]:
         if not self._options.accept_loss:
             reason = "A cell holds a line break or the delimiter, and there is no quoting."
-            raise Refused("format.loss", reason, where, "Take another format, or accept the loss.")
+            raise Refused(
+                "format.loss", reason, where, "Take another format, or accept the loss (--accept-loss)."
+            )
         return [self._breaks.sub(" ", cell) for cell in cells]
 
     def answer(self, value: bytes, question: ReleasedQuestion) -> str:

@@ -189,6 +189,8 @@ class Asked:
 
     def __init__(self, question: ReleasedQuestion, schema: ReleaseSchema) -> None:
         self.id = question.id
+        self.title = question.title if question.title != question.id else ""
+        self.required = ' required="true"' if question.required else ""
         self._label = question.label
         self.elements = question.elements
         self.classes = question.classes
@@ -339,7 +341,9 @@ def config_of(schema: ReleaseSchema, asked: list[Asked], tags: Mapping[str, str]
 
 
 def _control(asked: Asked) -> Iterator[str]:
-    name, to = quoteattr(asked.id), quoteattr(_object(asked.field))
+    name, to = quoteattr(asked.id), quoteattr(_object(asked.field)) + asked.required
+    if asked.title:
+        yield f"  <Header value={quoteattr(asked.title)}/>"
     kind = next(iter(asked.elements & MARKS.keys()), None)
     if kind is not None:
         tag = MARKS[kind][1]

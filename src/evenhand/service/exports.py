@@ -398,7 +398,11 @@ def _schema(
         for _, _, record, mapping, _ in chunk:
             survey.add(_encode(split(record, mapping)[0]) if len(mapping) > 2 else record, RESERVED)
             predicted = predicted or bool(_predictions(record, mapping))
-    questions = tuple(ReleasedQuestion(id=q, label=label) for q, label in form.labels.items())
+    asked = {question.id: question for question in form.document.questions}
+    questions = tuple(
+        ReleasedQuestion(id=q, label=label, title=asked[q].title, required=asked[q].required)
+        for q, label in form.labels.items()
+    )
     keys = {"organization": row["organization"], "project": row["project"]}
     reviewed = bool(reader.tuples("review_counts", **keys))
     return ReleaseSchema(
