@@ -172,6 +172,8 @@ def test_left_out_votes_tell_who_is_too_sure(known: float, asked: int) -> None:
     found = best_power(seen, wrong, 20.0)
     assert asked * found > 0.3
     assert abs(best_power(seen, wrong, 1e9)) < 1e-3  # a prior that no vote can move
+    unsure = replace(wrong, confusion=np.tile([[0.51, 0.49], [0.49, 0.51]], (6, 1, 1)))
+    assert best_power(seen, unsure, 20.0) == pytest.approx(1.6)  # no more is tried
     assert best_power(seen, replace(wrong, power=3.0, floor=0.5), 20.0) == found  # neither counts
     assert best_power(votes([(0, 0, 1), (1, 1, 0)]), wrong, 20.0) == 0.0  # no task has two votes
 
