@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from numba.core import config
 
 from evenhand.core.inference import METHODS, Votes, infer, kernels, narrow, sweeps
+from evenhand.core.inference.compiled import njit
 from evenhand.core.inference.sweeps import bounds, sweeps_of
 
 DICE = np.random.default_rng(5)
@@ -376,3 +378,12 @@ def test_numbers_are_numbered_the_same_compiled_and_plain() -> None:
         results.append((codes.tolist(), seen[:count].tolist()))
         assert tuple(run(kernels.span)(values)) == (5, 9)
     assert results[0] == results[1] == ([0, 1, 0, 2, 1], [2, 4, 0])
+
+
+def test_what_cannot_be_kept_on_disk_is_compiled_all_the_same() -> None:
+    """numba finds no place for what comes out of a text, as it finds none where nothing can be written."""
+    space: dict[str, Any] = {}
+    exec("def twice(x):\n    return x + x", space)
+    with pytest.raises(RuntimeError, match="no locator"):
+        numba.njit(space["twice"], cache=True)
+    assert njit(cache=True, nogil=True)(space["twice"])(21) == 42

@@ -19,7 +19,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from evenhand.core.inference.compiled import njit
 
 BLOCK = 64  # tasks
 LONG = 16  # votes of a task

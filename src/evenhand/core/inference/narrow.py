@@ -11,8 +11,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from evenhand.core.inference.compiled import njit
 from evenhand.core.inference.kernels import BLOCK, FAR, LEAST, LONG, U, shares
 
 # -- which cells there are ----------------------------------------------------------------------
