@@ -121,6 +121,10 @@ def test_the_parts_of_a_part_do_what_they_are_called_for(run: Any) -> None:
     run(kernels.mark)(LABEL, seen)
     assert counted.tolist() == np.bincount(LABEL, minlength=4).tolist()
     assert seen.tolist() == (counted > 0).tolist()
+    sums = np.zeros(25)
+    run(kernels.add_up)(VOTES.annotator, LABEL, PRIOR, sums)
+    assert sums == pytest.approx(np.bincount(VOTES.annotator, PRIOR[LABEL], 25))
+    assert VOTES.by_annotator(PRIOR) == pytest.approx(sums)
 
 
 @pytest.mark.parametrize("run", [compiled, plain], ids=["compiled", "plain"])

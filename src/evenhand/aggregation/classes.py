@@ -134,8 +134,7 @@ def _chance(votes: Votes, prior: Floats) -> Floats:
     The agreement that is expected by chance in Cohen's kappa (1960, doi:10.1177/001316446002000104), of an
     annotator's labels with the truth.
     """
-    hit = np.bincount(votes.annotator, weights=prior[votes.label], minlength=votes.annotators)
-    return np.asarray(hit / np.maximum(votes.given, 1))
+    return np.asarray(votes.by_annotator(prior) / np.maximum(votes.given, 1))
 
 
 def _labels(classes: Ids, estimate: Estimate) -> Ids:

@@ -229,9 +229,13 @@ def _table(columns: Mapping[str, CodedColumn], classes: Sequence[Any] | None) ->
     return VoteTable(votes, tasks, annotators, ordered, tuple(notes))
 
 
+def _texts(found: Ids) -> list[str]:
+    """Those of the first `ALIKE` ids that are texts."""
+    return [one for one in found[:ALIKE].tolist() if isinstance(one, str)] if found.dtype == object else []
+
+
 def _odd_labels(found: Ids) -> list[str]:
-    texts = (one for one in found[:ALIKE].tolist() if isinstance(one, str))
-    odd = [repr(one) for one in texts if one.strip().casefold() in NO_LABEL]
+    odd = [repr(one) for one in _texts(found) if one.strip().casefold() in NO_LABEL]
     return (
         [f"Counted as a class: {', '.join(odd)}. An empty cell says that there is no label."] if odd else []
     )
@@ -240,7 +244,7 @@ def _odd_labels(found: Ids) -> list[str]:
 def _alike(what: str, found: Ids) -> list[str]:
     """Ids that a person could take for the same: but for case, blanks and Unicode forms."""
     seen: defaultdict[str, list[str]] = defaultdict(list)
-    for one in (one for one in found[:ALIKE].tolist() if isinstance(one, str)):
+    for one in _texts(found):
         seen["".join(unicodedata.normalize("NFKC", one).casefold().split())].append(one)
     groups = [some for some in seen.values() if len(some) > 1]
     shown = "; ".join(", ".join(ascii(one)[:60] for one in some[:4]) for some in groups[:3])

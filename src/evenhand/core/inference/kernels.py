@@ -115,6 +115,13 @@ def tally(values: Any, counts: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
+def add_up(values: Any, kinds: Any, worth: Any, sums: Any) -> None:
+    """Add to `sums`, for each number among `values`, the `worth` of its kind."""
+    for i in range(len(values)):
+        sums[U(values[i])] += worth[U(kinds[i])]
+
+
+@njit(cache=True, nogil=True)
 def mark(values: Any, seen: Any) -> None:
     """Set `seen` for each number that is there."""
     for value in values:

@@ -129,6 +129,14 @@ class Votes:
         kernels.tally(self.annotator, counts)
         return counts
 
+    def by_annotator(self, worth: Floats) -> Floats:
+        """[annotators] what the votes of each add up to, where one for a class is worth so much [classes]."""
+        from evenhand.core.inference import kernels
+
+        sums = np.zeros(self.annotators)
+        kernels.add_up(self.annotator, self.label, worth, sums)
+        return sums
+
     @property
     def unused(self) -> int:
         """How many classes nobody gave."""
