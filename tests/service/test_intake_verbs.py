@@ -7,6 +7,8 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from world import World
 
@@ -138,6 +140,27 @@ def test_a_file_is_read_by_the_job_and_goes_on_where_it_was_stopped(world: World
         done = intake.read_file(world.lane, world.owner, opened.id, path, Folder(tmp_path / "media"), Door())
         assert (done.state, done.accepted, done.rejected) == ("done", 2500, 1)
     assert world.counts(project.id).tasks == 2500
+
+
+def test_a_file_that_unpacks_to_too_much_is_stopped_and_long_rows_come_few_at_a_time(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A table of some hundred bytes in which one text stands a thousand times."""
+    monkeypatch.setattr(intake, "ALWAYS", 1 << 20)
+    monkeypatch.setattr(intake, "GROUP_BYTES", 1 << 16)
+    taken: list[int] = []
+    take = intake.take
+    monkeypatch.setattr(intake, "take", lambda *given: taken.append(len(given[-1])) or take(*given))
+    project = world.project()
+    path = tmp_path / "rows.parquet"
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), pa.array(["z" * 10_000]))
+    pq.write_table(pa.table({"text": texts}), path)
+    opened = world.call(intake.open_import, world.owner, project.id, wire.NewImport(name="rows.parquet"))
+    world.call(intake.received, world.owner, opened.id, path.stat().st_size)
+    world.call(intake.finish, world.owner, opened.id)
+    done = intake.read_file(world.lane, world.owner, opened.id, path, Folder(tmp_path / "media"), Door())
+    assert done.state == "failed" and done.error is not None and done.error.rule == "import.bomb"
+    assert done.accepted < 105 and max(taken) <= 7
 
 
 def test_a_file_that_cannot_be_read_fails_with_a_reason(world: World, tmp_path: Path):

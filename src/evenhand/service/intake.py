@@ -24,11 +24,13 @@ from evenhand.service.ids import new_id
 from evenhand.service.view import decode_json, encode_json, failure, form_of, project_row, when
 from evenhand.store import Reader, Transaction
 from evenhand.store.digests import NONE, SIZE
-from evenhand.zipped import MAGIC, Zipped
+from evenhand.zipped import ALWAYS, MAGIC, RATIO, Zipped
 
 KEPT = 1000  # rejections kept with an import
 RUN = 100  # rows without external ids in one group that are kept together, as a run of digests
 FEW = 25  # rows taken at once where each brings media, which takes its time
+GROUP_BYTES = 8 << 20  # of the records that one verb takes
+TASK_BYTES = 200  # that a task takes up besides its record
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -462,7 +464,8 @@ def read_file(lane: Lane, actor: Actor, import_: str, path: Path, blobs: Blobs, 
             packed = source.read(4) in MAGIC
         rows = _packed_rows if packed else _file_rows
         brings = packed or _settings(row["settings"]).fetch_media
-        for group in _grouped(_checked(rows(place, path, row), shape), FEW if brings else MAX_ROWS):
+        lines = _bounded(_checked(rows(place, path, row), shape), path.stat().st_size)
+        for group in _grouped(lines, FEW if brings else MAX_ROWS):
             lane.call(take, actor, import_, group)
         lane.call(_end, import_, "done", None)
     except EvenhandError as error:
@@ -535,13 +538,38 @@ def _checked(rows: Iterable[formats.Row | formats.Rejected], shape: Shape) -> It
             yield _line(row.line, row.record, shape)
 
 
+def _weight(line: Line) -> int:
+    """Bytes that a line comes to."""
+    return TASK_BYTES + (len(line.read.record) if line.read is not None else 0)
+
+
+def _bounded(lines: Iterable[Line], size: int) -> Iterator[Line]:
+    """The lines, as long as they come to no more than an archive of this size may unpack to.
+
+    A column of Parquet holds a long text once for any number of rows: 523 bytes came to two gigabytes.
+
+    Raises:
+        Invalid: they come to more.
+    """
+    most, made = max(ALWAYS, RATIO * size), 0
+    for line in lines:
+        made += _weight(line)
+        if made > most:
+            reason = f"The file has {size:,} bytes, and its first {line.number:,} rows come to {made:,}."
+            raise Invalid("import.bomb", reason, "", "Send it in several files.")
+        yield line
+
+
 def _grouped(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
+    """So many lines at once, or fewer that are long: what one verb takes is held in memory."""
     group: list[Line] = []
+    weight = 0
     for line in lines:
         group.append(line)
-        if len(group) == size:
+        weight += _weight(line)
+        if len(group) == size or weight > GROUP_BYTES:
             yield group
-            group = []
+            group, weight = [], 0
     if group:
         yield group
 
