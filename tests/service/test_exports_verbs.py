@@ -13,7 +13,7 @@ from world import World
 
 from evenhand import wire
 from evenhand.core.errors import Missing
-from evenhand.service import exports
+from evenhand.service import exports, quality
 
 
 def export(world: World, project: str, folder: Path, **request) -> wire.Export:
@@ -157,3 +157,30 @@ def test_files_are_served_by_the_names_that_the_export_lists(world: World, tmp_p
     with pytest.raises(Missing):
         world.call(exports.start, world.owner, project.id, wire.NewExport(since="exp-none"))
     assert [e.id for e in world.read(exports.list_, world.owner, project.id).items] == [done.id]
+
+
+def test_who_answered_how_well_stands_beside_once_quality_was_read(world: World, tmp_path: Path):
+    project = world.project(tasks=[{"text": str(n)} for n in range(4)], overlap=2)
+    for actor in world.people[1:3]:
+        while given := world.next(actor).assignments:
+            world.submit(actor, given[0].id, {"spam": "spam"})
+    assert "annotators.csv" not in export(world, project.id, tmp_path).files
+    assert world.call(quality.start, world.owner, project.id)
+    quality.run(world.lane, project.id)
+    skills = world.read(quality.get, world.owner, project.id).questions[0].skills
+    done = export(world, project.id, tmp_path, format="csv")
+    told = list(csv.DictReader((tmp_path / done.id / "annotators.csv").open()))
+    assert [(row["annotator"], row["kind"], row["question"], row["labels"]) for row in told] == [
+        ("mem-1", "human", "spam", "4"),
+        ("mem-2", "human", "spam", "4"),
+    ]
+    for row, known in zip(told, skills, strict=True):
+        assert (float(row["skill"]), float(row["low"]), float(row["high"])) == (
+            known.value,
+            known.low,
+            known.high,
+        )
+    assert "`annotators.csv`" in (tmp_path / done.id / "README.md").read_text()
+    manifest = json.loads((tmp_path / done.id / "manifest.json").read_text())
+    assert [file["name"] for file in manifest["files"]] == ["tasks.csv", "annotators.csv"]
+    assert "annotators.csv" not in export(world, project.id, tmp_path, format="label_studio").files

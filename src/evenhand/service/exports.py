@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -36,11 +38,12 @@ from evenhand.core.release import (
     dump_manifest,
     readme,
 )
-from evenhand.formats.outward import Along, Stored
+from evenhand.formats.output import Output
+from evenhand.formats.outward import Along, Outward, Stored
 from evenhand.lane import Lane
 from evenhand.service.adaptive import newest
 from evenhand.service.ids import new_id
-from evenhand.service.quality import agreement_of
+from evenhand.service.quality import agreement_of, skills_of
 from evenhand.service.view import (
     decode_json,
     encode_json,
@@ -292,10 +295,11 @@ def _write(
             along,
             lambda written: lane.call(progress, row["id"], written),
         )
+        people = _people(reader, row, folder) if not isinstance(kind, Outward) else ()
     manifest = Manifest(
         format=kind.name,
         counts=counts | ({"surplus": surplus} if surplus else {}),
-        files=files,
+        files=files + people,
         checkpoint=checkpoint(),
         lost=lost,
         since=settings.since,
@@ -305,7 +309,7 @@ def _write(
         surplus=("marked" if settings.surplus else "left out") if surplus else "none",
     )
     (folder / "manifest.json").write_bytes(dump_manifest(manifest))
-    text = readme(manifest, form.document.name, kind.guide)
+    text = readme(manifest, form.document.name, kind.guide + (PEOPLE if people else ""))
     (folder / "README.md").write_text(kind.card(schema) + text, encoding="utf-8")
     return manifest, upto
 
@@ -369,6 +373,31 @@ def _dropped_unless_kept(along: Along | None) -> Iterator[None]:
 def progress(tx: Transaction, at: Moment, export: str, written: int) -> None:
     """Note how many tasks are written."""
     tx.run("export_progress", id=export, written=written)
+
+
+PEOPLE = """
+## `annotators.csv`
+
+How good each annotator's answers to each question are, by the newest reading of the project's quality
+(`as_of`): `labels` that it rests on, `skill` (0 to 1) and its 95% interval `low` to `high`. Where `basis` is
+`model`, skill is the probability that an answer is right; where it is `agreement`, how near their answers are
+to others'.
+"""
+
+
+def _people(reader: Reader, row: dict[str, Any], folder: Path) -> tuple[ReleasedFile, ...]:
+    """Who answered how well, beside a format that carries who answered what; nothing without a reading."""
+    found = skills_of(reader, row["organization"], row["project"])
+    if not found:
+        return ()
+    kinds = dict(reader.tuples("release_members", organization=row["organization"]))
+    text = io.StringIO()
+    table = csv.DictWriter(text, ["annotator", "kind", *list(found[0])[1:]])
+    table.writeheader()
+    table.writerows({**one, "kind": kinds.get(one["annotator"], "")} for one in found)
+    file = Output(folder / "annotators.csv")
+    file.write(text.getvalue().encode())
+    return (file.keep(),)
 
 
 def _since(reader: Reader, since: str | None) -> int:

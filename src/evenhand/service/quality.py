@@ -103,6 +103,27 @@ def agreement_of(reader: Reader, organization: str, project: str) -> tuple[Agree
     )
 
 
+def skills_of(reader: Reader, organization: str, project: str) -> list[dict[str, Any]]:
+    """How good annotators' answers are by the newest reading, for files: a row for each and each question."""
+    found = reader.one("quality", organization=organization, project=project)
+    if not found or not found["as_of_ms"]:
+        return []
+    return [
+        {
+            "annotator": one.members[skill.annotator],
+            "question": one.question,
+            "labels": skill.labels,
+            "skill": skill.value,
+            "low": skill.low,
+            "high": skill.high,
+            "basis": one.figures.basis,
+            "as_of": when(found["as_of_ms"]),
+        }
+        for one in _stored(found["body"])
+        for skill in one.figures.skills
+    ]
+
+
 def _nameless(one: wire.QuestionFigures, hides: str) -> wire.QuestionFigures:
     """The same without what is said of single annotators, and of single tasks where answers are hidden."""
     named = msgspec.structs.replace(one, skills=[], integrity=[])
