@@ -17,8 +17,8 @@ from evenhand.service.adaptive import SHARE_NEW
 
 SETS = ("bluebird", "rte", "web", "weather_amt", "weather_cf", "face", "adult", "zencrowd")
 """Those of at least five labels a task."""
-TOLERANCES = (0.005, 0.01, 0.015)
-WORTHS = (0.0, 0.75, 0.9)
+TOLERANCES = (0.005, 0.01)
+WORTHS = (0.0, 0.75, 0.9, 1.0)
 ORDERS = 20
 WANTED = 0.005  # loss that the choice on the other sets is held to
 LEFT_OUT = 0.02  # of the labels
@@ -122,7 +122,9 @@ class Bound:
 
     chance: float  # accuracy lost where `LEFT_OUT` of the labels are left out by chance
     threshold: float  # saved with the final skills and, chosen by the true labels, the confidence to stop at
-    passing: float  # the same, where those are passed over whose labels tell less than the mean
+    passing: (
+        float  # the same, where who tells less than one of `WORTHS` is passed over, chosen in the same way
+    )
     final: float  # saved by whoever knows each task's final label, and stops where it is there to stay
 
 
@@ -131,9 +133,9 @@ def bound(of: Crowd, orders: int) -> Bound:
     whole = of.table.votes
     most, fit = np.diff(whole.first), infer(whole)
     before = score(fit.posterior, of.gold).accuracy
-    below = worths(fit.model, whole.given) < 1.0
+    told = worths(fit.model, whole.given)
     lost, stays = [], []
-    walks: tuple[list[_Walk], list[_Walk]] = ([], [])
+    walks: tuple[list[_Walk], ...] = tuple([] for _ in WORTHS)
     for seed in range(orders):
         votes, dice = shuffled(whole, seed), np.random.default_rng(seed)
         kept = dice.random(len(votes)) >= LEFT_OUT
@@ -142,17 +144,14 @@ def bound(of: Crowd, orders: int) -> Bound:
             tasks=votes.tasks, annotators=votes.annotators, classes=votes.classes,
         )  # fmt: skip
         lost.append(before - score(infer(fewer).posterior, of.gold).accuracy)
-        for walk, passed in zip(walks, (np.zeros_like(below), below), strict=True):
-            walk.append(_walk(*with_last(votes, np.minimum(most, Rule().least), passed), fit.model))
+        for walk, worth in zip(walks, WORTHS, strict=True):
+            walk.append(_walk(*with_last(votes, np.minimum(most, Rule().least), told < worth), fit.model))
         label = walks[0][-1].label
         stays.append(
             walks[0][-1].stopped((label == best_of(fit.posterior))[::-1].cumprod(axis=0)[::-1] > 0)[0]
         )
-    return Bound(
-        float(np.mean(lost)),
-        *(_most_saved(walk, of.gold, before) for walk in walks),
-        final=float(np.mean(stays)),
-    )
+    saved = [_most_saved(walk, of.gold, before) for walk in walks]
+    return Bound(float(np.mean(lost)), saved[0], max(saved), float(np.mean(stays)))
 
 
 @dataclass(frozen=True)
@@ -202,7 +201,7 @@ def bounds(say: Callable[[str], None], orders: int = ORDERS) -> None:
     say(f"| lost by {LEFT_OUT:.0%} fewer | {' | '.join(f'{x:.1f}' for x in lost)} | {np.mean(lost):.2f} |")
     for what, row in (
         ("skills and confidence known", [one.threshold for one in found]),
-        ("and below the mean passed over", [one.passing for one in found]),
+        ("and the worth to pass over", [one.passing for one in found]),
         ("final labels known", [one.final for one in found]),
     ):
         say(f"| {what} | {' | '.join(f'{x:.0%}' for x in row)} | {np.mean(row):.0%} |")
