@@ -279,7 +279,7 @@ def test_an_exchange_from_the_first_page_to_the_first_override(
     public = node.folder / "ledger" / "public"
     wait_for(lambda: verify(public).kinds["overridden"] == 2)
     found = audit(public)
-    assert {one.rule for one in found.findings.kept} == {"ownership.late"}, found.findings.kept
+    assert found.findings.ok, found.findings.kept  # what was held before a party was known is stated in time
     assert (found.overrides, found.signed, found.kinds["waived"]) == (2, 2, 1)  # the waiver, the rivals
 
 
