@@ -104,7 +104,8 @@ def agreement_of(reader: Reader, organization: str, project: str) -> tuple[Agree
 
 
 def skills_of(reader: Reader, organization: str, project: str) -> list[dict[str, Any]]:
-    """How good annotators' answers are by the newest reading, for files: a row for each and each question."""
+    """How good annotators' answers are by the newest reading, for files: a row for each and each question,
+    by their ids."""
     found = reader.one("quality", organization=organization, project=project)
     if not found or not found["as_of_ms"]:
         return []
@@ -120,7 +121,7 @@ def skills_of(reader: Reader, organization: str, project: str) -> list[dict[str,
             "as_of": when(found["as_of_ms"]),
         }
         for one in _stored(found["body"])
-        for skill in one.figures.skills
+        for skill in sorted(one.figures.skills, key=lambda skill: one.members[skill.annotator])
     ]
 
 
