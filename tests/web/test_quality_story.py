@@ -1,7 +1,10 @@
 """Three providers work through a shared pool, over HTTP; the page of quality shows what was planted.
 
 North is honest, but for one who pastes. South has a copying pair and one who clicks without looking. West
-turns half of its answers to "spam". Everybody answers everything; what they are like is known exactly.
+turns half of its answers to "spam". Everybody answers everything; what they are like is known exactly. In a
+shared pool nobody is said to have worked on a task for longer than they had it, and here that is no time at
+all: letters are pages, of which nobody knows how long they take to read, and reasons are short. Who does
+not read shows in a project of the house, where the time that is told counts.
 """
 
 from __future__ import annotations
@@ -123,18 +126,13 @@ class Exchange:
         done = 0
         while given := self.call(self.keys[name], "POST", "/assignments/next", {"count": 1})["assignments"]:
             text = given[0]["data"]["text"]
-            why = (
-                SEEN
-                if name == "Pasting"
-                else f"{dice(name, text).random()}: it says so, in its own way of saying."
-            )
+            why = SEEN if name == "Pasting" else f"It says so: {dice(name, text).random():.9f}."
             answers = {"what": answer(text), "why": why}
-            seconds = 0.4 if name == "Clicking" else 9.0 + 6 * dice("time", name, text).random()
             self.call(
                 self.keys[name],
                 "POST",
                 f"/assignments/{given[0]['id']}/submit",
-                {"answers": answers, "seconds": seconds},
+                {"answers": answers},
             )
             done += 1
         assert done == TASKS, name
@@ -159,7 +157,8 @@ def test_what_was_planted_shows(browser: Browser, node: Node) -> None:
     what = {"name": "what", "type": "choice", "choices": list(CLASSES), "title": "What is it?"}
     why = {"name": "why", "type": "text", "title": "Why?"}
     texts = [{"text": f"letter {n}: " + "some words that take their time to read " * 6} for n in range(TASKS)]
-    project = node.project("Letters", [what, why], texts, overlap=len(everybody))
+    pages = [{"name": "text", "type": "html"}]
+    project = node.project("Letters", [what, why], texts, fields=pages, overlap=len(everybody))
     node.call("PUT", f"/projects/{project}/pool", json={"pool": pool, "family": "text"})
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(exchange.work, everybody, everybody.values()))
@@ -180,7 +179,6 @@ def test_what_was_planted_shows(browser: Browser, node: Node) -> None:
     assert flagged == {
         ("copying", ("Copied", "Copying")),
         ("blind", ("Clicking",)),
-        ("fast", ("Clicking",)),
         ("repeated", ("Pasting",)),
     }
     copying = next(test for test in found["what"]["integrity"] if test["kind"] == "copying")
@@ -200,6 +198,25 @@ def test_what_was_planted_shows(browser: Browser, node: Node) -> None:
     assert all(one["annotators"] == 4 for one in found["what"]["leaning"]["providers"])
     assert found["why"]["leaning"] is None
     look(browser, node, project)
+
+
+def test_who_does_not_read_shows(node: Node) -> None:
+    """In the house the time that the page tells counts: reading does, and so does its lack."""
+    what = {"name": "what", "type": "choice", "choices": list(CLASSES)}
+    texts = [{"text": f"note {n}: " + "some words that take their time to read " * 6} for n in range(12)]
+    project = node.project("Notes", [what], texts, overlap=3)
+    for name in ("Ina", "Jo", "Quick"):
+        client = node.annotator(name).client
+        body = {"project_id": project, "count": 1}
+        while given := client.post("/assignments/next", json=body).json()["assignments"]:
+            text = given[0]["data"]["text"]
+            seconds = 0.4 if name == "Quick" else 9.0 + 6 * dice("time", name, text).random()
+            answer = {"answers": {"what": skilled(name, 0.9)(text)}, "seconds": seconds}
+            client.post(f"/assignments/{given[0]['id']}/submit", json=answer).raise_for_status()
+    (found,) = settled(node, project)["questions"]
+    fast = next(test for test in found["integrity"] if test["kind"] == "fast")
+    assert fast["tested"] == 3
+    assert [[m["name"] for m in signal["members"]] for signal in fast["signals"]] == [["Quick"]]
 
 
 def pseudonyms(node: Node, project: str, everybody: dict[str, Answer]) -> dict[str, str]:
