@@ -307,6 +307,10 @@ def test_who_tells_too_little_is_passed_over_and_told_so(world: World, monkeypat
     told = [world.next(actor, project_id=project, count=2) for actor in world.people[1:4]]
     assert all(not one.assignments and one.waiting == "passed-over" for one in told)
     assert world.next(world.people[1]).waiting == "passed-over", "without a project, too"
+    mine, others = (world.read(quality.mine, actor).items[0] for actor in (world.people[1], world.people[4]))
+    assert (mine.worth, mine.passed_over, others.passed_over) == (60, True, False), (
+        "it stands on their own page"
+    )
     assert world.next(world.people[4], project_id=project).assignments
     world.ms += RELIEF_MS
     assert work(world.people[1:2], most=1) == 2, "what has waited for a day is for everybody"
