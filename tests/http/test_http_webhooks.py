@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from scaleapi.tasks import TaskType
 from evenhand import cli
 from evenhand.core.errors import Refused
 from evenhand.outbound import Door
-from evenhand.service import webhooks
+from evenhand.service import backends, webhooks
 
 WORDS = {"attachment_type": "text", "categories": ["ham", "spam"]}
 
@@ -153,6 +154,32 @@ def test_what_is_not_taken_comes_again_and_can_be_replayed(
     site.ok(account, "POST", f"/deliveries/{first['id']}/replay")
     until(lambda: delivery(site, account, url)["state"] == "given_up")
     assert len(listener.on("/later")) == again + 1
+
+
+def test_a_listener_that_never_answers_holds_up_nobody_else(
+    site: Any, listener: Listener, account: str
+) -> None:
+    """Many messages to a silent host, and one of another organization that came later."""
+    listener.status = 200
+    site.ok(site.operator, "POST", "/organizations", json={"name": "Patient"})
+    organizations = {
+        one["name"]: one["id"] for one in site.ok(site.operator, "GET", "/organizations")["items"]
+    }
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        made = site.ok(account, "POST", "/webhooks", json={"url": address, "kinds": ["project.exported"]})
+
+        def flood(tx: Any, at: Any) -> None:
+            for _ in range(60):
+                webhooks.enqueue(tx, at, "default", "project.exported", address, "", made["id"], b"{}")
+
+        site.app.node.lane.call(flood)
+        kind, url = backends.EVENT, f"{listener.url}/quick"
+        site.app.node.lane.call(webhooks.enqueue, organizations["Patient"], kind, url, "", "", b"{}")
+        began = time.monotonic()
+        until(lambda: listener.on("/quick"))
+        assert time.monotonic() - began < 8, "it waited for a time-out of another organization's"
+        site.ok(account, "DELETE", f"/webhooks/{made['id']}")
 
 
 def test_a_paused_webhook_holds_its_messages(
