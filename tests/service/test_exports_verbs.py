@@ -85,9 +85,16 @@ def test_only_what_is_new_since_the_last(world: World, tmp_path: Path):
     assert [row["annotations"][0]["answers"] for row in rows(tmp_path, third)] == [{"spam": "spam"}]
 
 
-def test_withdrawn_tasks_stay_out_and_gaps_do_not_end_it(world: World, tmp_path: Path):
+def test_withdrawn_tasks_stay_out_and_gaps_do_not_end_it(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     project = world.project(tasks=3)
+    monkeypatch.setattr(exports, "CHUNK", 1)  # so that stretches are read ahead
     with world.reading() as reader:
+        assert len(list(exports.rows(reader, "org-a", project.id))) == 3
+        left = exports.rows(reader, "org-a", project.id)
+        assert next(left).task_id == f"{project.id}-1"
+        left.close()  # waits for the stretch that is on its way: the reader is free again
         assert len(list(exports.rows(reader, "org-a", project.id))) == 3
     from evenhand.service import tasks
 
