@@ -329,7 +329,7 @@ def test_overlap_that_adapts_is_switched_on_and_off(node: Node, owner: Annotator
     page.get_by_role("button", name="Save as the new version").click()
     toast(page, "Version 2")
     document = node.call("GET", f"/projects/{project}")["document"]
-    assert document["adaptive"] == {"least": 3, "tolerance": 25, "target": 100, "budget": 0}
+    assert document["adaptive"] == {"least": 3, "tolerance": 25, "target": 100, "budget": 0, "worth": 75}
     switch.uncheck()
     expect(least).to_have_count(0)
     page.get_by_role("button", name="Review and save").click()
