@@ -30,8 +30,10 @@ def best_power(votes: Votes, model: Model, steady: float) -> float:
         steady: precision of a normal prior at 0, in votes: where votes say nothing, it is 0.
     """
     task, rows = _rows(votes)
-    chances = np.log(np.maximum(_without(votes, model, task, rows), LEAST))
-    told = model.newcomer[:, votes.label[rows]].T
+    # Classes come first, as sums over a short last axis are many times slower.
+    chances = np.log(np.maximum(_without(votes, model, task, rows).T.copy(), LEAST))
+    chances -= chances.max(axis=0)
+    told = model.newcomer[:, votes.label[rows]]
     logs = np.arange(-STEPS, STEPS + 1) * STEP
     fits = np.array([_fit(chances * np.exp(one), told) for one in logs]) - steady / 2 * logs**2
     best = int(fits.argmax())
@@ -73,6 +75,7 @@ def _without(votes: Votes, model: Model, task: Places, rows: Places) -> Floats:
 
 
 def _fit(logs: Floats, told: Floats) -> float:
-    """Log-likelihood of votes; `told` [kept, classes] is how probable each is where a class is true."""
-    chances = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return float(np.log((chances * told).sum(axis=1) / chances.sum(axis=1)).sum())
+    """Log-likelihood of votes: `logs` [classes, kept] of what each class's probability is proportional to,
+    `told` [classes, kept] how probable each vote is where a class is true."""
+    chances = np.exp(logs)
+    return float(np.log((chances * told).sum(axis=0) / chances.sum(axis=0)).sum())
