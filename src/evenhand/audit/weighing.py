@@ -24,7 +24,7 @@ CALM, TRUST, STEADY = 0.85, 0.5, 20.0
 CELLS = 100_000
 DOUBT, FLOOR = 0.5, 0.01
 LEAST_PILOTS, RIVALS = 40, 4
-ADDED, RELIEF = 20, 24 * 3600 * 1000
+ADDED, RELIEF = 60, 24 * 3600 * 1000
 THRESHOLDS = [0.4 * (0.001 / 0.4) ** (j / 19) for j in range(20)] + [0.0]
 
 Floats = NDArray[np.float64]

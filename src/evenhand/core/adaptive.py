@@ -33,7 +33,7 @@ PILOT_SHARE = 0.1  # of the tasks
 PILOT_LEAST = 40  # tasks, or all where there are fewer: of less, one task in error would decide
 DECIMALS = 9  # of a gain
 RIVALS = 4  # classes beside the most probable one that are weighed
-ADDED = 20  # labels of the pooled annotator that are added to everybody's where their worth is judged
+ADDED = 60  # labels of the pooled annotator that are added to everybody's where their worth is judged
 THRESHOLDS = np.append(np.geomspace(0.4, 0.001, 20), 0.0)
 """Gains at which asking may stop; the first that costs little enough is taken."""
 
