@@ -67,6 +67,13 @@ class SignIn(Request, frozen=True, kw_only=True):
     password: str
 
 
+class NewPassword(Request, frozen=True, kw_only=True):
+    """In place of the current one, which shows again who asks."""
+
+    current: str
+    new: str  # 10 to 1000 characters
+
+
 class Membership(Wire, frozen=True, kw_only=True):
     organization_id: str
     organization_name: str
@@ -83,6 +90,7 @@ class Session(Wire, frozen=True, kw_only=True):
     memberships: list[Membership]
     csrf: str | None  # None with an API key
     oidc: bool = False  # signed in through OpenID Connect
+    password: bool = False  # there is one to sign in with, and to change
 
 
 class SignInOptions(Wire, frozen=True, kw_only=True):

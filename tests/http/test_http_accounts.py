@@ -230,6 +230,117 @@ def test_a_reset_link_ends_old_sessions_and_sets_the_password(site: Any) -> None
     site.browser().sign_in("reset@x.example", "another password")
 
 
+NEW = "a password of my own"
+
+
+def change(browser: Any, current: str = PASSWORD, new: str = NEW) -> Any:
+    return browser.call("POST", "/session/password", json={"current": current, "new": new})
+
+
+def signs_in(site: Any, email: str, password: str) -> bool:
+    given = {"email": email, "password": password}
+    return bool(site.call(None, "POST", "/session", json=given).status_code == 200)
+
+
+def test_a_new_password_ends_all_but_this_session_and_the_keys(site: Any) -> None:
+    """Also what a manager holds: the password that they chose, a session by it, links."""
+    browser, manager = person(site, "paula"), person(site, "mona", "manager")
+    wish = {"purpose": "reset", "member_id": member_id(site, browser)}
+    reset, second = [manager.call("POST", "/invites", json=wish).json()["url"] for _ in range(2)]
+    held = site.browser().accept(reset, password="the manager's own")
+    browser = site.browser().sign_in("paula@x.example", "the manager's own")
+    signin = browser.call("POST", "/session/link", json={}).json()["url"]
+    api_key = browser.call("POST", "/keys", json={"name": "script"}).json()["api_key"]
+    old = (browser.http.cookies["evenhand_session"], browser.csrf)
+    changed = change(browser, "the manager's own")
+    assert changed.status_code == 200 and changed.json()["password"] is True, changed.text
+    browser.csrf = changed.json()["csrf"]
+    assert browser.call("GET", "/session").json()["email"] == "paula@x.example"
+    assert browser.call("POST", "/keys", json={"name": "goes on"}).status_code == 200
+    assert old[0] != browser.http.cookies["evenhand_session"] and old[1] != browser.csrf
+    stale = site.plain.get("/api/v1/session", headers={"Cookie": f"evenhand_session={old[0]}"})
+    assert stale.status_code == held.call("GET", "/session").status_code == 401
+    for link in (second, signin):
+        assert accepted(site, link, password="the manager's own").status_code == 404
+    assert site.ok(api_key, "GET", "/session")["email"] == "paula@x.example"
+    assert manager.call("GET", "/session").status_code == 200
+    assert not signs_in(site, "paula@x.example", "the manager's own")
+    assert signs_in(site, "paula@x.example", NEW)
+
+
+@pytest.mark.parametrize(
+    ("current", "new", "code", "rule", "where"),
+    [
+        ("not this one", NEW, 403, "password.wrong", "current"),
+        (PASSWORD, "short", 400, "password.length", "new"),
+        (PASSWORD, "x" * 1001, 400, "password.length", "new"),
+        (PASSWORD, PASSWORD, 400, "password.same", "new"),
+    ],
+)
+def test_a_password_that_is_not_changed(
+    site: Any, current: str, new: str, code: int, rule: str, where: str
+) -> None:
+    name = f"no-{rule}-{len(new)}"
+    browser = person(site, name)
+    refused = change(browser, current, new)
+    assert (refused.status_code, refused.json()["rule"], refused.json()["where"]) == (code, rule, where)
+    assert browser.call("GET", "/session").status_code == 200
+    assert signs_in(site, f"{name}@x.example", PASSWORD)
+
+
+def test_who_has_no_password_or_shows_a_key_changes_none(site: Any) -> None:
+    made = site.ok(site.operator, "POST", "/members", json={"name": "By Link", "email": "link@x.example"})
+    link = site.ok(made["api_key"], "POST", "/session/link", json={})["url"]
+    browser = site.browser().accept(link)
+    assert browser.call("GET", "/session").json()["password"] is False
+    assert change(browser).json()["rule"] == "password.none"
+    for key in (made["api_key"], site.operator):
+        answer = site.call(key, "POST", "/session/password", json={"current": PASSWORD, "new": NEW})
+        assert (answer.status_code, answer.json()["rule"]) == (403, "password.key")
+    browser = person(site, "cross")
+    browser.csrf = None
+    assert change(browser).json()["rule"] == "session.csrf"
+
+
+@pytest.mark.parametrize(
+    ("query", "given"), [("set_password", {"password": "another hash"}), ("delete_sessions_of", {})]
+)
+def test_what_ended_meanwhile_changes_no_password(
+    site: Any, monkeypatch: pytest.MonkeyPatch, query: str, given: dict[str, str]
+) -> None:
+    """While the new one is hashed, somebody else changes the password, or ends the session."""
+    from evenhand.http import people
+
+    email = f"{query.replace('_', '-')}@x.example"
+    browser, lane = person(site, email.partition("@")[0]), site.app.node.lane
+    id_ = lane.call(lambda tx, at: tx.one("person_by_email", email=email)["id"])
+    name = "person" if query == "delete_sessions_of" else "id"
+
+    def meanwhile(password: str, where: str) -> str:
+        lane.call(lambda tx, at: tx.run(query, **{name: id_}, **given))
+        return "the new hash"
+
+    monkeypatch.setattr(people, "_hash", meanwhile)
+    refused = change(browser)
+    assert (refused.status_code, refused.json()["rule"]) == (403, "password.meanwhile")
+    kept = lane.call(lambda tx, at: tx.one("person_by_id", id=id_)["password"])
+    assert kept != "the new hash" and kept.startswith(given.get("password", "$argon2id$"))
+
+
+def test_tries_of_the_current_password_are_tries_to_sign_in(start_site: Callable[..., Any]) -> None:
+    site = start_site()
+    browser = person(site, "guessed")
+    assert {change(browser, f"guess {i}").status_code for i in range(9)} == {403}
+    answer = change(browser)
+    assert answer.status_code == 200  # and the tries before it are forgiven
+    browser.csrf = answer.json()["csrf"]
+    guesses = [change(browser, f"guess {i}").status_code for i in range(11)]
+    assert guesses == [403] * 10 + [429]
+    assert change(browser, NEW, PASSWORD).status_code == 429  # the right one waits, too
+    given = {"email": "guessed@x.example", "password": NEW}
+    assert site.call(None, "POST", "/session", json=given).status_code == 429
+
+
 def test_a_reset_takes_over_no_more_than_the_manager_has(site: Any) -> None:
     manager = person(site, "mia", "manager")
     owner = member_id(site, person(site, "olga", "owner"))

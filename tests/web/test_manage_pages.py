@@ -149,6 +149,42 @@ def test_reset_link_sets_a_new_password(node: Node, owner: Annotator, visit: Ope
     assert signed.status_code == 200, signed.text
 
 
+def test_ones_own_password_by_keyboard(node: Node, owner: Annotator, visit: Open) -> None:
+    who = person(node, "Paul Password", "annotator")
+    page = visit("/account", who)
+    tab_to(page, "Change password")
+    page.keyboard.press("Enter")
+    for current, new, field, text in [
+        ("not the password", "a sentence of my own", "Current password", "not your current password"),
+        (who.password, "short", "New password", "10 to 1000 characters"),
+    ]:
+        page.get_by_label("Current password").press("ControlOrMeta+a")
+        page.keyboard.type(current)
+        tab_to(page, "New password")
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.type(new)
+        page.keyboard.press("Enter")
+        at = page.get_by_label(field)
+        expect(at).to_have_accessible_description(re.compile(text))
+        expect(at).to_be_focused()
+        assert violations(page) == []
+    page.keyboard.type("a sentence of my own")
+    tab_to(page, "Show what I type")
+    page.keyboard.press("Space")
+    expect(page.get_by_label("New password")).to_have_attribute("type", "text")
+    tab_to(page, "Change password")
+    page.keyboard.press("Enter")
+    toast(page, "All other sessions")
+    assert who.client.get("/session").status_code == 401
+    page.reload()
+    expect(page.get_by_role("heading", name="Account")).to_be_visible()
+    given = {"email": who.email, "password": "a sentence of my own"}
+    assert httpx.post(f"{node.url}/api/v1/session", json=given).status_code == 200
+    none = visit("/account", operator(node))
+    expect(none.get_by_role("button", name="Change password")).to_be_hidden()
+    expect(none.get_by_text("have no password, so there is none to change")).to_be_visible()
+
+
 def test_sign_in_link_leads_to_its_page(node: Node, owner: Annotator, visit: Open) -> None:
     made = owner.client.post("/session/link", json={"next": "/people"})
     assert made.status_code == 200, made.text

@@ -25,6 +25,7 @@ LONGEST_EMAIL = 255  # characters: one more than an address can have (RFC 5321, 
 
 _sign_in = msgspec.json.Decoder(wire.SignIn).decode
 _accept = msgspec.json.Decoder(wire.AcceptInvite).decode
+_new_password = msgspec.json.Decoder(wire.NewPassword).decode
 
 
 async def session(call: Call) -> Any:
@@ -95,6 +96,47 @@ async def sign_out(call: Call) -> Reply:
     return Reply(None, {"Set-Cookie": auth.set_cookie("", 0, call.secure)})
 
 
+async def change_password(call: Call) -> Reply:
+    """POST /session/password."""
+    caller = call.signed_in
+    if caller.session is None:
+        raise Turned(
+            403,
+            "password.key",
+            "An API key does not change a password.",
+            "",
+            "Sign in with the password in a browser, and change it on the page Account.",
+        )
+    given = decoded(_new_password, await call.body())
+    accounts.check_password(given.new, "new")
+    person = caller.actor.person
+    known = await call.read(accounts.own_password, person)
+    await _check_current(call, caller.email or person, known, given)
+    hashed = await call.hashing(_hash, given.new, "new")
+    change = accounts.change_password
+    return signed_in(call, await call.app.node.lane.write(change, person, caller.session, known, hashed))
+
+
+async def _check_current(call: Call, name: str, known: str, given: wire.NewPassword) -> None:
+    """Refuse who does not know the current password, which is tried as at sign-in, or who would keep it."""
+    call.app.tries_by_address.take(call.origin)
+    call.app.tries_by_email.take(name)
+    if not await call.hashing(_verify, known, given.current):
+        raise Turned(
+            403,
+            "password.wrong",
+            "This is not your current password.",
+            "current",
+            "Try again, or ask a manager of your organization for a link to set a new password.",
+        )
+    call.app.tries_by_address.give_back(call.origin)
+    call.app.tries_by_email.forgive(name)
+    if given.new == given.current:
+        raise Invalid(
+            "password.same", "This is the password that you have now.", "new", "Choose another one."
+        )
+
+
 async def accept(call: Call) -> Reply:
     """POST /invites/{token}."""
     call.app.tries_by_address.take(call.origin)
@@ -120,11 +162,11 @@ def _joining(call: Call) -> str | None:
     return caller.actor.person
 
 
-def _hash(password: str) -> str:
+def _hash(password: str, where: str = "password") -> str:
     try:
         return _hasher.hash(password)
     except UnicodeEncodeError as error:
-        raise Invalid("password.text", "The password is no well-formed text.", "password") from error
+        raise Invalid("password.text", "The password is no well-formed text.", where) from error
 
 
 def _verify(hashed: str, password: str) -> bool:

@@ -152,6 +152,8 @@ TABLE: tuple[Route, ...] = (
     Route("POST", "/session", "edge", people.sign_in, takes=wire.SignIn, gives=wire.Session,
           permission="public"),
     Route("DELETE", "/session", "edge", people.sign_out, permission="public"),
+    Route("POST", "/session/password", "edge", people.change_password, takes=wire.NewPassword,
+          gives=wire.Session),
     Route("POST", "/session/link", "write", accounts.create_link, takes=wire.NewLink, gives=wire.Link,
           finish=_absolute("url")),
     Route("GET", "/invites/{token}", "read", accounts.get_invite, gives=wire.Invite, permission="public"),

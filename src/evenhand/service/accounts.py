@@ -73,6 +73,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int  # after which the key or session opens nothing
     csrf: str | None = None  # of the session; None with a key
     oidc: bool = False
+    password: bool = False  # there is one
     session: bytes | None = None  # hash
     key: str | None = None  # id
     used_ms: int = 0  # of the key
@@ -95,6 +96,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
             memberships=memberships,
             csrf=self.csrf,
             oidc=self.oidc,
+            password=self.password,
         )
 
 
@@ -112,6 +114,7 @@ def resolve_key(reader: Reader, digest: bytes, now_ms: int) -> Caller | None:
         email=first["email"],
         organizations=_organization_names(rows),
         expires_ms=first["expires_ms"] or FOREVER,
+        password=bool(first["has_password"]),
         key=first["key"],
         used_ms=first["used_ms"],
     )
@@ -130,6 +133,7 @@ def resolve_session(reader: Reader, digest: bytes, now_ms: int) -> Caller | None
         expires_ms=first["expires_ms"],
         csrf=first["csrf"],
         oidc=bool(first["oidc"]),
+        password=bool(first["has_password"]),
         session=digest,
     )
 
@@ -204,6 +208,51 @@ def password_of(reader: Reader, email: str) -> tuple[str, str] | None:
     """(person, argon2id hash) for this e-mail address; None when nobody signs in with it."""
     row = reader.one("person_by_email", email=email.strip().lower())
     return (row["id"], row["password"]) if row and row["password"] else None
+
+
+def own_password(reader: Reader, person: str) -> str:
+    """The argon2id hash of this person's password.
+
+    Raises:
+        Refused: there is none.
+    """
+    row = reader.one("person_by_id", id=person)
+    if row is None or not row["password"]:
+        raise Refused(
+            "password.none",
+            "This account has no password, so there is none to change.",
+            "current",
+            "Go on signing in the way that you did.",
+        )
+    return str(row["password"])
+
+
+def change_password(
+    tx: Transaction, at: Moment, person: str, session: bytes, known: str, password: str
+) -> SignedIn:
+    """Put another password in the place of the one that the person has just shown to know.
+
+    Every session and every link that opens one or sets a password ends: whoever holds one may have it by the
+    old password, or from a manager. The session in use goes on under another cookie. API keys stay.
+
+    Args:
+        session: in use, its hash.
+        known: argon2id hash of the password that was shown.
+        password: argon2id hash of the new one.
+
+    Raises:
+        Refused: that password is not the person's any more, or the session is over.
+    """
+    used = resolve_session(tx, session, at.ms)
+    if used is None or not tx.changed("change_password", id=person, known=known, password=password):
+        raise Refused(
+            "password.meanwhile",
+            "The password was changed or the session ended while this was on its way.",
+            "",
+            "Sign in again.",
+        )
+    _shut_out_others(tx, person)
+    return open_session(tx, at, person, used.oidc)
 
 
 # ---- organizations -----------------------------------------------------------------------------
@@ -534,7 +583,7 @@ def _shut_out_others(tx: Transaction, person: str) -> None:
     """End the person's sessions, and the links that open one.
 
     A manager of their home organization may have made them while the account opened nothing else. What it
-    opens from now on is none of that manager's.
+    opens from now on, or under a password of the person's own, is none of that manager's.
     """
     tx.run("delete_sessions_of", person=person)
     tx.run("delete_invites_of", person=person)
@@ -906,8 +955,11 @@ def checked_email(email: str) -> str:
     return email
 
 
-def check_password(password: str) -> None:
+def check_password(password: str, where: str = "password") -> None:
     """Refuse a password that is too easy to guess, or too long to hash quickly.
+
+    Args:
+        where: its place in what was sent.
 
     Raises:
         Invalid: its length is out of range.
@@ -916,7 +968,7 @@ def check_password(password: str) -> None:
         raise Invalid(
             "password.length",
             f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.",
-            "password",
+            where,
             "Take a few words that nobody would guess.",
         )
 

@@ -54,6 +54,8 @@ export interface Session {
   memberships: Membership[];
   csrf: string | null;
   oidc: boolean;
+  /** There is one to sign in with, and to change. */
+  password: boolean;
 }
 
 export interface SignInOptions {
@@ -404,6 +406,9 @@ export const getSession = (): Promise<Session> => keepToken(call("GET", "/sessio
 export const getSessionOptions = (): Promise<SignInOptions> => call("GET", "/session/options");
 export const signIn = (email: string, password: string): Promise<Session> =>
   keepToken(call("POST", "/session", { email, password }));
+/** Change one's own password: every other session ends, and this one goes on as what is given back. */
+export const changePassword = (current: string, next: string): Promise<Session> =>
+  keepToken(call("POST", "/session/password", { current, new: next }));
 /** End the session. What this device kept for it goes first, and also when the node cannot be reached. */
 export const signOut = (): Promise<void> => forgetAll().then(() => call("DELETE", "/session"));
 

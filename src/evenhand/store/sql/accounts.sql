@@ -3,6 +3,7 @@
 -- name: caller_by_key
 -- Who holds a key, a row for each active membership. A key that is bound to an organization acts nowhere else.
 SELECT p.id AS person, p.name, p.email, CASE WHEN k.organization = '' THEN p.operator ELSE 0 END AS operator,
+  CASE WHEN p.password IS NULL THEN 0 ELSE 1 END AS has_password,
   k.id AS key, k.organization AS bound, k.scopes, k.expires_ms, k.used_ms,
   m.organization, m.id AS member, m.role, o.name AS organization_name
 FROM api_key k JOIN person p ON p.id = k.person
@@ -13,6 +14,7 @@ WHERE k.hash = :hash ORDER BY m.created_ms, m.organization;
 
 -- name: caller_by_session
 SELECT p.id AS person, p.name, p.email, p.operator, s.csrf, s.oidc, s.expires_ms,
+  CASE WHEN p.password IS NULL THEN 0 ELSE 1 END AS has_password,
   m.organization, m.id AS member, m.role, o.name AS organization_name
 FROM session s JOIN person p ON p.id = s.person
 LEFT JOIN member m ON m.person = s.person AND m.state = 'active'
@@ -69,6 +71,10 @@ UPDATE person SET name = :name WHERE id = :id;
 
 -- name: set_password!
 UPDATE person SET password = :password WHERE id = :id;
+
+-- name: change_password!
+-- Changes no row when the password is not any more the one that was shown to be known.
+UPDATE person SET password = :password WHERE id = :id AND password = :known;
 
 -- name: set_email!
 UPDATE person SET email = :email WHERE id = :id;
