@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -19,7 +20,9 @@ import httpx
 import pytest
 
 from evenhand import cli, label_file, local
+from evenhand.cli.frame import COMPILING, progress
 from evenhand.config import Config
+from evenhand.core.inference.compiled import njit
 from evenhand.demo import examples
 from evenhand.http import server
 from evenhand.sdk import Client
@@ -117,6 +120,31 @@ def test_a_fault_of_ours_takes_one_line_and_leaves_its_trace_in_a_file(
     log.unlink()
     assert cli.run(["--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_no_fault_of_ours(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [*PROGRAM, "--help"]
+        done = subprocess.run(
+            command, env=environment(tmp_path), stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "Error: The output cannot be written: No space left on device.",
+        "  See that there is room and that you may write there.",
+    ]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_is_told_once_of_what_is_compiled(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(shown, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stderr", shown)
+    with progress("Reading", "labels", compiles=True):
+        for number in (1, 1.5):
+            njit(cache=False)(lambda given: given)(number)
+    assert shown.getvalue().count(COMPILING) == terminal
+    assert terminal or shown.getvalue() == ""
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from numba.core import config
 
 from evenhand.core.inference import METHODS, Votes, infer, kernels, narrow, sweeps
-from evenhand.core.inference.compiled import njit
+from evenhand.core.inference.compiled import njit, told_of_compiling
 from evenhand.core.inference.sweeps import bounds, sweeps_of
 
 DICE = np.random.default_rng(5)
@@ -45,6 +45,16 @@ def both(kernel: Any, bound: np.ndarray, *arguments: Any, sizes: tuple) -> np.nd
         results.append(np.concatenate([*parts, [] if None in fits else [sum(fits)]]))
     assert results[0] == pytest.approx(results[1], rel=1e-9)
     return results[0]
+
+
+def test_the_first_that_is_compiled_is_told_and_no_other() -> None:
+    told: list[str] = []
+    with told_of_compiling(lambda: told.append("compiling")):
+        twice = njit(cache=False)(lambda number: 2 * number)
+        assert told == []
+        assert (twice(2), twice(3), twice(1.5)) == (4, 6, 3.0)  # of two types, so it is compiled twice
+    njit(cache=False)(lambda number: number)(1)
+    assert told == ["compiling"]
 
 
 @pytest.mark.parametrize("bound", BOUNDS, ids=["whole", "parts"])

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from evenhand import __version__
-from evenhand.core.errors import EvenhandError
+from evenhand.core.errors import EvenhandError, Unavailable
 
 if TYPE_CHECKING:
     from evenhand.sdk import Progress
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+"""Errors of the place that is written to: nothing of ours is wrong."""
 SHOWN_REJECTIONS = 10  # rows that a person is told of; --json has all
+COMPILING = "Compiling, as once after each installation. This takes some seconds."
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,11 +49,20 @@ def run(arguments: Sequence[str]) -> int:
             traceback.print_exc()
         return 1
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at its end
+        _drop_output()
         return 1
     except Exception as error:
         click.echo(unexpected(error, debug), err=True)
+        _drop_output()
         return 1
+
+
+def _drop_output() -> None:
+    """Forget what standard output does not take, or Python complains again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def words(error: EvenhandError) -> str:
@@ -60,9 +73,13 @@ def words(error: EvenhandError) -> str:
 
 
 def unexpected(error: Exception, debug: bool) -> str:
-    """One line about an error of ours, and where the rest is."""
+    """One line about an error of ours, and where the rest is; of a full disk, what it is."""
     if debug:
         return traceback.format_exc()
+    if isinstance(error, OSError) and error.errno in FULL:
+        reason = f"The output cannot be written: {error.strerror}."
+        remedy = "See that there is room and that you may write there."
+        return words(Unavailable("output.unwritten", reason, error.filename or "", remedy))
     with tempfile.NamedTemporaryFile("w", prefix="evenhand-", suffix=".log", delete=False) as log:
         traceback.print_exc(file=log)
     return f"Error: {type(error).__name__}: {error}\n  A fault of Evenhand. Details: {log.name}, or --debug."
@@ -89,8 +106,12 @@ def say(machine: bool, value: Any, text: str, err: bool = False) -> None:
 
 
 @contextmanager
-def progress(title: str, unit: str) -> Iterator[Progress | None]:
-    """A bar on a terminal; nothing in a pipe."""
+def progress(title: str, unit: str, compiles: bool = False) -> Iterator[Progress | None]:
+    """A bar on a terminal; nothing in a pipe.
+
+    Args:
+        compiles: what runs meanwhile is compiled at its first use, and takes so long that it is said.
+    """
     if not sys.stderr.isatty():
         yield None
         return
@@ -105,6 +126,10 @@ def progress(title: str, unit: str) -> Iterator[Progress | None]:
         TextColumn(unit),
         TimeElapsedColumn(),
     )
-    with Bar(*parts, console=Console(stderr=True), transient=True) as bar:
+    with Bar(*parts, console=Console(stderr=True), transient=True) as bar, ExitStack() as more:
+        if compiles:
+            from evenhand.core.inference.compiled import told_of_compiling
+
+            more.enter_context(told_of_compiling(lambda: bar.console.print(COMPILING)))
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

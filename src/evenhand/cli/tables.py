@@ -78,7 +78,7 @@ def aggregate(
     from evenhand import aggregation
 
     names = {"task": task, "worker": worker, "label": label}
-    with progress("Reading and weighing", "labels") as tell:
+    with progress("Reading and weighing", "labels", compiles=True) as tell:
         found = aggregation.summarize(
             file,
             out,
@@ -118,6 +118,6 @@ def agreement(
     from evenhand.aggregation import agreeing, vote_table
 
     wanted = vote_table.named(vote_table.COLUMNS, task=task, worker=worker, label=label)
-    with progress("Reading", "labels") as tell:
+    with progress("Reading", "labels", compiles=True) as tell:
         found = agreeing.of_file(file, scale, tell, wanted, question)  # type: ignore[arg-type]  # checked there
     say(machine, found, agreeing.words(found))
