@@ -572,7 +572,7 @@ class Replay:
         kind = known.kind
         if known.method == "steps":
             asked = {one["id"]: one for one in self._rules.get(self._version, {}).get("questions", ())}
-            now = answers.kind_of("rating/1", asked[name]["config"]) if name in asked else None
+            now = answers.kind_of(asked[name]["type"], asked[name]["config"]) if name in asked else None
             if now is None or not skills.learnt_of(now, known.known):
                 return  # the scale has other steps since: it is concluded as if nothing had been weighed
             kind = now
