@@ -327,7 +327,7 @@ def asked_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         (other_weights, "differs"),
         (other_words, "differs"),
         (left_out, "differs"),
-        (last_left_out, "concluded asked"),  # which of the two, the lots of the pilots decide
+        (last_left_out, "concluded"),
         (other_method, "differs"),
         (other_consensus, "concluded"),
         (unnamed, "method"),
@@ -340,10 +340,11 @@ def test_what_a_node_changes_is_proven(
     world: World, monkeypatch: pytest.MonkeyPatch, tamper: Callable[..., None], rule: str
 ) -> None:
     tamper(monkeypatch)
+    monkeypatch.setattr(core, "lots_of", lambda _: bytes(32))  # which pilots there are decides what differs
     adaptive._ready_of.clear()
     project = labelled(world)
     monkeypatch.undo()
     monkeypatch.setattr(weighing, "LEAST_PILOTS", 6)
     monkeypatch.setattr(reweigh, "LEAST_PILOTS", 6)
     found, _ = world.reweigh(project)
-    assert rules(found) & {f"weighing.{one}" for one in rule.split()}, found[:3]
+    assert f"weighing.{rule}" in rules(found), found[:3]
