@@ -122,9 +122,8 @@ class Bound:
 
     chance: float  # accuracy lost where `LEFT_OUT` of the labels are left out by chance
     threshold: float  # saved with the final skills and, chosen by the true labels, the confidence to stop at
-    passing: (
-        float  # the same, where who tells less than one of `WORTHS` is passed over, chosen in the same way
-    )
+    passing: float
+    """The same, where who tells less than one of `WORTHS` is passed over; chosen in that way, too."""
     final: float  # saved by whoever knows each task's final label, and stops where it is there to stay
 
 

@@ -57,9 +57,7 @@ class Cosigner:
         """
         self.standings = {w.name: Standing(w.name) for w in policy.witnesses if w.url}
         self.witnessed: Checkpoint | None = None  # the newest that enough have cosigned
-        self.witnessed_at = (
-            0.0  # when enough had cosigned last, by their clocks, seconds since 1970-01-01 UTC
-        )
+        self.witnessed_at = 0.0  # when enough had cosigned last, by their clocks; seconds since 1970 UTC
         self._ledger = ledger
         self._policy = policy
         self._clock = clock

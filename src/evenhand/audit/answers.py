@@ -31,9 +31,8 @@ class Kind:
     accepts: Callable[[Value], bool]  # an answer to an older version's question may not be one to this
     config: dict[str, Any]
     earlier: Callable[[Sequence[Value]], tuple[Value, str]] | None = None  # the same in an earlier version
-    learns_by: Callable[[Value, Value], float] | None = (
-        None  # distance that skill is learnt by; None: `distance`
-    )
+    learns_by: Callable[[Value, Value], float] | None = None
+    """Distance that skill is learnt by; None: `distance`."""
 
 
 def kind_of(type_: str, config: dict[str, Any]) -> Kind | None:

@@ -45,9 +45,8 @@ class Rule:
     least: int = 2  # labels of every task
     tolerance: float = 0.005  # accuracy that may be lost against asking for all labels of all tasks, 0 to 1
     target: float = 1.0  # a label that is right with this probability is good enough
-    worth: float = (
-        0.0  # see `worths`: who tells less gets no further labels to give; 0: nobody is passed over
-    )
+    worth: float = 0.0
+    """See `worths`: who tells less gets no further labels to give. 0: nobody is passed over."""
 
 
 def lots_of(seed: bytes) -> bytes:

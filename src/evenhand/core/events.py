@@ -92,9 +92,8 @@ class MemberAdded(Event, frozen=True, kw_only=True):
     actor: str  # "human" or "model"
     member: bytes  # id of the membership: the person's pseudonym in this organization
     person: bytes  # id of the person, which is also the stream of what they submit
-    lent: str = (
-        ""  # whom this pseudonym stands for, where a shared pool lends them; then `person` is `member`
-    )
+    lent: str = ""
+    """Whom this pseudonym stands for, where a shared pool lends them; then `person` is `member`."""
 
 
 class MemberChanged(Event, frozen=True, kw_only=True):
@@ -661,9 +660,8 @@ class PolicySet(Event, frozen=True, kw_only=True):
     KIND = "policy"
     PUBLIC = ("drand", "engine", "effective_from", "late", "officers", "skew", "thresholds", "vrf")
 
-    effective_from: (
-        int  # in force for entries of the stream with this number or more; never its own or an earlier one
-    )
+    effective_from: int
+    """In force for entries of the stream with this number or more; never its own or an earlier one."""
     engine: str  # the rule of conflicts, "own:1"
     thresholds: dict[str, int]  # blocked, waiver, disclosed, common, control: shares in units of 10^-8
     late: int  # ms after it took effect that a change of ownership may be stated
@@ -760,9 +758,8 @@ class PoolPolicySet(Event, frozen=True, kw_only=True):
     KIND = "pool-policy"
     PUBLIC = ("cap", "charge", "draw", "effective_from", "independent", "prices", "weights")
 
-    effective_from: (
-        int  # in force for entries of the stream with this number or more; never its own or an earlier one
-    )
+    effective_from: int
+    """In force for entries of the stream with this number or more; never its own or an earlier one."""
     weights: tuple[dict[str, Any], ...]  # {"client", "weight"}; who is not named has weight 1
     prices: tuple[dict[str, Any], ...]  # {"family", "price"}
     charge: int  # in advance, units of price
@@ -1023,9 +1020,8 @@ class Admitted(Event, frozen=True, kw_only=True):
     posting: str
     on: int
     who: tuple[str, ...]  # persons, at most 250
-    evidence: (
-        bytes  # JSON: {"cause": place in the project's stream or null, "members": pseudonyms at the client}
-    )
+    evidence: bytes
+    """JSON: {"cause": place in the project's stream or null, "members": pseudonyms at the client}."""
 
 
 ALL: dict[str, type[Event]] = {

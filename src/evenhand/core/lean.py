@@ -43,9 +43,8 @@ class Lean(msgspec.Struct, frozen=True, kw_only=True):
     answer: int  # class
     effect: float  # how much more of its labels are this answer than of others on the same tasks; -1 to 1
     p: float  # adjusted for all organizations and answers of its step
-    detectable: (
-        float  # share of its labels turned to this answer that is found in 90 of 100 cases; 2: none is
-    )
+    detectable: float
+    """Share of its labels turned to this answer that is found in 90 of 100 cases; 2: none is."""
     flagged: bool
     step: int  # 1 is the first; each flagged organization is left out of the steps behind its own
     annotators: int

@@ -32,9 +32,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     operator: bool = False  # of the node: creates organizations, reads none of their data
     memberships: tuple[Membership, ...] = ()  # active ones only
     scopes: frozenset[str] = SCOPES  # of the API key; all with a session
-    bound: str = (
-        ""  # the one organization that the API key is for; "" with a session, or a key for all of them
-    )
+    bound: str = ""
+    """The one organization that the API key is for; "" with a session, or a key for all of them."""
 
     def membership(self, organization: str) -> Membership | None:
         """What the actor is in this organization, or None."""

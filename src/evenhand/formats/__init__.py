@@ -28,9 +28,8 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     """One record of a source."""
 
     line: int  # where it starts, 1 is the first; a source without lines counts its rows
-    record: (
-        bytes  # one JSON object in UTF-8 that `core.record.check` passes; in JSONL the very bytes received
-    )
+    record: bytes
+    """One JSON object in UTF-8 that `core.record.check` passes; in JSONL the very bytes received."""
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
@@ -64,9 +63,8 @@ class WriteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     prompt: str | None = None  # key of the data that holds the prompt
     completion: str | None = None  # key of the data that holds what was judged
     tags: Literal["iob2", "bioes"] = "iob2"  # how spans are told token by token
-    media: bool = (
-        True  # with the images or sounds that are stored here, where the format's tools look for them
-    )
+    media: bool = True
+    """With the images or sounds that are stored here, where the format's tools look for them."""
 
 
 NAMES = {"question": "question", "prompt": "field", "completion": "field"}

@@ -59,9 +59,7 @@ async def options(call: Call) -> Any:
 async def sign_in(call: Call) -> Reply:
     """POST /session."""
     given = decoded(_sign_in, await call.body())
-    email = given.email.strip().lower()[
-        :LONGEST_EMAIL
-    ]  # longer than any, so that what is remembered is short
+    email = given.email.strip().lower()[:LONGEST_EMAIL]  # what tries are counted by is remembered
     call.app.tries_by_address.take(call.origin)
     call.app.tries_by_email.take(email)
     known = await call.read(accounts.password_of, email)

@@ -47,9 +47,8 @@ class Measured:
     error: Floats  # [tasks] standard error of value; NaN where it cannot be known
     bias: Floats  # [annotators] how far above the value an annotator's numbers lie in the mean
     spread: Floats  # [annotators] standard deviation of their noise; NaN where it cannot be known
-    newcomer: (
-        float  # spread of somebody of whom nothing is known, bias included; NaN where it cannot be known
-    )
+    newcomer: float
+    """Spread of somebody of whom nothing is known, bias included; NaN where it cannot be known."""
     far: int  # numbers that count less because they lie far off
     diagnostics: Diagnostics
 
