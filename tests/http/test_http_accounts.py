@@ -18,6 +18,13 @@ from evenhand.service import accounts
 PASSWORD = "a long password"
 
 
+@pytest.fixture(autouse=True)
+def _all_tries(request: pytest.FixtureRequest) -> None:
+    """Each test begins with all tries, for all of a module come from one address."""
+    if "site" in request.fixturenames:
+        request.getfixturevalue("site").app.tries_by_address.forgive("127.0.0.1")
+
+
 def invite(site: Any, key: str | None = None, **wish: Any) -> str:
     made: dict[str, Any] = site.ok(key or site.operator, "POST", "/invites", json=wish)
     return str(made["url"])

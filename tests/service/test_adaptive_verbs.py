@@ -12,7 +12,7 @@ import pytest
 from world import World
 
 from evenhand import wire
-from evenhand.audit import reweigh
+from evenhand.audit import reweigh, weighing
 from evenhand.core import adaptive as core
 from evenhand.core.adaptive import Basis
 from evenhand.core.allocation import RELIEF_MS
@@ -279,6 +279,8 @@ def test_who_tells_too_little_is_passed_over_and_told_so(world: World, monkeypat
     project, dice = world.project(tasks=TASKS, overlap=5, adaptive=choosy).id, random.Random(4)
     monkeypatch.setattr(reweigh, "drawn", core.pilots)  # those of this file, as above
     monkeypatch.setattr(reweigh, "LEAST_PILOTS", 6)
+    monkeypatch.setattr(core, "ADDED", 20)  # so that the answers to forty tasks tell enough
+    monkeypatch.setattr(weighing, "ADDED", 20)
     idle = {actor.memberships[0].member for actor in world.people[1:4]}
 
     def work(who: list[Actor], most: int = 10_000) -> int:

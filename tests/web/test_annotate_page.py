@@ -64,6 +64,12 @@ def gone(page: Page, text: str) -> None:
     ).to_have_count(0)
 
 
+def leave_dialog(page: Page) -> None:
+    """The browser tells of its end a moment later; then the question has the focus again."""
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog .box")).to_have_count(0)
+
+
 def answer(page: Page, key: str) -> str:
     """Pick by key, submit by Enter, wait for the next task; gives the text answered."""
     text = task(page)
@@ -509,6 +515,7 @@ def test_a_text_that_is_ranked_is_pressed_anywhere(node: Node, seat: Seat) -> No
     page.get_by_text("second text").click()
     page.get_by_role("button", name="Submit").click()
     expect(page.get_by_role("heading", name="All done here")).to_be_visible()
+    status(page, "status.node")
     assert node.answers(project) == {"first text": [{"order": [["b"], ["a"]]}]}
 
 
@@ -524,7 +531,7 @@ def test_time_shown_is_time_sent(node: Node, seat: Seat) -> None:
     page.get_by_role("button", name="More").click()
     page.get_by_role("menuitem", name="Time").click()
     shown = int(page.locator("[data-time=task]").inner_text().split()[0])
-    page.keyboard.press("Escape")
+    leave_dialog(page)
     answer(page, "1")
     status(page, "status.node")
     assert shown >= 2
@@ -536,7 +543,7 @@ def test_single_keys_can_be_turned_off(node: Node, seat: Seat) -> None:
     page = seat(node.annotator("Ana"), project)
     page.keyboard.press("?")
     page.get_by_label("Use single keys").uncheck()
-    page.keyboard.press("Escape")
+    leave_dialog(page)
     page.get_by_role("button", name="Flag").focus()
     page.keyboard.press("1")
     page.keyboard.press("s")
