@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import psycopg
 import pytest
@@ -71,16 +72,30 @@ def test_a_call_to_another_machine_fails_the_test_that_made_it(tmp_path: Path, b
     assert "reached for another machine" in done.stdout
 
 
-def test_the_kernel_s_tables_are_read_right() -> None:
+def load_watch() -> ModuleType:
     spec = importlib.util.spec_from_file_location("watch_under_test", ROOT / "tests" / "guard" / "watch.py")
     assert spec is not None and spec.loader is not None
     watch = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(watch)
+    return watch
+
+
+def test_the_kernel_s_tables_are_read_right() -> None:
+    watch = load_watch()
     assert str(watch.decode("076433C6")) == OUTSIDE
     assert str(watch.decode("0000000000000000FFFF00000100007F")) == "127.0.0.1"
     with socket.create_server(("127.0.0.1", 0)) as server:
         inode = str(Path(f"/proc/self/fd/{server.fileno()}").readlink()).strip("socket:[]")
         assert list(watch.holders({inode, "1"}, watch.family(os.getppid()))) == [inode]
+
+
+def test_only_the_browser_s_question_for_a_route_is_no_connection() -> None:
+    watch = load_watch()
+    line = f" 0: {'0' * 32}:E1A2 {{}}:01BB 01 00000000:00000000 00:00000000 00000000 0 0 {{}} 2 0 0"
+    asked, other = "60480120000060480000000088880000", "60480120000060480000000044880000"
+    table = "\n".join(["head", line.format(asked, 1), line.format(other, 2)])
+    assert list(watch.peers("udp6", table)) == [("2", "2001:4860:4860::8844:443")]
+    assert [inode for inode, _ in watch.peers("tcp6", table)] == ["1", "2"]  # TCP does send
 
 
 def test_a_loopback_connection_is_allowed() -> None:

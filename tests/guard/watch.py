@@ -11,6 +11,10 @@ from pathlib import Path
 
 PERIOD = 0.2  # seconds: a connection attempt to nowhere hangs for longer
 
+# Chromium asks the kernel whether there is a route for IPv6 by naming this peer on a UDP socket that it
+# closes at once (net/dns/host_resolver_manager.cc). Naming a peer sends nothing, and no switch stops it.
+ROUTE_QUESTION = ("udp6", "2001:4860:4860::8888")
+
 
 def remote_sockets() -> Iterator[tuple[str, str]]:
     """(inode, address) of each socket of this machine that has a peer outside the loopback."""
@@ -18,11 +22,17 @@ def remote_sockets() -> Iterator[tuple[str, str]]:
         path = Path("/proc/net") / table
         if not path.exists():
             continue
-        for line in path.read_text().splitlines()[1:]:
-            parts = line.split()
-            address = decode(parts[2].partition(":")[0])
-            if not (address.is_loopback or address.is_unspecified):
-                yield parts[9], f"{address}:{int(parts[2].partition(':')[2], 16)}"
+        yield from peers(table, path.read_text())
+
+
+def peers(table: str, text: str) -> Iterator[tuple[str, str]]:
+    """(inode, address) of each socket of one of the kernel's tables that has a peer outside the loopback."""
+    for line in text.splitlines()[1:]:
+        parts = line.split()
+        host, _, port = parts[2].partition(":")
+        address = decode(host)
+        if not (address.is_loopback or address.is_unspecified or (table, str(address)) == ROUTE_QUESTION):
+            yield parts[9], f"{address}:{int(port, 16)}"
 
 
 def decode(text: str):  # type: ignore[no-untyped-def]  # IPv4Address or IPv6Address, by length
