@@ -1119,6 +1119,7 @@ class Appeal(Wire, frozen=True, kw_only=True):
     outcome: Literal["fixed", "returned"]
     text: str | None  # of the annotator; None: not for the caller, as `answer`
     comment: str  # of the review
+    summary: str  # the task's first field, shortened
     data: dict[str, Any]
     given: dict[str, Any]  # answers as they were judged
     stands: dict[str, Any] | None  # answers of the review; None when it sent them back
@@ -1127,6 +1128,8 @@ class Appeal(Wire, frozen=True, kw_only=True):
     reviewer: str
     reviewer_name: str | None
     answer: str | None
+    judge: str | None  # member who decided
+    judge_name: str | None
     appealed_at: str
     decided_at: str | None
     may_decide: bool

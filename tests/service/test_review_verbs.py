@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from world import World
@@ -354,6 +356,10 @@ def test_an_appeal_upheld_restores_the_answer(world: World):
         world.read(appeals.list_appeals, who, project).items[0].text for who in (other, boss, world.owner)
     ]
     assert texts == ["It does not.", None, None]  # it is answered: nobody else has to read it
+    (found,) = world.read(
+        appeals.list_appeals, boss, project, state="decided"
+    ).items  # but that it was, all see
+    assert (found.state, found.judge, found.judge_name) == ("upheld", other.memberships[0].member, "P2")
     assert consensus(world, mine.task_id) == wire.Answer(value="ham", confidence=1.0, method="review")
     (told,) = world.read(appeals.list_mine, world.people[1]).items
     assert told.appeal is not None
@@ -418,6 +424,25 @@ def test_lists_page_and_refuse_what_they_do_not_know(world: World):
         assert len(ids) == len(set(ids)) == 3, verb
         with pytest.raises(Invalid):
             world.read(verb, *who, after="x")
+    found = world.read(appeals.list_appeals, world.owner, project).items
+    first, second, third = (one.id for one in found)
+    about = str(next(iter(found[0].data.values())))
+    for each in (second, first):
+        world.ms += 1000
+        world.call(
+            appeals.decide_appeal, world.owner, each, wire.AppealDecision(decision="reject", text="No.")
+        )
+
+    def decided(**more: Any) -> tuple[list[str], str | None]:
+        page = world.read(appeals.list_appeals, world.owner, project, **{"state": "decided"} | more)
+        return [one.id for one in page.items], page.next
+
+    assert decided() == ([first, second], None)
+    (newest,), then = decided(limit=1)
+    assert (newest, decided(limit=1, after=then)[0]) == (first, [second])
+    assert decided(search="p1")[0] == decided(state="rejected")[0] == [first, second]
+    assert decided(search=about.upper())[0] == [first] and decided(search="nobody")[0] == []
+    assert decided(state="upheld")[0] == [] and decided(state="open")[0] == [third]
     with pytest.raises(Invalid):
         world.read(appeals.list_mine, world.people[1], outcome="good")
     with pytest.raises(Invalid):

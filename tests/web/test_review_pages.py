@@ -68,7 +68,7 @@ def send_back_and_correct(browser: Browser, node: Node, project: str, desk: Page
     desk.keyboard.press("b")
     desk.get_by_label("What is wrong?").fill(said)
     desk.keyboard.press("Control+Enter")
-    expect(desk.get_by_text("1 are sent back")).to_be_visible()
+    expect(desk.get_by_text("1 sent back, ")).to_be_visible()
     expect(desk.get_by_text("Sent back.", exact=True)).to_be_visible()  # no names: it comes again
     page = page_of(browser, node, ben)
     page.goto("/quality")
@@ -114,7 +114,7 @@ def test_review_appeal_and_quality(browser: Browser, node: Node) -> None:
     desk.keyboard.press("Enter")  # a choice takes no text
     expect(desk.get_by_text("Fixed. A was")).to_contain_text("Ann")
     for n in range(4):
-        expect(desk.get_by_text(f"{n + 2} are decided")).to_be_visible()
+        expect(desk.get_by_text(f"{n + 2} decided")).to_be_visible()
         expect(desk.get_by_role("button", name="Accept")).to_be_enabled()
         desk.keyboard.press("a")
     expect(desk.get_by_text("Nothing waits for a review")).to_be_visible()
@@ -142,6 +142,15 @@ def test_review_appeal_and_quality(browser: Browser, node: Node) -> None:
     look(manager, "appeals")
     manager.locator("body").press("u")
     expect(manager.get_by_text("No appeal is open")).to_be_visible()
+    manager.get_by_role("button", name="Decided appeals").click()
+    expect(manager.get_by_text("Ann against Rita")).to_be_visible()
+    manager.get_by_role("searchbox").fill("rita")
+    expect(manager.get_by_text("It sells nothing.")).to_be_visible()
+    manager.get_by_role("button", name="Show the answers").click()
+    expect(manager.get_by_text("The reviewer's answer")).to_be_visible()
+    look(manager, "appeals-decided")
+    manager.get_by_role("button", name="Rejected").click()
+    expect(manager.get_by_text("No such appeal")).to_be_visible()
     task = node.call("GET", f"/tasks/{project}-1")
     assert task["consensus"]["spam"] == {"value": "ham", "confidence": 1.0, "method": "review"}
     public = node.folder / "ledger" / "public"

@@ -112,7 +112,7 @@ def test_shapes_from_suggestion_to_export(browser: Browser, node: Node, tmp_path
         expect(desk.locator(f".{kind}").first).to_be_visible(timeout=SLOW)
     look(desk, "shapes-review")
     desk.keyboard.press("a")
-    expect(desk.get_by_text("1 are decided")).to_be_visible(timeout=SLOW)
+    expect(desk.get_by_text("1 decided")).to_be_visible(timeout=SLOW)
     desk.context.close()
 
     client.export(project, "jsonl", tmp_path / "jsonl")

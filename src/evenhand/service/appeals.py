@@ -108,6 +108,10 @@ def _is_newest(row: dict[str, Any]) -> bool:
     return same
 
 
+DECIDED = ("decided", "upheld", "rejected")
+BY_AGE = ("appeals", "opened_ms", OLDEST)
+LOOKED_THROUGH = 1_000  # appeals that one page of a search reads at most
+
 # ---- appeals -----------------------------------------------------------------------------------
 
 
@@ -160,21 +164,45 @@ def list_appeals(
     actor: Actor,
     project: str,
     state: str | None = None,
+    search: str | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> wire.Page[wire.Appeal]:
-    """The project's appeals, oldest first."""
+    """The project's appeals, oldest first; those that are decided, the last decided first.
+
+    `state` is one of open, upheld, rejected, or decided for both of these. `search` is looked for in the
+    names, as far as the caller may see them, and in the number and the first field of the task.
+
+    Raises:
+        Invalid: there is no such state or page.
+    """
     row = project_row(reader, actor, project, "task.review")
-    if state not in (None, "", "open", "upheld", "rejected"):
-        raise Invalid("appeal.state", f"There is no state {state!r}.", "state", "open, upheld or rejected.")
-    after_ms, after_id = read_time(after, OLDEST)
-    keys = {"organization": row["organization"], "project": project}
-    ids = reader.tuples(
-        "appeals", **keys, state=state or "", after_ms=after_ms, after_id=after_id, limit=limit
-    )
-    rows = [_appeal_row(reader, actor, id_, "task.review") for (id_,) in ids]
-    items = [_appeal(reader, actor, r) for r in rows]
-    return wire.Page(items=items, next=next_time(rows, limit, "opened_ms"))
+    if state not in (None, "", "open", *DECIDED):
+        raise Invalid(
+            "appeal.state", f"There is no state {state!r}.", "state", "open, decided, upheld or rejected."
+        )
+    query, time, start = ("appeals_decided", "closed_ms", NEWEST) if state in DECIDED else BY_AGE
+    ms, id_ = read_time(after, start)
+    keys = {"organization": row["organization"], "project": project, "after_ms": ms, "after_id": id_}
+    most = LOOKED_THROUGH if search else limit
+    ids = reader.tuples(query, **keys, state="" if state == "decided" else state or "", limit=most)
+    rows: list[dict[str, Any]] = []
+    items: list[wire.Appeal] = []
+    for (each,) in ids:
+        if len(items) == limit:
+            break
+        rows.append(_appeal_row(reader, actor, each, "task.review"))
+        one = _appeal(reader, actor, rows[-1])
+        if not search or _tells(one, row["id"], search.casefold()):
+            items.append(one)
+    whole = len(rows) == len(ids) < most
+    return wire.Page(items=items, next=None if whole else next_time(rows, len(rows), time))
+
+
+def _tells(appeal: wire.Appeal, project: str, search: str) -> bool:
+    """Whether what the reader sees of an appeal has this in it."""
+    said = (appeal.annotator_name, appeal.reviewer_name, appeal.summary)
+    return appeal.task_id == f"{project}-{search}" or any(search in (text or "").casefold() for text in said)
 
 
 def get_appeal(reader: Reader, actor: Actor, appeal: str) -> wire.Appeal:
@@ -198,6 +226,7 @@ def _appeal(reader: Reader, actor: Actor, row: dict[str, Any]) -> wire.Appeal:
         outcome=row["outcome"],
         text=private(row["body"])[0].decode() if reads else None,
         comment=comment,
+        summary=summary(split(row["record"], row["mapping"])[0], form.document),
         data=shown_data(row["record"], row["mapping"], form.shown),
         given=decode_json(answers_of(row["answer_body"])),
         stands=decode_json(answers) if answers else None,
@@ -206,6 +235,8 @@ def _appeal(reader: Reader, actor: Actor, row: dict[str, Any]) -> wire.Appeal:
         reviewer=row["reviewer"],
         reviewer_name=row["reviewer_name"],
         answer=_reply(row["decided_body"]) if decided and reads else None,
+        judge=row["judge"] or None,
+        judge_name=row["judge_name"],
         appealed_at=when(row["opened_ms"]),
         decided_at=when(row["closed_ms"]) if decided else None,
         may_decide=able,

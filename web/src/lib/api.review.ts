@@ -125,6 +125,8 @@ export interface Appeal {
   /** null: not for the reader. */
   text: string | null;
   comment: string;
+  /** A line that stands for the task. */
+  summary: string;
   data: { [field: string]: Json };
   given: Answers;
   stands: Answers | null;
@@ -133,6 +135,9 @@ export interface Appeal {
   reviewer: string;
   reviewer_name: string | null;
   answer: string | null;
+  /** Who decided. */
+  judge: string | null;
+  judge_name: string | null;
   appealed_at: string;
   decided_at: string | null;
   may_decide: boolean;
@@ -147,8 +152,14 @@ export const askReview = (project: string, tasks: string[]): Promise<{ changed: 
   call("POST", path`/projects/${project}/tasks/actions`, { action: "review", task_ids: tasks });
 export const decideReview = (id: string, decision: ReviewDecision): Promise<Review> =>
   call("POST", path`/reviews/${id}/decide`, decision);
-export const listAppeals = (project: string, state: string, after?: string): Promise<Page<Appeal>> =>
-  call("GET", `${path`/projects/${project}/appeals`}${query({ state, after, limit: 50 })}`);
+/** "decided": upheld or rejected, the last decided first; open ones come the oldest first. */
+export interface AppealFilter {
+  state: AppealState["state"] | "decided";
+  /** In names, and in the task's number and first field. */
+  search?: string;
+}
+export const listAppeals = (project: string, filter: AppealFilter, after?: string): Promise<Page<Appeal>> =>
+  call("GET", `${path`/projects/${project}/appeals`}${query({ ...filter, after, limit: 50 })}`);
 export const decideAppeal = (id: string, decision: "uphold" | "reject", text: string, signed?: Signed): Promise<Appeal> =>
   call("POST", path`/appeals/${id}/decide`, { decision, text, ...(signed ? { signed } : {}) });
 export const listJudgements = (filter: { project?: string; outcome?: string; assignment?: string }, after?: string): Promise<Page<Judgement>> =>

@@ -233,6 +233,7 @@ SELECT x.organization, x.project, x.task, x.id, x.review, x.assignment, x.person
   x.opened_ms, x.judge, x.closed_ms, j.outcome, j.answer_seq, r.round, r.opened_n, t.round AS task_round, t.status,
   er.stream AS review_stream, er.n AS review_n, e.stream, e.n, o.body, oj.body AS review_body, od.body AS decided_body,
   oa.body AS answer_body, p.record, p.mapping, na.name AS annotator_name, nr.name AS reviewer_name, v.version,
+  nj.name AS judge_name,
   (SELECT count(*) FROM review l WHERE l.organization = r.organization AND l.project = r.project AND l.task = r.task
     AND l.seq > r.seq AND l.state IN ('accepted', 'fixed', 'returned')) AS later
 FROM appeal x
@@ -249,12 +250,18 @@ JOIN opening oa ON oa.seq = j.answer_seq
 LEFT JOIN opening od ON od.seq = x.decided_seq
 LEFT JOIN member ma ON ma.id = x.member LEFT JOIN person na ON na.id = ma.person
 LEFT JOIN member mr ON mr.id = x.reviewer LEFT JOIN person nr ON nr.id = mr.person
+LEFT JOIN member mj ON mj.id = x.judge LEFT JOIN person nj ON nj.id = mj.person
 WHERE x.id = :id;
 
 -- name: appeals
 SELECT id FROM appeal WHERE organization = :organization AND project = :project AND (:state = '' OR state = :state)
   AND (opened_ms > :after_ms OR (opened_ms = :after_ms AND id > :after_id))
 ORDER BY opened_ms, id LIMIT :limit;
+
+-- name: appeals_decided
+SELECT id FROM appeal WHERE organization = :organization AND project = :project AND state <> 'open'
+  AND (:state = '' OR state = :state) AND (closed_ms < :after_ms OR (closed_ms = :after_ms AND id < :after_id))
+ORDER BY closed_ms DESC, id DESC LIMIT :limit;
 
 -- name: reviews_waiting
 -- What waits for a reviewer in each of these projects: tasks, and open appeals.

@@ -1,7 +1,9 @@
 /** Answers beside each other: which of them differ from what they come to. */
 import { same } from "../../annotate/conditions";
 import type { Answers } from "../../lib/api";
+import type { Appeal } from "../../lib/api.review";
 import type { Json } from "../../widget";
+import { w } from "./words";
 
 /** A, B, C, ..., Z, AA: names hide behind them. */
 export function letter(index: number): string {
@@ -33,4 +35,10 @@ export function differs(given: Json | undefined, stands: Json | undefined): bool
 /** Both are texts long enough that their difference is better shown than looked for. */
 export function bothTexts(given: Json | undefined, stands: Json | undefined): given is string {
   return typeof given === "string" && typeof stands === "string" && /\s/.test(given + stands) && given !== stands;
+}
+
+/** Both answers of an appeal: what was judged, and under this title what the review let stand, where it did. */
+export function columnsOf(appeal: Appeal, stands: string): { key: string; title: string; answers: Answers }[] {
+  const given = { key: "given", title: w("appeal.given"), answers: appeal.given };
+  return appeal.stands ? [given, { key: "stands", title: stands, answers: appeal.stands }] : [given];
 }
