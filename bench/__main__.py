@@ -29,6 +29,7 @@ import httpx
 
 from bench import peer
 from bench.client import Connection, Times, Turn, bare, drive, label
+from bench.crowd import SETS, crowds_in
 from bench.exports import export_rows
 from bench.lag import lags, watched
 from bench.node import (
@@ -48,6 +49,7 @@ from evenhand import Client, __version__, wire
 PEOPLE = 50
 SERVERS: dict[str, str] = {}  # store -> server of what is measured, "" for SQLite; filled by `main`
 PEERS: list[str] = []  # http://KEY@host:port of other systems; filled by `main`
+CROWDS: list[Path] = []  # a folder of crowds with true labels instead of ours, or none; filled by `main`
 
 
 def say(text: str) -> None:
@@ -381,7 +383,7 @@ def inference_section(rounds: int, seconds: float) -> None:
     """Truth inference on real crowds, and its speed, beside crowd-kit."""
     from bench import inference
 
-    inference.tables(say)
+    inference.tables(say, sets=crowds_in(CROWDS[0]) if CROWDS else SETS)
 
 
 def numbers_section(rounds: int, seconds: float) -> None:
@@ -402,8 +404,9 @@ def adaptive_section(rounds: int, seconds: float) -> None:
     """Adaptive overlap replayed on real crowds."""
     from bench import adaptive
 
-    adaptive.bounds(say)
-    adaptive.tables(say)
+    sets = adaptive.suited(crowds_in(CROWDS[0])) if CROWDS else adaptive.SETS
+    adaptive.bounds(say, sets=sets)
+    adaptive.tables(say, sets=sets)
 
 
 def quality_section(rounds: int, seconds: float) -> None:
@@ -539,7 +542,13 @@ def main() -> None:
     parser.add_argument(
         "--peer-url", action="append", default=[], help="http://KEY@host:port of another system"
     )
+    parser.add_argument(
+        "--crowds",
+        type=Path,
+        help="inference and adaptive: a folder of sets with labels.csv and gold.csv each",
+    )
     given = parser.parse_args()
+    CROWDS.extend([given.crowds] if given.crowds else [])
     PEERS.extend(given.peer_url)
     model = platform.processor() or platform.machine()
     python, system = platform.python_version(), platform.system()

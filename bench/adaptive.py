@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from bench.crowd import Crowd, crowd, score
+from bench.crowd import Crowd, crowd, score, short
 from evenhand.core import adaptive
 from evenhand.core.adaptive import Rule, worths
 from evenhand.core.inference import Model, Votes, infer, posterior_of
@@ -16,7 +16,8 @@ from evenhand.core.weighing import best_of
 from evenhand.service.adaptive import SHARE_NEW
 
 SETS = ("bluebird", "rte", "web", "weather_amt", "weather_cf", "face", "adult", "zencrowd")
-"""Those of at least five labels a task."""
+"""Those of at least `LABELS` labels a task."""
+LABELS = 5
 TOLERANCES = (0.005, 0.01)
 WORTHS = (0.0, 0.75, 0.9, 1.0)
 ORDERS = 20
@@ -191,11 +192,16 @@ def _most_saved(walks: list[_Walk], gold: np.ndarray, before: float) -> float:
     return max(saved)
 
 
-def bounds(say: Callable[[str], None], orders: int = ORDERS) -> None:
+def suited(sets: Sequence[str]) -> tuple[str, ...]:
+    """Those of at least `LABELS` labels a task in the mean."""
+    return tuple(name for name in sets if len(of := crowd(name).table.votes) >= LABELS * of.tasks)
+
+
+def bounds(say: Callable[[str], None], orders: int = ORDERS, sets: Sequence[str] = SETS) -> None:
     """What there is to be saved at all."""
     say(f"\n## Adaptive overlap: what no rule can know, {orders} orders\n")
-    say(f"| | {' | '.join(SETS)} | mean |\n|{' --- |' * (len(SETS) + 2)}")
-    found = [bound(crowd(name), orders) for name in SETS]
+    say(f"| | {' | '.join(map(short, sets))} | mean |\n|{' --- |' * (len(sets) + 2)}")
+    found = [bound(crowd(name), orders) for name in sets]
     lost = [100 * one.chance for one in found]
     say(f"| lost by {LEFT_OUT:.0%} fewer | {' | '.join(f'{x:.1f}' for x in lost)} | {np.mean(lost):.2f} |")
     for what, row in (
@@ -206,23 +212,24 @@ def bounds(say: Callable[[str], None], orders: int = ORDERS) -> None:
         say(f"| {what} | {' | '.join(f'{x:.0%}' for x in row)} | {np.mean(row):.0%} |")
 
 
-def tables(say: Callable[[str], None], orders: int = ORDERS) -> None:
+def tables(say: Callable[[str], None], orders: int = ORDERS, sets: Sequence[str] = SETS) -> None:
     """Every tolerance on every set; then each set with the rule chosen on the others."""
     say(f"\n## Adaptive overlap: labels saved / points of accuracy lost, {orders} orders\n")
-    say(f"| worth | tolerance | {' | '.join(SETS)} | mean | worst set |\n|{' --- |' * (len(SETS) + 4)}")
+    say(f"| worth | tolerance | {' | '.join(map(short, sets))} | mean | worst set |")
+    say("|" + " --- |" * (len(sets) + 4))
     for worth in WORTHS:
         for tolerance in TOLERANCES:
             rule = Rule(tolerance=tolerance, worth=worth)
-            say(f"| {worth:g} | {tolerance:g} | {_row([mean(name, rule, orders) for name in SETS])}")
+            say(f"| {worth:g} | {tolerance:g} | {_row([mean(name, rule, orders) for name in sets])}")
     say("\n## Each set with the rule chosen without it\n")
     say("| set | worth | tolerance | saved | points lost | in the worst order |\n|" + " --- |" * 6)
     rows = []
-    for name in SETS:
-        rule = chosen([other for other in SETS if other != name], orders)
+    for name in sets:
+        rule = chosen([other for other in sets if other != name], orders)
         saved, loss, worst = mean(name, rule, orders)
         rows.append((saved, loss))
         found = f"{saved:.0%} | {100 * loss:.1f} | {100 * worst:.1f}"
-        say(f"| {name} | {rule.worth:g} | {rule.tolerance:g} | {found} |")
+        say(f"| {short(name)} | {rule.worth:g} | {rule.tolerance:g} | {found} |")
     saved, loss = np.mean(rows, axis=0)
     say(
         f"| mean | | | {saved:.0%} | {100 * loss:.2f} | worst set {100 * max(lost for _, lost in rows):.1f} |"

@@ -1,7 +1,8 @@
 """Real crowds with true labels: how they are read and how probabilities are scored against the truth.
 
 The sets lie in `../shared/data/crowd`, a folder each with labels.csv (task, worker, label) and gold.csv
-(task, label). Methods never see the gold: only `score` does.
+(task, label). Methods never see the gold: only `score` does. Whoever has sets of their own names the folder
+that they lie in: `python -m bench inference adaptive --crowds FOLDER`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Crowd:
 
     name: str
     table: vote_table.VoteTable
-    gold: np.ndarray  # [tasks] class, or -1 where the truth is not known
+    gold: np.ndarray  # [tasks] class, or -1 where the truth is not known; number of classes: one nobody gave
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,28 @@ class Score:
     calibration: float  # expected calibration error in ten bins of confidence
 
 
+def crowds_in(folder: Path) -> tuple[str, ...]:
+    """The sets in a folder, as `crowd` takes them, in the order of their names.
+
+    Raises:
+        SystemExit: there is none.
+    """
+    found = tuple(sorted(str(one.parent.resolve()) for one in folder.glob("*/gold.csv")))
+    if not found:
+        raise SystemExit(
+            f"{folder}: no folder in it has a gold.csv and a labels.csv; name one like {FOLDER}."
+        )
+    return found
+
+
+def short(name: str) -> str:
+    """What a set is called in a table."""
+    return Path(name).name
+
+
 @cache
 def crowd(name: str) -> Crowd:
-    """One of `SETS`."""
+    """One of `SETS`, or of what `crowds_in` gives."""
     table = vote_table.from_file(FOLDER / name / "labels.csv")
     place = {one: i for i, one in enumerate(table.tasks.tolist())}
     classes = {one: i for i, one in enumerate(table.classes.tolist())}
@@ -62,14 +82,14 @@ def crowd(name: str) -> Crowd:
     with (FOLDER / name / "gold.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if row["task"] in place:
-                gold[place[row["task"]]] = classes[row["label"]]
+                gold[place[row["task"]]] = classes.get(row["label"], len(classes))
     return Crowd(name, table, gold)
 
 
 def score(posterior: np.ndarray, gold: np.ndarray) -> Score:
-    """Compare [tasks, classes] probabilities with the truth."""
+    """Compare [tasks, classes] probabilities with the truth. A class that nobody gave has none."""
     known = gold >= 0
-    chance, true = posterior[known], gold[known]
+    chance, true = np.pad(posterior[known], ((0, 0), (0, 1))), gold[known]
     best = chance >= chance.max(axis=1, keepdims=True) - 1e-12
     rows = np.arange(len(true))
     right = best[rows, true] / best.sum(axis=1)

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.crowd import FOLDER, SETS, Crowd, Score, crowd, macro, score, simulated
+from bench import adaptive, inference
+from bench.crowd import FOLDER, SETS, Crowd, Score, crowd, crowds_in, macro, score, simulated
 from evenhand.aggregation import vote_table
 from evenhand.core.inference import Votes, infer
 from evenhand.core.inference.robust import Brakes, robust
@@ -112,3 +113,30 @@ def test_votes_that_repeat_each_other_are_trusted_less() -> None:
     assert (
         score(ours.posterior, columns["truth"]).log_loss < score(theirs.posterior, columns["truth"]).log_loss
     )
+
+
+def test_whoever_has_sets_of_their_own_gets_the_tables_of_them(tmp_path: Path) -> None:
+    for name, each in (("many", 7), ("few", 3)):
+        columns = simulated(60, each, 12, 3, seed=each)
+        rows = zip(columns["task"], columns["worker"], columns["label"], strict=True)
+        votes = "".join(f"{task},{who},{label}\n" for task, who, label in rows)
+        truth = "".join(f"{task},{label}\n" for task, label in enumerate(columns["truth"]))
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "labels.csv").write_text(f"task,worker,label\n{votes}", encoding="utf-8")
+        (tmp_path / name / "gold.csv").write_text(
+            f"task,label\n{truth}none,0\n59,nobody said\n", encoding="utf-8"
+        )
+    sets = crowds_in(tmp_path)
+    assert [Path(name).name for name in sets] == ["few", "many"]
+    found = crowd(sets[0])
+    posterior = infer(found.table.votes).posterior
+    right = (posterior[:59].argmax(axis=1) == found.gold[:59]).sum()
+    assert score(posterior, found.gold).accuracy == pytest.approx(right / 60), "what nobody said is missed"
+    said: list[str] = []
+    inference.tables(said.append, peers=False, sets=sets)
+    text = "\n".join(said)
+    assert "| method | few | many |" in text and "| few | 3 | 60 | 12 |" in text
+    assert "crowd-kit" not in text and "Speed" not in text
+    assert adaptive.suited(sets) == sets[1:]
+    with pytest.raises(SystemExit, match=r"gold\.csv"):
+        crowds_in(tmp_path / "few")
