@@ -35,7 +35,7 @@ from evenhand.core.events import NodeOpened
 from evenhand.core.policy import Actor, Membership
 from evenhand.lane import Lane
 from evenhand.ledger import Ledger, PublicLog, Sequencer
-from evenhand.service import accounts, intake, projects, signing, work
+from evenhand.service import intake, members, projects, signing, work
 from evenhand.service.ledger_port import LedgerPort, declare_grammar
 from evenhand.signer import Signer
 from evenhand.store import open_store
@@ -112,7 +112,7 @@ async def _work(lane: Lane, entries: int) -> None:
     """Everybody asks and answers, half of them signed, until the store has so many entries."""
     owner = _actor("owner", "person-of-owner", "owner")
     project, opened = lane.call(projects.create, owner, _draft()).id, ""
-    people = [lane.call(accounts.put_annotator, "org", f"annotator {n}", "human") for n in range(PEOPLE)]
+    people = [lane.call(members.put_annotator, "org", f"annotator {n}", "human") for n in range(PEOPLE)]
     actors = [
         _Annotator(lane, _actor(member, person, "annotator"), n % 2 == 0)
         for n, (member, person) in enumerate(people)

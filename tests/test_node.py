@@ -22,7 +22,7 @@ from evenhand.core.checkpoint import open_checkpoint
 from evenhand.core.errors import Refused, Unavailable
 from evenhand.http import server
 from evenhand.node import Node
-from evenhand.service import accounts
+from evenhand.service import first_start
 from evenhand.service.ledger_port import leaf_of
 
 QUESTIONS = [{"name": "q", "type": "text"}]
@@ -178,7 +178,7 @@ def test_requests_under_way_are_answered_before_the_end(tmp_path: Path) -> None:
     assert process.wait(20) == 0
     assert set(codes) <= {200, 0, 503}
     with Node.open(Config(data=data)) as node, node.store.read() as reader:
-        person = accounts.local_person(reader)
+        person = first_start.local_person(reader)
         kept = reader.all("keys_of", person=person, bound="", after_ms=-1, after_id="", limit=100)
     assert len([key for key in kept if key["name"].startswith("k")]) >= codes.count(200)
 

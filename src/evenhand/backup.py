@@ -29,7 +29,7 @@ from evenhand.core.receipt import Promise
 from evenhand.lane import now_ms
 from evenhand.ledger import Ledger, PublicLog, unpack_bundle
 from evenhand.node import DATABASE
-from evenhand.service import accounts
+from evenhand.service import first_start
 from evenhand.store import Store, open_store
 
 FORMAT = "evenhand-backup/1"
@@ -320,7 +320,7 @@ def _open_epoch(config: Config, store: Store, manifest: Manifest) -> Restored:
     number = manifest.epoch + 1
     tx.run("put_epoch", number=number, origin=ledger.origin, after_seq=last, checkpoint=manifest.checkpoint)
     # The key that lay in the old data folder: whoever still has that folder must not get in here with it.
-    tx.run("delete_keys_bound", person=accounts.local_person(tx), organization="")
+    tx.run("delete_keys_bound", person=first_start.local_person(tx), organization="")
     tx.append([opened], Moment(ms=tx.now))
     store.writer.commit()
     return Restored(

@@ -30,7 +30,7 @@ from evenhand.lane import Lane
 from evenhand.ledger import Ledger, LocalDisk, PublicLog, Sequencer, read_key
 from evenhand.outbound import Door
 from evenhand.selfaudit import NAME, SelfAudit
-from evenhand.service import accounts, exchange, postings, rules, windows
+from evenhand.service import exchange, first_start, organizations, postings, rules, windows
 from evenhand.service.adaptive import Adapter
 from evenhand.service.ledger_port import LedgerPort, declare_grammar
 from evenhand.service.search import Indexer
@@ -155,7 +155,7 @@ class Node:
             return self.sequencer.reason
         try:
             with self.store.read() as reader:
-                reader.one("organization_by_id", id=accounts.DEFAULT)
+                reader.one("organization_by_id", id=organizations.DEFAULT)
         except EvenhandError as error:
             return str(error)
         return ""
@@ -229,8 +229,8 @@ class Node:
 
     def _begin(self) -> None:
         self.epoch = self.lane.call(_claim, self.origin)
-        self.lane.call(accounts.bootstrap, self.config.admin_key)
-        self.lane.call(accounts.install_local_key, local.key(self.config.data))
+        self.lane.call(first_start.bootstrap, self.config.admin_key)
+        self.lane.call(first_start.install_local_key, local.key(self.config.data))
         self.lane.call(declare_grammar)
         self.lane.call(exchange.keep_draw_key)
         self.lane.call(windows.end_closings)

@@ -168,7 +168,7 @@ class _Restoring:
         people = (msgspec.convert(line, _Person) for line in self._lines("people.jsonl"))
         known: dict[str, Member] = {}
         while some := list(islice(people, MAX_ROWS)):
-            known |= self._lane.call(brought.members, self._row["organization"], some)
+            known |= self._lane.call(brought.members_for, self._row["organization"], some)
         return known
 
     def _take_media(self, project: str) -> None:

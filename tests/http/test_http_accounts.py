@@ -13,7 +13,7 @@ from argon2.exceptions import VerifyMismatchError
 from evenhand.core.errors import Refused
 from evenhand.http.limits import Buckets, origin_of
 from evenhand.http.problems import Turned
-from evenhand.service import accounts
+from evenhand.service import accounts, invites
 
 PASSWORD = "a long password"
 
@@ -700,6 +700,6 @@ def test_no_person_stands_in_the_log(site: Any) -> None:
 def test_refused_is_what_the_verbs_raise(site: Any) -> None:
     browser = person(site, "direct")
     with pytest.raises(Refused, match="account"):
-        answer = accounts.Answer(name="N", email="direct@x.example", password="hash")
-        site.app.node.lane.call(accounts.accept_invite, None, token(invite(site)), answer)
+        answer = invites.Answer(name="N", email="direct@x.example", password="hash")
+        site.app.node.lane.call(invites.accept_invite, None, token(invite(site)), answer)
     assert browser.call("GET", "/session").status_code == 200

@@ -9,7 +9,7 @@ from world import World
 
 from evenhand import wire
 from evenhand.core.errors import Invalid, Missing, Refused
-from evenhand.service import accounts, brought, exports
+from evenhand.service import brought, exports, members
 
 
 def one(line: int, task: str, who: str, answer: str, **more) -> wire.BroughtAnnotation:
@@ -51,14 +51,14 @@ def test_people_times_and_answers_come_in_once(world: World) -> None:
     assert json.loads(bytes(first.consensus["spam"].value)) == "spam" and second.consensus
     counts = world.counts(project)
     assert (counts.annotations, counts.done) == (3, 2)
-    names = [m.name for m in world.read(accounts.list_members, world.owner).items]
+    names = [m.name for m in world.read(members.list_members, world.owner).items]
     assert "Ana" in names and "ls/8" in names
     world.require_healthy()
 
 
 def test_one_with_a_members_address_is_that_member(world: World) -> None:
     new = wire.NewMember(name="Ben", email="ben@example.org", role="annotator")
-    made = world.call(accounts.create_member, world.owner, new)
+    made = world.call(members.create_member, world.owner, new)
     project = world.project(tasks=[{"text": "a", "external_id": "1"}]).id
     send(world, project, one(1, "1", "ls/7", "ham", email=" Ben@Example.org"))
     assert released(world, project)[0].annotations[0].annotator == made.id

@@ -12,7 +12,7 @@ from evenhand import wire
 from evenhand.core import canonical
 from evenhand.core.canonical import NO_RECORD, is_erased
 from evenhand.core.errors import EvenhandError, Invalid
-from evenhand.service import accounts, erasure, gold, search, tasks, work
+from evenhand.service import erasure, gold, members, search, tasks, work
 from evenhand.store.codec import decode
 from evenhand.store.conformance import ORIGIN
 
@@ -162,7 +162,7 @@ def test_a_member_is_erased_and_their_answers_stay(world):
     made = world.call(erasure.erase_member, world.owner, mine, wire.Erasure())
     assert made.values >= 4 and made.place[0] == "org-a"
     assert SECRET.encode() not in everything(world)
-    shown = next(m for m in world.read(accounts.list_members, world.owner).items if m.id == mine)
+    shown = next(m for m in world.read(members.list_members, world.owner).items if m.id == mine)
     assert (shown.name, shown.email, shown.state) == ("Erased", None, "removed")
     assert world.read(tasks.get, world.owner, one.task_id).annotations[0].answers == {"t": "an answer"}
     with world.reading() as reader:

@@ -27,8 +27,8 @@ from evenhand.core.errors import EvenhandError, Missing, Refused, Unavailable
 from evenhand.http import auth, people
 from evenhand.http.call import Call
 from evenhand.http.problems import status_of
-from evenhand.service import accounts
-from evenhand.service.accounts import Identity
+from evenhand.service import accounts, invites, oidc
+from evenhand.service.oidc import Identity
 
 if TYPE_CHECKING:
     from evenhand.http.app import App
@@ -309,9 +309,9 @@ async def _callback(app: App, call: Call, provider: Provider) -> Response:
         raise Refused("oidc.refused", f"The provider did not sign you in: {said[:200]}", "", "Try again.")
     identity = await provider.finish(trip, given["code"], _redirect(call, provider))
     person = await _signed_in_person(app, call)
-    opened = await app.node.lane.write(accounts.sign_in_oidc, person, identity, trip.invite)
+    opened = await app.node.lane.write(oidc.sign_in_oidc, person, identity, trip.invite)
     app.tries_by_address.give_back(call.origin)
-    page = trip.next if accounts.is_own_page(trip.next) else "/"
+    page = trip.next if invites.is_own_page(trip.next) else "/"
     response = RedirectResponse(page, 303, headers={"Cache-Control": "no-store"})
     for header in (people.signed_in(call, opened).headers["Set-Cookie"], _forget_trip(call)):
         response.headers.append("Set-Cookie", header)

@@ -13,7 +13,7 @@ from evenhand.core.errors import Invalid
 from evenhand.http import auth
 from evenhand.http.call import Call, Reply
 from evenhand.http.problems import Turned, decoded
-from evenhand.service import accounts
+from evenhand.service import accounts, invites
 from evenhand.service.accounts import SignedIn
 
 _hasher = PasswordHasher()  # argon2id with RFC 9106's second recommended parameters
@@ -139,7 +139,7 @@ async def accept(call: Call) -> Reply:
     """POST /invites/{token}."""
     call.app.tries_by_address.take(call.origin)
     given = decoded(_accept, await call.body())
-    answer = accounts.Answer(name=given.name, email=given.email)
+    answer = invites.Answer(name=given.name, email=given.email)
     if given.email is not None:
         accounts.checked_email(given.email)
     if given.password is not None:
@@ -147,7 +147,7 @@ async def accept(call: Call) -> Reply:
         hashed = await call.hashing(_hash, given.password)
         answer = msgspec.structs.replace(answer, password=hashed)
     person = _joining(call)
-    opened = await call.app.node.lane.write(accounts.accept_invite, person, call.params[0], answer)
+    opened = await call.app.node.lane.write(invites.accept_invite, person, call.params[0], answer)
     call.app.tries_by_address.give_back(call.origin)
     return signed_in(call, opened)
 

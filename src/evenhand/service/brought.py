@@ -15,7 +15,7 @@ from evenhand.core.intake import shown_data
 from evenhand.core.policy import Actor, require
 from evenhand.core.project import Form
 from evenhand.core.submission import TaskView
-from evenhand.service import accounts
+from evenhand.service import members
 from evenhand.service.ids import new_ordered_id
 from evenhand.service.view import decode_json, form_of, project_row, when
 from evenhand.service.work import conclude
@@ -45,7 +45,7 @@ def bring(
     if len(given) > MAX_ROWS:
         raise Invalid("brought.count", f"At most {MAX_ROWS} come at once.", "annotations", "Send them apart.")
     form = form_of(tx, row["organization"], project, row["version"])
-    who = members(tx, at, row["organization"], given)
+    who = members_for(tx, at, row["organization"], given)
     return _Bringing(tx, at, row, form, who).take(given)
 
 
@@ -81,7 +81,7 @@ def bring_predicted(
         for n, one in answers.items()
     ]
     form = form_of(tx, row["organization"], project, row["version"])
-    who = members(tx, at, row["organization"], given)
+    who = members_for(tx, at, row["organization"], given)
     return _Bringing(tx, at, row, form, who).take_by_number(given)
 
 
@@ -226,7 +226,7 @@ class Giver(Protocol):
         """A person, or a model."""
 
 
-def members(tx: Transaction, at: Moment, organization: str, given: Sequence[Giver]) -> dict[str, Member]:
+def members_for(tx: Transaction, at: Moment, organization: str, given: Sequence[Giver]) -> dict[str, Member]:
     """Key of each annotator in the other tool -> the member here, who is made when there is none."""
     people: dict[str, Giver] = {}
     for one in given:  # the first that says a name speaks for all
@@ -249,4 +249,4 @@ def _member(tx: Transaction, at: Moment, organization: str, one: Giver) -> Membe
     if rows:
         return rows[0][0], rows[0][1]
     name = one.name or email or one.annotator
-    return accounts.put_annotator(tx, at, organization, name, one.kind)
+    return members.put_annotator(tx, at, organization, name, one.kind)

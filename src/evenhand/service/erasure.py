@@ -30,7 +30,7 @@ from evenhand.core.events import (
 from evenhand.core.policy import Actor, require
 from evenhand.core.search import words_of
 from evenhand.doctor import Origins
-from evenhand.service import accounts, intake, search
+from evenhand.service import intake, members, search
 from evenhand.service.view import decode_json, encode_json, parse_task_id, project_row
 from evenhand.store import Transaction
 from evenhand.store.codec import Placed, body, decode
@@ -157,7 +157,7 @@ def erase_member(
     if person == actor.person:
         raise Refused("erasure.self", "Nobody erases themselves.", "member", "Another owner can.")
     if row["state"] != "removed":
-        accounts.change_member(tx, at, actor, member, wire.MemberChange(state="removed"))
+        members.change_member(tx, at, actor, member, wire.MemberChange(state="removed"))
     at_home = row["home"] == organization
 
     def strip(p: Placed) -> tuple[Event, tuple[bytes, ...]] | None:

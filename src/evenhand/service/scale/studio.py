@@ -11,7 +11,7 @@ from evenhand import wire
 from evenhand.core.errors import Invalid
 from evenhand.core.events import Moment
 from evenhand.core.policy import Actor
-from evenhand.service import accounts
+from evenhand.service import members
 from evenhand.service.scale import Account, allow, duplicate, metadata_of, missing, scale_id
 from evenhand.service.scale.projects import get_project
 from evenhand.service.view import decode_json, encode_json, when
@@ -31,7 +31,7 @@ def team(reader: Reader, actor: Actor, account: Account) -> list[wire.Member]:
     found: list[wire.Member] = []
     after: str | None = None
     while True:
-        page = accounts.list_members(reader, actor, account.organization, after, 200)
+        page = members.list_members(reader, actor, account.organization, after, 200)
         found += [member for member in page.items if member.email and member.state == "active"]
         after = page.next
         if after is None:
@@ -48,7 +48,7 @@ def invite(
     for email in _checked(emails):
         if email not in known and not account.test:
             new = wire.NewMember(name=email.partition("@")[0], email=email, role=ours)
-            accounts.create_member(tx, at, actor, new, account.organization)
+            members.create_member(tx, at, actor, new, account.organization)
     return team(tx, actor, account)
 
 
@@ -63,7 +63,7 @@ def set_roles(
         if email not in known:
             raise missing("teammate", email)
         if not account.test:
-            accounts.change_member(tx, at, actor, known[email].id, wire.MemberChange(role=ours))
+            members.change_member(tx, at, actor, known[email].id, wire.MemberChange(role=ours))
     return team(tx, actor, account)
 
 
