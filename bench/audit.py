@@ -35,7 +35,7 @@ from evenhand.core.events import NodeOpened
 from evenhand.core.policy import Actor, Membership
 from evenhand.lane import Lane
 from evenhand.ledger import Ledger, PublicLog, Sequencer
-from evenhand.service import intake, members, projects, signing, work
+from evenhand.service import allocation, intake, members, projects, signing, work
 from evenhand.service.ledger_port import LedgerPort, declare_grammar
 from evenhand.signer import Signer
 from evenhand.store import open_store
@@ -126,7 +126,7 @@ async def _work(lane: Lane, entries: int) -> None:
             for group in intake.groups(lines):
                 lane.call(intake.take, owner, opened, group)
             rows += len(lines)
-        held = await asyncio.gather(*(lane.write(work.next_, one.actor, wanted) for one in actors))
+        held = await asyncio.gather(*(lane.write(allocation.next_, one.actor, wanted) for one in actors))
         given += sum(len(assignments.assignments) for assignments in held)
         await asyncio.gather(
             *(
@@ -160,7 +160,7 @@ class _Annotator:
             )
             signed = self._signer.say(ORIGIN, self.actor.person, "submitted", one.place, public, private)
         submission = wire.Submission(answers=answers, seconds=2.5, signed=signed)
-        return self._lane.write(work.submit, self.actor, one.id, submission)
+        return self._lane.write(submission.submit, self.actor, one.id, submission)
 
 
 def _size(lane: Lane) -> int:

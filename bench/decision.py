@@ -43,7 +43,7 @@ from evenhand.core.shared_pool import (
     decide,
     open_window,
 )
-from evenhand.service import intake, postings, projects, windows, work
+from evenhand.service import intake, postings, projects, submission, windows
 from evenhand.store import Store, Transaction, open_store
 from evenhand.store.codec import Placed
 from evenhand.store.conformance import FakeNode, organization
@@ -290,7 +290,7 @@ class Exchange:
             calls = [
                 (self._annotator(row[1]), row[0], wire.Submission(answers={"spam": "ham"})) for row in rows
             ]
-            for outcome in work._submit_all(tx, at, calls):
+            for outcome in submission._submit_all(tx, at, calls):
                 assert isinstance(outcome, wire.Submitted), outcome
 
         self._do(verb)

@@ -22,7 +22,8 @@ from evenhand import wire
 from evenhand.core.events import NodeOpened
 from evenhand.core.policy import Actor, Membership
 from evenhand.lane import Lane
-from evenhand.service import adaptive, intake, projects, quality, work
+from evenhand.service import adaptive, intake, projects, quality
+from evenhand.service.consensus import outcomes
 from evenhand.store import Transaction, open_store
 from evenhand.store.conformance import FakeNode, organization
 
@@ -92,10 +93,10 @@ def consensus(say: Say) -> None:
 def _concluded(tx: Transaction, at: object, project: str) -> list[float]:
     """CPU ms of each of some tasks, the reading of its answers included."""
     dice, spent = random.Random(0), []
-    work.outcomes(tx, "org-a", project, {1: None})  # loads the weights once, as a process does
+    outcomes(tx, "org-a", project, {1: None})  # loads the weights once, as a process does
     for _ in range(TIMED):
         start = time.process_time()
-        (found,) = work.outcomes(tx, "org-a", project, {dice.randrange(MILLION) + 1: None})[2]
+        (found,) = outcomes(tx, "org-a", project, {dice.randrange(MILLION) + 1: None})[2]
         spent.append(1000 * (time.process_time() - start))
         assert found[1]["what"]["method"] == "robust"
     return spent

@@ -306,9 +306,9 @@ def other_consensus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def unnamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Submits are concluded by the type's own rule, though all was weighed."""
-    from evenhand.service import work
+    from evenhand.service import consensus
 
-    monkeypatch.setattr(work.adaptive, "newest", lambda *_: None)
+    monkeypatch.setattr(consensus.adaptive, "newest", lambda *_: None)
 
 
 def other_pilots(monkeypatch: pytest.MonkeyPatch) -> None:

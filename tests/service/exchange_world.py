@@ -10,7 +10,7 @@ from evenhand.audit.entries import read_entry
 from evenhand.audit.notes import LogKey
 from evenhand.audit.run import Audit, Auditor
 from evenhand.core.policy import Actor, Membership
-from evenhand.service import exchange, intake, owners, projects, work
+from evenhand.service import allocation, exchange, intake, owners, projects
 from evenhand.store.conformance import ORIGIN, organization
 
 CLIENTS = ("acme", "bolt", "core")
@@ -106,7 +106,7 @@ class ExchangeWorld(World):
 
         def verb(tx, at):
             calls = [(actor, wire.NextAssignment(count=count)) for actor in actors]
-            return work._next_all(tx, at, calls)
+            return allocation._next_all(tx, at, calls)
 
         return self.lane.call(verb)
 

@@ -10,7 +10,7 @@ from world import World
 
 from evenhand import wire
 from evenhand.core.errors import Refused
-from evenhand.service import work
+from evenhand.service import allocation, submission, work
 
 PEOPLE, TASKS, OVERLAP = 200, 50, 3
 
@@ -29,7 +29,7 @@ async def person(world: World, actor, model: Model, chance: random.Random, turns
     for _ in range(turns):
         world.ms += 1
         got = (
-            await lane.write(work.next_, actor, wire.NextAssignment(count=chance.choice([1, 1, 2])))
+            await lane.write(allocation.next_, actor, wire.NextAssignment(count=chance.choice([1, 1, 2])))
         ).assignments
         if not got:
             return
@@ -40,14 +40,16 @@ async def person(world: World, actor, model: Model, chance: random.Random, turns
             await lane.write(work.skip, actor, mine.id, wire.Skip(reason="no"))
         elif fate < 0.2:
             world.ms += 61_000  # everybody's leases lapse, and the next window says so
-            await lane.write(work.next_, actor, wire.NextAssignment(have=[mine.id]))
+            await lane.write(allocation.next_, actor, wire.NextAssignment(have=[mine.id]))
         await asyncio.sleep(chance.random() * 0.05)  # so that windows pass between giving out and answering
         await submit(world, actor, mine, model, chance)
 
 
 async def submit(world: World, actor, mine: wire.Assignment, model: Model, chance: random.Random) -> None:
     request = wire.Submission(answers={"spam": chance.choice(["ham", "spam"])}, seconds=1.0)
-    calls = [world.lane.write(work.submit, actor, mine.id, request) for _ in range(chance.choice([1, 1, 3]))]
+    calls = [
+        world.lane.write(submission.submit, actor, mine.id, request) for _ in range(chance.choice([1, 1, 3]))
+    ]
     for outcome in await asyncio.gather(*calls, return_exceptions=True):
         if isinstance(outcome, Refused):
             assert outcome.rule in ("assignment.closed", "assignment.again")
@@ -101,7 +103,9 @@ def test_no_task_is_out_to_more_people_than_it_has_free_slots(store_url):
     world.project(tasks=10, overlap=2, prefetch=5)
 
     async def everybody():
-        calls = [world.lane.write(work.next_, actor, wire.NextAssignment(count=5)) for actor in world.people]
+        calls = [
+            world.lane.write(allocation.next_, actor, wire.NextAssignment(count=5)) for actor in world.people
+        ]
         return await asyncio.gather(*calls)
 
     outcomes = asyncio.run(everybody())

@@ -17,7 +17,7 @@ from evenhand.core.errors import Invalid, Missing, Refused
 from evenhand.core.policy import Actor, Membership
 from evenhand.core.shared_pool import override_text
 from evenhand.lane import Lane
-from evenhand.service import exchange, owners, projects, work
+from evenhand.service import allocation, exchange, owners, projects, submission
 from evenhand.store import open_store
 from evenhand.store.conformance import ORIGIN
 
@@ -77,7 +77,7 @@ def test_two_officers_recall_suspend_and_readmit_and_all_of_it_is_counted(world)
     override(world, signed(world, "suspend", person.person, 2, "ann", "ben"))
     assert world.ask(person)[0].assignments == []
     with pytest.raises(Refused) as told:
-        world.call(work.next_, person, wire.NextAssignment(pool=world.pool))
+        world.call(allocation.next_, person, wire.NextAssignment(pool=world.pool))
     assert told.value.rule == "pool.suspended"
     override(world, signed(world, "readmit", person.person, 3, "ben", "ann"))
     assert holder(world, "opco")
@@ -212,7 +212,7 @@ def test_somebody_who_takes_no_work_gets_none_and_keeps_what_they_have(world):
     shown = world.call(exchange.set_available, person, world.pool, wire.AvailabilityChange(available=False))
     assert (shown.available, shown.language, shown.mine) == (False, "en", 0)
     with pytest.raises(Refused) as told:
-        world.call(work.next_, person, wire.NextAssignment(pool=world.pool, have=[mine.id]))
+        world.call(allocation.next_, person, wire.NextAssignment(pool=world.pool, have=[mine.id]))
     assert told.value.rule == "pool.unavailable"
     world.submit(person, mine.id)
     assert world.ask(person)[0].assignments == []
@@ -220,11 +220,14 @@ def test_somebody_who_takes_no_work_gets_none_and_keeps_what_they_have(world):
     world.call(exchange.set_available, person, world.pool, wire.AvailabilityChange(available=False))
     assert len(world.entries(world.pool)) == entries, "the same again says nothing"
     world.call(exchange.set_available, person, world.pool, wire.AvailabilityChange(available=True))
-    given = world.call(work.next_, person, wire.NextAssignment(pool=world.pool)).assignments
-    assert given and given == world.call(work.next_, person, wire.NextAssignment(pool=world.pool)).assignments
+    given = world.call(allocation.next_, person, wire.NextAssignment(pool=world.pool)).assignments
+    assert (
+        given
+        and given == world.call(allocation.next_, person, wire.NextAssignment(pool=world.pool)).assignments
+    )
     for pool in ("pool-none", "pool-org-indie"):
         with pytest.raises(Missing):
-            world.call(work.next_, person, wire.NextAssignment(pool=pool))
+            world.call(allocation.next_, person, wire.NextAssignment(pool=pool))
     with pytest.raises(Missing):
         world.call(
             exchange.set_available, world.stranger, world.pool, wire.AvailabilityChange(available=True)
@@ -269,10 +272,10 @@ def test_two_lanes_at_one_pool_give_no_task_twice_and_keep_the_rule(database_url
     async def turns(i: int, person: Actor) -> None:
         for turn in range(12):
             lane = lanes[(i + turn) % 2]
-            for given in (await lane.write(work.next_, person, wire.NextAssignment())).assignments:
+            for given in (await lane.write(allocation.next_, person, wire.NextAssignment())).assignments:
                 other = lanes[(i + turn + 1) % 2]
                 answers = wire.Submission(answers={"spam": "ham"}, seconds=1.0)
-                await other.write(work.submit, person, given.id, answers)
+                await other.write(submission.submit, person, given.id, answers)
 
     async def everybody() -> None:
         await asyncio.gather(*(turns(i, person) for i, person in enumerate(people)))

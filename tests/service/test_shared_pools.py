@@ -24,6 +24,7 @@ from evenhand.core.errors import Invalid, Missing
 from evenhand.core.project import GoldPolicy, QualificationPolicy
 from evenhand.service import (
     adaptive,
+    allocation,
     exchange,
     gold,
     postings,
@@ -33,7 +34,6 @@ from evenhand.service import (
     signing,
     tasks,
     windows,
-    work,
 )
 from evenhand.signer import Signer
 from evenhand.store.conformance import ORIGIN
@@ -87,7 +87,7 @@ def test_a_window_that_is_undone_is_not_remembered(world):
     before = world.ask(first)[0].assignments
 
     def undone(tx, at):
-        assert work._next_all(tx, at, [(second, wire.NextAssignment(count=1))])[0].assignments
+        assert allocation._next_all(tx, at, [(second, wire.NextAssignment(count=1))])[0].assignments
         raise Invalid("test.undone", "It is undone.", "")
 
     with pytest.raises(Invalid):
@@ -437,7 +437,7 @@ def test_a_window_in_two_phases_is_drawn_once_the_log_shows_who_may_be_chosen(wo
     world.call(exchange.change_terms, world.operator, world.pool, terms)
     first, second, third = world.staff["opco"]
     answers = world.ask(first, second, count=2)
-    assert [one.waiting for one in answers] == ["drawing", "drawing"] and work.is_drawing(answers[0])
+    assert [one.waiting for one in answers] == ["drawing", "drawing"] and allocation.is_drawing(answers[0])
     assert world.ask(third)[0].waiting == "drawing", "the candidates are closed"
     world.require_healthy()
     with world.reading() as reader:

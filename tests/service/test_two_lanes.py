@@ -14,7 +14,7 @@ from world import World
 from evenhand import wire
 from evenhand.core.gold import GoldPolicy
 from evenhand.lane import Lane
-from evenhand.service import gold, projects, work
+from evenhand.service import allocation, gold, projects, submission
 from evenhand.store import open_store, postgres
 
 TURNS = 15
@@ -32,12 +32,12 @@ def test_groups_that_submit_and_ask_do_not_deadlock(database_url, monkeypatch):
 
     async def turns(i: int) -> None:
         lane, person = lanes[i % 2], world.people[i]
-        given = (await lane.write(work.next_, person, wire.NextAssignment())).assignments
+        given = (await lane.write(allocation.next_, person, wire.NextAssignment())).assignments
         for _ in range(TURNS):
             answers = wire.Submission(answers={"spam": "ham"})
             _, more = await asyncio.gather(
-                lane.write(work.submit, person, given[0].id, answers),
-                lane.write(work.next_, person, wire.NextAssignment(have=[given[0].id])),
+                lane.write(submission.submit, person, given[0].id, answers),
+                lane.write(allocation.next_, person, wire.NextAssignment(have=[given[0].id])),
             )
             given = more.assignments
 
@@ -65,13 +65,13 @@ def test_two_lanes_give_out_nothing_twice(database_url):
     async def work_on(i: int) -> None:
         person, turn = world.people[i], i
         while work_left := (
-            await lanes[turn % 2].write(work.next_, person, wire.NextAssignment(count=2))
+            await lanes[turn % 2].write(allocation.next_, person, wire.NextAssignment(count=2))
         ).assignments:
             given.extend((one.id, person.person, one.task_id) for one in work_left)
             for one in work_left:
                 turn += 1
                 answers = wire.Submission(answers={"spam": "ham"})
-                await lanes[turn % 2].write(work.submit, person, one.id, answers)
+                await lanes[turn % 2].write(submission.submit, person, one.id, answers)
 
     async def everybody() -> None:
         await asyncio.gather(*(work_on(i) for i in range(1, 25)))

@@ -14,7 +14,7 @@ from evenhand.core.events import MemberAdded, NodeOpened
 from evenhand.core.policy import Actor, Membership
 from evenhand.doctor import examine
 from evenhand.lane import Lane
-from evenhand.service import intake, projects, work
+from evenhand.service import allocation, intake, projects, submission
 from evenhand.store import Reader, Store, open_store
 from evenhand.store.codec import decode
 from evenhand.store.conformance import ORIGIN, FakeNode, organization
@@ -111,11 +111,14 @@ class World:
         )
 
     def next(self, actor: Actor, **request) -> wire.Assignments:
-        return self.call(work.next_, actor, wire.NextAssignment(**request))
+        return self.call(allocation.next_, actor, wire.NextAssignment(**request))
 
     def submit(self, actor: Actor, assignment: str, answers=None, **request) -> wire.Submitted:
         return self.call(
-            work.submit, actor, assignment, wire.Submission(answers=answers or {"spam": "ham"}, **request)
+            submission.submit,
+            actor,
+            assignment,
+            wire.Submission(answers=answers or {"spam": "ham"}, **request),
         )
 
     def counts(self, project: str) -> wire.Counts:

@@ -14,6 +14,7 @@ from evenhand.http import backends as backends_edge
 from evenhand.http import catalogue, courier, evidence, people, transfer
 from evenhand.http.call import Call
 from evenhand.service import (
+    allocation,
     api_keys,
     appeals,
     backends,
@@ -34,6 +35,7 @@ from evenhand.service import (
     restores,
     review,
     signing,
+    submission,
     tasks,
     webhooks,
     work,
@@ -248,11 +250,11 @@ TABLE: tuple[Route, ...] = (
           permission="project.form"),
     # -- annotating
     Route("GET", "/work", "read", work.list_work, gives=wire.Page[wire.WorkProject]),
-    Route("POST", "/assignments/next", "write", work.next_, takes=wire.NextAssignment,
-          gives=wire.Assignments, permission="task.label", again=work.is_drawing),
+    Route("POST", "/assignments/next", "write", allocation.next_, takes=wire.NextAssignment,
+          gives=wire.Assignments, permission="task.label", again=allocation.is_drawing),
     Route("GET", "/assignments/{assignment}", "read", work.get, gives=wire.Assignment,
           permission="task.label"),
-    Route("POST", "/assignments/{assignment}/submit", "write", work.submit, takes=wire.Submission,
+    Route("POST", "/assignments/{assignment}/submit", "write", submission.submit, takes=wire.Submission,
           gives=wire.Submitted, permission="task.label", bytes=MEDIUM),
     Route("POST", "/assignments/{assignment}/skip", "write", work.skip, takes=wire.Skip,
           permission="task.label"),

@@ -16,9 +16,9 @@ from evenhand.core.policy import Actor, require
 from evenhand.core.project import Form
 from evenhand.core.submission import TaskView
 from evenhand.service import members
+from evenhand.service.consensus import conclude
 from evenhand.service.ids import new_ordered_id
 from evenhand.service.view import decode_json, form_of, project_row, when
-from evenhand.service.work import conclude
 from evenhand.store import Transaction
 from evenhand.store.codec import answers_of
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from evenhand import wire
 from evenhand.core.events import Moment, RulesFollowed
 from evenhand.lane import Lane
+from evenhand.service.consensus import conclude
 from evenhand.service.view import form_of
-from evenhand.service.work import conclude
 from evenhand.store import Reader, Transaction
 
 STEP = 1_000  # tasks that one verb changes

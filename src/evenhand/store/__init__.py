@@ -56,7 +56,7 @@ class Store:
     ) -> None:
         self.dialect = dialect
         self.writer = connect(queries, False)
-        self.hints: dict[tuple[str, str], tuple[int, int]] = {}  # see service.work: how far somebody has got
+        self.hints: dict[tuple[str, str], tuple[int, int]] = {}  # how far one has got: service.allocation
         self.pools = Pools(alone=dialect.one_writer)
         self.digests = Digests()
         self._connect = connect
