@@ -5,8 +5,6 @@ Witnesses may be down: the node goes on, and `Cosigner.remark` says so. Nothing 
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +17,7 @@ from evenhand.core.cosigning import MAX_REQUEST_BYTES, SIZE_TYPE, Submission, en
 from evenhand.core.errors import EvenhandError, Invalid, Unavailable
 from evenhand.core.trust import Policy, Witness
 from evenhand.ledger import Ledger
-
-log = logging.getLogger(__name__)
+from evenhand.threads import Loop
 
 INTERVAL = 2.0  # seconds from one round to the next while there is something new
 REFRESH = 60.0  # seconds after which an unchanged log is cosigned again: its witnesses are alive
@@ -64,9 +61,7 @@ class Cosigner:
         self._client = httpx.Client(transport=transport, timeout=10, follow_redirects=False)
         self._remember()
         self._pool = ThreadPoolExecutor(max(1, len(self.standings)), thread_name_prefix="witness")
-        self._stopping = threading.Event()
-        self._woken = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("cosigner", self._next, INTERVAL)
 
     def _remember(self) -> None:
         """What enough of them had cosigned before this process began."""
@@ -86,19 +81,15 @@ class Cosigner:
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
-        self._thread = threading.Thread(target=self._run, name="cosigner", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def hasten(self) -> None:
         """Begin the next round now: somebody waits for it."""
-        self._woken.set()
+        self._loop.hasten()
 
     def stop(self) -> None:
         """Finish the round that is under way, and stop."""
-        self._stopping.set()
-        self._woken.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._loop.stop()
         self._pool.shutdown(cancel_futures=True)
         self._client.close()
 
@@ -183,16 +174,9 @@ class Cosigner:
             return ()
         return tuple(self._ledger.public.prove_consistency(old, checkpoint.size))
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.round()
-            except EvenhandError as error:
-                log.warning("witnesses: %s", error)
-            except Exception:
-                log.exception("the round of witnesses failed; the next one is tried")
-            self._woken.wait(INTERVAL)
-            self._woken.clear()
+    def _next(self) -> float:
+        self.round()
+        return INTERVAL
 
 
 def _size(text: str) -> int:

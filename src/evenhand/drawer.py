@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Callable
 
@@ -30,6 +29,7 @@ from evenhand.outbound import Door
 from evenhand.service import windows
 from evenhand.service.ledger_port import leaf_of
 from evenhand.store import Store
+from evenhand.threads import Loop
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ QUORUM = 2.0  # seconds to wait for enough cosignatures
 LATE = 6.0  # seconds to wait for a drand round after its time; when the last one did not come, HURRY
 HURRY = 0.5  # the same where the last one was in vain: who is down holds nobody up again and again
 ANSWER = 3.0  # seconds to wait for an answer, a witness's or a relay's; when the last did not come, HURRY
+FAILED = 1.0  # seconds to the next look after one that failed
 AGAIN = 60.0  # seconds after which witnesses that did not say what they reveal with are asked again
 MOST = 10_000  # bytes of an answer
 QUICKNET_HASH = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
@@ -84,26 +85,22 @@ class Drawer:
         self._clock = clock
         self._patience = LATE
         self._ask_at = 0.0  # monotonic: when witnesses are asked for their keys
-        self._woken = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._pause = POLL
+        self._loop = Loop("drawer", self._look, FAILED)
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
-        self._thread = threading.Thread(target=self._run, name="drawer", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Finish the window that is being drawn, and stop. What is left is drawn after the next start."""
-        self._stopping.set()
-        self._woken.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._loop.stop()
         self._client.close()
 
     def poke(self) -> None:
         """Somebody waits for a draw."""
-        self._woken.set()
+        self._pause = POLL
+        self._loop.hasten()
 
     def announce(self) -> bool:
         """Write into the log what draws depend on; whether every witness said what it reveals with."""
@@ -138,7 +135,7 @@ class Drawer:
     def _wait_for_tree(self, due: list[Closing]) -> int:
         """Until a checkpoint covers all of them; gives its least size."""
         limit = time.monotonic() + TREE
-        while not self._stopping.is_set() and time.monotonic() < limit:
+        while not self._loop.stopping.is_set() and time.monotonic() < limit:
             self._sequencer.hasten()
             with self._store.read() as reader:
                 leaves = [leaf_of(reader, closing.pool, closing.n) for closing in due]
@@ -153,7 +150,7 @@ class Drawer:
         if self._cosigner is None or not self._witnesses:
             return
         limit = time.monotonic() + (HURRY if self._alone else QUORUM)
-        while not self._stopping.is_set() and time.monotonic() < limit:
+        while not self._loop.stopping.is_set() and time.monotonic() < limit:
             seen = self._cosigner.witnessed
             if seen is not None and seen.size >= needed:
                 self._alone = False
@@ -203,10 +200,10 @@ class Drawer:
         if not self._drand or self._door is None:
             return b""
         due = chain.time_of(number) / 1000
-        while self._clock() < due and not self._stopping.wait(min(0.2, max(0.0, due - self._clock()))):
+        while self._clock() < due and not self._loop.stopping.wait(min(0.2, max(0.0, due - self._clock()))):
             pass
         limit = due + self._patience
-        while not self._stopping.is_set():
+        while not self._loop.stopping.is_set():
             try:
                 signature = self._fetch(number, min(ANSWER, max(HURRY, limit - self._clock())))
                 chain.verify(number, signature)
@@ -217,7 +214,7 @@ class Drawer:
                     log.warning("drand: round %d did not come: %s", number, error)
                     self._patience = HURRY
                     return b""
-            self._stopping.wait(0.2)
+            self._loop.stopping.wait(0.2)
         return b""
 
     def _fetch(self, number: int, seconds: float) -> bytes:
@@ -266,23 +263,12 @@ class Drawer:
                 raise Unavailable("draw.witness", f"It answers {response.status_code}.", witness.name)
         return data.decode("ascii", "replace")
 
-    def _run(self) -> None:
-        pause = POLL
-        while not self._stopping.is_set():
-            busy = True  # what fails is tried again soon
-            try:
-                if time.monotonic() >= self._ask_at:
-                    self._ask_at = float("inf") if self.announce() else time.monotonic() + AGAIN
-                busy = self.turn() > 0
-            except EvenhandError as error:
-                log.warning("draws: %s", error)
-            except Exception:
-                log.exception("a draw failed; it is tried again")
-                self._stopping.wait(1.0)
-            pause = next_pause(pause, busy)
-            if self._woken.wait(pause):
-                pause = POLL
-            self._woken.clear()
+    def _look(self) -> float:
+        """A look; gives the seconds to the next one."""
+        if time.monotonic() >= self._ask_at:
+            self._ask_at = float("inf") if self.announce() else time.monotonic() + AGAIN
+        self._pause = next_pause(self._pause, self.turn() > 0)
+        return self._pause
 
 
 def next_pause(before: float, busy: bool) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 from evenhand import local
 from evenhand.blobs import Blobs, open_blobs
 from evenhand.config import Config
-from evenhand.core import receipt
+from evenhand.core import receipt, vrf
 from evenhand.core.checkpoint import SigningKey, open_checkpoint, sign_note
 from evenhand.core.errors import EvenhandError, Invalid, Refused, Unavailable
 from evenhand.core.events import Moment
@@ -35,15 +34,12 @@ from evenhand.service.adaptive import Adapter
 from evenhand.service.ledger_port import LedgerPort, declare_grammar
 from evenhand.service.search import Indexer
 from evenhand.store import Store, Transaction, open_store
-from evenhand.turns import Turns
+from evenhand.threads import Loop, Turns
 
 log = logging.getLogger(__name__)
 
 DATABASE = "evenhand.db"  # in the data folder, when no other database is named
-JOBS, JOBS_EACH = (
-    3,
-    2,
-)  # imports and exports at once; of one organization: more would only wait for each other
+JOBS, JOBS_EACH = 3, 2  # imports and exports at once; of one organization: more would wait for each other
 OUTSIDE, OUTSIDE_EACH = 16, 4  # requests to hosts of others at once; of one organization at most
 DRAIN = 8.0  # seconds in which a stopping node keeps the promises that it gave
 TURN = 1.0  # seconds between two rounds of housekeeping
@@ -74,8 +70,7 @@ class Node:
         self.when_leading: list[Callable[[], None]] = []  # what only one process should do
         self._held = held
         self._first = first  # the process that commands on this machine speak to
-        self._stopping = threading.Event()
-        self._housekeeping = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
+        self._housekeeping = Loop("housekeeping", self._keep_house, TURN)
         self._checkpoint: tuple[object, str] = (None, "0:")
         self.epoch = 1  # which of its ledgers this is: a restore begins another one
         self._try_to_lead()
@@ -131,14 +126,10 @@ class Node:
     @property
     def draw_key(self) -> bytes:
         """Public key of the draws that decide in shared pools."""
-        from evenhand.core import vrf
-
         return vrf.public_key(self._key.derived(b"draw"))
 
     def draw(self, alpha: bytes) -> bytes:
         """The proof of the one draw that there is for this input."""
-        from evenhand.core import vrf
-
         return vrf.prove(self._key.derived(b"draw"), alpha)
 
     def checkpoint(self) -> str:
@@ -203,9 +194,7 @@ class Node:
 
     def close(self) -> None:
         """Finish what waits, log what was promised, and let go of everything."""
-        self._stopping.set()
-        if self._housekeeping.ident is not None:
-            self._housekeeping.join()
+        self._housekeeping.stop()
         for stop in self.beside:
             stop()
         if self.drawer is not None:
@@ -279,22 +268,17 @@ class Node:
         if self.sequencer is not None:
             task()
 
-    def _keep_house(self) -> None:
-        left = False
-        while not self._stopping.wait(0 if left else TURN):
-            left = False
-            try:
-                if self.ledger is None:
-                    self._follow()
-                else:
-                    left = self._do_chores()
-            except EvenhandError as error:
-                log.warning("housekeeping: %s", error)
+    def _keep_house(self) -> float:
+        """A round of housekeeping; gives the seconds to the next one."""
+        if self.ledger is None:
+            self._follow()
+            return TURN
+        return 0.0 if self._do_chores() else TURN
 
     def _slice(self) -> Callable[[], bool]:
         """Whether the slice of time that begins now is over."""
         limit = time.monotonic() + TURN
-        return lambda: self._stopping.is_set() or time.monotonic() > limit
+        return lambda: self._housekeeping.stopping.is_set() or time.monotonic() > limit
 
     def _do_chores(self) -> bool:
         """A slice of each; whether one of them has more to do."""

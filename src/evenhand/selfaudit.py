@@ -5,17 +5,14 @@ In a process of its own with the least priority: an audit of a large log must no
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 from evenhand.ledger import LocalDisk
-
-log = logging.getLogger(__name__)
+from evenhand.threads import Loop
 
 FIRST = 5.0  # seconds without a new entry before the first audit of a node, which is just being filled
 GROWN = 60.0  # seconds to the next audit of a log that has grown, at least
@@ -34,21 +31,22 @@ class SelfAudit:
         """
         self._folder = folder
         self._policy = policy
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="self-audit", daemon=True)
+        self._loop = Loop("self-audit", self._look, GROWN)
+        self._audited = self._size() if (folder / NAME).exists() else -1  # entries of the last audit
+        self._due = time.monotonic() + PAUSE
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Break off what is under way: the last result stays."""
-        self._stopping.set()
+        self._loop.stopping.set()
         process = self._process
         if process is not None:
             process.kill()
-        self._thread.join()
+        self._loop.stop()
 
     def once(self) -> None:
         """Audit now, and keep the result. An audit that fails leaves the result of the last one."""
@@ -59,33 +57,26 @@ class SelfAudit:
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=_be_modest
         ) as self._process:
             told, _ = self._process.communicate()
-        if told.startswith(b"{") and not self._stopping.is_set():
+        if told.startswith(b"{") and not self._loop.stopping.is_set():
             LocalDisk().write({self._folder / NAME: told})
 
-    def _run(self) -> None:
-        known = (self._folder / NAME).exists()
-        audited, due = self._size() if known else -1, time.monotonic() + PAUSE
-        if not known:
+    def _look(self) -> float:
+        """Audit if there is something new, or long enough nothing; gives the seconds to the next look."""
+        if self._audited < 0:
             self._await_rest()
-        wait = GROWN if known else 0.0
-        while not self._stopping.wait(wait):
-            started, size = time.monotonic(), self._size()
-            wait = GROWN
-            if size == audited and started < due:
-                continue
-            try:
-                self.once()
-            except OSError as error:
-                log.warning("the node could not audit itself: %s", error)
-            audited, due = size, started + PAUSE
-            wait = max(GROWN, SHARE * (time.monotonic() - started))
+        started, size = time.monotonic(), self._size()
+        if size == self._audited and started < self._due:
+            return GROWN
+        self.once()
+        self._audited, self._due = size, started + PAUSE
+        return max(GROWN, SHARE * (time.monotonic() - started))
 
     def _await_rest(self) -> None:
         """Wait until the log has not grown for a moment, but not for long."""
         size = -1
         for _ in range(int(GROWN / FIRST)):
             before, size = size, self._size()
-            if size == before or self._stopping.wait(FIRST):
+            if size == before or self._loop.stopping.wait(FIRST):
                 return
 
     def _size(self) -> int:

@@ -7,15 +7,14 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from evenhand.config import OidcProvider
-from evenhand.core.errors import EvenhandError, Invalid, Missing
-from evenhand.http import auth, openapi, people, problems, scale, static, transfer
+from evenhand.core.errors import EvenhandError, Missing
+from evenhand.http import auth, openapi, pages, people, problems, scale, transfer
 from evenhand.http.auth import SAFE, Callers, Edge
 from evenhand.http.backends import Predictor
 from evenhand.http.call import Call, Gone, Receive, Reply, Scope
@@ -24,7 +23,8 @@ from evenhand.http.limits import Buckets
 from evenhand.http.metrics import Metrics
 from evenhand.http.problems import Turned
 from evenhand.http.protocol import AT_ONCE
-from evenhand.http.routes import API, TABLE, Route
+from evenhand.http.routes import TABLE, Route
+from evenhand.http.routing import Bound, Tree
 from evenhand.http.static import Assets
 from evenhand.lane import now_ms
 from evenhand.node import Node
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Page = Callable[["App", Call], Awaitable[Response]]
 Header = tuple[bytes, bytes]
 
 _encode = msgspec.json.Encoder().encode
@@ -52,100 +51,11 @@ JSON: tuple[Header, ...] = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+PROBLEM = tuple((k, b"application/problem+json") if k == b"content-type" else (k, v) for k, v in JSON)
 
-
-class Bound:
-    """A route with what is worked out once: how its body, path and query are read."""
-
-    __slots__ = ("decode", "defaults", "names", "paths", "plain", "route", "template")
-
-    def __init__(self, route: Route) -> None:
-        self.route = route
-        self.template = API + route.path
-        takes = route.takes if route.kind != "edge" else None
-        self.decode = msgspec.json.Decoder(takes).decode if takes is not None else None
-        self.plain = all(kind is str for kind in route.path_types)
-        self.names = tuple(parameter.name for parameter in route.parameters)
-        self.defaults: dict[str, Any] | None = None
-        if not any(field.required for field in msgspec.structs.fields(route.query_type)):
-            self.defaults = {name: getattr(route.query_type(), name) for name in self.names}
-
-    def path_arguments(self, params: tuple[str, ...]) -> tuple[Any, ...]:
-        """The path's parameters in the types of the verb.
-
-        Raises:
-            Missing: one is not of its type, so there can be no such thing.
-        """
-        if self.plain:
-            return params
-        try:
-            pairs = zip(params, self.route.path_types, strict=True)
-            found = tuple(msgspec.convert(value, kind, strict=False) for value, kind in pairs)
-        except msgspec.ValidationError as error:
-            raise Missing("not-found", "There is no such thing, or you may not see it.") from error
-        if any(isinstance(value, int) and not 0 <= value <= problems.MOST for value in found):
-            raise Missing("not-found", "There is no such thing, or you may not see it.")
-        return found
-
-    def query(self, text: bytes) -> dict[str, Any]:
-        """The query, checked.
-
-        Raises:
-            Invalid: a parameter is unknown, missing, or not of its type.
-        """
-        if not text and self.defaults is not None:
-            return self.defaults
-        try:
-            given = dict(_pairs(text))
-            read = msgspec.convert(given, self.route.query_type, strict=False)
-        except (msgspec.ValidationError, UnicodeError) as error:
-            raise problems.unreadable(error, "query") from error
-        values = {name: getattr(read, name) for name in self.names}
-        for name, value in values.items():
-            if isinstance(value, int) and not 0 <= value <= problems.MOST:
-                raise Invalid("query.number", f"{name} is a number from 0 to 2^53 - 1.", name, "Correct it.")
-        limit = values.get("limit", 1)
-        if not 1 <= limit <= 200:
-            raise Invalid("page.limit", "A page has 1 to 200 items.", "limit", "Ask for fewer, and page on.")
-        return values
-
-
-def _pairs(text: bytes) -> list[tuple[str, str]]:
-    try:
-        pairs = parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
-    except ValueError as error:
-        raise Invalid("query", "The query cannot be read.", "query", "Percent-encode UTF-8.") from error
-    for name, value in pairs:
-        if "\0" in name or "\0" in value:
-            raise Invalid(
-                "query", "The query holds a NUL character.", name.replace("\0", ""), "Leave it out."
-            )
-    return pairs
-
-
-class Tree:
-    """Paths by their segments: finding a route takes one look-up a segment, however many routes there are."""
-
-    def __init__(self, table: Sequence[Route]) -> None:
-        self._root: dict[str, Any] = {}
-        for route in table:
-            node = self._root
-            for part in route.path[1:].split("/"):
-                node = node.setdefault("{}" if part.startswith("{") else part, {})
-            node.setdefault("", {})[route.method] = Bound(route)
-
-    def find(self, path: str) -> tuple[dict[str, Bound], tuple[str, ...]]:
-        """(method -> route, parameters) of a path below `API`; empty when there is none."""
-        node, params = self._root, []
-        for part in path[1:].split("/"):
-            below = node.get(part) if part else None
-            if below is None:
-                below = node.get("{}")
-                if below is None or not part:
-                    return {}, ()
-                params.append(part)
-            node = below
-        return node.get("", {}), tuple(params)
+DRAW = 8.0  # seconds that somebody waits for a draw in two phases before they are told to ask again
+PROBES = frozenset({"/healthz", "/readyz"})
+"""Asked by address, by whatever name: they say nothing that a foreign page could use."""
 
 
 class App:
@@ -318,10 +228,10 @@ class App:
 
     async def _outside(self, call: Call, path: str, send: Send) -> None:
         """Pages, assets, log, health."""
-        call.name, page = _page_of(path)
+        call.name, page = pages.find(path)
         if call.scope["method"] not in SAFE:
             raise Turned(405, "method", "This address can only be fetched.", "", "", {"Allow": "GET, HEAD"})
-        await self._respond(call, await page(self, call), send)
+        await self._respond(call, await page(call), send)
 
     # ---- answers ---------------------------------------------------------------------------
 
@@ -339,14 +249,6 @@ class App:
         if status != 204:
             headers.append((b"content-length", b"%d" % len(body)))
         await send.whole(status, base, headers, body)
-
-
-PROBLEM = tuple((k, b"application/problem+json") if k == b"content-type" else (k, v) for k, v in JSON)
-
-
-DRAW = 8.0  # seconds that somebody waits for a draw in two phases before they are told to ask again
-PROBES = frozenset({"/healthz", "/readyz"})
-"""Asked by address, by whatever name: they say nothing that a foreign page could use."""
 
 
 class _Noted:
@@ -398,60 +300,6 @@ def _no_route(methods: dict[str, Bound]) -> EvenhandError:
     return Turned(405, "method", f"This address takes {allowed}.", "", "", {"Allow": allowed})
 
 
-# ---- beside the interface ----------------------------------------------------------------------
-
-
-async def _manage(app: App, call: Call) -> Response:
-    return app.assets.page("manage.html", call.headers.get("accept-encoding", ""))
-
-
-async def _annotate(app: App, call: Call) -> Response:
-    return app.assets.page("annotate.html", call.headers.get("accept-encoding", ""))
-
-
-async def _offline(app: App, call: Call) -> Response:
-    return app.assets.offline(call.headers.get("accept-encoding", ""))
-
-
-async def _neutrality(app: App, call: Call) -> Response:
-    return app.assets.page("neutrality.html", call.headers.get("accept-encoding", ""))
-
-
-async def _asset(app: App, call: Call) -> Response:
-    name = call.scope["path"].removeprefix("/assets/")
-    return app.assets.asset(name, call.headers.get("accept-encoding", ""))
-
-
-async def _log(app: App, call: Call) -> Response:
-    return static.log_file(app.node.public, call.scope["path"].removeprefix("/log/"))
-
-
-async def _openapi(app: App, call: Call) -> Response:
-    return Response(app.document, headers={"Cache-Control": "no-cache"}, media_type="application/json")
-
-
-async def _healthz(app: App, call: Call) -> Response:
-    return Response("ok\n", media_type="text/plain")
-
-
-async def _readyz(app: App, call: Call) -> Response:
-    reason = await call.in_thread(app.node.health)
-    told = reason or "\n".join(filter(None, ("ready", app.node.remark())))
-    return Response(f"{told}\n", 503 if reason else 200, media_type="text/plain")
-
-
-async def _metrics(app: App, call: Call) -> Response:
-    token = app.node.config.metrics_token
-    if token is not None and auth.bearer(call.headers) != token:
-        raise Turned(401, "metrics.token", "Metrics need the token EVENHAND_METRICS_TOKEN.", "Authorization")
-    if token is None and not auth.is_loopback(call.address):
-        raise Turned(
-            403, "metrics.loopback", "Metrics are for this machine only.", "", "Set EVENHAND_METRICS_TOKEN."
-        )
-    text = await call.in_thread(app.metrics.text)
-    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
 def _providers(settings: Sequence[OidcProvider]) -> dict[str, Provider]:
     """Loaded only where somebody uses it: it takes as long as everything else together."""
     if not settings:
@@ -459,44 +307,6 @@ def _providers(settings: Sequence[OidcProvider]) -> dict[str, Provider]:
     from evenhand.http import oidc
 
     return {provider.name: oidc.Provider(provider) for provider in settings}
-
-
-async def _oidc(app: App, call: Call) -> Response:
-    from evenhand.http import oidc
-
-    return await oidc.page(app, call)
-
-
-async def _none(app: App, call: Call) -> Response:
-    raise Missing("not-found", "There is no such page.", "")
-
-
-EXACT: dict[str, Page] = {
-    "/healthz": _healthz,
-    "/readyz": _readyz,
-    "/metrics": _metrics,
-    "/api/openapi.json": _openapi,
-    "/annotate": _annotate,
-    "/annotate-worker.js": _offline,
-    "/neutrality": _neutrality,
-}
-BELOW: tuple[tuple[str, Page], ...] = (
-    ("/assets/", _asset),
-    ("/log/", _log),
-    ("/annotate/", _annotate),
-    ("/auth/oidc/", _oidc),
-    ("/api/", _none),
-)
-
-
-def _page_of(path: str) -> tuple[str, Page]:
-    """(name, handler) of an address outside the interface; the manager's page finds its own way."""
-    if path in EXACT:
-        return path, EXACT[path]
-    for prefix, page in BELOW:
-        if path.startswith(prefix):
-            return prefix, page
-    return ("/", _none) if "." in path.rpartition("/")[2] else ("/", _manage)
 
 
 def resume(app: App) -> None:

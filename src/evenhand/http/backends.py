@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,11 +12,12 @@ from evenhand.core.errors import EvenhandError
 from evenhand.http.call import Call
 from evenhand.http.problems import decoded
 from evenhand.lane import now_ms
-from evenhand.node import Node, log
+from evenhand.node import Node
 from evenhand.peers.label_studio_ml import Backend, Predicted, Translation, data_for
 from evenhand.service import backends
 from evenhand.service.backends import Question, Task, Turn
 from evenhand.service.view import task_id
+from evenhand.threads import Loop
 
 TURN = 0.5  # seconds between two looks
 
@@ -66,28 +66,15 @@ class Predictor:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="predictor", daemon=True)
+        self._loop = Loop("predictor", lambda: 0.0 if self.turn() else TURN, TURN)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End after the call that is on its way."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-
-    def _loop(self) -> None:
-        while not self._stopping.wait(TURN):
-            try:
-                while self.turn() and not self._stopping.is_set():
-                    pass
-            except EvenhandError as error:
-                log.warning("predictor: %s", error)
-            except Exception:
-                log.exception("the predictor failed")
+        self._loop.stop()
 
     def turn(self) -> bool:
         """Ask each backend that has a job about its next tasks; whether there was one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import threading
 import time
 
 import msgspec
@@ -22,7 +21,7 @@ from evenhand.service.scale import Account, projects, tasks
 from evenhand.service.view import organization_of
 from evenhand.service.webhooks import BATCH_CALLBACK, CALLBACK, SECRET, Due, Tried
 from evenhand.store import Reader
-from evenhand.turns import Turns
+from evenhand.threads import Loop, Turns
 
 TURN = 0.5  # seconds between two looks
 AT_ONCE, EACH = 16, 4  # messages on their way; of one organization at most
@@ -45,30 +44,22 @@ class Courier:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._stopping = threading.Event()
         self._turns = Turns(AT_ONCE, EACH, "evenhand-courier")
         self._away: set[str] = set()  # ids of messages that are on their way
-        self._thread = threading.Thread(target=self._loop, name="courier", daemon=True)
+        self._loop = Loop("courier", self._look, TURN)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End after what is on its way."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._loop.stop()
         self._turns.shutdown()
 
-    def _loop(self) -> None:
-        while not self._stopping.wait(TURN):
-            try:
-                self.turn()
-            except EvenhandError as error:
-                log.warning("courier: %s", error)
-            except Exception:
-                log.exception("the courier failed")
+    def _look(self) -> float:
+        self.turn()
+        return TURN
 
     def turn(self) -> None:
         """Make messages of what is new, and let go what is due.

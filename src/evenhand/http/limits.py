@@ -9,9 +9,7 @@ from collections.abc import Callable
 
 from evenhand.http.problems import Turned
 
-IPV6_BITS = (
-    64  # of an address that one network gives to one customer (RFC 6177); the rest is theirs to choose
-)
+IPV6_BITS = 64  # of an address that one network gives to one customer (RFC 6177)
 KEPT = 100_000  # buckets in memory; a full one says nothing and is dropped first
 
 

@@ -12,7 +12,7 @@ import hmac
 import html
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -29,9 +29,6 @@ from evenhand.http.call import Call
 from evenhand.http.problems import status_of
 from evenhand.service import accounts, invites, oidc
 from evenhand.service.oidc import Identity
-
-if TYPE_CHECKING:
-    from evenhand.http.app import App
 
 COOKIE = "evenhand_oidc"
 PATH = "/auth/oidc/"
@@ -263,20 +260,20 @@ def _untrusted(reason: str) -> Refused:
 # ---- pages -------------------------------------------------------------------------------------
 
 
-async def page(app: App, call: Call) -> Response:
+async def page(call: Call) -> Response:
     """GET /auth/oidc/{name} and its /callback. What goes wrong is told on a page, to a person."""
     name, _, rest = call.scope["path"].removeprefix(PATH).partition("/")
-    provider = app.oidc.get(name)
+    provider = call.app.oidc.get(name)
     try:
         if provider is None or rest not in ("", "callback"):
             raise Missing("oidc.none", "There is no such way to sign in.", name, "Go back and take another.")
-        app.tries_by_address.take(call.origin)
-        return await (_callback if rest else _start)(app, call, provider)
+        call.app.tries_by_address.take(call.origin)
+        return await (_callback if rest else _start)(call, provider)
     except EvenhandError as error:
         return _told(call, error)
 
 
-async def _start(app: App, call: Call, provider: Provider) -> Response:
+async def _start(call: Call, provider: Provider) -> Response:
     given = _query(call)
     invite = given.get("invite")
     if call.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
@@ -295,7 +292,7 @@ async def _start(app: App, call: Call, provider: Provider) -> Response:
     return RedirectResponse(target, 303, headers={"Set-Cookie": cookie, "Cache-Control": "no-store"})
 
 
-async def _callback(app: App, call: Call, provider: Provider) -> Response:
+async def _callback(call: Call, provider: Provider) -> Response:
     given, trip = _query(call), _trip(call)
     if trip is None or trip.provider != provider.config.name or not _same(given.get("state"), trip.state):
         raise Refused(
@@ -308,9 +305,9 @@ async def _callback(app: App, call: Call, provider: Provider) -> Response:
         said = given.get("error_description") or given.get("error") or "no reason"
         raise Refused("oidc.refused", f"The provider did not sign you in: {said[:200]}", "", "Try again.")
     identity = await provider.finish(trip, given["code"], _redirect(call, provider))
-    person = await _signed_in_person(app, call)
-    opened = await app.node.lane.write(oidc.sign_in_oidc, person, identity, trip.invite)
-    app.tries_by_address.give_back(call.origin)
+    person = await _signed_in_person(call)
+    opened = await call.app.node.lane.write(oidc.sign_in_oidc, person, identity, trip.invite)
+    call.app.tries_by_address.give_back(call.origin)
     page = trip.next if invites.is_own_page(trip.next) else "/"
     response = RedirectResponse(page, 303, headers={"Cache-Control": "no-store"})
     for header in (people.signed_in(call, opened).headers["Set-Cookie"], _forget_trip(call)):
@@ -322,9 +319,9 @@ def _forget_trip(call: Call) -> str:
     return auth.set_cookie("", 0, call.secure, COOKIE, PATH)
 
 
-async def _signed_in_person(app: App, call: Call) -> str | None:
+async def _signed_in_person(call: Call) -> str | None:
     secret = auth.cookie(call.headers)
-    caller = await app.callers.of_session(secret) if secret else None
+    caller = await call.app.callers.of_session(secret) if secret else None
     return caller.actor.person if caller else None
 
 

@@ -1,4 +1,4 @@
-"""Threads by turns: who asks for much waits for itself, and everything is done."""
+"""Threads beside the requests: what goes on again and again, and who asks for much waits for itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import wait
 
 import pytest
 
-from evenhand.turns import Turns
+from evenhand.threads import Loop, Turns
 
 
 def test_who_asks_for_much_waits_for_itself() -> None:
@@ -42,3 +42,26 @@ def test_errors_and_ends() -> None:
     threading.Timer(0.2, gate.set).start()
     turns.shutdown()
     assert running.result() and not waiting.done()
+
+
+def test_a_loop_goes_on_after_failures_wakes_when_it_is_hastened_and_ends_after_its_round() -> None:
+    rounds, second, third = list[int](), threading.Event(), threading.Event()
+
+    def one() -> float:
+        rounds.append(len(rounds))
+        if len(rounds) == 1:
+            raise ZeroDivisionError
+        (second if len(rounds) == 2 else third).set()
+        return 3600.0
+
+    loop = Loop("l", one, 0.0)
+    loop.start()
+    assert second.wait(30) and not third.is_set()
+    loop.hasten()
+    assert third.wait(30)
+    loop.stop()
+    assert rounds == [0, 1, 2] and loop.stopping.is_set()
+
+
+def test_a_loop_that_was_never_started_stops() -> None:
+    Loop("l", lambda: 0.0, 0.0).stop()

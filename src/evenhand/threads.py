@@ -1,15 +1,66 @@
-"""Threads that serve those who ask by turns: whoever asks for much waits for itself."""
+"""Threads beside the requests: `Loop` does one thing again and again, `Turns` serves owners by turns."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from evenhand.core.errors import EvenhandError
+
 T = TypeVar("T")
 Work = Callable[[], None]
+
+log = logging.getLogger(__name__)
+
+
+class Loop:
+    """One thread that does its round again and again. What fails is said in the log, and tried again."""
+
+    def __init__(self, name: str, round_: Callable[[], float], again: float) -> None:
+        """
+        Args:
+            name: of the thread, and of what it does, in the log.
+            round_: does it once; gives the seconds to wait before the next time.
+            again: seconds to wait after a round that failed.
+        """
+        self.stopping = threading.Event()
+        self._woken = threading.Event()
+        self._round = round_
+        self._again = again
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def hasten(self) -> None:
+        """Begin the next round now: somebody waits for it."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Finish the round that is under way, and end. One that was never started has nothing to end."""
+        self.stopping.set()
+        self._woken.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self.stopping.is_set():
+            self._woken.wait(self._once())
+            self._woken.clear()
+
+    def _once(self) -> float:
+        try:
+            return self._round()
+        except EvenhandError as error:
+            log.warning("%s: %s", self._thread.name, error)
+        except Exception:
+            log.exception("%s: a round failed; it is tried again", self._thread.name)
+        return self._again
 
 
 class Turns:
