@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jsonschema_rs
 import pytest
@@ -15,8 +15,21 @@ from evenhand.core.errors import Invalid
 from evenhand.core.label import Json, LabelType
 from evenhand.labels import all_types, find
 from evenhand.labels.conformance import CHECKS, Subject, answer_holds, check, subject
+from evenhand.labels.span import Span
 
-KINDS = list(all_types().values())
+
+class Related(Span):
+    """Spans of a question that asks for relations too."""
+
+    name: ClassVar[str] = "span"
+    example_config: ClassVar[Mapping[str, Json]] = {
+        **Span.example_config,
+        "relations": ["same as", {"name": "lives in", "id": "in", "from": ["PER"], "to": ["LOC", "ORG"]},
+                      {"name": "knows", "directed": False, "from": ["PER"], "key": "k"}],
+    }  # fmt: skip
+
+
+KINDS = [*all_types().values(), Related]
 
 leaf = (
     st.none()
@@ -31,7 +44,9 @@ anything = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from(["start", "end", "label", "x", "y", "width", "height", "preference"])
+            st.sampled_from(
+                ["start", "end", "label", "relations", "to", "x", "y", "width", "height", "preference"]
+            )
             | st.text(max_size=3),
             inner,
             max_size=6,
@@ -45,13 +60,13 @@ def accepts(schema: Mapping[str, Json], value: Json) -> bool:
     return jsonschema_rs.Draft202012Validator(dict(schema)).is_valid(value)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("one", CHECKS, ids=lambda one: one.__name__)
 def test_kept(one: Callable[[Subject], None], kind: type[LabelType[Any]]) -> None:
     one(subject(kind, accepts))
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_any_json(kind: type[LabelType[Any]]) -> None:
     s = subject(kind, accepts)
 
@@ -66,7 +81,7 @@ def test_any_json(kind: type[LabelType[Any]]) -> None:
     hold()
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_nearly_right_answers(kind: type[LabelType[Any]]) -> None:
     """An example with a few values changed gets deeper into `parse` than anything made up from nothing."""
     s = subject(kind, accepts)
@@ -106,7 +121,7 @@ def _mutated(value: Json) -> st.SearchStrategy[Json]:
     return st.just(value) | leaf
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_any_configuration(kind: type[LabelType[Any]]) -> None:
     s = subject(kind, accepts)
     keys = st.sampled_from(sorted(s.label.config()))

@@ -99,11 +99,12 @@ class TimeSpanElement(LabelledElement, frozen=True, kw_only=True, tag="time-span
 
 
 class RelationElement(Element, frozen=True, kw_only=True, tag="relation"):
-    """A directed, labelled link between two elements of the same answer."""
+    """A labelled link between two elements of the same answer."""
 
     source: int  # index of an element in the same answer
     target: int
     label: str
+    directed: bool = True  # False: it joins the two, and neither is where it begins
 
 
 class OrderElement(Element, frozen=True, kw_only=True, tag="order"):

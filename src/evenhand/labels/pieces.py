@@ -19,7 +19,7 @@ import numpy as np
 
 from evenhand.core import distances
 from evenhand.core.label import MOST_ANSWERS, Combined, Learnt
-from evenhand.core.presence import TIE, Floats, Sightings, Usual, weigh
+from evenhand.core.presence import LIGHTEST, TIE, Floats, Sightings, Usual, weigh
 from evenhand.labels.matching import Closeness, gathered
 
 T = TypeVar("T", bound=Any)
@@ -69,7 +69,15 @@ class Pieces(Generic[T]):
     def weighed(
         self, answers: Sequence[tuple[str, Sequence[T]]], learnt: Learnt
     ) -> Combined[tuple[T, ...]] | None:
-        """What these answers come to; None where what was learnt is of other labels.
+        """What these answers come to, as `concluded` says."""
+        found = self.concluded(answers, learnt)
+        return found and found[0]
+
+    def concluded(
+        self, answers: Sequence[tuple[str, Sequence[T]]], learnt: Learnt
+    ) -> tuple[Combined[tuple[T, ...]], tuple[Cluster, ...]] | None:
+        """What these answers come to, and the pieces that each of its pieces was made of, by the position of
+        the answer in the order of annotators; None where what was learnt is of other labels.
 
         Of a single answer it is that answer. Confidence is the expected agreement (F1) of the outcome's
         labels with what is there, which all may have missed; of an outcome without pieces, the probability
@@ -86,20 +94,23 @@ class Pieces(Generic[T]):
         believed, there = usual.believed(seen, known[:, :3], posterior)
         weights = 1 / known[:, 3] ** 2
         some = [
-            (*self._piece(one, chance, weights), chance, sure)
+            (*self._piece(one, chance, weights), chance, sure, one)
             for one, chance, sure in zip(clusters, posterior, believed, strict=True)
         ]
         kept: dict[T, float] = {}
-        for best, piece, chance, sure in sorted(some, key=_likelier):
+        made: dict[T, Cluster] = {}
+        for best, piece, chance, sure, cluster in sorted(some, key=_likelier):
             if len(answers) == 1 or (chance[0] < 0.5 - TIE and self.fits(list(kept), piece)):
                 kept[piece] = float(sure[best])
+                made[piece] = cluster
         value = tuple(sorted(kept))
-        return Combined(
+        outcome = Combined(
             value=value,
             confidence=_expected(list(kept.values()), believed[:, 0], there),
             method=METHOD,
             pieces=tuple(kept[piece] for piece in value),
         )
+        return outcome, tuple(made[piece] for piece in value)
 
     @cached_property
     def _classes(self) -> Mapping[str, int]:
@@ -170,9 +181,15 @@ class Pieces(Generic[T]):
         return best, piece
 
 
-def _likelier(one: tuple[int, T, Floats, Floats]) -> tuple[float, T]:
+def weight_of(measures: Sequence[float]) -> float:
+    """What somebody counts of whom these `MEASURES` were learnt, where a share of the weight decides."""
+    missed, invented, mislabelled, _ = measures
+    return (1 - missed) * (1 - invented) * (1 - mislabelled) + LIGHTEST
+
+
+def _likelier(one: tuple[int, T, Floats, Floats, Cluster]) -> tuple[float, T]:
     """Pieces with a class and its spot's posterior, the most probable first."""
-    best, piece, chance, _ = one
+    best, piece, chance, *_ = one
     return -round(float(chance[best]), 9), piece
 
 

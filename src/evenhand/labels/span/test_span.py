@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from evenhand.core.errors import Invalid
-from evenhand.core.label import SpanElement
+from evenhand.core.label import RelationElement, SpanElement
 from evenhand.labels.span import Marked, Span
 
 FIELDS = {"id": "image", "body": "markdown", "text": "text"}
@@ -87,4 +89,105 @@ def test_flag_takes_the_first_field_with_a_text() -> None:
 def test_a_bad_configuration_is_refused_where_it_is_bad(more: dict[str, object], where: str) -> None:
     with pytest.raises(Invalid) as refused:
         span(**more)
+    assert refused.value.where == where
+
+
+RELATED = {
+    "relations": ["same", {"name": "in", "from": ["PER"], "to": ["LOC"]}, {"name": "near", "directed": False}]
+}
+TEXT = {"text": "Zoë lives in Köln, near Bonn."}
+
+
+def related(*links: tuple[int, int, str], spans: tuple[Marked, ...] = (A, B, C)) -> list[dict[str, Any]]:
+    """An answer in JSON with these relations: from, to, label."""
+    raw: list[dict[str, Any]] = [{"start": s.start, "end": s.end, "label": s.label} for s in spans]
+    for source, to, label in links:
+        raw[source].setdefault("relations", []).append({"to": to, "label": label})
+    return raw
+
+
+def test_relations_are_most_of_those_who_marked_both_ends() -> None:
+    kind = span(overlap=True, **RELATED)
+    given = [
+        related((0, 1, "in"), (2, 0, "same"), (1, 2, "near")),
+        related((0, 1, "in")),
+        related((2, 0, "same"), (2, 1, "near")),
+        related((1, 0, "same"), spans=(A, C)),
+    ]
+    combined = kind.combine([kind.parse(raw, TEXT) for raw in given])
+    assert kind.dump(combined.value) == related((0, 1, "in"), (1, 2, "near"), (2, 0, "same"))
+    assert 0 < combined.confidence < 1
+
+
+def test_half_of_those_who_marked_both_ends_is_no_relation() -> None:
+    kind = span(**RELATED)
+    both = [kind.parse(related(*links, spans=(A, C)), TEXT) for links in ([(0, 1, "same")], [])]
+    assert kind.combine(both).value == (A, C)
+
+
+def test_a_relation_by_somebody_right_counts_more_than_one_by_somebody_wrong() -> None:
+    """Weighed by who finds and names spans as others do; ends are the spans that mean the same."""
+    kind = span(**RELATED)
+    right = kind.parse(related((0, 1, "same"), spans=(A, C)), TEXT)
+    close = kind.parse(related((0, 1, "same"), spans=(A, Marked(5, 8, "PER"))), TEXT)
+    wrong = kind.parse(related((1, 0, "same"), spans=(A, Marked(5, 9, "LOC"), Marked(12, 14, "LOC"))), TEXT)
+    answers = [(n, who, value) for n in range(20) for who, value in
+               (("bad", wrong), ("fine", close), ("good", right))]  # fmt: skip
+    learnt = kind.learn(answers)
+    stripped = [(n, who, tuple(Marked(s.start, s.end, s.label) for s in value)) for n, who, value in answers]
+    assert learnt == kind.learn(stripped)
+    found = kind.weighed([("bad", wrong), ("good", right), ("fine", close)], learnt)
+    assert [(s.start, [(one.to, one.label) for one in s.relations]) for s in found.value] == [
+        (0, [(1, "same")]),
+        (5, []),
+    ]
+    alone = kind.weighed([("bad", wrong), ("good", right)], learnt)
+    assert alone.value[0].relations == right[0].relations
+
+
+def test_distance_counts_relations_with_their_ends() -> None:
+    kind = span(**RELATED)
+    one, none = (kind.parse(related(*links, spans=(A, C)), TEXT) for links in ([(0, 1, "same")], []))
+    assert kind.distance(one, none) == pytest.approx(1 - 2 * 2 / 5)
+    turned = kind.parse(related((1, 0, "same"), spans=(A, C)), TEXT)
+    assert kind.distance(one, turned) == pytest.approx(1 - 2 * 2 / 6)
+
+
+def test_answers_of_other_versions_of_the_question_stay_readable() -> None:
+    """A relation whose label is gone, or that joins two alike since, is what it was and can be compared."""
+    before = span(relations=["same", "gone"])
+    stored = before.dump(before.parse(related((0, 1, "gone"), (1, 0, "same"), spans=(A, C)), TEXT))
+    after = span(relations=[{"name": "same", "directed": False}])
+    value = after.load(stored)
+    assert after.dump(value) == stored
+    assert after.combine([value, value]).value == after.parse(related((0, 1, "same"), spans=(A, C)), TEXT)
+    assert span().combine([value]).value == (A, C)
+
+
+def test_elements_say_whether_a_relation_has_a_direction() -> None:
+    kind = span(**RELATED)
+    value = kind.parse(related((0, 1, "near"), (1, 0, "same"), spans=(A, C)), TEXT)
+    links = kind.elements(value)[2:]
+    assert links == (
+        RelationElement(source=0, target=1, label="near", directed=False),
+        RelationElement(source=1, target=0, label="same"),
+    )
+    with pytest.raises(Invalid):
+        kind.from_elements(
+            [*kind.elements(value)[:2], RelationElement(source=5, target=0, label="same")], TEXT
+        )
+
+
+@pytest.mark.parametrize(
+    ("relations", "where"),
+    [
+        ([{"name": "in", "from": ["ORG"]}], "relations[0].from[0]"),
+        (["same", {"name": "in", "to": ["PER", "X"]}], "relations[1].to[1]"),
+        (["same", "same"], "relations[1].id"),
+        ([{"name": "same", "source": ["PER"]}], "relations[0].source"),
+    ],
+)
+def test_bad_labels_of_relations_are_refused_where_they_are_bad(relations: list[object], where: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        span(relations=relations)
     assert refused.value.where == where
