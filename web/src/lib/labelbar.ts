@@ -41,6 +41,11 @@ export class LabelBar {
     this.buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(this.labels[i]?.id === id)));
   }
 
+  /** Lets only these be pressed. */
+  allow(ids: ReadonlySet<string>): void {
+    this.buttons.forEach((button, i) => (button.disabled = !ids.has(this.labels[i]?.id ?? "")));
+  }
+
   /** The label whose key this is. */
   pressed(event: KeyboardEvent): Option | undefined {
     return this.labels[pressedIndex(event, this.keys)];

@@ -9,6 +9,8 @@ export interface Look {
   spans: readonly Span[];
   selection: Stretch | undefined;
   active: Span | undefined;
+  /** Ends of a relation that is being made, or looked at. */
+  ends: readonly (Span | undefined)[];
   /** Position of a label in its list, for the hue. */
   position(label: string): number;
   name(label: string): string;
@@ -34,9 +36,10 @@ export class TextPage {
     const piece = make(spans.length ? "mark" : "span", { "data-start": start }, this.text.slice(start, end));
     const { selection } = look;
     if (selection && start >= selection.start && end <= selection.end) piece.classList.add("chosen");
-    const top = spans.find((span) => span === look.active) ?? spans[spans.length - 1];
+    const top = spans.find((span) => span === look.active || look.ends.includes(span)) ?? spans[spans.length - 1];
     if (!top) return piece;
     if (top === look.active) piece.classList.add("active");
+    if (look.ends.includes(top)) piece.classList.add("end");
     piece.style.setProperty("--hue", hue(look.position(top.label)));
     underline(piece, spans.map((span) => ({ colour: hue(look.position(span.label)), line: lines.get(span) ?? 0 })));
     const ending = spans.filter((span) => span.end === end);
@@ -83,8 +86,30 @@ export class TextPage {
     return start < end ? { start, end } : undefined;
   }
 
+  /** Marks the ends of a relation, without drawing the text anew. */
+  showEnds(ends: readonly Stretch[]): void {
+    for (const piece of this.element.children) {
+      const start = this.startOf(piece);
+      piece.classList.toggle("end", piece.tagName === "MARK" && ends.some((end) => end.start <= start && start < end.end));
+    }
+  }
+
+  /** The piece of the text where the stretch begins. */
+  elementAt({ start }: Stretch): Element | undefined {
+    return [...this.element.children].findLast((piece) => this.startOf(piece) <= start);
+  }
+
   /** Where the stretch stands in the window. */
-  box({ start, end }: Stretch): DOMRect | undefined {
+  box(stretch: Stretch): DOMRect | undefined {
+    return this.range(stretch)?.getBoundingClientRect();
+  }
+
+  /** Where the first line of the stretch stands in the window. */
+  firstLine(stretch: Stretch): DOMRect | undefined {
+    return [...(this.range(stretch)?.getClientRects() ?? [])].find(({ width }) => width > 0);
+  }
+
+  private range({ start, end }: Stretch): Range | undefined {
     const pieces = [...this.element.children] as HTMLElement[];
     const place = (offset: number) => {
       const piece = pieces.findLast((one) => this.startOf(one) <= offset);
@@ -95,7 +120,7 @@ export class TextPage {
     const range = document.createRange();
     range.setStart(...from);
     range.setEnd(to[0], Math.min(to[1] + 1, to[0].textContent?.length ?? 0));
-    return range.getBoundingClientRect();
+    return range;
   }
 }
 

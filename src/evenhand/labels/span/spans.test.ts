@@ -3,10 +3,11 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { Offsets } from "$web/lib/offsets";
 import type { Json } from "$web/widget";
-import { levels, mark, nextCharacter, readSpans, segments, snap, type Span, wordAt, words, writeSpans } from "./spans";
+import { allows, fitting, readLinks, readRelations, writeLinks } from "./relations";
+import { levels, mark, nextCharacter, readPlaces, segments, snap, sorted, type Span, wordAt, words, writeSpan } from "./spans";
 
 type Vector = {
-  config: { labels: (string | { id: string })[]; overlap?: boolean };
+  config: { labels: (string | { id: string })[]; overlap?: boolean; relations?: Json[] };
   data: { text?: string };
   answer: Json;
   stored?: Json;
@@ -18,11 +19,38 @@ describe("spans", () => {
   it.each(vectors.filter(({ data }) => data.text !== undefined))("agrees with the other side about $answer", (vector) => {
     const offsets = new Offsets(vector.data.text ?? "");
     const labels = new Set(vector.config.labels.map((label) => (typeof label === "string" ? label : label.id)));
-    const spans = readSpans(vector.answer, offsets, labels, vector.config.overlap === true);
-    const written = spans && writeSpans(spans, offsets);
+    const places = readPlaces(vector.answer, offsets, labels, vector.config.overlap === true) ?? [];
+    const asked = readRelations(vector.config.relations);
+    const spans = sorted(places);
+    const links = readLinks(vector.answer, places, asked, spans);
+    const written = spans.map((span) => ({ ...writeSpan(span, offsets), ...writeLinks(span, links, spans) }));
     const expected = vector.stored ?? vector.answer;
     if (vector.invalid === undefined) expect(written).toEqual(expected);
     else expect(written).not.toEqual(expected);
+  });
+
+  it("keeps a relation while both its ends are there and fit", () => {
+    const [person, place, other]: Span[] = [
+      { start: 0, end: 3, label: "PER" },
+      { start: 5, end: 8, label: "LOC" },
+      { start: 9, end: 12, label: "PER" },
+    ];
+    if (!person || !place || !other) throw new Error("unreachable");
+    const asked = readRelations(["same", { name: "in", from: ["PER"], to: ["LOC"] }, { name: "near", directed: false, to: ["LOC"] }]);
+    const links = [
+      { from: person, to: place, label: "in" },
+      { from: place, to: person, label: "near" },
+      { from: other, to: person, label: "same" },
+      { from: other, to: person, label: "in" },
+    ];
+    const told = (order: Span[]) => fitting(links, asked, order).map(({ from, to, label }) => [order.indexOf(from), order.indexOf(to), label]);
+    expect(told([person, place, other])).toEqual([[0, 1, "in"], [0, 1, "near"], [2, 0, "same"]]);
+    expect(told([person, other])).toEqual([[1, 0, "same"]]);
+    expect(asked.map((one) => [allows(one, person, place), allows(one, place, person), allows(one, person, person)])).toEqual([
+      [true, true, false],
+      [true, false, false],
+      [true, true, false],
+    ]);
   });
 
   it("steps on words and emoji in any script", () => {

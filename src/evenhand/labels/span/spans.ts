@@ -24,11 +24,19 @@ export const overlaps = (a: Stretch, b: Stretch) => a.start < b.end && b.start <
 
 const isSame = (a: Span, b: Span) => a.start === b.start && a.end === b.end && a.label === b.label;
 
-/** The spans of an answer or draft, sorted; undefined when it is no list. What does not fit the text is dropped. */
-export function readSpans(value: Json | undefined, offsets: Offsets, labels: ReadonlySet<string>, overlap: boolean): Span[] | undefined {
+/** The spans of an answer or draft, at the places where they stand there; undefined when it is no list. What does not fit is a gap. */
+export function readPlaces(value: Json | undefined, offsets: Offsets, labels: ReadonlySet<string>, overlap: boolean): (Span | undefined)[] | undefined {
   if (!Array.isArray(value)) return undefined;
-  const found = value.flatMap((entry) => readSpan(entry, offsets, labels) ?? []).sort(byPlace);
-  return found.filter((span, i) => !found.slice(0, i).some((other) => isSame(span, other) || (!overlap && overlaps(span, other))));
+  const places = value.map((entry) => readSpan(entry, offsets, labels));
+  const found = sorted(places);
+  const isKept = (span: Span, i: number) => !found.slice(0, i).some((other) => isSame(span, other) || (!overlap && overlaps(span, other)));
+  const kept = new Set(found.filter(isKept));
+  return places.map((span) => (span && kept.has(span) ? span : undefined));
+}
+
+/** Spans in the order in which an answer is stored. */
+export function sorted(places: readonly (Span | undefined)[]): Span[] {
+  return places.filter((span) => span !== undefined).sort(byPlace);
 }
 
 function readSpan(entry: Json, offsets: Offsets, labels: ReadonlySet<string>): Span | undefined {
@@ -40,9 +48,9 @@ function readSpan(entry: Json, offsets: Offsets, labels: ReadonlySet<string>): S
   return from >= 0 && from < to && to <= offsets.points ? { start: offsets.toUnits(from), end: offsets.toUnits(to), label } : undefined;
 }
 
-/** The answer: code points, sorted as it is stored. */
-export function writeSpans(spans: readonly Span[], offsets: Offsets): { start: number; end: number; label: string }[] {
-  return [...spans].sort(byPlace).map(({ start, end, label }) => ({ start: offsets.toPoints(start), end: offsets.toPoints(end), label }));
+/** A span in the answer: code points. */
+export function writeSpan({ start, end, label }: Span, offsets: Offsets): { start: number; end: number; label: string } {
+  return { start: offsets.toPoints(start), end: offsets.toPoints(end), label };
 }
 
 /**

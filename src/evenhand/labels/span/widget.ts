@@ -1,9 +1,11 @@
-import { adopt, hue, isPlain, isTyping, keyRange, make, type Option, readOptions, toggle, use } from "$web/lib/kit";
+import { adopt, hue, isPlain, isTyping, keyRange, make, type Option, pressedIndex, readOptions, toggle, use } from "$web/lib/kit";
 import { LabelBar } from "$web/lib/labelbar";
 import { Offsets } from "$web/lib/offsets";
 import type { Json, KeyHelp, Mount, Question, Widget, WidgetContext } from "$web/widget";
+import { Arcs, type End, makeSheet } from "./arcs";
 import { TextPage } from "./page";
-import { mark, nextCharacter, overlaps, readSpans, snap, type Span, type Stretch, wordAt, words, writeSpans } from "./spans";
+import { allows, fitting, isSameLink, type Link, readLinks, readRelations, type RelationLabel, turned, writeLinks } from "./relations";
+import { mark, nextCharacter, overlaps, readPlaces, snap, sorted, type Span, type Stretch, wordAt, words, writeSpan } from "./spans";
 import css from "./widget.css?inline";
 
 export const messages = {
@@ -23,6 +25,23 @@ export const messages = {
     "key.span": "Next or last mark",
     "key.remove": "Remove the mark",
     "problem.none": "Mark what is asked for, or “Nothing to mark”.",
+    relations: "Relations",
+    relate: "Relate",
+    cancel: "Cancel",
+    related: "{from} {label} {to}",
+    unrelate: "Remove the relation: {from} {label} {to}",
+    "relate.from": "“{from}”: go to the other span, then choose the relation.",
+    "relate.to": "“{from}” with “{to}”: choose the relation.",
+    "relate.none": "“{from}” with “{to}”: no relation may join these.",
+    "said.to": "{label}: {words}",
+    "said.related": "{from} {label} {to}: joined",
+    "said.unrelated": "{from} {label} {to}: removed",
+    "said.alone": "There is no other span that “{from}” may be joined with.",
+    "said.choose": "Choose the relation: {labels}",
+    "said.dropped": "Relations removed with it: {count}",
+    "key.relate": "Begin a relation at the mark",
+    "key.other": "While relating: next or last span",
+    "key.relation": "While relating: choose the relation",
   },
   de: {
     none: "Nichts zu markieren",
@@ -40,6 +59,23 @@ export const messages = {
     "key.span": "Nächste oder letzte Markierung",
     "key.remove": "Markierung entfernen",
     "problem.none": "Markieren Sie, was gefragt ist, oder „Nichts zu markieren“.",
+    relations: "Beziehungen",
+    relate: "Verbinden",
+    cancel: "Abbrechen",
+    related: "{from} {label} {to}",
+    unrelate: "Beziehung entfernen: {from} {label} {to}",
+    "relate.from": "„{from}“: Gehen Sie zur anderen Stelle, wählen Sie dann die Beziehung.",
+    "relate.to": "„{from}“ mit „{to}“: Wählen Sie die Beziehung.",
+    "relate.none": "„{from}“ mit „{to}“: Keine Beziehung darf diese verbinden.",
+    "said.to": "{label}: {words}",
+    "said.related": "{from} {label} {to}: verbunden",
+    "said.unrelated": "{from} {label} {to}: entfernt",
+    "said.alone": "Es gibt keine andere Stelle, mit der „{from}“ verbunden werden darf.",
+    "said.choose": "Wählen Sie die Beziehung: {labels}",
+    "said.dropped": "Damit entfernte Beziehungen: {count}",
+    "key.relate": "Eine Beziehung bei der Markierung beginnen",
+    "key.other": "Beim Verbinden: nächste oder letzte Stelle",
+    "key.relation": "Beim Verbinden: die Beziehung wählen",
   },
 };
 
@@ -77,6 +113,19 @@ class Spans implements Widget {
   private brush: string | undefined;
   private active: Span | undefined;
 
+  private readonly asked: RelationLabel[];
+  private readonly joinBar: LabelBar;
+  private readonly relate: HTMLButtonElement;
+  private readonly hint = make("p", { class: "span-hint" });
+  private readonly arcs = new Arcs();
+  private readonly linkList = make("ul", { class: "span-list span-links", role: "list" });
+  private readonly watching: ResizeObserver;
+  private links: Link[] = [];
+  /** A relation that is being made: where it begins, and the other span once there is one. */
+  private joining: { from: Span; to: Span | undefined } | undefined;
+  /** The relation whose entry has the focus or the pointer. */
+  private shown: Link | undefined;
+
   constructor(context: WidgetContext) {
     adopt(css);
     this.context = context;
@@ -93,9 +142,24 @@ class Spans implements Widget {
     this.none = toggle(text("none"), "0", () => this.give(this.spans?.length === 0 ? undefined : []));
     this.page = new TextPage(this.text, this.makeText());
     this.list.setAttribute("aria-label", text("marked"));
-    const bar = readonly ? undefined : make("div", { class: "span-bar" }, this.bar.element, this.none);
-    host.append(make("div", { class: "span" }, bar, this.page.element, this.list, this.live));
+    this.asked = readRelations(question.config["relations"]);
+    this.joinBar = new LabelBar(this.asked, text("relations"), ({ id }) => this.join(id));
+    this.relate = toggle(text("relate"), this.relateKey.toUpperCase(), () => (this.joining ? this.escape() : this.startJoining()));
+    this.linkList.setAttribute("aria-label", text("relations"));
+    const joining = make("div", { class: "span-join" }, this.hint, this.joinBar.element);
+    const tools = this.asked.length ? [this.none, this.relate, joining] : [this.none];
+    const bar = readonly ? undefined : make("div", { class: "span-bar" }, this.bar.element, ...tools);
+    const sheet = makeSheet(this.page.element, this.arcs);
+    sheet.classList.toggle("related", this.asked.length > 0);
+    host.append(make("div", { class: "span" }, bar, sheet, this.list, this.linkList, this.live));
+    this.watching = new ResizeObserver(() => this.drawArcs());
+    if (this.asked.length) this.watching.observe(this.page.element);
     this.set(value);
+  }
+
+  /** A key that is none of a label. */
+  private get relateKey(): string {
+    return ["r", "-", "+"].find((key) => !this.bar.keys.includes(key)) ?? "";
   }
 
   private makeText(): HTMLElement {
@@ -116,16 +180,23 @@ class Spans implements Widget {
 
   set(value: Json | undefined): void {
     const ids = new Set(this.labels.map((label) => label.id));
-    this.spans = readSpans(value, this.offsets, ids, this.overlap);
-    this.active = undefined;
+    const places = readPlaces(value, this.offsets, ids, this.overlap);
+    this.spans = places && sorted(places);
+    this.links = readLinks(value, places ?? [], this.asked, this.spans ?? []);
+    this.active = this.joining = this.shown = undefined;
     this.draw();
   }
 
-  private give(spans: Span[] | undefined): void {
+  /** A new answer: `links` as far as their ends are in it and fit. */
+  private give(spans: Span[] | undefined, links: readonly Link[] = this.links): void {
     this.spans = spans;
+    this.links = fitting(links, this.asked, spans ?? []);
+    const count = links.length - this.links.length;
+    if (count) this.live.append(` ${this.context.text("said.dropped", { count })}`);
     if (!spans?.includes(this.active as Span)) this.active = undefined;
+    this.joining = this.shown = undefined;
     this.draw();
-    this.context.change(spans && writeSpans(spans, this.offsets));
+    this.context.change(spans?.map((span) => ({ ...writeSpan(span, this.offsets), ...writeLinks(span, this.links, spans) })));
   }
 
   private mark(stretch: Stretch, label: string): void {
@@ -143,16 +214,24 @@ class Spans implements Widget {
     this.give(rest.length ? rest : undefined);
   }
 
-  private relabel(span: Span, label: string): void {
+  /** Puts a span in the place of another, with the relations that still fit. */
+  private replace(span: Span, stretch: Stretch, label: string): void {
     const rest = (this.spans ?? []).filter((other) => other !== span);
-    const next = mark(rest, span, label, this.overlap);
-    this.active = next.find((other) => other.start === span.start && other.end === span.end && other.label === label);
+    const next = mark(rest, stretch, label, this.overlap);
+    const now = next.find((other) => other.start === stretch.start && other.end === stretch.end && other.label === label);
+    const moved = (end: Span) => (end === span && now ? now : end);
+    this.active = now;
+    this.give(next, this.links.map((link) => ({ ...link, from: moved(link.from), to: moved(link.to) })));
+  }
+
+  private relabel(span: Span, label: string): void {
     this.say("said.marked", span, label);
-    this.give(next);
+    this.replace(span, span, label);
   }
 
   /** A label by its button or key: for the active mark, for the selection, or from now on. */
   private press(label: Option): void {
+    if (this.joining) return;
     if (this.active) this.relabel(this.active, label.id);
     else if (this.selection) this.mark(this.selection, label.id);
     else {
@@ -167,11 +246,106 @@ class Spans implements Widget {
   private draw(): void {
     const { spans = [], selection, active } = this;
     const position = (id: string) => this.labels.findIndex((label) => label.id === id);
-    this.page.draw({ spans, selection, active, position, name: (id) => this.nameOf(id) });
+    const ends = [this.joining?.from, this.joining?.to, this.shown?.from, this.shown?.to];
+    this.page.draw({ spans, selection, active, ends, position, name: (id) => this.nameOf(id) });
     this.page.element.classList.toggle("brush", this.brush !== undefined);
     this.bar.show(this.active?.label ?? this.brush);
     this.none.setAttribute("aria-pressed", String(this.spans?.length === 0));
     this.list.replaceChildren(...spans.map((span) => this.entry(span, hue(position(span.label)))));
+    if (!this.asked.length) return;
+    this.drawJoining();
+    this.linkList.replaceChildren(...this.links.map((link) => this.linkEntry(link)));
+    this.drawArcs();
+  }
+
+  private drawJoining(): void {
+    const { joining } = this;
+    const can = joining?.to ? this.possible(joining.from, joining.to) : [];
+    this.joinBar.allow(new Set(can.map(({ id }) => id)));
+    this.joinBar.element.parentElement?.toggleAttribute("data-open", joining !== undefined);
+    this.bar.element.toggleAttribute("data-off", joining !== undefined);
+    this.relate.disabled = !joining && !this.active;
+    this.relate.setAttribute("aria-pressed", String(joining !== undefined));
+    if (!joining) return;
+    const what = !joining.to ? "relate.from" : can.length ? "relate.to" : "relate.none";
+    this.hint.textContent = this.context.text(what, { from: this.quote(joining.from), to: joining.to ? this.quote(joining.to) : "" });
+  }
+
+  private drawArcs(): void {
+    if (!this.asked.length) return;
+    const text = this.page.element;
+    const [origin, style] = [text.getBoundingClientRect(), getComputedStyle(text)];
+    const places = new Map<Span, End>();
+    const tops: number[] = [];
+    let height = 0;
+    for (const span of new Set(this.links.flatMap(({ from, to }) => [from, to]))) {
+      const box = this.page.firstLine(span);
+      if (!box) return;
+      height = box.height;
+      const top = tops.find((other) => Math.abs(other - box.top) < box.height / 2) ?? box.top;
+      tops.push(top);
+      places.set(span, { left: box.left - origin.left, right: box.right - origin.left, top: top - origin.top - 3 });
+    }
+    const isRtl = style.direction === "rtl";
+    const margin = isRtl ? origin.width - parseFloat(style.paddingRight) : parseFloat(style.paddingLeft);
+    const gap = (parseFloat(style.lineHeight) || 2 * height) - height - 6;
+    const drawn = this.links.map((link) => ({
+      from: places.get(link.from) as End,
+      to: places.get(link.to) as End,
+      name: this.relationOf(link)?.name ?? link.label,
+      hue: this.hueOf(link),
+      directed: this.relationOf(link)?.directed ?? true,
+      strong: link === this.shown || (!this.shown && this.active !== undefined && [link.from, link.to].includes(this.active)),
+    }));
+    this.arcs.draw(drawn, { gap, margin, away: isRtl ? 1 : -1 }, (at) => this.focusLink(at));
+  }
+
+  private relationOf(link: Link): RelationLabel | undefined {
+    return this.asked.find(({ id }) => id === link.label);
+  }
+
+  /** Hues of relations go on where those of the labels end. */
+  private hueOf(link: Link): string {
+    return hue(this.labels.length + this.asked.findIndex(({ id }) => id === link.label));
+  }
+
+  private wordsOf(link: Link): { from: string; to: string; label: string } {
+    return { from: this.quote(link.from), to: this.quote(link.to), label: this.relationOf(link)?.name ?? link.label };
+  }
+
+  /** A relation in the list under the text. */
+  private linkEntry(link: Link): HTMLElement {
+    const { text, readonly } = this.context;
+    const words = this.wordsOf(link);
+    const arrow = make("span", { class: "arrow", "aria-hidden": "true" }, this.relationOf(link)?.directed === false ? "–" : "→");
+    const end = (words: string) => make("bdi", { dir: "auto" }, words);
+    const look = (on: Link | undefined) => () => this.show(on);
+    const pick = make(
+      "button",
+      { type: "button", "aria-label": text("related", words), onfocus: look(link), onblur: look(undefined), onclick: () => this.scrollTo(link.from) },
+      end(words.from), make("b", { dir: "auto" }, words.label), arrow, end(words.to),
+    );
+    const remove = make("button", { type: "button", "aria-label": text("unrelate", words), onclick: () => this.unlink(link), onfocus: look(link), onblur: look(undefined) }, "×");
+    const entry = make("li", { onpointerenter: look(link), onpointerleave: look(undefined) }, pick, readonly ? undefined : remove);
+    entry.style.setProperty("--hue", this.hueOf(link));
+    return entry;
+  }
+
+  /** Shows both ends of a relation, and its arc over the others. The lists stay, with the focus in them. */
+  private show(link: Link | undefined): void {
+    if (link === this.shown || (link && !this.links.includes(link))) return;
+    this.shown = link;
+    [...this.linkList.children].forEach((entry, i) => entry.classList.toggle("active", this.links[i] === link));
+    this.page.showEnds(link ? [link.from, link.to] : []);
+    this.drawArcs();
+  }
+
+  private focusLink(at: number): void {
+    this.linkList.children[at]?.querySelector("button")?.focus();
+  }
+
+  private scrollTo(span: Span): void {
+    this.page.elementAt(span)?.scrollIntoView({ block: "nearest" });
   }
 
   /** A mark in the list under the text, for those who cannot see or point at it there. */
@@ -196,7 +370,11 @@ class Spans implements Widget {
   }
 
   private say(what: string, stretch: Stretch, label: string): void {
-    this.live.textContent = this.context.text(what, { words: this.quote(stretch), label: this.nameOf(label) });
+    this.tell(what, { words: this.quote(stretch), label: this.nameOf(label) });
+  }
+
+  private tell(what: string, args: { [name: string]: string | number }): void {
+    this.live.textContent = this.context.text(what, args);
   }
 
   private activate(span: Span | undefined): void {
@@ -204,6 +382,74 @@ class Spans implements Widget {
     this.selection = undefined;
     this.draw();
     this.page.element.querySelector(".active")?.scrollIntoView({ block: "nearest" });
+  }
+
+  // -- Relations ---------------------------------------------------------------------------------
+
+  /** The relations that may go from the one span to the other. */
+  private possible(from: Span, to: Span): RelationLabel[] {
+    return this.asked.filter((one) => allows(one, from, to));
+  }
+
+  /** Begins a relation at the active mark, with the next span that it may lead to. */
+  private startJoining(): void {
+    const { active: from, spans = [] } = this;
+    if (!from) return;
+    const others = spans.filter((span) => this.possible(from, span).length);
+    const to = others.find((span) => spans.indexOf(span) > spans.indexOf(from)) ?? others[0];
+    if (!to) return this.tell("said.alone", { from: this.quote(from) });
+    this.joining = { from, to };
+    this.draw();
+    this.scrollTo(to);
+    this.tell("relate.to", { from: this.quote(from), to: this.quote(to) });
+  }
+
+  /** Goes to the next or last span that the relation may lead to. */
+  private stepOther(by: 1 | -1): void {
+    const { joining, spans = [] } = this;
+    if (!joining) return;
+    const others = spans.filter((span) => this.possible(joining.from, span).length);
+    const at = joining.to ? others.indexOf(joining.to) : -1;
+    this.choose(others[(at + by + others.length) % others.length]);
+  }
+
+  private choose(to: Span | undefined): void {
+    if (!this.joining || !to || to === this.joining.from) return;
+    this.joining = { ...this.joining, to };
+    this.draw();
+    this.scrollTo(to);
+    this.say("said.to", to, to.label);
+  }
+
+  /** Joins the two spans; the same relation again takes it away. */
+  private join(label: string): void {
+    const { joining, spans = [] } = this;
+    if (!joining?.to || !this.possible(joining.from, joining.to).some(({ id }) => id === label)) return;
+    const link = turned({ from: joining.from, to: joining.to, label }, this.asked, spans);
+    const old = this.links.find((one) => isSameLink(one, link));
+    this.tell(old ? "said.unrelated" : "said.related", this.wordsOf(link));
+    this.active = joining.from;
+    this.give(spans, old ? this.links.filter((one) => one !== old) : [...this.links, link]);
+    this.focus();
+  }
+
+  /** Enter while relating: takes the only relation that fits, or says which there are. */
+  private joinOnly(): void {
+    const { joining } = this;
+    const can = joining?.to ? this.possible(joining.from, joining.to) : [];
+    const [only] = can;
+    if (only && can.length === 1) this.join(only.id);
+    else if (can.length) this.tell("said.choose", { labels: can.map((one) => `${this.joinBar.keys[this.asked.indexOf(one)] ?? ""} ${one.name}`).join(", ") });
+  }
+
+  private unlink(link: Link): void {
+    const at = this.links.indexOf(link);
+    const isHere = this.linkList.contains(document.activeElement);
+    this.tell("said.unrelated", this.wordsOf(link));
+    this.give(this.spans, this.links.filter((one) => one !== link));
+    // The entry that had the focus is gone: it goes to the next one, so that keys go on from here.
+    if (isHere && this.links.length) this.focusLink(Math.min(at, this.links.length - 1));
+    else if (isHere) this.focus();
   }
 
   // -- Pointer -----------------------------------------------------------------------------------
@@ -262,6 +508,7 @@ class Spans implements Widget {
     if (offset === undefined) return;
     const under = (this.spans ?? []).filter((span) => overlaps(span, { start: offset, end: offset + 1 }));
     const touch = (event as PointerEvent).pointerType === "touch";
+    if (this.joining) return this.choose(under.find((span) => span !== this.joining?.from && span !== this.joining?.to) ?? under[0]);
     if (under.length && !(touch && this.selection)) return this.activate(under[(under.indexOf(this.active as Span) + 1) % (under.length + 1)]);
     if (this.context.readonly || (touch && this.selection)) return;
     const word = this.words[wordAt(this.words, offset)];
@@ -277,11 +524,25 @@ class Spans implements Widget {
   key(event: KeyboardEvent): boolean {
     if (this.context.readonly || isTyping(event)) return false;
     if (event.target instanceof HTMLButtonElement && (event.key === " " || event.key === "Enter")) return true;
+    if (this.joining) return this.keyWhileJoining(event);
+    if (this.active && this.asked.length && this.relateKey && pressedIndex(event, [this.relateKey]) === 0) return use(event, () => this.startJoining());
     if (isPlain(event, "0") && !this.bar.keys.includes("0")) return use(event, () => this.none.click());
     const label = this.bar.pressed(event);
     if (label) return use(event, () => this.press(label));
     const action = this.action(event);
     return action ? use(event, action) : false;
+  }
+
+  private keyWhileJoining(event: KeyboardEvent): boolean {
+    const label = this.joinBar.pressed(event);
+    if (label) return use(event, () => this.join(label.id));
+    if (event.ctrlKey || event.metaKey || event.altKey) return false;
+    const isRtl = getComputedStyle(this.page.element).direction === "rtl";
+    const steps: { [key: string]: 1 | -1 } = { ArrowRight: isRtl ? -1 : 1, ArrowLeft: isRtl ? 1 : -1, ArrowDown: 1, ArrowUp: -1, ".": 1, ",": -1 };
+    const by = event.key === "Tab" ? (event.shiftKey ? -1 : 1) : steps[event.key];
+    if (by) return use(event, () => this.stepOther(by));
+    if (event.key === "Enter") return use(event, () => this.joinOnly());
+    return event.key === "Escape" ? use(event, () => this.escape()) : false;
   }
 
   private action(event: KeyboardEvent): (() => void) | undefined {
@@ -341,13 +602,7 @@ class Spans implements Widget {
     const end = atStart ? target.end : nextCharacter(this.text, target.end, by);
     if (start >= end) return;
     if (!this.active) this.selection = { start, end };
-    else {
-      const { label } = this.active;
-      const rest = (this.spans ?? []).filter((span) => span !== this.active);
-      const next = mark(rest, { start, end }, label, this.overlap);
-      this.active = next.find((span) => span.start === start && span.end === end && span.label === label);
-      return this.give(next);
-    }
+    else return this.replace(this.active, { start, end }, this.active.label);
     this.draw();
   }
 
@@ -359,13 +614,15 @@ class Spans implements Widget {
   }
 
   private erase(): void {
-    const { selection, active, spans = [] } = this;
-    if (active) this.remove([active]);
+    const { selection, active, shown, spans = [] } = this;
+    if (shown && this.linkList.contains(document.activeElement)) this.unlink(shown);
+    else if (active) this.remove([active]);
     else if (selection) this.remove(spans.filter((span) => overlaps(span, selection)));
   }
 
   private escape(): void {
-    if (this.active || this.selection) this.active = this.selection = undefined;
+    if (this.joining) this.joining = undefined;
+    else if (this.active || this.selection) this.active = this.selection = undefined;
     else this.brush = undefined;
     this.draw();
   }
@@ -380,6 +637,13 @@ class Spans implements Widget {
       { keys: ".", does: text("key.span") },
       { keys: "Delete", does: text("key.remove") },
       { keys: "0", does: text("none") },
+      ...(this.asked.length
+        ? [
+            { keys: this.relateKey.toUpperCase(), does: text("key.relate") },
+            { keys: "Tab", does: text("key.other") },
+            { keys: keyRange(this.joinBar.keys.map((key) => key.toUpperCase())), does: text("key.relation") },
+          ]
+        : []),
     ];
   }
 
@@ -393,6 +657,7 @@ class Spans implements Widget {
   }
 
   destroy(): void {
+    this.watching.disconnect();
     this.context.host.replaceChildren();
   }
 }
