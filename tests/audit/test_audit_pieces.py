@@ -92,6 +92,37 @@ def test_spans_with_many_ties(overlap: bool) -> None:
     assert compared(label, answers) == 40
 
 
+def test_relations_follow_the_spans_that_they_join() -> None:
+    """Ends that others mark otherwise or name otherwise, relations with a direction and without, and ties."""
+    dice = np.random.default_rng(11)
+    relations = ["same", {"name": "in", "from": ["A"], "to": ["B", "C"]}, {"name": "near", "directed": False}]
+    config = {"field": "t", "labels": ["A", "B", "C"], "overlap": True, "relations": relations}
+    label = find("span").configure(config, {"t": "text"})
+    answers, joined = [], 0
+    for n in range(40):
+        true = [{"start": 3 * i, "end": 3 * i + 3, "label": "ABC"[dice.integers(3)]} for i in range(4)]
+        links = [(int(i), int(j), str(what)) for i, j in dice.integers(0, 4, (6, 2)) if i != j
+                 for what in dice.choice(["same", "in", "near"], 1)]  # fmt: skip
+        for who in range(int(dice.integers(1, 6))):
+            made: list[dict[str, Any]] = [dict(one) for one in true]
+            for one in made:
+                one["label"] = "ABC"[dice.integers(3)] if dice.random() < 0.15 else one["label"]
+                one["end"] -= int(dice.random() < 0.2)
+            for i, j, what in set(links):
+                one = {"to": j, "label": what}
+                fits = what != "in" or (made[i]["label"] == "A" and made[j]["label"] != "A")
+                back = what == "near" and (j, i, what) in set(links) and j < i
+                if fits and not back and dice.random() < 0.8:
+                    made[i].setdefault("relations", []).append(one)
+            answers.append((n, f"m{who}", label.read(made)))
+    assert compared(label, answers) == 40
+    learnt = label.learn(answers)
+    for n in range(40):
+        found = label.weighed([(who, value) for task, who, value in answers if task == n], learnt).value
+        joined += sum(len(span.relations) for span in found)
+    assert joined > 40
+
+
 def test_what_it_cannot_weigh_it_says() -> None:
     assert pieces.shape_of("polygon/1", {"labels": ["a"]}) is None
     box = pieces.shape_of("box/1", {"labels": ["a"]})

@@ -26,6 +26,43 @@ function marked(words: string, label: string): { [key: string]: Json } {
   return { start, end: start + [...words].length, label };
 }
 
+const JOINING: { [key: string]: Json } = {
+  field: "text",
+  labels: ["Person", "Firm", "Place"],
+  relations: [
+    { name: "works for", from: ["Person"], to: ["Firm"] },
+    { name: "lives in", from: ["Person"], to: ["Place"] },
+    { name: "knows", from: ["Person"], to: ["Person"], directed: false },
+    "same as",
+  ],
+};
+
+const PARTS = [
+  ["Amara Okafor", "Person", " joined "], ["Nordwind Logistics", "Firm", " in "], ["Hamburg", "Place", ", where she met "],
+  ["Jonas Weber", "Person", ", who had left "], ["Tidewater Shipping", "Firm", " the year before. "],
+] as const;
+
+/** Forty spans and thirty relations, some of them across many lines. */
+function crowd(): { text: string; value: Json } {
+  let text = "";
+  const spans: { start: number; end: number; label: string; relations?: { to: number; label: string }[] }[] = [];
+  for (let i = 0; i < 40; i += 1) {
+    const [words, label, then] = PARTS[i % 5] as (typeof PARTS)[number];
+    spans.push({ start: text.length, end: text.length + words.length, label });
+    text += words + then;
+  }
+  const join = (from: number, to: number, label: string) => (spans[from]!.relations ??= []).push({ to, label });
+  for (let i = 0; i < 40; i += 5) {
+    join(i, i + 1, "works for");
+    join(i, i + 2, "lives in");
+    join(i, i + 3, "knows");
+  }
+  for (let i = 0; i < 6; i += 1) join(i * 5, ((i * 3 + 11) % 8) * 5, "same as");
+  return { text, value: spans.map((span) => (span.relations ? { ...span, relations: span.relations.filter((one, n, all) => spans[one.to] !== span && all.indexOf(one) === n).sort((a, b) => a.to - b.to) } : span)) };
+}
+
+const CROWD = crowd();
+
 const countries = Array.from({ length: 120 }, (_, i) => new Intl.DisplayNames("en", { type: "region" }).of(
   String.fromCharCode(65 + (i % 26)) + String.fromCharCode(65 + ((i * 7) % 26)),
 ) ?? `Country ${i}`);
@@ -76,6 +113,33 @@ export const samples: Sample[] = [
       marked("London", "Place"),
       marked("University of Cambridge", "ORG"),
       marked("Cambridge", "Place"),
+    ],
+  },
+  {
+    type: "span",
+    title: "Who works for whom?",
+    config: JOINING,
+    fields: [text("text")],
+    data: { text: "Amara Okafor works for Nordwind Logistics in Hamburg. She knows Jonas Weber from Bonn." },
+    value: [
+      { start: 0, end: 12, label: "Person", relations: [{ to: 1, label: "works for" }] },
+      { start: 23, end: 41, label: "Firm" },
+      { start: 45, end: 52, label: "Place" },
+      { start: 64, end: 75, label: "Person" },
+      { start: 81, end: 85, label: "Place" },
+    ],
+  },
+  { type: "span", title: "A long text of relations", config: JOINING, fields: [text("text")], data: { text: CROWD.text }, value: CROWD.value },
+  {
+    type: "span",
+    title: "Right to left",
+    config: { ...JOINING, relations: ["يعيش في"] },
+    fields: [text("text")],
+    data: { text: "ذهب عُمَر من القاهرة إلى مكة ثم عاد إلى بيته في المدينة مع صديقه خالد بعد أيام طويلة من السفر." },
+    value: [
+      { start: 4, end: 9, label: "Person", relations: [{ to: 1, label: "يعيش في" }, { to: 2, label: "يعيش في" }] },
+      { start: 13, end: 20, label: "Place" },
+      { start: 48, end: 55, label: "Place" },
     ],
   },
   {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,19 @@ HEDGE, LIGHTEST, DOUBT, PAIRS, MOST_HIDDEN = 25.0, 0.01, 0.5, 400.0, 0.9
 
 
 @dataclass(frozen=True)
+class Join:
+    """A label of relations between spans."""
+
+    source: frozenset[str]  # labels of spans that it may begin at; empty: any
+    to: frozenset[str]
+    directed: bool
+
+    def allows(self, source: str, to: str) -> bool:
+        both = [(source, to)] if self.directed else [(source, to), (to, source)]
+        return any((not self.source or a in self.source) and (not self.to or b in self.to) for a, b in both)
+
+
+@dataclass(frozen=True)
 class Shape:
     """What is special about the pieces of one question."""
 
@@ -40,6 +53,7 @@ class Shape:
     order: tuple[str, ...]  # keys that pieces are ordered by
     within: float  # numbers of an outcome may differ by so much, as they are rounded
     plain: Callable[[Piece], bool]  # whether this auditor can weigh such a piece
+    joins: dict[str, Join] = field(default_factory=dict)  # id of a label of relations -> the label
 
     @property
     def count(self) -> int:
@@ -294,18 +308,61 @@ def concluded(shape: Shape, given: Sequence[tuple[str, Any]], known: Known) -> t
         label = min(names, key=lambda name: (-round(names[name] / sum(w.values()), 9), name))
         if len(given) == 1 or p[i, 0] < 0.5 - EQUAL:
             middle = shape.middle(list(spot.values()), list(w.values()))
-            some.append((float(p[i, best]), {**middle, "label": label}, float(u[i, best])))
+            some.append((float(p[i, best]), {**middle, "label": label}, float(u[i, best]), i))
     kept: list[Piece] = []
     chances = []
-    ranked = {id(piece): n for n, piece in enumerate(shape.sorted(piece for _, piece, _ in some))}
-    for _, piece, chance in sorted(some, key=lambda one: (-round(one[0], 9), ranked[id(one[1])])):
+    made: dict[int, int] = {}  # id of a piece -> its spot
+    ranked = {id(piece): n for n, piece in enumerate(shape.sorted(piece for _, piece, _, _ in some))}
+    for _, piece, chance, i in sorted(some, key=lambda one: (-round(one[0], 9), ranked[id(one[1])])):
         if len(given) == 1 or shape.fits(kept, piece):
             kept.append(piece)
             chances.append(chance)
-    value = list(given[0][1]) if len(given) == 1 else shape.sorted(kept)
+            made[id(piece)] = i
+    value = list(given[0][1]) if len(given) == 1 and not shape.joins else shape.sorted(kept)
+    if shape.joins:
+        count = [float(np.prod(1 - one[:3])) + LIGHTEST for one in rates]
+        value = _joined(shape, value, [found[made[id(piece)]] for piece in value], given, count)
     if not kept:
         return value, math.prod(u[:, 0].tolist())
     return value, 2 * sum(chances) / (len(kept) + float(((1 - u[:, 0]) * many).sum()))
+
+
+def _joined(
+    shape: Shape,
+    pieces: list[Piece],
+    spots: Sequence[Spot],
+    given: Sequence[tuple[str, Any]],
+    w: Sequence[float],
+) -> list[Piece]:
+    """The pieces with the relations that most of the weight gave of those who have both ends."""
+    held: dict[tuple[int, int, str], float] = {}
+    for who, (_, own) in enumerate(given):
+        at = {id(spot[who]): n for n, spot in enumerate(spots) if who in spot}
+        said = {
+            _turned(shape, at[id(piece)], at[id(own[one["to"]])], one["label"])
+            for piece in own
+            for one in piece.get("relations", ())
+            if id(piece) in at and id(own[one["to"]]) in at
+        }
+        for relation in said:
+            held[relation] = held.get(relation, 0.0) + w[who]
+    told = [{**piece, "relations": []} for piece in pieces]
+    for source, to, label in sorted(held):
+        voters = spots[source].keys() & spots[to].keys()
+        most = held[source, to, label] / sum(w[who] for who in voters) > 0.5 + EQUAL
+        join = shape.joins.get(label)
+        if most and join is not None and join.allows(pieces[source]["label"], pieces[to]["label"]):
+            told[source]["relations"].append({"to": to, "label": label})
+    return [piece if piece["relations"] else _without(piece) for piece in told]
+
+
+def _turned(shape: Shape, source: int, to: int, label: str) -> tuple[int, int, str]:
+    directed = label not in shape.joins or shape.joins[label].directed
+    return (source, to, label) if directed else (min(source, to), max(source, to), label)
+
+
+def _without(piece: Piece) -> Piece:
+    return {key: value for key, value in piece.items() if key != "relations"}
 
 
 def _close(due: Sequence[float], said: Sequence[float], allowed: float) -> bool:
@@ -375,7 +432,16 @@ def _span(labels: list[str], config: dict[str, Any]) -> Shape:
 
     fits = _new if config.get("overlap", False) else _apart
     order = ("start", "end", "label")
-    return Shape(labels, lambda a, b: _stretches(a, b) or None, middle, fits, order, 0.0, _any)
+    asked: list[dict[str, Any]] = [
+        {"name": one} if isinstance(one, str) else one for one in config.get("relations", ())
+    ]
+    joins = {
+        one.get("id") or one["name"]: Join(
+            frozenset(one.get("from", ())), frozenset(one.get("to", ())), one.get("directed", True)
+        )
+        for one in asked
+    }
+    return Shape(labels, lambda a, b: _stretches(a, b) or None, middle, fits, order, 0.0, _any, joins)
 
 
 def _time_span(labels: list[str], config: dict[str, Any]) -> Shape:

@@ -8,15 +8,16 @@ export class LabelBar {
   private readonly labels: Option[];
   private readonly buttons: HTMLButtonElement[];
 
-  constructor(labels: Option[], name: string, onpress: (label: Option) => void) {
+  /** `hues`: how many hues are taken by labels of another row. */
+  constructor(labels: Option[], name: string, onpress: (label: Option) => void, hues = 0) {
     adopt(css);
     this.labels = labels;
     this.keys = hotkeys(labels);
-    this.buttons = labels.map((label, i) => this.makeButton(label, i, onpress));
+    this.buttons = labels.map((label, i) => this.makeButton(label, i, hue(hues + i), onpress));
     this.element = make("div", { class: "labelbar", role: "group", "aria-label": name }, ...this.buttons);
   }
 
-  private makeButton(label: Option, i: number, onpress: (label: Option) => void): HTMLButtonElement {
+  private makeButton(label: Option, i: number, colour: string, onpress: (label: Option) => void): HTMLButtonElement {
     const key = this.keys[i];
     const button = make(
       "button",
@@ -32,7 +33,7 @@ export class LabelBar {
       make("span", { dir: "auto" }, label.name),
       key && make("kbd", { class: "hint-key", "aria-hidden": "true" }, key.toUpperCase()),
     );
-    button.style.setProperty("--hue", hue(i));
+    button.style.setProperty("--hue", colour);
     return button;
   }
 

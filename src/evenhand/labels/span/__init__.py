@@ -21,7 +21,7 @@ from evenhand.labels.piece_type import PieceType, labels_meta
 from evenhand.labels.pieces import weight_of
 from evenhand.labels.reading import LARGEST, TextField, elements_in, shown
 from evenhand.labels.span import relations
-from evenhand.labels.span.relations import Link, RelationLabel, RelationLabels
+from evenhand.labels.span.relations import Relation, RelationLabel, RelationLabels
 
 TEXTS = ("text", "markdown")
 
@@ -32,7 +32,7 @@ class Marked(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True
     start: int  # code points from the start of the field's text
     end: int  # code points, end excluded
     label: str  # id of the label
-    relations: tuple[Link, ...] = ()  # those that begin here; sorted
+    relations: tuple[Relation, ...] = ()  # those that begin here; sorted
 
 
 Spans = tuple[Marked, ...]

@@ -61,7 +61,7 @@ Asked = Mapping[str, RelationLabel]
 """Id of a relation's label -> the label."""
 
 
-class Link(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
+class Relation(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
     """A relation that begins at the span where it stands. Sorts by to, label."""
 
     to: int  # place of the other span in the answer, from 0
@@ -114,9 +114,9 @@ def bare(spans: Sequence[T]) -> tuple[T, ...]:
 
 def joined(spans: Sequence[T], relations: Iterable[Related], asked: Asked) -> tuple[T, ...]:
     """Spans, in order and without relations, with these, each at the span that it begins at."""
-    held: dict[int, list[Link]] = {}
+    held: dict[int, list[Relation]] = {}
     for source, to, label in (_turned(one, asked) for one in relations):
-        held.setdefault(source, []).append(Link(to, label))
+        held.setdefault(source, []).append(Relation(to, label))
     return tuple(
         msgspec.structs.replace(span, relations=tuple(sorted(held[i]))) if i in held else span
         for i, span in enumerate(spans)
@@ -140,7 +140,7 @@ def check(spans: Sequence[Any], asked: Asked) -> None:
             found.add(one)
 
 
-def _check_one(spans: Sequence[Any], i: int, link: Link, asked: Asked, where: str) -> None:
+def _check_one(spans: Sequence[Any], i: int, link: Relation, asked: Asked, where: str) -> None:
     """Refuse a relation whose label or ends do not fit."""
     require_label(link.label, asked, f"{where}.label")
     if not 0 <= link.to < len(spans):

@@ -143,7 +143,7 @@ class Spans implements Widget {
     this.page = new TextPage(this.text, this.makeText());
     this.list.setAttribute("aria-label", text("marked"));
     this.asked = readRelations(question.config["relations"]);
-    this.joinBar = new LabelBar(this.asked, text("relations"), ({ id }) => this.join(id));
+    this.joinBar = new LabelBar(this.asked, text("relations"), ({ id }) => this.join(id), this.labels.length);
     this.relate = toggle(text("relate"), this.relateKey.toUpperCase(), () => (this.joining ? this.escape() : this.startJoining()));
     this.linkList.setAttribute("aria-label", text("relations"));
     const joining = make("div", { class: "span-join" }, this.hint, this.joinBar.element);

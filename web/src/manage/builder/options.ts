@@ -28,7 +28,7 @@ export function writeOptions(options: readonly Option[]): Json[] {
   return options.map((option) => {
     const entry: { [key: string]: Json } = { name: option.name };
     if (option.id !== "") entry["id"] = option.id;
-    for (const [key, value] of Object.entries(option.more)) if (value !== "" && value !== null) entry[key] = value;
+    for (const [key, value] of Object.entries(option.more)) if (value !== "" && value !== null && !(Array.isArray(value) && value.length === 0)) entry[key] = value;
     if (option.children.length > 0) entry["children"] = writeOptions(option.children);
     return Object.keys(entry).length === 1 ? option.name : entry;
   });

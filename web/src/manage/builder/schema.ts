@@ -35,6 +35,11 @@ export type Control = Common &
 /** A property of the entries of a list of choices, beside id, name and children. */
 export interface Column {
   key: string;
+  kind: "text" | "switch" | "ids";
+  /** Of ids: the key of the configuration whose list has them. */
+  of: string;
+  /** Of a switch: what holds when nothing is set. */
+  preset: boolean;
   title: string;
   help: string;
   /** Longest text; 1 makes a narrow column. */
@@ -115,8 +120,12 @@ function entries(schema: Schema, root: Schema): { tree: boolean; columns: Column
 }
 
 function column(key: string, property: Schema): Column {
+  const format = text(property["format"]) ?? "";
   return {
     key,
+    kind: format.startsWith("ids:") ? "ids" : property["type"] === "boolean" ? "switch" : "text",
+    of: format.slice("ids:".length),
+    preset: property["default"] === true,
     title: typed(text(property["title"]) ?? key),
     help: typed(text(property["description"]) ?? ""),
     max: number(property["maxLength"]),
