@@ -111,6 +111,64 @@ def test_pages_of_others_are_inert(show: Open) -> None:
     assert page.title() == "Evenhand: widgets and fields"
 
 
+def test_relations_by_keys_alone(show: Open) -> None:
+    """A relation begins at a mark, goes to another span by arrows or Tab, and is chosen by its number."""
+    page = show("relations")
+    sample = page.locator(".sample").first
+    related = lambda: [(i, one["to"], one["label"]) for i, span in enumerate(answer(page))  # noqa: E731
+                       for one in span.get("relations", [])]  # fmt: skip
+    sample.locator(".span-text").focus()
+    assert sample.locator(".span-join").is_hidden()
+    page.keyboard.press(".")
+    page.keyboard.press("r")
+    page.keyboard.press("ArrowRight")  # past the firm, which comes first
+    assert "Hamburg" in sample.locator(".span-hint").inner_text()
+    page.keyboard.press("1")  # "works for" does not lead to a place
+    assert related() == [(0, 1, "works for")]
+    page.keyboard.press("2")
+    page.keyboard.press("r")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    assert "Jonas" in sample.locator(".span-hint").inner_text()
+    page.keyboard.press("Enter")  # two may join persons: Enter takes neither
+    page.keyboard.press("3")
+    assert related() == [(0, 1, "works for"), (0, 2, "lives in"), (0, 3, "knows")]
+    assert sample.locator(".span-arcs g").count() == 3
+    assert sample.locator(".span-arcs .head").count() == 2, "knowing has no direction"
+    entries = sample.locator(".span-links li")
+    entries.nth(1).locator("button").first.focus()
+    assert sample.locator("mark.end").all_inner_texts() == ["Amara Okafor", "Hamburg"]
+    page.keyboard.press("Delete")
+    assert related() == [(0, 1, "works for"), (0, 3, "knows")]
+    assert entries.nth(1).locator("button").first.evaluate("one => one === document.activeElement")
+    page.keyboard.press("Escape")
+    sample.locator(".span-text").focus()
+    page.keyboard.press(".")
+    page.keyboard.press(".")
+    page.keyboard.press("Delete")  # the firm goes, and what leads to it
+    assert related() == [(0, 2, "knows")]
+    page.keyboard.press(".")
+    page.keyboard.press("r")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    page.keyboard.press("2")  # the person becomes a firm, which knows nobody
+    assert related() == []
+    assert "1" in sample.locator("[role=status]").first.inner_text()
+
+
+def test_relations_by_pointer(show: Open) -> None:
+    page = show("relations", has_touch=True)
+    sample = page.locator(".sample").first
+    sample.locator("mark", has_text="Jonas").click()
+    sample.get_by_role("button", name="Relate").click()
+    sample.locator("mark", has_text="Bonn").click()
+    sample.get_by_role("button", name="lives in").click()
+    assert answer(page)[3]["relations"] == [{"to": 4, "label": "lives in"}]
+    sample.locator(".span-arcs .hit").last.dispatch_event("click")
+    assert sample.locator("mark.end").count() == 2
+    assert violations(page) == []
+
+
 def test_choice_by_key_and_by_find(show: Open) -> None:
     page = show("choice")
     page.keyboard.press("1")

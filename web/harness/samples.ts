@@ -2,6 +2,8 @@ import type { Field, Json, Question } from "../src/widget";
 
 export interface Sample {
   type: string;
+  /** What ?only= chooses it by, where that is not its type. */
+  part?: string;
   title: string;
   config: { [key: string]: Json };
   fields: Field[];
@@ -117,6 +119,7 @@ export const samples: Sample[] = [
   },
   {
     type: "span",
+    part: "relations",
     title: "Who works for whom?",
     config: JOINING,
     fields: [text("text")],
@@ -129,9 +132,10 @@ export const samples: Sample[] = [
       { start: 81, end: 85, label: "Place" },
     ],
   },
-  { type: "span", title: "A long text of relations", config: JOINING, fields: [text("text")], data: { text: CROWD.text }, value: CROWD.value },
+  { type: "span", part: "relations", title: "A long text of relations", config: JOINING, fields: [text("text")], data: { text: CROWD.text }, value: CROWD.value },
   {
     type: "span",
+    part: "relations",
     title: "Right to left",
     config: { ...JOINING, relations: ["يعيش في"] },
     fields: [text("text")],

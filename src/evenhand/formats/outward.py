@@ -68,8 +68,8 @@ class Outward(Format):
         return Invalid("format.outward", f"{self.title} is written here, and not read.", self.name, remedy)
 
     def carried(self, schema: ReleaseSchema) -> tuple[ReleasedQuestion, ...]:
-        """The questions whose answers it can hold."""
-        return tuple(q for q in schema.questions if q.elements and q.elements <= self.carries)
+        """The questions whose answers it can hold, relations between their parts aside."""
+        return tuple(q for q in schema.questions if q.elements and q.elements <= self.carries | {"relation"})
 
     def chosen(self, schema: ReleaseSchema, options: WriteOptions) -> tuple[ReleasedQuestion, ...]:
         """The questions to write: of those it can hold, the one that was asked for, or the first, or all.
@@ -96,6 +96,11 @@ class Outward(Format):
             Loss(part="consensus", where=q.id, reason=f"{self.title} holds no answers to it.")
             for q in schema.questions
             if q.id not in carried
+        ]
+        lost += [
+            Loss(part="consensus", where=q.id, reason="Relations are left out.")
+            for q in schema.questions
+            if q.id in carried and "relation" in q.elements - self.carries
         ]
         if "unanswered" not in self.keeps:
             lost.append(Loss(part="consensus", where="", reason="Tasks without a consensus are left out."))

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from evenhand.core.errors import Refused
-from evenhand.core.label import ClassElement, SpanElement
+from evenhand.core.label import ClassElement, RelationElement, SpanElement
 from evenhand.core.release import Loss, ReleasedFile, ReleasedQuestion, ReleasedTask, ReleaseSchema
 from evenhand.formats import WriteOptions, Writer
 from evenhand.formats.output import Output
@@ -26,14 +26,15 @@ class Spacy(Outward):
 
     name: ClassVar[str] = "spacy"
     title: ClassVar[str] = "spaCy DocBin"
-    carries: ClassVar[frozenset[str]] = frozenset({"text-span", "class"})
+    carries: ClassVar[frozenset[str]] = frozenset({"text-span", "class", "relation"})
     guide: ClassVar[str] = f"""\
 ## `train-0001.spacy`, …
 
 At most {DOCS:,} docs a file; spaCy takes the folder. Spans of the first question about spans are entities
 (`doc.ents`, of overlapping ones the first), all spans stand in `doc.spans["<question>"]`, choices in
 `doc.cats`. Tokens are runs of letters and digits or single characters, cut where a span begins or ends.
-`doc.user_data` has `task_id` and `external_id`.
+`doc.user_data` has `task_id` and `external_id`, and where a question asks for relations
+`relations`: question -> list of `from` and `to`, places in `doc.spans["<question>"]`, and `label`.
 
     from spacy.tokens import DocBin
     docs = DocBin().from_disk("train-0001.spacy").get_docs(spacy.blank("xx").vocab)
@@ -110,7 +111,18 @@ class _SpacyWriter(Writer):
                 doc.ents = [span for span in first if span is not None]
         for question in found.keys() - spans.keys():
             doc.cats |= self._cats(question, found[question])
-        self._add(doc, groups, {"task_id": task.task_id, "external_id": task.external_id})
+        user_data = {"task_id": task.task_id, "external_id": task.external_id}
+        self._add(doc, groups, user_data | self._relations(found))
+
+    def _relations(self, found: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+        """Relations of the questions that ask for some: tokens are cut at spans, so that none is missing."""
+        asked = [q for q in found if "relation" in self._questions[q].elements]
+        links = {q: [one for one in found[q] if isinstance(one, RelationElement)] for q in asked}
+        told = {
+            q: [{"from": one.source, "to": one.target, "label": one.label} for one in own]
+            for q, own in links.items()
+        }
+        return {"relations": told} if told else {}
 
     def _add(self, doc: Any, groups: Mapping[str, Sequence[Any]], user_data: Mapping[str, Any]) -> None:
         """Put it into the DocBin.
