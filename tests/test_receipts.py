@@ -170,7 +170,7 @@ def test_false_reasons_are_told_by_the_watcher_and_found_by_an_audit(
             if not honest:
                 monkeypatch.setattr(postings, "_admitted", lambda *given: told(*given[:-1], None))
             change = wire.StandingChange(state=state)
-            client._call("POST", f"/projects/{project}/standings/{member}", change, wire.Gold)
+            client._node.call("POST", f"/projects/{project}/standings/{member}", change, wire.Gold)
             alarms, due = [], time.monotonic() + 20
             while len(told_of := admissions(tmp_path / "w")) < (1 if honest else 2):
                 assert time.monotonic() < due, told_of

@@ -254,7 +254,7 @@ def exchange_enrol(
 @as_json
 def exchange_state(file: Path, organization: str | None, machine: bool) -> None:
     """File statements of ownership: a JSON file of BODS 0.4."""
-    from evenhand.sdk_exchange import read_statements
+    from evenhand.sdk.exchange import read_statements
 
     with connected() as client:
         told = client.exchange.state(read_statements(file), organization)

@@ -6,15 +6,16 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 
 from evenhand import wire
 from evenhand.core.errors import Invalid, Refused
+from evenhand.sdk.connection import Connection, segment
+from evenhand.sdk.speaker import Speaker
 
 T = TypeVar("T")
-Call = Callable[..., Any]
 
 
 class Exchange:
@@ -23,25 +24,18 @@ class Exchange:
     Errors are those of `evenhand.core.errors`: `Refused` where the caller's role does not allow it.
     """
 
-    def __init__(self, call: Call, send: Call, sign: Call, organization: Call) -> None:
-        """Args:
-        call: `(method, path, body, type of the answer)`, as `Client` makes it.
-        send: `(method, path, body)`, where there is no answer.
-        sign: `Client._signed_for`: a statement, None where there is no key.
-        organization: gives the one that is meant where none is named.
+    def __init__(self, node: Connection, speaker: Speaker, organization: Callable[[str | None], str]) -> None:
         """
-        self._call = call
-        self._send = send
-        self._sign = sign
+        Args:
+            organization: gives the one that is meant where none is named.
+        """
+        self._node = node
+        self._speaker = speaker
         self._organization = organization
-
-    def _ask(self, method: str, path: str, body: wire.Request | None, kind: type[T]) -> T:
-        told: T = self._call(method, path, body, kind)
-        return told
 
     def _get(self, path: str, kind: type[T], **query: str | None) -> T:
         asked = urlencode({name: value for name, value in query.items() if value})
-        return self._ask("GET", f"{path}?{asked}" if asked else path, None, kind)
+        return self._node.get(f"{path}?{asked}" if asked else path, kind)
 
     # -- the operator -----------------------------------------------------------------------------
 
@@ -51,19 +45,19 @@ class Exchange:
 
     def set_policy(self, policy: wire.NodePolicy) -> wire.NodePolicy:
         """Other thresholds or officers, from the node's next entry on."""
-        return self._ask("PUT", "/policy", policy, wire.NodePolicy)
+        return self._node.call("PUT", "/policy", policy, wire.NodePolicy)
 
     def open_pool(
         self, language: str, terms: wire.PoolTerms, band: int = 1, qualification: str = ""
     ) -> wire.SharedPool:
         """Open a pool that organizations share."""
         new = wire.NewSharedPool(terms=terms, language=language, band=band, qualification=qualification)
-        return self._ask("POST", "/shared-pools", new, wire.SharedPool)
+        return self._node.call("POST", "/shared-pools", new, wire.SharedPool)
 
     def change_terms(self, pool: str, terms: wire.PoolTerms) -> wire.SharedPool:
         """Other weights or prices, from the pool's next entry on."""
-        path = f"/shared-pools/{_segment(pool)}/terms"
-        return self._ask("PUT", path, terms, wire.SharedPool)
+        path = f"/shared-pools/{segment(pool)}/terms"
+        return self._node.call("PUT", path, terms, wire.SharedPool)
 
     def admit_client(self, organization: str, record: str = "", public: bool = True) -> wire.Party:
         """Admit an organization as a client.
@@ -73,7 +67,7 @@ class Exchange:
             public: the log names that record, so that everybody can check the client's conflicts.
         """
         new = wire.NewClient(organization_id=organization, record=record, public=public)
-        return self._ask("POST", "/parties/clients", new, wire.Party)
+        return self._node.call("POST", "/parties/clients", new, wire.Party)
 
     def admit_provider(self, organization: str, record: str = "") -> wire.Party:
         """Admit an organization whose annotators work for others."""
@@ -84,7 +78,7 @@ class Exchange:
         return self._entity(wire.NewEntity(role="operator", organization_id=organization, record=record))
 
     def _entity(self, new: wire.NewEntity) -> wire.Party:
-        return self._ask("POST", "/parties/entities", new, wire.Party)
+        return self._node.call("POST", "/parties/entities", new, wire.Party)
 
     # -- everybody who takes part -----------------------------------------------------------------
 
@@ -98,17 +92,17 @@ class Exchange:
 
     def clients(self, pool: str) -> list[wire.PoolClient]:
         """Who shares a pool: all for the operator, one's own for others."""
-        return self._get(f"/shared-pools/{_segment(pool)}/clients", wire.Page[wire.PoolClient]).items
+        return self._get(f"/shared-pools/{segment(pool)}/clients", wire.Page[wire.PoolClient]).items
 
     def annotators(self, pool: str) -> list[wire.PoolAnnotator]:
         """A provider's own annotators in a pool."""
-        path = f"/shared-pools/{_segment(pool)}/annotators"
+        path = f"/shared-pools/{segment(pool)}/annotators"
         return self._get(path, wire.Page[wire.PoolAnnotator]).items
 
     def enrol(self, pool: str, enrolment: wire.Enrolment) -> wire.PoolAnnotator:
         """A provider's annotator takes part in a pool, or ends it."""
-        path = f"/shared-pools/{_segment(pool)}/annotators"
-        return self._ask("POST", path, enrolment, wire.PoolAnnotator)
+        path = f"/shared-pools/{segment(pool)}/annotators"
+        return self._node.call("POST", path, enrolment, wire.PoolAnnotator)
 
     def my_pools(self) -> list[wire.PoolAvailability]:
         """The pools where the caller is enrolled."""
@@ -116,12 +110,12 @@ class Exchange:
 
     def set_available(self, pool: str, available: bool) -> wire.PoolAvailability:
         """The caller takes work in a pool, or takes none."""
-        path = f"/availability/{_segment(pool)}"
-        signed = self._sign(
+        path = f"/availability/{segment(pool)}"
+        signed = self._speaker.say_for(
             None, "availability", lambda who: (pool, 0), lambda who: {"on": int(available), "who": who}
         )
         change = wire.AvailabilityChange(available=available, signed=signed)
-        return self._ask("PUT", path, change, wire.PoolAvailability)
+        return self._node.call("PUT", path, change, wire.PoolAvailability)
 
     # -- a client ---------------------------------------------------------------------------------
 
@@ -140,14 +134,14 @@ class Exchange:
             exposure: most tasks that one provider's annotators may get; 0: no limit.
         """
         terms = wire.ClientTerms(organization_id=organization, state=state, band=band, exposure=exposure)
-        path = f"/shared-pools/{_segment(pool)}/clients"
-        return self._ask("POST", path, terms, wire.PoolClient)
+        path = f"/shared-pools/{segment(pool)}/clients"
+        return self._node.call("POST", path, terms, wire.PoolClient)
 
     def send(self, project: str, pool: str = "", family: str = "") -> wire.PooledProject:
         """A project gets its answers from a shared pool; without a pool, from one's own people again."""
-        path = f"/projects/{_segment(project)}/pool"
+        path = f"/projects/{segment(project)}/pool"
         wanted = wire.ProjectPool(pool=pool, family=family)
-        return self._ask("PUT", path, wanted, wire.PooledProject)
+        return self._node.call("PUT", path, wanted, wire.PooledProject)
 
     def sent(self, organization: str | None = None) -> list[wire.PooledProject]:
         """One's own projects in shared pools."""
@@ -163,23 +157,23 @@ class Exchange:
         pseudonyms = {one.source: one.record for one in self.ownership(organization).owners}
         named = sorted({pseudonyms.get(source, "") for source in records})
         value = {"rivals": msgspec.json.encode(named)}
-        signed = self._sign(own, "rivals-named", None, lambda client: {"client": client}, value)
+        signed = self._speaker.say_for(own, "rivals-named", None, lambda client: {"client": client}, value)
         wanted = wire.Rivals(organization_id=organization, records=list(records), signed=signed)
-        return self._ask("PUT", "/rivals", wanted, wire.Rivals)
+        return self._node.call("PUT", "/rivals", wanted, wire.Rivals)
 
     def waive(
         self, pool: str, entity: str, given: bool = True, organization: str | None = None
     ) -> wire.Waiver:
         """Let a provider of grade 2 work for one in this pool, or no longer."""
         state: Any = "given" if given else "withdrawn"
-        signed = self._sign(
+        signed = self._speaker.say_for(
             self._organization(organization),
             "waived",
             lambda client: self._verdict(pool, client, entity),
             lambda client: {"client": client, "entity": entity, "state": state},
         )
         wanted = wire.Waiver(organization_id=organization, entity=entity, state=state, signed=signed)
-        return self._ask("POST", f"/shared-pools/{_segment(pool)}/waivers", wanted, wire.Waiver)
+        return self._node.call("POST", f"/shared-pools/{segment(pool)}/waivers", wanted, wire.Waiver)
 
     def _verdict(self, pool: str, client: str, entity: str) -> tuple[str, int]:
         """Where the newest verdict about this pair stands, which a waiver answers."""
@@ -203,11 +197,11 @@ class Exchange:
     ) -> wire.StatementsReport:
         """File statements of BODS 0.4: the operator about everybody, an organization about itself."""
         new = wire.NewStatements(statements=[dict(one) for one in statements], organization_id=organization)
-        return self._ask("POST", "/ownership/statements", new, wire.StatementsReport)
+        return self._node.call("POST", "/ownership/statements", new, wire.StatementsReport)
 
     def hold(self, holding: wire.NewHolding) -> wire.StatementsReport:
         """File one holding without a file."""
-        return self._ask("POST", "/ownership/holdings", holding, wire.StatementsReport)
+        return self._node.call("POST", "/ownership/holdings", holding, wire.StatementsReport)
 
     # -- officers ---------------------------------------------------------------------------------
 
@@ -217,11 +211,7 @@ class Exchange:
 
     def override(self, pool: str, wanted: wire.Override) -> None:
         """Recall a lease, suspend or readmit an annotator, with the signatures of two officers."""
-        self._send("POST", f"/shared-pools/{_segment(pool)}/overrides", wanted)
-
-
-def _segment(text: str) -> str:
-    return quote(text, safe="")
+        self._node.tell("POST", f"/shared-pools/{segment(pool)}/overrides", wanted)
 
 
 def read_statements(path: Path) -> list[dict[str, Any]]:
