@@ -12,10 +12,11 @@ from typing import BinaryIO, Protocol
 
 import msgspec
 
+from evenhand import containers
 from evenhand.config import Config
 from evenhand.core.errors import Invalid, Missing, Unavailable
 
-MAX_BLOB = 256 << 20  # bytes of one medium
+MAX_BLOB = 1 << 30  # bytes of one medium: an hour of video of middling quality
 CHUNK = 1 << 20
 
 
@@ -67,6 +68,15 @@ class Upload:
         self.bytes += len(chunk)
         if len(self.head) < HEAD:
             self.head += chunk[: HEAD - len(self.head)]
+
+    def part(self, start: int, size: int) -> bytes:
+        """At most so many of the bytes that came, from this place on."""
+        if start + size <= len(self.head):
+            return self.head[start : start + size]
+        self._file.flush()
+        with self._path.open("rb") as file:
+            file.seek(start)
+            return file.read(size)
 
     def keep(self) -> str:
         """Make it durable under its digest, and give that."""
@@ -219,30 +229,38 @@ HEAD = 256 << 10  # bytes in which the size of an image is looked for
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """What the first bytes of a medium say."""
+    """What the bytes of a medium say."""
 
     type: str  # media type
-    width: int | None = None  # pixels after EXIF orientation
+    width: int | None = None  # pixels after EXIF orientation; of a video, as shown
     height: int | None = None
+    fps: float | None = None  # frames a second of a video, where it tells them
 
 
-def shape_of(head: bytes, declared: str) -> Shape:
+def shape_of(head: bytes, declared: str, read: containers.Read | None = None) -> Shape:
     """Type and size of a medium, by its bytes and not by what was said of it.
 
+    Args:
+        head: the first `HEAD` bytes, or all.
+        declared: the media type that whoever sends it names. It decides only whether a container is a
+            video or a sound where its description is not among the bytes.
+        read: more of its bytes. The description of an MP4 may stand at its end.
+
     Raises:
-        Invalid: the bytes are no image or sound that browsers show, or another one than declared.
+        Invalid: the bytes are no image, sound or video that browsers show, or another one than declared.
     """
-    found = _image(head) or _sound(head)
     declared = declared.partition(";")[0].strip().lower()
+    declared = _SAME.get(declared, declared)
+    found = _image(head) or _contained(head, declared, read) or _sound(head)
     if found is None:
         raise Invalid(
             "blob.type",
-            "This is no image or sound that browsers can show.",
+            "This is no image, sound or video that browsers can show.",
             "Content-Type",
             "Send PNG, JPEG, GIF, WebP or SVG; WAV, MP3, MP4, Ogg, FLAC or WebM.",
         )
-    if declared not in (_SAME.get(declared, declared), "application/octet-stream", "") or (
-        declared not in ("application/octet-stream", "") and _SAME.get(declared, declared) != found.type
+    if declared not in ("application/octet-stream", "", found.type) and not _one_container(
+        declared, found.type
     ):
         raise Invalid(
             "blob.declared",
@@ -261,10 +279,35 @@ _SAME = {
     "audio/x-flac": "audio/flac",
     "audio/x-m4a": "audio/mp4",
     "audio/m4a": "audio/mp4",
-    "video/webm": "audio/webm",
-    "video/mp4": "audio/mp4",
+    "video/x-m4v": "video/mp4",
+    "video/quicktime": "video/mp4",  # MP4 grew out of it, and browsers read both in one way
+    "video/x-matroska": "video/webm",
+    "audio/x-matroska": "audio/webm",
     "application/ogg": "audio/ogg",
 }
+_SOUND_BRANDS = (b"M4A ", b"M4B ", b"M4P ")
+
+
+def _one_container(declared: str, found: str) -> bool:
+    """Whether both are the same container: programs often take its suffix for a video's."""
+    kinds = (declared.partition("/")[0], found.partition("/")[0])
+    return {*kinds} == {"audio", "video"} and declared.partition("/")[2] == found.partition("/")[2]
+
+
+def _contained(head: bytes, declared: str, read: containers.Read | None) -> Shape | None:
+    """A sound or video in a container, which both may be in."""
+    held = containers.held(read or containers.inside(head))
+    if held is None:
+        return None
+    film = held.film
+    if film is not None:
+        return Shape(f"video/{held.subtype}", film.width, film.height, film.fps)
+    said = declared.partition("/")[0]
+    if held.tracks == 0 and said != "audio":
+        unlike = held.subtype == "mp4" and head[8:12] not in _SOUND_BRANDS
+        said = "video" if said == "video" or unlike else "audio"
+        return Shape(f"{said}/{held.subtype}")
+    return Shape(f"audio/{held.subtype}")
 
 
 def _image(head: bytes) -> Shape | None:
@@ -338,7 +381,4 @@ def _sound(head: bytes) -> Shape | None:
         return Shape("audio/mpeg")
     if head[:2] in (b"\xff\xf1", b"\xff\xf9"):
         return Shape("audio/aac")
-    starts = {b"OggS": "audio/ogg", b"fLaC": "audio/flac", b"\x1aE\xdf\xa3": "audio/webm"}
-    if head[:4] in starts:
-        return Shape(starts[head[:4]])
-    return Shape("audio/mp4") if head[4:8] == b"ftyp" else None
+    return Shape("audio/flac") if head[:4] == b"fLaC" else None

@@ -6,6 +6,7 @@ import mimetypes
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from evenhand import formats, labels, wire
 from evenhand.core.errors import EvenhandError, Invalid, Missing
 from evenhand.core.project import RESERVED, FieldType
 from evenhand.sdk import Client, Progress, Rejection, Report
-from evenhand.zipped import MAGIC
+from evenhand.zipped import CHUNK, MAGIC
 
 SAMPLE = 100  # rows that the guess looks at
-MAX_MEDIUM = 100 << 20  # bytes of one image or sound
+MAX_MEDIUM = 1 << 30  # bytes of one image, sound or video
 MEDIA: dict[str, tuple[FieldType, str]] = {
     ".png": ("image", "image/png"),
     ".jpg": ("image", "image/jpeg"),
@@ -31,6 +32,11 @@ MEDIA: dict[str, tuple[FieldType, str]] = {
     ".ogg": ("audio", "audio/ogg"),
     ".flac": ("audio", "audio/flac"),
     ".m4a": ("audio", "audio/mp4"),
+    ".mp4": ("video", "video/mp4"),
+    ".m4v": ("video", "video/mp4"),
+    ".mov": ("video", "video/mp4"),
+    ".webm": ("video", "video/webm"),
+    ".ogv": ("video", "video/ogg"),
 }
 """Suffix -> type of field, media type."""
 
@@ -56,7 +62,7 @@ class Column(msgspec.Struct, frozen=True):
 def read(
     path: Path, format: str | None, options: Mapping[str, Any]
 ) -> Iterator[formats.Row | formats.Rejected]:
-    """The rows of a file; of a folder, one for each image or sound in it.
+    """The rows of a file; of a folder, one for each image, sound or video in it.
 
     Raises:
         Missing: there is no such file.
@@ -104,8 +110,10 @@ def _refuse_media(path: Path, head: bytes) -> None:
         )
         raise Invalid("label.archive", "This is a ZIP archive.", str(path), remedy)
     if path.suffix.lower() in MEDIA:
-        remedy = "Label the folder that it is in; each image or sound becomes a task."
-        raise Invalid("label.one-medium", "This is one image or sound, not a table.", str(path), remedy)
+        remedy = "Label the folder that it is in; each image, sound or video becomes a task."
+        raise Invalid(
+            "label.one-medium", "This is one image, sound or video, not a table.", str(path), remedy
+        )
 
 
 def sample(rows: Iterable[formats.Row | formats.Rejected], path: Path) -> list[dict[str, Any]]:
@@ -123,7 +131,7 @@ def sample(rows: Iterable[formats.Row | formats.Rejected], path: Path) -> list[d
             rejected = rejected or f" Line {row.line}: {row.reason}"
     if not found:
         if path.is_dir():
-            reason = f"The folder holds no image or sound.{rejected}"
+            reason = f"The folder holds no image, sound or video.{rejected}"
             raise Invalid("file.empty", reason, str(path), f"Known: {', '.join(MEDIA)}.")
         reason = f"The file holds no rows that can be read.{rejected}"
         raise Invalid("file.empty", reason, str(path), "Give it at least one record.")
@@ -297,7 +305,7 @@ def send(
     media: Sequence[str],
     on_progress: Progress | None,
 ) -> Report:
-    """Import a file; where columns name local images or sounds, these go first and the records point to them.
+    """Import a file; media that its columns name locally go first, and the records point to them.
 
     Args:
         media: names of those columns.
@@ -342,6 +350,12 @@ def _with_media(
         yield record
 
 
+def _pieces(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as source:
+        while piece := source.read(CHUNK):
+            yield piece
+
+
 def _upload(
     client: Client,
     project_id: str,
@@ -366,6 +380,6 @@ def _upload(
             raise Invalid(
                 "label.medium-type", f"{value!r} is of no known type.", name, f"Known: {', '.join(MEDIA)}."
             )
-        blob = client.upload(project_id, file.read_bytes(), MEDIA[suffix][1])
+        blob = client.upload(project_id, partial(_pieces, file), MEDIA[suffix][1])
         sent[file] = msgspec.to_builtins(blob)
     record[name] = sent[file]

@@ -237,7 +237,7 @@ class FormatInfo(Wire, frozen=True, kw_only=True):
 
 class FieldDraft(Request, frozen=True, kw_only=True):
     name: str
-    type: Literal["text", "markdown", "chat", "image", "audio", "html"] = "text"
+    type: Literal["text", "markdown", "chat", "image", "audio", "video", "html"] = "text"
     title: str = ""
 
 
@@ -506,13 +506,14 @@ class TaskCorrection(Request, frozen=True, kw_only=True):
 
 
 class Blob(Wire, frozen=True, kw_only=True):
-    """A medium, as it stands in a record's image or audio field."""
+    """A medium, as it stands in a record's image, audio or video field."""
 
     blob: str  # SHA-256, hexadecimal
     bytes: int
     type: str  # media type
-    width: int | None = None  # pixels after EXIF orientation
+    width: int | None = None  # pixels after EXIF orientation; of a video, as shown
     height: int | None = None
+    fps: float | None = None  # frames a second of a video, where it tells them
 
 
 # -- annotating ---------------------------------------------------------------------------------

@@ -69,6 +69,8 @@ const countries = Array.from({ length: 120 }, (_, i) => new Intl.DisplayNames("e
   String.fromCharCode(65 + (i % 26)) + String.fromCharCode(65 + ((i * 7) % 26)),
 ) ?? `Country ${i}`);
 
+const FILM = { blob: "film", type: "video/webm", width: 320, height: 180, fps: 25 };
+
 export const samples: Sample[] = [
   { type: "choice", title: "Is it spam?", config: { choices: ["ham", "spam"] }, fields: [], data: {}, value: "spam" },
   {
@@ -235,6 +237,14 @@ export const samples: Sample[] = [
       { start: 0.95, end: 1.8, label: "Speech" },
     ],
   },
+  {
+    type: "time_span",
+    title: "Mark where the box is in the upper half, and where in the lower",
+    config: { field: "film", labels: ["Upper", "Lower"] },
+    fields: [{ name: "film", type: "video", title: "" }],
+    data: { film: FILM },
+    value: [{ start: 0.4, end: 1.6, label: "Upper" }],
+  },
 ];
 
 export const question = (sample: Sample): Question => ({
@@ -265,6 +275,8 @@ export const fields: { field: Field; value: Json }[] = [
   { field: { name: "photo", type: "image", title: "Photo" }, value: { blob: "street", width: 1200, height: 700 } },
   { field: { name: "remote", type: "image", title: "Picture elsewhere" }, value: "https://example.org/cat.png" },
   { field: { name: "sound", type: "audio", title: "Recording" }, value: { blob: "sound" } },
+  { field: { name: "film", type: "video", title: "Video" }, value: FILM },
+  { field: { name: "broken", type: "video", title: "Video that no browser plays" }, value: { blob: "broken", type: "video/mp4" } },
   {
     field: { name: "html", type: "html", title: "Page" },
     value:

@@ -8,7 +8,7 @@
 /** A value that JSON can hold. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-export type FieldType = "text" | "markdown" | "chat" | "image" | "audio" | "html";
+export type FieldType = "text" | "markdown" | "chat" | "image" | "audio" | "video" | "html";
 
 /** A field of the task that the annotator sees. */
 export interface Field {

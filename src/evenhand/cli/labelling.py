@@ -22,6 +22,7 @@ from evenhand.cli.options import (
 )
 from evenhand.cli.projects import project_words
 from evenhand.cli.reach import reach_for_people, show_link, stay
+from evenhand.core.project import MEDIA
 
 if TYPE_CHECKING:
     from evenhand import wire
@@ -70,7 +71,7 @@ def label(
         project = label_file.find_project(reached.client, file, draft)
         fresh = project is None
         project = project or reached.client.create(draft)
-        media = [column.name for column in found if column.type in ("image", "audio")]
+        media = [column.name for column in found if column.type in MEDIA]
         with progress("Importing", "") as tell:
             report = label_file.send(reached.client, project.id, file, format, options, mapping, media, tell)
         click.echo(("Made" if fresh else "Found") + f" the project {project.document.name!r} ({project.id}).")

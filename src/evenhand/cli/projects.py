@@ -45,7 +45,7 @@ def project_create(
     project_file: Path | None,
     machine: bool,
 ) -> None:
-    """Make a project. TYPE is text (the default), markdown, chat, image, audio or html."""
+    """Make a project. TYPE is text (the default), markdown, chat, image, audio, video or html."""
     from evenhand import label_file
 
     fields = [{"name": part.partition(":")[0], "type": part.partition(":")[2] or "text"} for part in shown]

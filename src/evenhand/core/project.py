@@ -10,8 +10,16 @@ import msgspec
 from evenhand.core.errors import Invalid
 from evenhand.core.label import LabelType, is_class, is_weighed
 
-FieldType = Literal["text", "markdown", "chat", "image", "audio", "html"]
+FieldType = Literal["text", "markdown", "chat", "image", "audio", "video", "html"]
 Order = Literal["imported", "random", "priority"]
+
+MEDIA: dict[str, tuple[str, ...]] = {
+    "image": ("image",),
+    "audio": ("audio", "video"),
+    "video": ("video",),
+}
+"""Types of field that show a medium -> what they show, as media types begin. Of a video, an audio field plays
+the sound."""
 
 RESERVED = frozenset({"external_id", "metadata", "predictions", "gold_answers", "gold_feedback"})
 """Keys of a record that are not data."""

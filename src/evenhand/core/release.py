@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from typing import Any, Literal
 
@@ -156,6 +157,7 @@ class ReleaseSchema:
     predicted: bool = False  # some rows have predictions; asked only of rows that are surveyed
     weighed: bool = False  # some answers may have probabilities
     about: About | None = None  # where the caller knows it
+    shows: Mapping[str, str] = field(default_factory=dict)  # field -> its type, where the caller knows it
 
 
 class Survey:

@@ -64,7 +64,7 @@ class WriteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     completion: str | None = None  # key of the data that holds what was judged
     tags: Literal["iob2", "bioes"] = "iob2"  # how spans are told token by token
     media: bool = True
-    """With the images or sounds that are stored here, where the format's tools look for them."""
+    """With the images, sounds or videos that are stored here, where the format's tools look for them."""
 
 
 NAMES = {"question": "question", "prompt": "field", "completion": "field"}
@@ -76,7 +76,7 @@ class Beside(msgspec.Struct, frozen=True):
 
     archive: str  # its name: "images.tar"
     folder: str  # in it; "" for its top
-    kind: str  # of the media: "image" or "audio"
+    kind: str  # type of the fields that show them: "image", or "audio", which plays videos too
 
 
 def images_in(folder: str) -> Beside:

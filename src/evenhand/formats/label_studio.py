@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -58,6 +58,12 @@ MARKS = {
 }
 """Kind of element -> (tag of what it is in, tag of the control, type of its results)."""
 
+ON_VIDEO = ("Video", "TimelineLabels", "timelinelabels")
+"""The same of stretches of a video, which are told in frames."""
+
+FPS = 25.0
+"""Frames a second, where a video does not tell them: only what is shown there depends on it."""
+
 
 class LabelStudio(Outward):
     """`tasks.json` and `config.xml`."""
@@ -73,7 +79,8 @@ Make a project in Label Studio, paste `config.xml` as its labeling configuration
 Annotations come as annotations, the consensus as a prediction of the model `consensus` with its mean
 confidence as score, predictions under the names of their models; `external_id` and metadata stand in `meta`.
 A choice or label whose name is not its id has the id as its `alias`, which is what results say there. Orders
-of items become a List and a Ranker (`<question>_items` in the data), of two fields a Pairwise.
+of items become a List and a Ranker (`<question>_items` in the data), of two fields a Pairwise. Stretches of a
+video become TimelineLabels, in frames; `<field>_fps` in the data is how many of them are a second.
 
     curl -H "Authorization: Token …" -H "Content-Type: application/json" --data @tasks.json \\
       https://host/api/projects/7/import
@@ -85,6 +92,9 @@ of items become a List and a Ranker (`<question>_items` in the data), of two fie
         for question in self.chosen(schema, options):
             if kind := question.elements & {"box", "polygon", "keypoint", "mask"}:
                 reason = f"A {min(kind)} in an image of unknown size is left out: percents cannot be told."
+                yield Loss(part="consensus", where=question.id, reason=reason)
+            if Asked(question, schema).is_film:
+                reason = "Stretches of a video are told in frames, which they are rounded to."
                 yield Loss(part="consensus", where=question.id, reason=reason)
             if "order" in question.elements:
                 reason = "By how much one is better, why, and ties are left out."
@@ -114,7 +124,7 @@ class _Writer(Writer):
         self._count += 1
         meta = _decode(task.metadata) | ({"external_id": task.external_id} if task.external_id else {})
         row = {
-            "data": data | self._items(data),
+            "data": data | self._items(data) | rates(self._asked.values(), data),
             "meta": meta | {"task_id": task.task_id},
             "annotations": [self._annotation(one, data) for one in task.annotations],
             "predictions": [
@@ -198,6 +208,9 @@ class Asked:
         self.single = is_single(question)
         self.schema = question.schema
         self.field = field_of(question) or (schema.columns[0].name if schema.columns else "text")
+        self.is_film = "time-span" in self.elements and schema.shows.get(self.field) == "video"
+        kind = next(iter(self.elements & MARKS.keys()), None)
+        self.marks = ON_VIDEO if self.is_film else MARKS[kind] if kind else None
         self.items = _ranked(question)
 
     def results(self, answer: Json, data: Mapping[str, Json]) -> list[dict[str, Json]]:
@@ -207,22 +220,23 @@ class Asked:
         except Invalid:
             return []
         common = {"from_name": self.id, "to_name": _object(self.field), "origin": "manual"}
-        kind = next(iter(self.elements & MARKS.keys()), None)
-        if kind is not None:
-            picture = medium(data, self.field) if MARKS[kind][0] == "Image" else None
-            return [common | one for e in elements for one in self._mark(kind, e, data, picture)]
+        if self.marks is not None:
+            tag, _, type_ = self.marks
+            picture = medium(data, self.field) if tag == "Image" else None
+            return [common | one for e in elements for one in self._mark(type_, e, data, picture)]
         return [common | one for one in self._whole(elements)]
 
     def _mark(
-        self, kind: str, element: Element, data: Mapping[str, Json], picture: Medium | None
+        self, type_: str, element: Element, data: Mapping[str, Json], picture: Medium | None
     ) -> Iterator[dict[str, Json]]:
-        _, _, type_ = MARKS[kind]
         assert isinstance(element, LabelledElement), "nothing else is a mark"
         labels = {type_: [element.label]}
         if isinstance(element, SpanElement):
             text = data.get(element.field)
             if isinstance(text, str):
                 yield {"type": type_, "value": _span(element, text) | labels}
+        elif isinstance(element, TimeSpanElement) and self.is_film:
+            yield {"type": type_, "value": {"ranges": [_frames(element, fps_of(data, self.field))]} | labels}
         elif isinstance(element, TimeSpanElement):
             span = {"start": element.start, "end": element.end, "channel": 0}
             yield {"type": type_, "value": span | labels}
@@ -281,6 +295,20 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else _encode(value).decode()
 
 
+def fps_of(data: Mapping[str, Json], field: str) -> float:
+    """Frames a second of the video in this field: as it tells itself, or the record does."""
+    value = data.get(field)
+    for said in (value.get("fps") if isinstance(value, Mapping) else None, data.get(f"{field}_fps")):
+        if isinstance(said, int | float) and 0 < said <= 1_000:
+            return float(said)
+    return FPS
+
+
+def rates(asked: Iterable[Asked], data: Mapping[str, Json]) -> dict[str, Json]:
+    """What the configuration names as frame rates, for the data of one task."""
+    return {f"{one.field}_fps": fps_of(data, one.field) for one in asked if one.is_film}
+
+
 # -- values ------------------------------------------------------------------------------------------
 
 
@@ -288,6 +316,12 @@ def _span(span: SpanElement, text: str) -> dict[str, Json]:
     start = len(text[: span.start].encode("utf-16-le")) // 2
     marked = text[span.start : span.end]
     return {"start": start, "end": start + len(marked.encode("utf-16-le")) // 2, "text": marked}
+
+
+def _frames(span: TimeSpanElement, fps: float) -> dict[str, Json]:
+    """The frames of a stretch, counted from 1, both ends included; one at least."""
+    first = round(span.start * fps) + 1
+    return {"start": first, "end": max(round(span.end * fps), first)}
 
 
 def _geometry(element: Element, wide: int, high: int) -> dict[str, Json]:
@@ -323,7 +357,8 @@ def config_of(schema: ReleaseSchema, asked: list[Asked], tags: Mapping[str, str]
     Args:
         tags: field -> tag that shows it, where that is known.
     """
-    shown = dict(tags) | {one.field: MARKS[kind][0] for one in asked for kind in one.elements & MARKS.keys()}
+    shown = dict(tags) | {one.field: one.marks[0] for one in asked if one.marks is not None}
+    rated = {one.field: f" frameRate={quoteattr(f'${one.field}_fps')}" for one in asked if one.is_film}
     for one in asked:
         for item in one.items if len(one.items) == 2 else ():
             shown.setdefault(item, "Text")
@@ -333,7 +368,7 @@ def config_of(schema: ReleaseSchema, asked: list[Asked], tags: Mapping[str, str]
         if column.schema.get("type") == "string":
             shown.setdefault(column.name, "Text")
     objects = [
-        f"  <{tag} name={quoteattr(_object(field))} value={quoteattr('$' + field)}/>"
+        f"  <{tag} name={quoteattr(_object(field))} value={quoteattr('$' + field)}{rated.get(field, '')}/>"
         for field, tag in shown.items()
     ]
     controls = [line for one in asked for line in _control(one)]
@@ -344,9 +379,8 @@ def _control(asked: Asked) -> Iterator[str]:
     name, to = quoteattr(asked.id), quoteattr(_object(asked.field)) + asked.required
     if asked.title:
         yield f"  <Header value={quoteattr(asked.title)}/>"
-    kind = next(iter(asked.elements & MARKS.keys()), None)
-    if kind is not None:
-        tag = MARKS[kind][1]
+    if asked.marks is not None:
+        _, tag, _ = asked.marks
         yield from _listed(f"{tag} name={name} toName={to}", tag, "Label", asked)
     elif len(asked.items) == 2:
         both = quoteattr(",".join(_object(item) for item in asked.items))

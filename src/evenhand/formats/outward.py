@@ -18,6 +18,7 @@ import msgspec
 
 from evenhand.core.errors import Invalid, Refused
 from evenhand.core.label import Element, Json
+from evenhand.core.project import MEDIA
 from evenhand.core.release import (
     Loss,
     Part,
@@ -197,7 +198,14 @@ def _suffix(type_: str) -> str:
     return SOUNDS.get(type_) or mimetypes.guess_extension(type_) or ""
 
 
-SOUNDS = {"audio/wav": ".wav", "audio/webm": ".webm", "audio/ogg": ".ogg"}
+SOUNDS = {
+    "audio/wav": ".wav",
+    "audio/webm": ".webm",
+    "audio/ogg": ".ogg",
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
+    "video/ogg": ".ogv",
+}
 """Types of which not every system knows the suffix that programs look for."""
 
 
@@ -374,7 +382,7 @@ class Along:
         """Args:
         read: digest -> a stored medium; None where there is none.
         """
-        self._path, self._kind, self._read = folder / beside.archive, f"{beside.kind}/", read
+        self._path, self._kinds, self._read = folder / beside.archive, MEDIA[beside.kind], read
         self._before = f"{beside.folder}/" if beside.folder else ""
         self._archive: Archive | None = None
 
@@ -386,7 +394,9 @@ class Along:
         for field, value in data.items():
             found = medium(data, field) if isinstance(value, dict) else None
             stored = self._read(value["blob"]) if found is not None else None
-            if found is not None and stored is not None and stored.type.startswith(self._kind):
+            if found is None or stored is None:
+                continue
+            if stored.type.partition("/")[0] in self._kinds:
                 if self._archive is None:
                     self._archive = Archive(self._path)
                 self._archive.put_once(f"{self._before}{found.name}", stored.size, stored.pieces)

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_type_hints
 import msgspec
 
 from evenhand import wire
+from evenhand.blobs import MAX_BLOB
 from evenhand.http import backends as backends_edge
 from evenhand.http import catalogue, courier, evidence, people, transfer
 from evenhand.http.call import Call
@@ -45,7 +46,7 @@ API = "/api/v1"
 SMALL = 64 << 10  # bytes of a form that people fill in
 MEDIUM = 4 << 20  # bytes of answers, project documents, corrected records
 LARGE = 16 << 20  # bytes of one piece of an import, as the contract says
-MEDIA = 256 << 20  # bytes of one medium
+MEDIA = MAX_BLOB
 
 Kind = Literal["read", "write", "edge"]
 PASSED_OVER = frozenset({"after", "limit"})

@@ -22,7 +22,7 @@ LARGEST = 2**53 - 1
 
 TextField = Annotated[str, Meta(min_length=1, extra_json_schema={"format": "field:text,markdown"})]
 ImageField = Annotated[str, Meta(min_length=1, extra_json_schema={"format": "field:image"})]
-AudioField = Annotated[str, Meta(min_length=1, extra_json_schema={"format": "field:audio"})]
+RecordingField = Annotated[str, Meta(min_length=1, extra_json_schema={"format": "field:audio,video"})]
 AnyField = Annotated[str, Meta(min_length=1, extra_json_schema={"format": "field:*"})]
 
 _PLACE = re.compile(r"^(?P<reason>.*?)(?: - at `(?:key` in `)?\$(?P<path>.*)`)?$", re.DOTALL)

@@ -47,11 +47,15 @@ OBJECTS = {
     "Image": "image",
     "Audio": "audio",
     "AudioPlus": "audio",
+    "Video": "video",
     "Chat": "chat",
     "Paragraphs": "chat",
     "List": "items",
 }
 """Tags that show data -> type of our field; "items" become one field each."""
+
+FPS = 24.0
+"""Frames a second that Label Studio takes for those of a video whose tag says nothing (`frameRate`)."""
 
 SHOWN_ELSEWHERE = "Annotators see it as it is in the record, or not at all."
 
@@ -290,6 +294,15 @@ class Config:
     controls: dict[str, Control]
     items: dict[str, int] = field(default_factory=dict)  # key of a list that is ranked -> its length
     keys: dict[str, tuple[str, str]] = field(default_factory=dict)  # of Paragraphs: key -> (role, text)
+    rates: dict[str, str] = field(
+        default_factory=dict
+    )  # of videos: key -> frames a second, or "$key" with them
+
+    def fps(self, key: str, data: Mapping[str, Json]) -> float:
+        """Frames a second of the video under this key of a task's data."""
+        told = self.rates.get(key, "")
+        found = str(data.get(told[1:])) if told.startswith("$") else told
+        return float(found) if _is_number(found) and float(found) > 0 else FPS
 
     def draft(self, name: str, overlap: int, losses: Losses) -> dict[str, Json]:
         """The project, as `create_project` takes it."""
@@ -357,7 +370,7 @@ def read_config(content: bytes, where: str, losses: Losses) -> Config:
     reader = _ConfigReader(losses)
     reader.objects(root)
     reader.walk(root, None)
-    return Config(objects=reader.shown, controls=reader.controls, keys=reader.keys)
+    return Config(objects=reader.shown, controls=reader.controls, keys=reader.keys, rates=reader.rates)
 
 
 class _ConfigReader:
@@ -370,6 +383,11 @@ class _ConfigReader:
         self.shown: dict[str, tuple[str, str]] = {}
         self.controls: dict[str, Control] = {}
         self.keys: dict[str, tuple[str, str]] = {}
+        self.rates: dict[str, str] = {}
+
+    def note(self, where: str, reason: str) -> None:
+        """What of the configuration is not brought as it is."""
+        self._losses.note(where, reason, 0)
 
     def objects(self, root: ET.Element) -> None:
         for tag in root.iter():
@@ -387,6 +405,8 @@ class _ConfigReader:
                     )
                 if tag.tag == "Paragraphs":
                     self.keys[key] = (tag.get("nameKey", "author"), tag.get("textKey", "text"))
+                if tag.tag == "Video":
+                    self.rates[key] = tag.get("frameRate", tag.get("framerate", ""))
 
     def walk(self, tag: ET.Element, shown_when: ET.Element | None) -> None:
         if tag.tag == "Header":
@@ -510,7 +530,7 @@ def _regions(kind: str, field_type: str, **more: Json) -> Maker:
         key, type_ = shown[0]
         own = dict(more)
         target = kind
-        if tag.tag == "Labels" and type_ == "audio":
+        if tag.tag in ("Labels", "TimelineLabels") and type_ in ("audio", "video"):
             target, own = "time_span", {}
         elif type_ not in (field_type, "markdown" if field_type == "text" else field_type):
             return f"Marks on {type_} have no counterpart here."
@@ -519,6 +539,9 @@ def _regions(kind: str, field_type: str, **more: Json) -> Maker:
         entries, ids = _entries(tag, "Label")
         if not entries:
             return "Its labels come from the data of each task."
+        if tag.tag == "TimelineLabels" and not reader.rates.get(key):
+            reason = f"It is not told: frames are taken as {FPS:g} a second, as there."
+            reader.note(f"frameRate of {key}", reason)
         return target, {"field": key, "labels": entries, **own}, ids
 
     return make
@@ -563,6 +586,7 @@ CONTROLS: dict[str, Maker] = {
     "Choices": _choices,
     "Taxonomy": _taxonomy,
     "Labels": _regions("span", "text", overlap=True),
+    "TimelineLabels": _regions("time_span", "video"),
     "RectangleLabels": _regions("box", "image", rotation=True, min_size=0),
     "PolygonLabels": _regions("polygon", "image"),
     "KeyPointLabels": _regions("keypoint", "image"),
@@ -781,6 +805,8 @@ def answers_of(
         read = RESULTS.get(control.kind)
         value = region.get("value") or {}
         key = config.objects[control.to[0]][0]
+        if "ranges" in value:
+            value = in_seconds(value, config.fps(key, data))
         if read is not None:
             made = read(value, control, region, data.get(key), losses)
             answers.setdefault(control.name, []).extend(made)
@@ -895,8 +921,18 @@ def _mask(value: Region, control: Control, region: Region, data: Json, losses: L
 
 
 def _time_span(value: Region, control: Control, region: Region, data: Json, losses: Losses) -> list[Json]:
-    stretch = {"start": float(value["start"]), "end": float(value["end"])}
-    return [{**stretch, "label": label} for label in _labels(value, control)]
+    parts = value.get("ranges", [value])
+    stretches = [{"start": float(part["start"]), "end": float(part["end"])} for part in parts]
+    return [{**stretch, "label": label} for label in _labels(value, control) for stretch in stretches]
+
+
+def in_seconds(value: Region, fps: float) -> Region:
+    """Stretches of a video, which are told in frames from 1 on, both ends included."""
+    ranges = [
+        {"start": max(part["start"] - 1, 0) / fps, "end": max(part["end"], part["start"]) / fps}
+        for part in value["ranges"]
+    ]
+    return {**value, "ranges": ranges}
 
 
 RESULTS: dict[str, Callable[[Region, Control, Region, Json, Losses], list[Json]]] = {

@@ -15,7 +15,7 @@ from evenhand.core.errors import EvenhandError, Invalid, Unavailable
 from evenhand.core.label import Json
 from evenhand.core.project import Form
 from evenhand.core.release import ReleasedColumn, ReleasedQuestion, ReleaseSchema
-from evenhand.formats.label_studio import Asked, config_of
+from evenhand.formats.label_studio import Asked, config_of, fps_of, rates
 from evenhand.labels.reading import shortest
 from evenhand.outbound import Door
 from evenhand.peers import Losses
@@ -32,6 +32,7 @@ TAGS = {
     "chat": "Paragraphs",
     "image": "Image",
     "audio": "Audio",
+    "video": "Video",
 }
 """Type of a field -> the tag that shows it there."""
 
@@ -53,7 +54,8 @@ class Translation:
         tags = {field.name: TAGS[field.type] for field in form.document.fields}
         columns = tuple(ReleasedColumn(name=name, schema={}) for name in tags)
         questions = tuple(ReleasedQuestion(id=q, label=label) for q, label in form.labels.items())
-        schema = ReleaseSchema(columns=columns, questions=questions)
+        shows = {field.name: str(field.type) for field in form.document.fields}
+        schema = ReleaseSchema(columns=columns, questions=questions, shows=shows)
         self._form = form
         self._asked = {question.id: Asked(question, schema) for question in questions}
         self.config = config_of(schema, list(self._asked.values()), tags)
@@ -81,7 +83,8 @@ class Translation:
         for name in dict.fromkeys(str(one.get("from_name")) for one in parts):
             own = [one for one in parts if one.get("from_name") == name]
             try:
-                made = answers_of(own, dict(data), self._read, Losses())[name]
+                told = dict(data) | rates(self._asked.values(), data)
+                made = answers_of(own, told, self._read, Losses())[name]
                 made = shortest(made) if isinstance(made, float) else made  # a rating is whole
                 label = self._form.labels[name]
                 answers[name] = label.dump(label.parse(made, data))
@@ -97,13 +100,15 @@ def _score(one: Mapping[str, Json]) -> float | None:
 
 
 def data_for(data: Mapping[str, Json], address: Callable[[str], str]) -> dict[str, Json]:
-    """A task's data as backends read it: media of ours as addresses.
+    """A task's data as backends read it: media of ours as addresses, with the frame rates of videos.
 
     Args:
         address: name of a field -> where its medium can be fetched.
     """
     is_ours = {name: isinstance(value, Mapping) and "blob" in value for name, value in data.items()}
-    return {name: address(name) if is_ours[name] else value for name, value in data.items()}
+    shown = {name: address(name) if is_ours[name] else value for name, value in data.items()}
+    films = [name for name in data if is_ours[name] and str(data[name].get("type")).startswith("video/")]
+    return shown | {f"{name}_fps": fps_of(data, name) for name in films}
 
 
 class Backend:

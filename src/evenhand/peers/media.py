@@ -27,10 +27,10 @@ import msgspec
 
 from evenhand.blobs import MAX_BLOB, shape_of
 from evenhand.core.errors import EvenhandError, Invalid
+from evenhand.core.project import MEDIA
 from evenhand.peers import Brought, Fault, Losses, Unfit
 from evenhand.zipped import CHUNK, Zipped
 
-KINDS = ("image", "audio")
 NAMED = 3  # addresses that a loss lists
 SHOWN = 80  # characters of each
 WHOLE = 10_000  # outweighs every count of parts
@@ -60,7 +60,7 @@ class Media:
             (path.resolve().name or str(path)) if path else ""
         )  # what losses call it; "" when there is none
         self._archive: Zipped | None = None
-        self._fields: dict[str, str] = {}  # those that show media -> "image" or "audio"
+        self._fields: dict[str, str] = {}  # those that show media -> their type
         self._chosen: dict[str, File] = {}  # path of an address -> its file
         self._types: dict[str, str] = {}  # path of a file -> media type, "" when it is no medium
         self._files: dict[str, File] = {}  # by path
@@ -82,7 +82,7 @@ class Media:
     def look(self, brought: Brought) -> Brought:
         """The project with the media that cannot be had among what is lost. Reads its source twice."""
         fields = brought.draft["fields"]
-        self._fields = {field["name"]: field["type"] for field in fields if field["type"] in KINDS}
+        self._fields = {field["name"]: field["type"] for field in fields if field["type"] in MEDIA}
         if not self._fields:
             return brought
         if self._files:
@@ -187,7 +187,7 @@ class Media:
         """The file, or why the field cannot show it."""
         if file.size > MAX_BLOB:
             return f"The file is larger than {MAX_BLOB >> 20} MiB."
-        if not self._type(file).startswith(f"{self._fields[field]}/"):
+        if self._type(file).partition("/")[0] not in MEDIA[self._fields[field]]:
             return f"The file is no {self._fields[field]} that browsers show."
         return file
 

@@ -108,7 +108,9 @@ class _Forms:
     def _attachments(self, params: Mapping[str, Any]) -> None:
         for i, one in enumerate(params.get("attachments") or [], 1):
             kind = one.get("type", "text")
-            self.fields.setdefault(f"attachment_{i}", kind if kind in ("text", "image", "audio") else "text")
+            self.fields.setdefault(
+                f"attachment_{i}", kind if kind in ("text", "image", "audio", "video") else "text"
+            )
 
     def _collected(self, one: Mapping[str, Any]) -> None:
         name, kind = one["field_id"], one.get("type")

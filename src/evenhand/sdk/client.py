@@ -163,7 +163,7 @@ class Client:
         Args:
             name: what people call it.
             fields: ``{"name": "text", "type": "text"}``; the name is the record's key, the type one of
-                text, markdown, chat, image, audio, html.
+                text, markdown, chat, image, audio, video, html.
             questions: ``{"name": "spam", "type": "choice", ...}`` with the label type's configuration.
             overlap: how many answers each task gets.
             instructions: Markdown.
@@ -332,7 +332,7 @@ class Client:
     def upload(
         self, project_id: str, content: bytes | Callable[[], Iterable[bytes]], media_type: str
     ) -> wire.Blob:
-        """Store an image or a sound; ``{"blob": blob.blob}`` stands for it in a record.
+        """Store an image, a sound or a video; ``{"blob": blob.blob}`` stands for it in a record.
 
         Args:
             content: its bytes; or what gives them in pieces, from the start each time it is called.

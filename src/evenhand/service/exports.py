@@ -441,6 +441,7 @@ def _schema(
         predicted=predicted,
         weighed=newest(reader, **keys) is not None,
         about=_about(reader, keys, form.document),
+        shows={field.name: str(field.type) for field in form.document.fields},
     )
 
 

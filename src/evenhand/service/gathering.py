@@ -21,6 +21,7 @@ from evenhand import formats, wire
 from evenhand.blobs import MAX_BLOB, Blobs
 from evenhand.core.errors import EvenhandError, Invalid, Unavailable
 from evenhand.core.policy import Actor
+from evenhand.core.project import MEDIA
 from evenhand.core.record import check
 from evenhand.formats import Rejected, Row
 from evenhand.lane import Lane
@@ -28,14 +29,13 @@ from evenhand.outbound import Door
 from evenhand.service import media
 from evenhand.zipped import Packed, Zipped
 
-MEDIA_FIELDS = ("image", "audio")
 AT_ONCE = 8  # addresses fetched side by side
 AHEAD = 32  # rows begun before the first of them is done
 REDIRECTS = 3
 SECONDS = 30.0  # for one medium
 PATIENCE = 5  # times in a row that a host may fail to answer before the rest is not asked of it
 REMEMBERED = 10_000  # names whose media are known, so that rows may share one
-ACCEPT = {"accept": "image/*, audio/*"}
+ACCEPT = {"accept": "image/*, audio/*, video/*"}
 MAX_TABLE = 4 << 30  # bytes of a table in an archive
 
 _parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -55,7 +55,7 @@ class Place(msgspec.Struct, frozen=True):
     actor: Actor
     organization: str
     project: str
-    fields: Mapping[str, str]  # those that show media -> "image" or "audio"
+    fields: Mapping[str, str]  # those that show media -> their type
     mapping: dict[str, str]  # key of the source -> key of the record
 
 
@@ -134,8 +134,7 @@ def each_file(place: Place, archive: Zipped, first: int) -> Iterator[Row | Rejec
             continue
         try:
             blob = store(archive.read(packed))
-            kind = blob.type.partition("/")[0]
-            name = next((name for name, shown in place.fields.items() if shown == kind), None)
+            name = field_for(blob.type, place.fields)
             if name is None:
                 raise Invalid(
                     "zip.no-field", f"The project has no field that shows {blob.type}.", packed.name
@@ -147,6 +146,13 @@ def each_file(place: Place, archive: Zipped, first: int) -> Iterator[Row | Rejec
             continue
         record = {name: blob, "external_id": packed.name[-1000:]}
         yield Row(packed.number, _encode({_source(place.mapping, k): v for k, v in record.items()}))
+
+
+def field_for(media_type: str, fields: Mapping[str, str]) -> str | None:
+    """The field that shows such a medium; that of its own kind before one that shows a part of it."""
+    kind = media_type.partition("/")[0]
+    fitting = [name for name, shown in fields.items() if kind in MEDIA[shown]]
+    return next((name for name in fitting if fields[name] == kind), next(iter(fitting), None))
 
 
 def is_address(value: str) -> bool:

@@ -15,7 +15,7 @@ from evenhand.core.events import MAX_ROWS, Moment, TasksImported
 from evenhand.core.gold import Mark, marked
 from evenhand.core.intake import Read, digest_of, key_of, read_record
 from evenhand.core.policy import Actor
-from evenhand.core.project import Document
+from evenhand.core.project import MEDIA, Document
 from evenhand.lane import Lane
 from evenhand.outbound import Door
 from evenhand.service import gathering, gold
@@ -483,7 +483,7 @@ def _place(reader: Reader, lane: Lane, actor: Actor, row: dict[str, Any], blobs:
         actor=actor,
         organization=row["organization"],
         project=row["project"],
-        fields={field.name: field.type for field in document.fields if field.type in gathering.MEDIA_FIELDS},
+        fields={field.name: field.type for field in document.fields if field.type in MEDIA},
         mapping=_settings(row["settings"]).mapping,
     )
 

@@ -37,9 +37,14 @@ def kept(upload: Upload, declared: str = "") -> wire.Blob:
     Args:
         declared: the media type that the sender names; the bytes decide where they can.
     """
-    shape = shape_of(upload.head, declared)
+    shape = shape_of(upload.head, declared, upload.part)
     return wire.Blob(
-        blob=upload.keep(), bytes=upload.bytes, type=shape.type, width=shape.width, height=shape.height
+        blob=upload.keep(),
+        bytes=upload.bytes,
+        type=shape.type,
+        width=shape.width,
+        height=shape.height,
+        fps=shape.fps,
     )
 
 

@@ -23,7 +23,7 @@ import {
 } from "../lib/api";
 import { askModel } from "../lib/api.models";
 import { dropTask, keepFile, keepTask, keptTasks } from "../lib/kept";
-import { ownMedium } from "../lib/media";
+import { isMedium, ownMedium } from "../lib/media";
 import { loadWidget } from "../labels/load";
 import type { Json } from "../widget";
 import type { Claims } from "./claims";
@@ -219,7 +219,7 @@ export class Desk {
   async #prepareAhead(assignment: Assignment): Promise<Ready> {
     const ready = await this.#prepare(assignment);
     const files = ready.form.document.fields
-      .filter(({ name, type }) => (type === "image" || type === "audio") && ownMedium(assignment.data[name]))
+      .filter(({ name, type }) => isMedium(type) && ownMedium(assignment.data[name]))
       .map(({ name }) => mediaAddress(assignment.task_id, name));
     // What cannot be kept, for want of room, is missed only there.
     void Promise.allSettled([

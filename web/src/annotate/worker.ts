@@ -102,11 +102,24 @@ async function medium(request: Request): Promise<Response> {
   try {
     return await fetch(request);
   } catch (error) {
-    // Asked for in parts, as audio is: the whole is an answer too (RFC 9110, 14.2).
     const kept = await caches.match(request.url, { cacheName: KEPT, ignoreVary: true });
-    if (kept) return kept;
+    if (kept) return part(kept, request.headers.get("range"));
     throw error;
   }
+}
+
+/** As much as is asked for of a sound or video: given the whole, browsers cannot jump in it (RFC 9110, 14.2). */
+async function part(whole: Response, range: string | null): Promise<Response> {
+  const asked = /^bytes=(\d+)-(\d*)$/.exec(range ?? "");
+  if (!asked) return whole;
+  const all = await whole.blob();
+  const start = Number(asked[1]);
+  const end = Math.min(asked[2] ? Number(asked[2]) + 1 : all.size, all.size);
+  if (start >= end) return new Response(null, { status: 416, headers: { "Content-Range": `bytes */${all.size}` } });
+  const headers = new Headers(whole.headers);
+  headers.set("Content-Range", `bytes ${start}-${end - 1}/${all.size}`);
+  headers.set("Content-Length", String(end - start));
+  return new Response(all.slice(start, end), { status: 206, headers });
 }
 
 export {};

@@ -623,7 +623,7 @@ export interface RowsReport {
   next_line: number;
 }
 
-/** A medium, as it stands in a record's image or audio field. */
+/** A medium, as it stands in a record's image, audio or video field. */
 export interface Medium {
   blob: string;
   bytes: number;

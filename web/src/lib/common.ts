@@ -1,4 +1,5 @@
 /** Texts that components, field views and both pages share. */
+import { filmTexts } from "./film";
 import { speaker } from "./language.svelte";
 
 const en = {
@@ -29,6 +30,7 @@ const en = {
   "field.image.fit": "Fit",
   "field.html.title": "Page: {field}",
   "field.audio.label": "Sound: {field}",
+  ...filmTexts.en,
   "widget.failed": "This question cannot be shown: its widget did not load.",
   "widget.missing": "This question cannot be shown: there is no widget for its label type.",
 } as const;
@@ -62,6 +64,7 @@ const de: { [key in keyof typeof en]: string } = {
   "field.image.fit": "Einpassen",
   "field.html.title": "Seite: {field}",
   "field.audio.label": "Ton: {field}",
+  ...filmTexts.de,
   "widget.failed": "Diese Frage lässt sich nicht anzeigen: Ihr Baustein wurde nicht geladen.",
   "widget.missing": "Diese Frage lässt sich nicht anzeigen: Für ihren Typ gibt es keinen Baustein.",
 };

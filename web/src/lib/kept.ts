@@ -8,7 +8,7 @@
  */
 const CACHE = "evenhand-kept";
 const WHO = "/kept/who";
-const LARGEST = 25_000_000; // bytes of a file worth keeping; three tasks may be ahead
+const LARGEST = 50_000_000; // bytes of a file worth keeping, a minute or more of video; three tasks may be ahead
 
 /** As much of a session as tells whose it is. */
 interface Who {

@@ -10,7 +10,7 @@ it("has the same gaps to fill in every language", () => {
 });
 
 it("has lists of the same length, which templates split at commas", () => {
-  for (const key of ["template.classify.choices", "template.entities.labels", "template.boxes.labels", "template.sound.labels"] as const) {
+  for (const key of ["template.classify.choices", "template.entities.labels", "template.boxes.labels", "template.sound.labels", "template.film.labels"] as const) {
     expect(de[key].split(", ")).toHaveLength(en[key].split(", ").length);
   }
 });

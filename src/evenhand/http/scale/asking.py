@@ -12,10 +12,11 @@ from evenhand import labels, wire
 from evenhand.blobs import HEAD, MAX_BLOB, Upload, shape_of
 from evenhand.core.errors import EvenhandError, Invalid, Refused
 from evenhand.core.intake import read_record
-from evenhand.core.project import Form
+from evenhand.core.project import MEDIA, Form
 from evenhand.http.scale import types
 from evenhand.http.scale.types import Plan, bad
 from evenhand.node import Node
+from evenhand.service import media
 from evenhand.service import projects as our_projects
 from evenhand.service.scale import metadata_of
 from evenhand.service.scale.projects import Project
@@ -268,12 +269,10 @@ def kept(upload: Upload, kind: str = "") -> wire.Blob:
     Raises:
         Invalid: the bytes are nothing that can be shown, or not of this kind.
     """
-    shape = shape_of(upload.head, "")
-    if kind and not shape.type.startswith(kind):
+    shape = shape_of(upload.head, "", upload.part)
+    if kind and shape.type.partition("/")[0] not in MEDIA[kind]:
         raise Invalid("blob.declared", f"The bytes are {shape.type}, not of the kind {kind!r}.", "", "")
-    return wire.Blob(
-        blob=upload.keep(), bytes=upload.bytes, type=shape.type, width=shape.width, height=shape.height
-    )
+    return media.kept(upload)
 
 
 def part_of(blob: wire.Blob) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Time spans: stretches of a recording, each with a label, and with a transcript where one is asked for."""
+"""Time spans: labelled stretches of a sound or a video, with a transcript where one is asked for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from evenhand.core.label import Combined, Flag, Json, TimeSpanElement
 from evenhand.labels.matching import Hulls, agreed, mean, most_central, overlapping
 from evenhand.labels.options import Options, one_of, require_label
 from evenhand.labels.piece_type import PieceType, labels_meta
-from evenhand.labels.reading import AudioField, shortest, whole
+from evenhand.labels.reading import RecordingField, shortest, whole
 
 
 class Heard(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
@@ -45,7 +45,9 @@ MOST_TEXT = 10_000
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The configuration of time spans."""
 
-    field: Annotated[AudioField, Meta(title="Recording", description="Field whose recording is marked")]
+    field: Annotated[
+        RecordingField, Meta(title="Recording", description="Field whose sound or video is marked")
+    ]
     labels: Annotated[Options, labels_meta("What a stretch can be")]
     overlap: Annotated[bool, Meta(title="Overlapping", description="Stretches may overlap")] = True
     transcript: Annotated[
@@ -69,7 +71,7 @@ class TimeSpan(PieceType[Heard]):
     shape = TimeSpans
     piece = Heard
     element = TimeSpanElement
-    field_types = ("audio",)
+    field_types = ("audio", "video")
     example_config: ClassVar[Mapping[str, Json]] = {
         "field": "sound",
         "labels": ["speech", {"name": "Music", "id": "music", "key": "m"}],

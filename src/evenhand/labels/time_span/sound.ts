@@ -1,4 +1,5 @@
-/** A recording of our own node: fetched once, decoded here, played from there. */
+/** A recording of our own node: a sound is fetched once, decoded here and played from there; a video streams. */
+import { Film } from "$web/lib/film";
 import { peaksOf } from "./spans";
 
 /** Peaks for each second of the waveform. */
@@ -10,7 +11,28 @@ const SAMPLES = 8_000;
 /** Larger files are played but not drawn: decoded they would take gigabytes. */
 const MOST_BYTES = 200_000_000;
 
-export class Sound {
+/** Of videos, only those so small are fetched a second time for their waveform. */
+const MOST_OF_FILM = 64_000_000;
+
+/** What the widget plays and marks. */
+export interface Recording {
+  /** Seconds; 0 until it is known. */
+  readonly duration: number;
+  /** The waveform, `RATE` of them a second; undefined where there is none. */
+  readonly peaks: Float32Array | undefined;
+  readonly failed: boolean;
+  readonly playing: boolean;
+  /** Seconds. */
+  now: number;
+  /** 1 as recorded, 2 twice as fast. */
+  rate: number;
+  /** Plays from a time to another, or on from here. */
+  play(from?: number, until?: number): void;
+  pause(): void;
+  destroy(): void;
+}
+
+export class Sound implements Recording {
   /** Seconds; 0 until it is known. */
   duration = 0;
   peaks: Float32Array | undefined;
@@ -26,7 +48,7 @@ export class Sound {
   constructor(address: string, changed: () => void) {
     this.changed = changed;
     this.audio.preload = "auto";
-    for (const name of ["pause", "ended", "seeked", "play"]) this.audio.addEventListener(name, changed);
+    for (const name of ["pause", "ended", "seeked", "play", "ratechange"]) this.audio.addEventListener(name, changed);
     this.audio.addEventListener("loadedmetadata", () => this.lasts(this.audio.duration));
     if (address) void this.load(address);
   }
@@ -41,7 +63,7 @@ export class Sound {
       this.audio.src = URL.createObjectURL(new Blob([bytes], { type }));
       if (bytes.byteLength > MOST_BYTES) return;
       const decoded = await decoder().decodeAudioData(bytes);
-      this.peaks = peaksOf(loudest(decoded), decoded.sampleRate, RATE);
+      this.peaks = peaksIn(decoded);
       this.lasts(decoded.duration);
     } catch {
       // What the player can play it may still play; without a length there is nothing to mark on.
@@ -70,7 +92,14 @@ export class Sound {
     return !this.audio.paused && !this.audio.ended;
   }
 
-  /** Plays from a time to another, or on from here. */
+  get rate(): number {
+    return this.audio.playbackRate;
+  }
+
+  set rate(rate: number) {
+    this.audio.playbackRate = rate;
+  }
+
   play(from?: number, until?: number): void {
     this.until = until;
     if (from !== undefined) this.now = from;
@@ -99,6 +128,39 @@ export class Sound {
     if (this.audio.src) URL.revokeObjectURL(this.audio.src);
   }
 }
+
+/** A video, with the waveform of its sound where it has any and is small enough. */
+export class FilmWithSound extends Film implements Recording {
+  peaks: Float32Array | undefined;
+  private readonly stopping = new AbortController();
+
+  constructor(address: string, fps: number | undefined, changed: () => void) {
+    super(address, fps, changed);
+    if (address) void this.listen(address, changed);
+  }
+
+  get failed(): boolean {
+    return this.fault === "away" || this.fault === "undecodable";
+  }
+
+  private async listen(address: string, changed: () => void): Promise<void> {
+    try {
+      const answer = await fetch(address, { signal: this.stopping.signal });
+      if (!answer.ok || Number(answer.headers.get("content-length") ?? Infinity) > MOST_OF_FILM) return this.stopping.abort();
+      this.peaks = peaksIn(await decoder().decodeAudioData(await answer.arrayBuffer()));
+      changed();
+    } catch {
+      // Most videos that are marked have no sound, and then there is no waveform.
+    }
+  }
+
+  override destroy(): void {
+    this.stopping.abort();
+    super.destroy();
+  }
+}
+
+const peaksIn = (decoded: AudioBuffer): Float32Array => peaksOf(loudest(decoded), decoded.sampleRate, RATE);
 
 /** Not all browsers decode to few samples. */
 function decoder(): BaseAudioContext {

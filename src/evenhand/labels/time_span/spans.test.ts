@@ -1,8 +1,9 @@
 // @vitest-environment node
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { clock } from "$web/lib/times";
 import type { Json } from "$web/widget";
-import { between, clock, marks, move, pan, peaksOf, readSpans, reveal, room, settle, withEdge, writeSpans, zoom } from "./spans";
+import { between, marks, move, pan, peaksOf, readSpans, reveal, room, settle, withEdge, writeSpans, zoom } from "./spans";
 
 type Vector = { config: { labels: (string | { id: string })[] }; answer: Json; stored?: Json; invalid?: string };
 const vectors = JSON.parse(readFileSync(new URL("./vectors.json", import.meta.url), "utf8")) as Vector[];

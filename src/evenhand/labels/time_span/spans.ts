@@ -78,13 +78,6 @@ export function reveal(window: Window, time: number, duration: number): Window {
   return time >= from && time <= to ? window : pan(window, time - from - (to - from) / 10, duration);
 }
 
-/** 75.5 as "1:15.50". */
-export function clock(time: number): string {
-  const minutes = Math.floor(round(time) / 60);
-  const seconds = (round(time) - 60 * minutes).toFixed(2).padStart(5, "0");
-  return minutes < 60 ? `${minutes}:${seconds}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${seconds}`;
-}
-
 /** Marks of the ruler: every 1, 2 or 5 of some unit, so many that they stand this far apart. */
 export function marks({ from, to }: Window, most: number): number[] {
   const steps = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];

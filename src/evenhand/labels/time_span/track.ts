@@ -1,7 +1,8 @@
 /** The recording as a strip: waveform, ruler, stretches and where it plays. Turns pointers into times. */
 import { hue, make } from "$web/lib/kit";
 import { HANDLE, plate, svg } from "$web/lib/stage";
-import { clock, type Heard, marks, pan, reveal, type Window, zoom } from "./spans";
+import { type Heard, marks, pan, reveal, type Window, zoom } from "./spans";
+import { clock } from "$web/lib/times";
 import { RATE } from "./sound";
 
 /** Height of the ruler and of the strip over it that shows names, CSS pixels. */

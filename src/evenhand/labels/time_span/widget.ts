@@ -1,16 +1,20 @@
 import { fieldOf } from "$web/lib/drawing";
+import { Film, filmTexts, nextRate, RATES } from "$web/lib/film";
 import { adopt, isPlain, isTyping, make, uniqueId, use } from "$web/lib/kit";
+import { ownMedium } from "$web/lib/media";
 import { Pieces, pieceTexts, type Said } from "$web/lib/pieces";
+import { clock } from "$web/lib/times";
 import type { Json, KeyHelp, Mount, Question, WidgetContext } from "$web/widget";
 import drawing from "$web/lib/drawing.css?inline";
-import { Sound } from "./sound";
-import { between, clock, type Heard, move, readSpans, room, settle, SHORTEST, type Window, withEdge, within, writeSpans } from "./spans";
+import { FilmWithSound, type Recording, Sound } from "./sound";
+import { between, type Heard, move, readSpans, room, settle, SHORTEST, type Window, withEdge, within, writeSpans } from "./spans";
 import { Track } from "./track";
 import css from "./widget.css?inline";
 
 export const messages = {
   en: {
     ...pieceTexts.en,
+    ...filmTexts.en,
     none: "Nothing to mark",
     view: "Recording to mark. Space plays, arrow keys move through it, N begins a stretch and ends it while it plays.",
     list: "Stretches",
@@ -28,12 +32,13 @@ export const messages = {
     "key.replay": "Play the stretch (Ctrl+Space while writing)",
     "key.write": "Write down what is said",
     "key.seek": "Move by 0.1 seconds (with Shift: one second)",
-    "key.edge": "Move the end by 0.05 seconds (with Shift: the start)",
+    "key.edge": "Move the end by 0.05 seconds, of a video by a frame (with Shift: the start)",
     "key.new": "New stretch; while it plays: begin one, and end it",
     "problem.none": "Mark what is asked for, or “Nothing to mark”.",
   },
   de: {
     ...pieceTexts.de,
+    ...filmTexts.de,
     none: "Nichts zu markieren",
     view: "Aufnahme zum Markieren. Die Leertaste spielt ab, Pfeiltasten bewegen, N beginnt einen Abschnitt und beendet ihn beim Abspielen.",
     list: "Abschnitte",
@@ -51,7 +56,7 @@ export const messages = {
     "key.replay": "Abschnitt abspielen (beim Schreiben Strg+Leertaste)",
     "key.write": "Aufschreiben, was gesagt wird",
     "key.seek": "Um 0,1 Sekunden bewegen (mit Umschalt: eine Sekunde)",
-    "key.edge": "Ende um 0,05 Sekunden verschieben (mit Umschalt: den Anfang)",
+    "key.edge": "Ende um 0,05 Sekunden verschieben, im Video um ein Bild (mit Umschalt: den Anfang)",
     "key.new": "Neuer Abschnitt; beim Abspielen: beginnen und beenden",
     "problem.none": "Markieren Sie, was gefragt ist, oder „Nichts zu markieren“.",
   },
@@ -67,6 +72,7 @@ const PRESS = 4;
 
 /** Seconds that keys move by. */
 const SEEK = 0.1;
+const PAGE = 5;
 const NUDGE = 0.05;
 
 /** Until the length of a recording is known, answers are shown as they are. */
@@ -81,9 +87,12 @@ class TimeSpans extends Pieces<Heard> {
   private readonly overlap: boolean;
   private readonly transcript: boolean;
   private readonly track: Track;
-  private readonly sound: Sound;
+  private readonly sound: Recording;
+  /** The same, where it is a video. */
+  private readonly film: FilmWithSound | undefined;
   private readonly player: HTMLButtonElement;
   private readonly replayer: HTMLButtonElement;
+  private readonly speed: HTMLSelectElement;
   private readonly time = make("output", { "aria-live": "off" });
   private readonly state = make("p", { class: "hint", role: "status" });
   private readonly text: HTMLTextAreaElement;
@@ -112,10 +121,24 @@ class TimeSpans extends Pieces<Heard> {
     this.saidBox = make("div", { class: "said" }, this.saidLabel, this.text);
     const address = media(fieldOf(question));
     if (!address) this.state.textContent = text("missing");
-    this.sound = new Sound(address, () => this.heard());
+    this.speed = make(
+      "select",
+      { "aria-label": text("film.speed"), onchange: () => (this.sound.rate = Number(this.speed.value)) },
+      ...RATES.map((rate) => make("option", { value: rate }, `${rate} ×`)),
+    );
+    const heard = () => this.heard();
+    const shown = context.fields.find((field) => field.name === fieldOf(question));
+    if (shown?.type === "video") this.film = new FilmWithSound(address, ownMedium(context.data[shown.name])?.fps, heard);
+    this.sound = this.film ?? new Sound(address, heard);
     this.listen();
-    this.begin("time_span", this.state, this.track.element, make("div", { class: "player" }, this.player, this.replayer, this.time), this.saidBox);
+    const player = make("div", { class: "player" }, this.player, this.replayer, this.speed, this.time);
+    this.begin("time_span", this.state, this.film && this.screen(this.film, shown?.title || fieldOf(question)), this.track.element, player, this.saidBox);
     this.heard();
+  }
+
+  private screen({ video }: Film, field: string): HTMLElement {
+    video.setAttribute("aria-label", this.context.text("film.label", { field }));
+    return make("div", { class: "screen", onclick: () => this.toggle() }, video);
   }
 
   protected read(value: Json | undefined): Heard[] | undefined {
@@ -175,19 +198,29 @@ class TimeSpans extends Pieces<Heard> {
   private heard(): void {
     const { sound, context } = this;
     const { playing, now, duration } = sound;
-    const state = [playing, duration, sound.failed].join();
+    const state = [playing, duration, sound.failed, this.film?.fault].join();
+    this.speed.value = String(sound.rate);
     if (state !== this.last) {
       this.last = state;
       const sign = make("span", { "aria-hidden": "true" }, playing ? "❚❚" : "▶");
       this.player.replaceChildren(sign, context.text(playing ? "pause" : "play"));
       this.player.disabled = !duration;
       const known = Boolean(context.media(fieldOf(context.question)));
-      if (known) this.state.textContent = duration ? "" : context.text(sound.failed ? "failed" : "loading");
+      if (known) this.state.textContent = duration && !this.film?.fault ? "" : this.lack();
       this.state.hidden = !this.state.textContent;
     }
     this.time.textContent = duration ? `${clock(now)} / ${clock(duration)}` : "";
     if (playing) this.track.reveal(now);
     this.show(this.pieces ?? [], this.active);
+  }
+
+  /** Why there is nothing to hear or see yet. */
+  private lack(): string {
+    const { film, sound, context } = this;
+    const { text } = context;
+    if (!film) return text(sound.failed ? "failed" : "loading");
+    const type = ownMedium(context.data[fieldOf(context.question)])?.type ?? "?";
+    return film.fault ? text(`film.${film.fault}`, { type }) : text("film.loading");
   }
 
   private toggle(): void {
@@ -197,6 +230,14 @@ class TimeSpans extends Pieces<Heard> {
 
   private replay(): void {
     if (this.active && this.sound.duration) this.sound.play(this.active.start, this.active.end);
+  }
+
+  /** A second on or back; else a frame of a video, of a sound a moment. */
+  private go(along: number, far: boolean): void {
+    if (!this.film || far) return this.seek(this.sound.now + along * (far ? 1 : SEEK));
+    this.film.step(along);
+    this.track.reveal(this.film.now);
+    this.heard();
   }
 
   private seek(time: number): void {
@@ -335,7 +376,10 @@ class TimeSpans extends Pieces<Heard> {
 
   protected override viewKey(event: KeyboardEvent): (() => void) | undefined {
     const along = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (along && !event.altKey) return () => this.seek(this.sound.now + along * (event.shiftKey ? 1 : SEEK));
+    const page = { PageDown: PAGE, PageUp: -PAGE }[event.key];
+    if (along && !event.altKey) return () => this.go(along, event.shiftKey);
+    if (page) return () => this.seek(this.sound.now + page);
+    if (event.key === "<" || event.key === ">") return () => (this.sound.rate = nextRate(this.sound.rate, event.key === ">" ? 1 : -1));
     if (event.key === " ") return () => this.toggle();
     if (isPlain(event, "r")) return () => this.replay();
     return super.viewKey(event);
@@ -346,7 +390,8 @@ class TimeSpans extends Pieces<Heard> {
     const along = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (this.begun !== undefined && event.key === "Escape") return () => this.giveUp();
     if (!active) return undefined;
-    if (along && event.altKey) return () => this.nudge(active, along * NUDGE, event.shiftKey ? "start" : "end");
+    const step = this.film ? 1 / this.film.fps : NUDGE;
+    if (along && event.altKey) return () => this.nudge(active, along * step, event.shiftKey ? "start" : "end");
     return this.transcript && isPlain(event, "o") ? () => this.text.focus() : undefined;
   }
 
@@ -366,7 +411,10 @@ class TimeSpans extends Pieces<Heard> {
       { keys: "Space", does: text("key.play") },
       { keys: "R", does: text("key.replay") },
       ...(this.transcript ? [{ keys: "O", does: text("key.write") }] : []),
-      { keys: "ArrowRight", does: text("key.seek") },
+      { keys: "ArrowRight", does: text(this.film ? "key.film.frame" : "key.seek") },
+      ...(this.film ? [{ keys: "Shift+ArrowRight", does: text("key.film.second") }] : []),
+      { keys: "PageUp PageDown", does: text("key.film.five") },
+      { keys: "< >", does: text("key.film.speed") },
       { keys: "Alt+ArrowRight", does: text("key.edge") },
     ];
   }

@@ -3,6 +3,7 @@ import type { Field, Json } from "../../widget";
 import { t } from "../texts";
 import picture from "./sample.svg?url";
 import sound from "./sample.wav?url";
+import film from "./sample.webm?url";
 
 export interface Sample {
   data: { [field: string]: Json };
@@ -14,7 +15,7 @@ export function sampleOf(fields: readonly Field[]): Sample {
   const texts = [t("sample.first"), t("sample.second"), t("sample.third")];
   const data = Object.fromEntries(fields.map((field, i) => [field.name, value(field, texts[i % texts.length] ?? "")]));
   const types = new Map(fields.map((field) => [field.name, field.type]));
-  const addresses: { [type: string]: string } = { image: picture, audio: sound };
+  const addresses: { [type: string]: string } = { image: picture, audio: sound, video: film };
   return { data, media: (field) => addresses[types.get(field) ?? ""] ?? "" };
 }
 
@@ -22,6 +23,8 @@ function value(field: Field, text: string): Json {
   switch (field.type) {
     case "image":
       return { blob: "sample", width: 640, height: 400 };
+    case "video":
+      return { blob: "sample", type: "video/webm", width: 320, height: 180, fps: 25 };
     case "audio":
       return { blob: "sample" };
     case "chat":

@@ -16,7 +16,7 @@ interface TemplateQuestion {
 }
 
 export interface Template {
-  id: "classify" | "entities" | "compare" | "rate" | "write" | "boxes" | "outlines" | "sound";
+  id: "classify" | "entities" | "compare" | "rate" | "write" | "boxes" | "outlines" | "sound" | "film";
   fields: { name: string; type: FieldType }[];
   questions: TemplateQuestion[];
 }
@@ -70,6 +70,11 @@ export function templates(): Template[] {
       id: "sound",
       fields: [{ name: "audio", type: "audio" }],
       questions: [{ type: "time_span", title: t("template.sound.question"), config: { field: "audio", labels: names("template.sound.labels"), transcript: true }, required: false }],
+    },
+    {
+      id: "film",
+      fields: [{ name: "video", type: "video" }],
+      questions: [{ type: "time_span", title: t("template.film.question"), config: { field: "video", labels: names("template.film.labels") }, required: false }],
     },
   ];
 }
