@@ -16,7 +16,8 @@ ENCODE = """async ([width, height, fps, count]) => {
     },
     error: (error) => { throw error; },
   });
-  encoder.configure({ codec: "vp8", width, height, framerate: fps, bitrate: 120_000, latencyMode: "realtime" });
+  const rate = { framerate: fps, bitrate: 120_000, latencyMode: "realtime" };
+  encoder.configure({ codec: "vp8", width, height, ...rate });
   const canvas = new OffscreenCanvas(width, height);
   const paint = canvas.getContext("2d");
   for (let i = 0; i < count; i += 1) {

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from exported import question
+from exported import question, tasks_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -150,6 +150,35 @@ def test_our_own_importer_reads_it_back(exported: Path) -> None:
     assert topics["choices"] == [TOPICS[0], {"id": "sport", "name": "sport"}, {"id": "rest", "name": "rest"}]
     assert ner["labels"] == [{"id": "PER", "name": "Person"}, {"id": "LOC", "name": "LOC"}]
     assert second.annotations == ()
+
+
+def test_stretches_of_a_video_are_frames_there_and_back(tmp_path: Path) -> None:
+    """Counted from 1, both ends included, at the rate that the data name for each task."""
+    asked = question("talk", "time_span", {"film": "video"}, field="film", labels=["a", "b"])
+    spans = [{"start": 0, "end": 0.52, "label": "a"}, {"start": 0.52, "end": 2, "label": "b"}]
+    rows: Any = [
+        ({"film": {"blob": "0" * 64, "type": "video/mp4", "fps": 50}}, {"talk": spans}),
+        ({"film": "https://example.org/1.mp4"}, {"talk": [{"start": 1, "end": 1.001, "label": "a"}]}),
+    ]
+    released = tasks_of(rows)
+    schema = dataclasses.replace(schema_of(released, [asked]), shows={"film": "video"})
+    kind = formats.find("label_studio")
+    assert any("frames" in lost.reason for lost in kind.loss(schema))
+    with kind.write(schema, tmp_path, WriteOptions(accept_loss=True)) as writer:
+        for task in released:
+            writer.add(task)
+        writer.close()
+    first, second = json.loads((tmp_path / "tasks.json").read_text(encoding="utf-8"))
+    ranges = [one["value"]["ranges"] for one in first["predictions"][0]["result"]]
+    assert ranges == [[{"start": 1, "end": 26}], [{"start": 27, "end": 100}]]
+    assert (first["data"]["film_fps"], second["data"]["film_fps"]) == (50, 25)
+    config = (tmp_path / "config.xml").read_text(encoding="utf-8")
+    assert '<Video name="show_film" value="$film" frameRate="$film_fps"/>' in config
+    options = peers.Options(config=tmp_path / "config.xml")
+    read = peers.find("label_studio").read([tmp_path / "tasks.json"], options)
+    assert {field["name"]: field["type"] for field in read.draft["fields"]} == {"film": "video"}
+    one, two = (item.record["predictions"][0]["answers"]["talk"] for item in read.items())
+    assert (one, two) == (spans, [{"start": 1, "end": 1.04, "label": "a"}])
 
 
 def test_offsets_are_utf16_and_geometry_is_percent(exported: Path) -> None:

@@ -16,7 +16,10 @@ import pytest
 
 from evenhand import blobs
 from evenhand.blobs import Shape, shape_of
+from evenhand.containers import inside
 from evenhand.core.errors import Invalid, Missing
+
+from ..films import mp4, number, webm
 
 # ---- what the bytes say ------------------------------------------------------------------------
 
@@ -54,6 +57,16 @@ def webp(kind: bytes, width: int, height: int) -> bytes:
     return b"RIFF\0\0\0\0WEBP" + kind + struct.pack("<I", len(body)) + body + b"\0" * 8
 
 
+def theora(width: int, height: int) -> bytes:
+    """The first page of an Ogg with pictures (Theora specification, 6.2)."""
+    picture = width.to_bytes(3, "big") + height.to_bytes(3, "big") + b"\0\0"
+    packet = (
+        b"\x80theora\3\2\1" + b"\0\x28\0\x17" + picture + (25).to_bytes(4, "big") + (1).to_bytes(4, "big")
+    )
+    packet += bytes(12)
+    return b"OggS\0\2" + bytes(20) + bytes([1, len(packet)]) + packet
+
+
 def wav() -> bytes:
     out = io.BytesIO()
     with wave.open(out, "wb") as sound:
@@ -84,13 +97,44 @@ def wav() -> bytes:
         (b"fLaC" + b"\0" * 8, Shape("audio/flac")),
         (b"\x1aE\xdf\xa3" + b"\0" * 8, Shape("audio/webm")),
         (b"\0\0\0\x20ftypM4A " + b"\0" * 8, Shape("audio/mp4")),
+        (webm(320, 180, 30000 / 1001, [(True, b"x")]), Shape("video/webm", 320, 180, 29.97)),
+        (webm(320, 180, 25, [(True, b"x")]).replace(number(0x83, 1), number(0x83, 2)), Shape("audio/webm")),
+        (mp4(640, 360, 25), Shape("video/mp4", 640, 360, 25.0)),
+        (mp4(640, 360, 25, turned=True), Shape("video/mp4", 360, 640, 25.0)),
+        (theora(640, 360), Shape("video/ogg", 640, 360, 25.0)),
+        (b"OggS\0\x02" + b"\0" * 20 + b"\x01\x08OpusHead", Shape("audio/ogg")),
     ],
 )
 def test_type_and_size_come_from_the_bytes(data: bytes, shape: Shape) -> None:
     assert shape_of(data, "application/octet-stream") == shape
     assert shape_of(data, f"{shape.type}; charset=x") == shape
+    if shape.type in ("audio/mp4", "video/webm", "audio/webm", "audio/ogg"):  # programs go by the suffix
+        kind, _, container = shape.type.partition("/")
+        assert shape_of(data, f"{'video' if kind == 'audio' else 'audio'}/{container}").width == shape.width
     with pytest.raises(Invalid):
         shape_of(data, "image/png" if shape.type != "image/png" else "image/gif")
+
+
+def test_a_description_at_the_end_of_a_video_is_found() -> None:
+    """As cameras write them: an MP4 that was not prepared for the web."""
+    data = mp4(640, 360, 30, last=True)
+    head = data[: blobs.HEAD]
+    assert shape_of(head, "", inside(data)) == Shape("video/mp4", 640, 360, 30.0)
+    assert shape_of(head, "") == Shape("video/mp4"), "of a file of which only the first bytes are at hand"
+    assert shape_of(head, "video/quicktime", inside(data)).type == "video/mp4"
+    assert shape_of(head, "audio/mp4") == Shape("audio/mp4")
+
+
+@pytest.mark.parametrize("whole", [webm(320, 180, 25, [(True, b"x")]), mp4(640, 360, 25), theora(64, 36)])
+def test_damaged_videos_do_no_harm(whole: bytes) -> None:
+    for at in range(4, min(len(whole), 420), 3):
+        for data in (
+            whole[:at],
+            whole[:at] + b"\xff" * 8 + whole[at + 8 :],
+            whole[:at] + bytes(8) + whole[at + 8 :],
+        ):
+            with contextlib.suppress(Invalid):
+                assert shape_of(data, "").type.partition("/")[0] in ("audio", "video", "image")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from evenhand.core.errors import Invalid
 from evenhand.sdk import Report
 from evenhand.service import gathering, intake
 
+from ..films import mp4
 from .test_http_media import png, wav
 
 FIELDS = [{"name": "text"}, {"name": "photo", "type": "image"}, {"name": "sound", "type": "audio"}]
@@ -45,6 +46,30 @@ def tasks(site: Any, project: str) -> list[dict[str, Any]]:
 
 def medium(site: Any, task: dict[str, Any], field: str) -> bytes:
     return bytes(site.call(site.operator, "GET", f"/tasks/{task['task_id']}/media/{field}").content)
+
+
+def test_videos_in_an_archive_go_where_they_are_shown(quick: Any, tmp_path: Path) -> None:
+    """To the field for videos; where there is none, to one for sounds, which plays theirs."""
+    film = mp4(640, 360, 25, last=True)
+    both = [{"name": "sound", "type": "audio"}, {"name": "film", "type": "video"}]
+    for fields, name in ((both, "film"), (both[:1], "sound")):
+        project = new_project(quick, fields)
+        path = pack(tmp_path / f"{name}.zip", {"a.mov": film, "b.wav": wav()})
+        assert bring(quick, project, path).accepted == 2
+        first, second = tasks(quick, project)
+        told = first["data"][name]
+        assert (told["type"], told["width"], told["height"], told["fps"]) == ("video/mp4", 640, 360, 25.0)
+        assert list(second["data"]) == ["sound"]
+        answer = quick.call(
+            quick.operator,
+            "GET",
+            f"/tasks/{first['task_id']}/media/{name}",
+            headers={"Range": "bytes=400000-"},
+        )
+        assert (answer.status_code, answer.content) == (206, film[400_000:])
+        assert answer.headers["content-type"] == "video/mp4"
+    with pytest.raises(Invalid):
+        quick.client(quick.operator).upload(project, film[:3], "video/mp4")
 
 
 def test_an_archive_with_its_table(quick: Any, tmp_path: Path) -> None:

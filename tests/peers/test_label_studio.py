@@ -40,7 +40,7 @@ CONFIG = """
   <Ranker name="rank" toName="list"/>
   <TextArea name="caption" toName="img" perRegion="true"/>
   <EllipseLabels name="round" toName="img"><Label value="x"/></EllipseLabels>
-  <Video name="clip" value="$clip"/>
+  <Table name="clip" value="$clip"/>
   <Relations><Relation value="knows"/></Relations>
 </View>
 """
@@ -177,7 +177,7 @@ def test_what_does_not_fit_is_named_before_anything_is_written(files) -> None:
     read = peers.find("label_studio").read([export], peers.Options(config=config))
     lost = {one.where: one.count for one in read.lost}
     assert lost == {
-        "object Video clip": 0,
+        "object Table clip": 0,
         "control TextArea caption": 0,
         "control EllipseLabels round": 0,
         "control Relations": 0,
@@ -229,6 +229,30 @@ def test_a_broken_configuration_says_where(files, config: str, where: str) -> No
     with pytest.raises(Invalid) as caught:
         peers.find("label_studio").read([export], peers.Options(config=path))
     assert where in caught.value.where
+
+
+@pytest.mark.parametrize(
+    ("rate", "end", "lost"), [(' frameRate="25.0"', 2.0, []), ("", 2.083, ["frameRate of v"])]
+)
+def test_timelines_of_videos_are_time_spans(files, rate: str, end: float, lost: list[str]) -> None:
+    export, path = files
+    path.write_text(
+        f'<View><Video name="film" value="$v"{rate}/><TimelineLabels name="what" toName="film">'
+        '<Label value="Runs"/></TimelineLabels></View>'
+    )
+    marks = [
+        region("what", "timelinelabels", {"ranges": [{"start": 26, "end": 50}], "timelinelabels": ["Runs"]})
+    ]
+    export.write_text(
+        json.dumps([{"id": 1, "data": {"v": "/data/a.mp4"}, "annotations": [annotation(4, marks)]}])
+    )
+    read = peers.find("label_studio").read([export], peers.Options(config=path))
+    assert read.draft["fields"] == [{"name": "v", "type": "video"}]
+    assert [one.where for one in read.lost] == lost
+    (item,) = read.items()
+    (given,) = item.annotations
+    (span,) = given.answers["what"]
+    assert (round(span["end"], 3), span["label"]) == (end, "Runs")
 
 
 def test_a_box_turned_about_its_corner_is_the_same_one_turned_about_its_centre() -> None:

@@ -169,6 +169,28 @@ def test_relations_by_pointer(show: Open) -> None:
     assert violations(page) == []
 
 
+def test_a_video_by_keys_and_what_is_said_of_one_that_cannot_be_played(show: Open) -> None:
+    page = show("fields")
+    film = page.locator(".film").first
+    film.get_by_text("0:00.00 / 0:04.00").wait_for()
+    now = "film => film.querySelector('video').currentTime"
+    film.focus()
+    for key in ["PageDown", "Shift+ArrowLeft", "ArrowLeft"]:
+        page.keyboard.press(key)
+    assert film.evaluate(now) == pytest.approx(2.96, abs=0.002), "to the end, a second back, a frame back"
+    page.keyboard.press("<")
+    page.keyboard.press(" ")
+    page.wait_for_function("document.querySelector('.film video').currentTime > 3.1")
+    page.keyboard.press(" ")
+    assert film.evaluate("film => film.querySelector('video').playbackRate") == 0.75
+    film.get_by_label("Place").fill("1")
+    assert film.evaluate(now) == pytest.approx(1)
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press(" ")
+    film.get_by_role("button", name="Pause").click()
+    page.get_by_role("alert").get_by_text("This browser cannot play the video (video/mp4).").wait_for()
+
+
 def test_choice_by_key_and_by_find(show: Open) -> None:
     page = show("choice")
     page.keyboard.press("1")
@@ -444,6 +466,34 @@ class TestTimeSpan:
         page.get_by_role("button", name="Pause").wait_for()
         page.get_by_role("button", name="Play", exact=True).wait_for()
         assert page.locator(".player output").inner_text() == "0:00.85 / 0:03.00"
+
+    def test_a_video_is_marked_by_frames(self, show: Open) -> None:
+        page = show("film")
+        page.get_by_text("0:00.00 / 0:04.00").wait_for()
+        page.locator(".track").focus()
+        page.keyboard.press("Shift+ArrowRight")
+        for _ in range(3):
+            page.keyboard.press("ArrowRight")
+        page.get_by_text("0:01.12 / 0:04.00").wait_for()
+        page.keyboard.press("ArrowLeft")
+        page.get_by_text("0:01.08 / 0:04.00").wait_for()
+        assert (
+            page.locator("video").evaluate("film => !film.seeking && Math.floor(film.currentTime * 25)") == 27
+        )
+        page.keyboard.press("2")
+        page.keyboard.press("n")
+        page.keyboard.press("Alt+ArrowLeft")
+        made = answer(page)[-1]
+        assert (made["label"], made["start"]) == ("Lower", pytest.approx(1.08, abs=0.002))
+        assert made["end"] - made["start"] == pytest.approx(0.8 - 0.04, abs=0.002)
+        page.keyboard.press(">")
+        page.keyboard.press("r")
+        page.get_by_role("button", name="Pause").wait_for()
+        assert page.locator("video").evaluate("film => film.playbackRate") == 1.25
+        page.get_by_role("button", name="Play", exact=True).wait_for()
+        assert page.locator("video").evaluate("film => film.currentTime") == pytest.approx(
+            made["end"], abs=0.001
+        )
 
     def test_n_begins_and_ends_while_it_plays(self, show: Open) -> None:
         page = self.ready(show)

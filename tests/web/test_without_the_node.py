@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from evenhand.http.static import Assets
 
-from .conftest import Annotator, Node
+from ..films import film
+from .conftest import Annotator, Node, violations
 
 PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNk+M9Qz0AEYBxVSF+FABJADveWkH6oAAAAAElFTkSuQmCC"
@@ -98,6 +99,40 @@ def project_with_pictures(node: Node, name: str, count: int = 5) -> str:
     shot = {"blob": blob["blob"]}
     node.add(project, [{"text": f"message {i}.", "shot": shot, "external_id": str(i)} for i in range(count)])
     return project
+
+
+def test_a_video_plays_without_the_node(browser: Browser, node: Node, seat: Seat) -> None:
+    """The whole is kept, and the worker hands out the parts that are asked for: so one can jump in it."""
+    maker = browser.new_page()
+    maker.goto(f"{node.url}/annotate")
+    content = film(maker, seconds=3)
+    maker.context.close()
+    project = node.project("Films", [SPAM], [], fields=[{"name": "text"}, {"name": "clip", "type": "video"}])
+    blob = node.call(
+        "POST", f"/projects/{project}/blobs", content=content, headers={"Content-Type": "video/webm"}
+    )
+    assert (blob["width"], blob["height"], blob["fps"]) == (320, 180, 25)
+    node.add(project, [{"text": f"film {i}.", "clip": blob, "external_id": str(i)} for i in range(5)])
+    page = seat(node.annotator("Ana"), project)
+    until(page, KEPT_FILM)
+    node.stop(signal.SIGKILL)
+    page.reload()
+    expect(page.get_by_text("0:00.00 / 0:03.00")).to_be_visible(timeout=20_000)
+    page.get_by_label("Place").fill("2.5")
+    until(page, "async () => !document.querySelector('video').seeking")
+    place = "film => [film.currentTime, film.videoWidth, film.error === null]"
+    assert page.locator("video").evaluate(place) == [2.5, 320, True]
+    page.keyboard.press("?")
+    expect(page.get_by_text("One frame on or back")).to_be_visible()
+    assert violations(page) == []
+    node.start()
+
+
+KEPT_FILM = """async () => {
+  const cache = await caches.open("evenhand-kept");
+  const films = (await cache.keys()).filter(({ url }) => url.endsWith("/media/clip"));
+  return films.length >= 3;
+}"""
 
 
 def test_reload_while_the_node_is_down(node: Node, seat: Seat) -> None:

@@ -239,6 +239,7 @@ export const samples: Sample[] = [
   },
   {
     type: "time_span",
+    part: "film",
     title: "Mark where the box is in the upper half, and where in the lower",
     config: { field: "film", labels: ["Upper", "Lower"] },
     fields: [{ name: "film", type: "video", title: "" }],

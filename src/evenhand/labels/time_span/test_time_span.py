@@ -66,5 +66,5 @@ def test_too_many_are_refused_and_the_flag_takes_the_first_recording() -> None:
     with pytest.raises(Invalid, match="More than 2000"):
         kind().parse([{"start": i, "end": i + 1, "label": "speech"} for i in range(2_001)], {})
     assert TimeSpan.from_flag("a,b", FIELDS) == {"field": "sound", "labels": ["a", "b"]}
-    with pytest.raises(Invalid, match="no audio field"):
+    with pytest.raises(Invalid, match="no audio or video field"):
         TimeSpan.from_flag("a", {"text": "text"})

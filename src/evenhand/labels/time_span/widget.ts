@@ -131,9 +131,18 @@ class TimeSpans extends Pieces<Heard> {
     if (shown?.type === "video") this.film = new FilmWithSound(address, ownMedium(context.data[shown.name])?.fps, heard);
     this.sound = this.film ?? new Sound(address, heard);
     this.listen();
-    const player = make("div", { class: "player" }, this.player, this.replayer, this.speed, this.time);
+    const player = make("div", { class: "player" }, this.player, ...this.steps(), this.replayer, this.speed, this.time);
     this.begin("time_span", this.state, this.film && this.screen(this.film, shown?.title || fieldOf(question)), this.track.element, player, this.saidBox);
     this.heard();
+  }
+
+  /** Frame by frame, for those without a keyboard. */
+  private steps(): HTMLElement[] {
+    const step = (sign: string, name: string, by: number) => {
+      const label = this.context.text(name);
+      return make("button", { type: "button", class: "button small icon", "aria-label": label, title: label, onclick: () => this.go(by, false) }, sign);
+    };
+    return this.film ? [step("‹", "film.frameBack", -1), step("›", "film.frameOn", 1)] : [];
   }
 
   private screen({ video }: Film, field: string): HTMLElement {
@@ -209,6 +218,7 @@ class TimeSpans extends Pieces<Heard> {
       if (known) this.state.textContent = duration && !this.film?.fault ? "" : this.lack();
       this.state.hidden = !this.state.textContent;
     }
+    this.track.element.classList.toggle("low", this.film !== undefined && !sound.peaks);
     this.time.textContent = duration ? `${clock(now)} / ${clock(duration)}` : "";
     if (playing) this.track.reveal(now);
     this.show(this.pieces ?? [], this.active);

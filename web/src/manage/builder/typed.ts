@@ -120,7 +120,7 @@ const DE: { readonly [english: string]: string } = {
   Placeholder: "Platzhalter",
   "Shown while nothing is written": "Steht da, solange nichts geschrieben ist",
   Recording: "Aufnahme",
-  "Field whose recording is marked": "Feld mit der Aufnahme, in der markiert wird",
+  "Field whose sound or video is marked": "Feld mit dem Ton oder Video, in dem markiert wird",
   "What a stretch can be": "Was ein Abschnitt sein kann",
   "Stretches may overlap": "Abschnitte dürfen sich überlappen",
   Transcript: "Mitschrift",
