@@ -189,7 +189,10 @@ def export(
     extra: tuple[str, ...],
     machine: bool,
 ) -> None:
-    """Write the labels of PROJECT (an id or a name; not needed when there is one) to a folder."""
+    """Write the labels of PROJECT to a folder.
+
+    PROJECT is an id or a name; it is not needed when there is one.
+    """
     from evenhand.label_file import identifier
 
     options = {key: literal(value) for key, value in pairs(extra, "--option").items()}

@@ -22,7 +22,10 @@ OWN = click.option("--organization", help="Whose; needed when you belong to seve
 
 @commands.group()
 def exchange() -> None:
-    """Pools that several clients share: set them up, take part, say who owns whom, check."""
+    """Pools that several clients share.
+
+    Set them up, take part, say who owns whom, check.
+    """
 
 
 def _pairs(given: Sequence[str], option: str) -> dict[str, int]:

@@ -49,10 +49,10 @@ if TYPE_CHECKING:
 def label(
     ctx: click.Context, /, file: Path, project_file: Path | None, no_browser: bool, **given: Any
 ) -> None:
-    """Label FILE in the browser: makes a project, imports the file and opens the first record.
+    """Label FILE in the browser.
 
-    FILE is a table, or a folder of images or of sounds. The same command again goes on where it stopped,
-    and adds what is new.
+    Makes a project, imports the file and opens the first record. FILE is a table, or a folder of images or of
+    sounds. The same command again goes on where it stopped, and adds what is new.
 
     \b
     evenhand label messages.csv --question "Is it spam?" --choices ham,spam

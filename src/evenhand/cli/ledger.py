@@ -127,9 +127,12 @@ def audit(
     oscal: str | None,
     machine: bool,
 ) -> int:
-    """Audit a whole log from outside: signatures and witnesses; every allocation, verdict, price and draw
-    replayed; parity tested; with the archive of a project, its answers weighed again. Works on a folder of
-    files too. Exits with 1 when something is found."""
+    """Audit a whole log from outside.
+
+    Signatures and witnesses; every allocation, verdict, price and draw replayed; parity tested; with the
+    archive of a project, its answers weighed again. Works on a folder of files too. Exits with 1 when
+    something is found.
+    """
     from evenhand.audit import report
     from evenhand.audit.notes import Unacceptable
     from evenhand.audit.oscal import as_oscal
@@ -234,12 +237,15 @@ def receipts_watch(
     "--policy", type=click.Path(dir_okay=False), help="File in tlog-policy syntax, whose logs are known."
 )
 @click.option("--ml-dsa", "ml_dsa", is_flag=True, help="Cosign with ML-DSA-44 as well as with Ed25519.")
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=7380, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=7380, show_default=True, help="Port to listen on.")
 def witness(
     folder: str, name: str, logs: tuple[str, ...], policy: str | None, ml_dsa: bool, host: str, port: int
 ) -> None:
-    """Cosign checkpoints of other nodes' logs, never two that contradict each other (C2SP tlog-witness)."""
+    """Cosign checkpoints of other nodes' logs.
+
+    Never two that contradict each other (C2SP tlog-witness).
+    """
     from evenhand.core.checkpoint import parse_vkey
     from evenhand.core.trust import parse_policy
     from evenhand.witness import Witness, serve

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @commands.group()
 def ml() -> None:
-    """Models of your own that suggest answers, over Label Studio's ML protocol."""
+    """Models of your own that suggest answers.
+
+    They speak Label Studio's ML protocol.
+    """
 
 
 @ml.command("connect")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @commands.group()
 def project() -> None:
-    """Make, list and show projects."""
+    """Make, list, show, archive and restore them."""
 
 
 @project.command("create", cls=WithQuestions)

@@ -21,7 +21,10 @@ from evenhand.core.errors import Missing
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (EVENHAND_PORT).")
 @no_browser
 def up(host: str | None, port: int | None, no_browser: bool) -> None:
-    """Run a node: server and worker in one process, on the folder EVENHAND_DATA."""
+    """Run a node on the folder EVENHAND_DATA.
+
+    Server and worker in one process.
+    """
     from evenhand.http import server
 
     def ready(url: str, public_url: str) -> None:
@@ -44,7 +47,10 @@ def up(host: str | None, port: int | None, no_browser: bool) -> None:
 @click.option("--host", help="Address to listen on (EVENHAND_HOST).")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (EVENHAND_PORT).")
 def serve(host: str | None, port: int | None) -> None:
-    """Run one of several server processes on PostgreSQL; `evenhand worker` does the long jobs."""
+    """Run one of several server processes.
+
+    On PostgreSQL; `evenhand worker` does the long jobs.
+    """
     from evenhand.http import server
 
     server.run(node_settings(host, port))
@@ -52,7 +58,10 @@ def serve(host: str | None, port: int | None) -> None:
 
 @commands.command()
 def worker() -> None:
-    """Run what is not a server's work, beside `evenhand serve`: the ledger's sequencing and long jobs."""
+    """Run the sequencing and the long jobs.
+
+    Beside one or several `evenhand serve`.
+    """
     from evenhand.http import server
 
     app = server.build(config.read())

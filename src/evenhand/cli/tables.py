@@ -71,9 +71,10 @@ def aggregate(
     question: str | None,
     machine: bool,
 ) -> None:
-    """What the labels of several annotators come to: FILE has the columns task, worker and label.
+    """What several annotators' labels come to.
 
-    It is CSV, TSV, Parquet or JSON Lines, compressed or not, a project's export, or - for standard input.
+    FILE has the columns task, worker and label. It is CSV, TSV, Parquet or JSON Lines, compressed or not, a
+    project's export, or - for standard input.
     """
     from evenhand import aggregation
 
@@ -111,9 +112,10 @@ def agreement(
     question: str | None,
     machine: bool,
 ) -> None:
-    """How far the annotators agree, beyond chance: FILE has the columns task, worker and label.
+    """How far annotators agree, beyond chance.
 
-    It is CSV, TSV, Parquet or JSON Lines, compressed or not, a project's export, or - for standard input.
+    FILE has the columns task, worker and label. It is CSV, TSV, Parquet or JSON Lines, compressed or not, a
+    project's export, or - for standard input.
     """
     from evenhand.aggregation import agreeing, vote_table
 
