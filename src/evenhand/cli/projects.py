@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @commands.group()
 def project() -> None:
-    """Make, list, show, archive and restore them."""
+    """Projects and their archives."""
 
 
 @project.command("create", cls=WithQuestions)

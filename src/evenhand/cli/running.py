@@ -102,9 +102,10 @@ def backup_(path: Path, machine: bool) -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @as_json
 def restore_(path: Path, machine: bool) -> None:
-    """Make a node out of the backup at PATH: in an empty EVENHAND_DATA, with an empty database.
+    """Make a node out of the backup at PATH.
 
-    Its ledger gets a new origin that names the last checkpoint of the old log, which stays readable.
+    In an empty EVENHAND_DATA, with an empty database. Its ledger gets a new origin that names the last
+    checkpoint of the old log, which stays readable.
     """
     from evenhand.backup import restore
 
