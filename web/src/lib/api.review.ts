@@ -1,6 +1,6 @@
 /** Review, appeals and quality over HTTP: the part of `api.ts` that reviewers and their annotators use. */
 import type { Json } from "../widget";
-import type { PayPolicy } from "./gold";
+import type { PayPolicy } from "./api.gold";
 import { type Answers, call, type Page, path, query, type Signed } from "./api";
 
 export interface ReviewPolicy {

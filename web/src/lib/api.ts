@@ -3,7 +3,7 @@
  * `evenhand/wire.py`. Times are RFC 3339 in UTC; ids are opaque strings.
  */
 import { forgetAll, forgetOthers } from "./kept";
-import type { AdaptivePolicy, GoldPolicy, PayPolicy, QualificationPolicy } from "./gold";
+import type { AdaptivePolicy, GoldPolicy, PayPolicy, QualificationPolicy } from "./api.gold";
 import type { Field, Json, Question } from "../widget";
 import type { EarlierReview, ReviewPolicy } from "./api.review";
 
@@ -133,23 +133,6 @@ export interface Signed {
   signature: string;
   salts: { [field: string]: string };
   values: { [field: string]: string };
-}
-
-export interface SigningKey {
-  id: string;
-  holder: string;
-  public: string;
-  place: [string, number];
-  added_at: string;
-  revoked_at: string | null;
-  in_force: boolean;
-}
-
-/** The keys of one holder, the newest first, and what to write into statements. */
-export interface SigningKeys {
-  origin: string;
-  holder: string;
-  items: SigningKey[];
 }
 
 export type Waiting = "nothing-left" | "paused" | "all-leased" | "no-project" | "drawing" | "qualification" | "suspended" | "passed-over";
@@ -441,9 +424,6 @@ export const mediaAddress = (task: string, field: string): string => BASE + path
 // -- managing: what goes over the wire ---------------------------------------------------------------
 
 export type TaskStatus = "open" | "done" | "withdrawn" | "gold" | "qualification";
-export type MemberState = "active" | "suspended" | "removed";
-export type Scope = "read" | "annotate" | "manage";
-
 /** A question as a draft sends it: the label type's configuration stands beside the common keys. */
 export type QuestionDraft = { name: string; type: string; [key: string]: Json };
 
@@ -505,29 +485,6 @@ export interface ExportCheck {
   lost: { part: string; where: string; reason: string }[];
   /** Whether all tasks were looked at, and not only the first ones. */
   whole: boolean;
-}
-
-/** A project that comes back out of an archive. */
-export interface Restore {
-  id: string;
-  name: string | null;
-  state: "open" | "running" | "done" | "failed";
-  bytes: number;
-  received: number;
-  /** Of the archive's history; 0 until it is checked. */
-  events: number;
-  replayed: number;
-  project_id: string | null;
-  report: {
-    versions: number;
-    tasks: number;
-    annotations: number;
-    acts: { [kind: string]: number };
-    rejected: Rejected[];
-    rejected_count: number;
-    left: { [kind: string]: number };
-  } | null;
-  error: Problem | null;
 }
 
 export interface Counts {
@@ -709,87 +666,17 @@ export interface Export {
   files: string[];
 }
 
-export interface Member {
-  id: string;
-  name: string;
-  email: string | null;
-  role: Role;
-  kind: "human" | "model";
-  state: MemberState;
-  created_at: string;
-  submitted: number;
-}
-
-export interface Invite {
-  id: string;
-  purpose: "join" | "reset" | "signin";
-  organization_name: string;
-  role: Role | null;
-  expires_at: string;
-  name: string | null;
-}
-
-export interface Key {
-  id: string;
-  name: string;
-  /** First characters, to recognise it by. */
-  prefix: string;
-  scopes: Scope[];
-  created_at: string;
-  expires_at: string | null;
-  last_used_at: string | null;
-}
-
-export interface Organization {
-  id: string;
-  name: string;
-  created_at: string;
-}
-
 // -- managing: people --------------------------------------------------------------------------------
 
-export const listOrganizations = (after?: string): Promise<Page<Organization>> =>
-  call("GET", `/organizations${query({ after, limit: 200 })}`);
-export const createOrganization = (name: string): Promise<{ organization: Organization; owner_invite: string }> =>
-  call("POST", "/organizations", { name });
-export const listMembers = (organization: string, after?: string): Promise<Page<Member>> =>
-  call("GET", `/members${query({ organization, after, limit: 200 })}`);
-export const createMember = (
-  organization: string,
-  member: { name: string; email?: string | null; role: Role; kind: "human" | "model" },
-): Promise<Member & { api_key: string }> => call("POST", `/members${query({ organization })}`, member);
-export const changeMember = (id: string, change: { role?: Role; state?: MemberState; name?: string }): Promise<Member> =>
-  call("PATCH", path`/members/${id}`, change);
-export const listInvites = (organization: string, after?: string): Promise<Page<Invite>> =>
-  call("GET", `/invites${query({ organization, after, limit: 200 })}`);
-export const createInvite = (
-  organization: string,
-  invite: { purpose: "join" | "reset"; role?: Role; member_id?: string; hours?: number },
-): Promise<Invite & { url: string }> => call("POST", `/invites${query({ organization })}`, invite);
-export const revokeInvite = (id: string): Promise<void> => call("DELETE", path`/invites/${id}`);
-export const getInvite = (token: string): Promise<Invite> => call("GET", path`/invites/${token}`);
 export const acceptInvite = (
   token: string,
   answer: { name?: string; email?: string; password?: string },
 ): Promise<Session> => keepToken(call("POST", path`/invites/${token}`, answer));
-export const listKeys = (): Promise<Page<Key>> => call("GET", `/keys${query({ limit: 200 })}`);
-export const createKey = (key: { name: string; scopes: Scope[]; days: number | null }): Promise<Key & { api_key: string }> =>
-  call("POST", "/keys", key);
-export const revokeKey = (id: string): Promise<void> => call("DELETE", path`/keys/${id}`);
-
 /** What an erasure destroyed. */
 export interface ErasureReport {
   values: number;
 }
-export const eraseMember = (id: string): Promise<ErasureReport> => call("POST", path`/members/${id}/erase`, {});
 export const eraseTask = (id: string): Promise<ErasureReport> => call("POST", path`/tasks/${id}/erase`, {});
-/** The reader's own, or those of an organization as a client of an exchange. */
-export const listSigningKeys = (organization?: string): Promise<SigningKeys> => call("GET", `/signing-keys${query({ organization })}`);
-export const addSigningKey = (key: { public: string; proof: string; organization_id?: string; signed?: Signed }): Promise<SigningKey> =>
-  call("POST", "/signing-keys", key);
-export const revokeSigningKey = (id: string, organization_id?: string): Promise<SigningKey> =>
-  call("POST", path`/signing-keys/${id}/revoke`, organization_id ? { organization_id } : {});
-
 // -- managing: projects ------------------------------------------------------------------------------
 
 export const listLabelTypes = (): Promise<Page<LabelTypeInfo>> => call("GET", `/label-types${query({ limit: 200 })}`);
@@ -863,18 +750,6 @@ export const createExport = (project: string, wish: ExportWish): Promise<Export>
   call("POST", path`/projects/${project}/exports`, wish);
 export const checkExport = (project: string, wish: ExportWish): Promise<ExportCheck> =>
   call("POST", path`/projects/${project}/exports/check`, wish);
-export const createArchive = (project: string, people: "named" | "pseudonymous"): Promise<Export> =>
-  call("POST", path`/projects/${project}/archive`, { people });
-export const createRestore = (wish: { bytes: number; name: string | null; organization_id: string | null }): Promise<Restore> =>
-  call("POST", "/restores", wish);
-export const listRestores = (organization: string | undefined): Promise<{ items: Restore[] }> =>
-  call("GET", `/restores${query({ organization })}`);
-export const getRestore = (id: string): Promise<Restore> => call("GET", path`/restores/${id}`);
-export const sendArchivePart = (id: string, offset: number, bytes: Blob, signal?: AbortSignal): Promise<Restore> =>
-  call("PUT", `${path`/restores/${id}/file`}${query({ offset })}`, bytes, {
-    type: "application/octet-stream",
-    ...(signal ? { signal } : {}),
-  });
 export const listExports = (project: string, after?: string): Promise<Page<Export>> =>
   call("GET", `${path`/projects/${project}/exports`}${query({ after, limit: 50 })}`);
 export const getExport = (id: string): Promise<Export> => call("GET", path`/exports/${id}`);
@@ -884,59 +759,6 @@ export const exportZipAddress = (id: string): string => BASE + path`/exports/${i
 export const receiptAddress = (stream: string, n: number): string => BASE + path`/receipts/${stream}/${n}`;
 
 // -- telling other programs --------------------------------------------------------------------------
-
-export interface Webhook {
-  id: string;
-  url: string;
-  /** Of message; none: all. */
-  kinds: string[];
-  project_id: string | null;
-  /** Its messages are held. */
-  paused: boolean;
-  created_at: string;
-}
-
-export type DeliveryState = "waiting" | "held" | "taken" | "given_up";
-
-/** A message to another program, and how its last try ended. */
-export interface Delivery {
-  id: string;
-  /** null: a callback of Scale's API. */
-  webhook_id: string | null;
-  kind: string;
-  url: string;
-  state: DeliveryState;
-  tries: number;
-  /** HTTP status of the last answer; null: none came. */
-  status: number | null;
-  reason: string;
-  next_at: string | null;
-  created_at: string;
-}
-
-export interface DeliveryDetail extends Delivery {
-  /** What is sent, JSON; null: it is made when it is sent. */
-  body: string | null;
-  /** The beginning of what came back last. */
-  answer: string;
-}
-
-export const listWebhooks = (organization: string): Promise<Page<Webhook>> => call("GET", `/webhooks${query({ organization })}`);
-export const createWebhook = (wish: {
-  url: string;
-  kinds: string[];
-  project_id: string | null;
-  organization_id: string;
-}): Promise<Webhook & { secret: string }> => call("POST", "/webhooks", wish);
-export const pauseWebhook = (id: string, paused: boolean): Promise<Webhook> => call("PATCH", path`/webhooks/${id}`, { paused });
-export const deleteWebhook = (id: string): Promise<void> => call("DELETE", path`/webhooks/${id}`);
-export const listDeliveries = (
-  organization: string,
-  filter: { webhook?: string; state?: string },
-  after?: string,
-): Promise<Page<Delivery>> => call("GET", `/deliveries${query({ organization, ...filter, after, limit: 50 })}`);
-export const getDelivery = (id: string): Promise<DeliveryDetail> => call("GET", path`/deliveries/${id}`);
-export const replayDelivery = (id: string): Promise<Delivery> => call("POST", path`/deliveries/${id}/replay`);
 
 /** A text of the public log, outside the API. Throws: Unreachable. */
 export async function fetchLog(name: "checkpoint" | "vkey"): Promise<string> {

@@ -4,7 +4,8 @@
  * A key is made by WebCrypto, cannot be exported, and lies in IndexedDB: pages of this origin can use it, and
  * nobody can take it away. Browsers without Ed25519, and pages without https, have none.
  */
-import { type Answers, getAssignment, listSigningKeys, type Signed, type SigningKeys } from "./api";
+import { type Answers, getAssignment, type Signed } from "./api";
+import { listSigningKeys, type SigningKeys } from "./api.people";
 
 /** What an actor says about one act. */
 export interface Statement {

@@ -1,6 +1,6 @@
 /** A project's rules while somebody edits them. */
 import type { Document, ProjectDraft, QuestionDraft, StoredQuestion, When } from "../../lib/api";
-import type { AdaptivePolicy, GoldPolicy, PayPolicy, QualificationPolicy } from "../../lib/gold";
+import type { AdaptivePolicy, GoldPolicy, PayPolicy, QualificationPolicy } from "../../lib/api.gold";
 import type { ReviewPolicy } from "../../lib/api.review";
 import type { FieldType, Json } from "../../widget";
 

@@ -1,6 +1,6 @@
 /** How pools are called, for people. */
 import { currentLanguage } from "../../lib/language.svelte";
-import type { SharedPool } from "../../lib/exchange";
+import type { SharedPool } from "../../lib/api.exchange";
 import { x } from "./words";
 
 function languageName(tag: string): string {
