@@ -68,6 +68,9 @@ TABLES: dict[str, tuple[str, ...]] = {
     "beacon": ("n",),
     "posting": ("pool", "project"),
     "admission": ("pool", "person", "posting"),
+    "share": ("organization", "id"),
+    "share_task": ("organization", "share", "n"),
+    "share_letter": ("organization", "share", "way", "seq"),
 }
 """Tables that the events make, with their keys."""
 

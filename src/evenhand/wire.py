@@ -1719,3 +1719,93 @@ class CallbackKey(Request, frozen=True, kw_only=True):
     """What callbacks of Scale's API carry as `scale-callback-auth`."""
 
     value: str
+
+
+# ---- shares for other nodes ------------------------------------------------------------------------
+
+
+class NewPartner(Request, frozen=True, kw_only=True):
+    """Another node that gets a share."""
+
+    name: str  # what you call it
+    vkey: str  # the key of its ledger, one line (its /log/vkey), compared over another channel
+    record: str = ""  # whose it is in the graph of ownership: recordId, or name; "" where nothing is stated
+
+
+class NewPlan(Request, frozen=True, kw_only=True):
+    cap: float  # most of the tasks that one control group may see, 0 to 1
+    partners: list[NewPartner]
+
+
+ShareState = Literal["planned", "offered", "accepted", "declined", "recalled", "deleted"]
+
+
+class Share(Wire, frozen=True, kw_only=True):
+    """A share of a project's tasks, and how far it is."""
+
+    share_id: str
+    project_id: str  # here; "" where the offer was declined
+    side: Literal["home", "partner"]  # "home": the tasks are yours
+    name: str  # of the other node
+    other: str  # origin of its ledger
+    plan: int  # number in the project, from 1; 0 at the partner
+    control: int  # number of its control group in the plan, from 0
+    stated: bool  # whether anything is stated about who owns it
+    tasks: int
+    offered: int
+    delivered: int  # answers that count
+    state: ShareState
+    until: str | None  # of the newest offer
+    sent: int  # letters that this node wrote
+    acked: int  # of these, how many the other node has taken as far as is known
+    taken: int  # letters of the other node
+
+
+class Plan(Wire, frozen=True, kw_only=True):
+    number: int  # in the project, from 1
+    tasks: int
+    each: int  # control groups that each task goes to
+    most: int  # tasks that one control group may see
+    groups: int
+    shares: list[Share]
+
+
+class NewLetter(Request, frozen=True, kw_only=True):
+    act: Literal["offer", "deliver", "recall", "deleted"]
+    hours: int = 168  # of an offer: until when answers are in time
+
+
+class Letter(Wire, frozen=True, kw_only=True):
+    """The file of a letter to the other node."""
+
+    share_id: str
+    name: str  # of the file
+    content: str  # UTF-8
+
+
+class Written(Wire, frozen=True, kw_only=True):
+    """What came of writing a letter."""
+
+    letter: Letter | None  # None: there is nothing to say
+    count: int  # tasks that it is about
+
+
+class TakenLetter(Request, frozen=True, kw_only=True):
+    content: str  # of the file
+    home: str = ""  # of a first offer: the key that is expected, one line
+    answer: Literal["", "accept", "decline"] = ""  # to an offer
+    reason: str = ""  # of declining
+    organization_id: str | None = None  # who takes a first offer
+
+
+class Taken(Wire, frozen=True, kw_only=True):
+    """What came of a letter."""
+
+    share_id: str
+    act: str
+    again: bool  # it was taken before, and nothing was done
+    count: int  # tasks or answers that came of it
+    late: bool
+    rejected: list[Rejected]  # answers that do not fit; `line` is the number of the task at home
+    letters: list[Letter]  # answers to it, to be sent back
+    project_id: str

@@ -21,7 +21,10 @@ GROWS = {
     "flag",
     "known",
     "opening",
+    "letter_text",
     "payload",
+    "share_letter",
+    "share_task",
     "stream",
     "task",
 }
@@ -31,6 +34,8 @@ WALKS = {
     "walk_consensus": "doctor compares every row",
     "walk_flag": "doctor compares every row",
     "walk_payload": "doctor compares every row",
+    "walk_share_letter": "doctor compares every row",
+    "walk_share_task": "doctor compares every row",
     "walk_stream": "doctor compares every row",
     "walk_task": "doctor compares every row",
 }

@@ -175,6 +175,30 @@ TYPES: dict[str, tuple[dict[str, Type], tuple[str, ...]]] = {
     "reviewed": ({"ms": INTEGER, "slot": ID}, ("answers", "comment", "decision", "judged")),
     "rivals-named": ({"client": ID}, ("rivals",)),
     "rules-followed": ({"first": COUNT, "last": COUNT, "version": COUNT}, ()),
+    "share-letter": (
+        {
+            "act": one_of("offer", "recall", "ack", "accept", "decline", "deliver", "deleted"),
+            "count": COUNT,
+            "late": FLAG,
+            "letter": DIGEST,
+            "seq": COUNT,
+            "share": ID,
+            "slice": COUNT,
+            "way": one_of("sent", "taken"),
+        },
+        (),
+    ),
+    "share-planned": (
+        {
+            "cap": COUNT,
+            "each": COUNT,
+            "number": COUNT,
+            "partners": array(record(group=COUNT, record=ID_OR_NOTHING, share=ID, tasks=COUNT)),
+            "tasks": COUNT,
+        },
+        ("known", "seed"),
+    ),
+    "share-sliced": ({"count": COUNT, "share": ID, "slice": COUNT}, ("rows",)),
     "signing-policy": (
         {"kinds": array(ID), "since": COUNT, "whose": one_of("holders", "everybody")},
         (),
@@ -269,7 +293,9 @@ def digest() -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()
 
 
-EARLIER = frozenset({"gIQbgq6c_6aNX3XlC0RciaFN5Hc2QAN6hKSXAhxE3Dk"})
+EARLIER = frozenset(
+    {"1VdsI_vPxGvhKRQ7JVO5xH8yhb_VGyRV1HtQq8ySlwY", "gIQbgq6c_6aNX3XlC0RciaFN5Hc2QAN6hKSXAhxE3Dk"}
+)
 """Digests of earlier schemas whose every kind is among these, with the same fields."""
 
 

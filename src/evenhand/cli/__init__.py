@@ -10,6 +10,7 @@ from evenhand.cli import models as models
 from evenhand.cli import people as people
 from evenhand.cli import projects as projects
 from evenhand.cli import running as running
+from evenhand.cli import shares as shares
 from evenhand.cli import tables as tables
 from evenhand.cli import webhooks as webhooks
 from evenhand.cli.frame import commands, main, run

@@ -593,7 +593,7 @@ class PayStated(Event, frozen=True, kw_only=True):
     stated: int = 0  # ms: when, on the node whose archive tells it; 0: here and now
 
 
-SCHEMAS = "1VdsI_vPxGvhKRQ7JVO5xH8yhb_VGyRV1HtQq8ySlwY"
+SCHEMAS = "p5NiCNuikO3VIRXU_h96lMCBEat-Q_rhtyCzD4Qo38o"
 """Digest of ``docs/spec/schemas.json``, as a `grammar` entry says it. A test computes it."""
 
 
@@ -649,6 +649,56 @@ class SigningPolicySet(Event, frozen=True, kw_only=True):
     kinds: tuple[str, ...]  # ascending
     since: int  # ms: entries with this time or a later one; after the time of this entry
     whose: str  # "holders": of whoever has a key in force; "everybody": nobody does it without a key
+
+
+# ---- shares of a project for other nodes (docs/spec/ledger.md, section 11) -------------------------
+
+
+class SharePlanned(Event, frozen=True, kw_only=True):
+    """Who may see how many of a project's tasks. Slices follow at once. Stream: the project."""
+
+    KIND = "share-planned"
+    PUBLIC = ("cap", "each", "number", "partners", "tasks")
+    PRIVATE = ("known", "seed")
+
+    number: int  # of the plan in the project, from 1
+    tasks: int  # that it shares out
+    each: int  # control groups that each task goes to
+    cap: int  # of one control group, in units of 10^-6 of the tasks
+    partners: tuple[dict[str, Any], ...]  # {"group", "record", "share", "tasks"}, ascending by their keys
+    known: bytes  # JSON: [name, vkey] of each partner, in the same order
+    seed: bytes  # 32 bytes, which follow from the project's own
+
+
+class ShareSliced(Event, frozen=True, kw_only=True):
+    """Tasks that a plan gives to one partner. Stream: the project."""
+
+    KIND = "share-sliced"
+    PUBLIC = ("share", "slice")
+    BULK = True
+
+    share: str
+    slice: int  # from 1
+    rows: tuple[bytes, ...]  # number of the task, decimal
+
+
+class ShareLetter(Event, frozen=True, kw_only=True):
+    """A letter about a share was written, or one of the other node was taken. Stream: the project; of an
+    offer that is declined, the organization."""
+
+    KIND = "share-letter"
+    PUBLIC = ("act", "count", "late", "letter", "seq", "share", "slice", "way")
+    LOCAL = ("facts",)
+
+    share: str
+    way: str  # "sent" or "taken"
+    seq: int  # of its signer's letters about this share, from 0
+    act: str  # core.sharing.Act
+    slice: int  # 0: about all of it
+    count: int  # tasks of it that count: offered, taken, delivered, erased
+    late: int  # 1: it came after its time; 0
+    letter: str  # digest of what is signed, base64url
+    facts: bytes  # JSON of the rest that the tables hold; `store/fold_share.py`
 
 
 # ---- pools that organizations share (docs/spec/ledger.md, section 10) -----------------------------
@@ -1088,6 +1138,9 @@ ALL: dict[str, type[Event]] = {
         ProjectPooled,
         ProjectPosted,
         Admitted,
+        SharePlanned,
+        ShareSliced,
+        ShareLetter,
     )
 }
 """The grammar: every kind of event by its name in the entry."""

@@ -126,6 +126,8 @@ PERMISSIONS: dict[str, Rule] = {
     "archive.restore": Rule("manage", manages),
     "gold.read": Rule("read", sees_all_answers),
     "gold.manage": Rule("manage", manages),
+    "share.read": Rule("read", manages),
+    "share.manage": Rule("manage", manages),
     "webhook.read": Rule("read", manages),
     "webhook.manage": Rule("manage", manages),
     "pay.read": Rule("read", manages),

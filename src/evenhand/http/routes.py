@@ -35,6 +35,7 @@ from evenhand.service import (
     quality,
     restores,
     review,
+    shares,
     signing,
     submission,
     tasks,
@@ -147,6 +148,19 @@ def _absolute(name: str) -> Callable[[Any, Call], Any]:
 def _with_widgets(form: wire.Form, call: Call) -> wire.Form:
     types = {question.type for question in form.document.questions}
     return msgspec.structs.replace(form, widgets=call.app.assets.widgets(types))
+
+
+def _signed(answer: Any, call: Call) -> Any:
+    """Put the node's signature into every letter of the answer."""
+    if isinstance(answer, wire.Letter):
+        text, _, rows = answer.content.partition("\n\n")
+        content = call.app.node.sign_note(f"{text}\n").decode() + rows
+        return msgspec.structs.replace(answer, content=content)
+    if isinstance(answer, wire.Written):
+        letter = answer.letter and _signed(answer.letter, call)
+        return msgspec.structs.replace(answer, letter=letter)
+    letters = [_signed(letter, call) for letter in answer.letters]
+    return msgspec.structs.replace(answer, letters=letters)
 
 
 # fmt: off
@@ -376,6 +390,17 @@ TABLE: tuple[Route, ...] = (
           permission="exchange.operate"),
     Route("PUT", "/policy", "write", exchange.set_policy, takes=wire.NodePolicy, gives=wire.NodePolicy,
           permission="exchange.operate"),
+    # -- shares for other nodes
+    Route("POST", "/projects/{project}/shares", "write", shares.plan, takes=wire.NewPlan, gives=wire.Plan,
+          permission="share.manage"),
+    Route("GET", "/projects/{project}/shares", "read", shares.list_, gives=wire.Page[wire.Share],
+          permission="share.read"),
+    Route("POST", "/shares/{share}/letters", "write", shares.write, takes=wire.NewLetter, gives=wire.Written,
+          permission="share.manage", finish=_signed),
+    Route("GET", "/shares/{share}/letters/{seq}", "read", shares.get_letter, gives=wire.Letter,
+          permission="share.read", finish=_signed),
+    Route("POST", "/letters", "write", shares.take, takes=wire.TakenLetter, gives=wire.Taken,
+          permission="share.manage", bytes=2 * LARGE, finish=_signed),
     # -- ownership
     Route("GET", "/ownership", "read", owners.overview, gives=wire.Ownership, permission="exchange.read"),
     Route("GET", "/ownership/statements", "read", owners.statements, gives=list[dict[str, Any]],

@@ -878,6 +878,68 @@ class Client:
             put_in_place(Path(scratch) / "new", target, Path(scratch) / "old")
         return manifest
 
+    # -- shares for other nodes -------------------------------------------------------------------
+
+    def vkey(self) -> str:
+        """The key of the node's ledger, one line, by which other nodes know it."""
+        try:
+            answer = self._http.get("/log/vkey")
+        except httpx.HTTPError as error:
+            raise Unavailable("client.no-answer", f"The node does not answer: {error}.", self.url) from error
+        if answer.status_code != 200:
+            raise Unavailable("client.no-key", "The node does not show its log's key.", self.url)
+        return answer.text.strip()
+
+    def plan_shares(self, project_id: str, cap: float, partners: Iterable[wire.NewPartner]) -> wire.Plan:
+        """Share a project's open tasks out to other nodes, so that no control group sees more than `cap`.
+
+        Args:
+            cap: 0 to 1.
+            partners: the nodes, each with its key and, where it is stated, whose it is.
+
+        Raises:
+            Refused: it is not possible; the reason says the numbers. Nothing was planned.
+        """
+        wanted = wire.NewPlan(cap=cap, partners=list(partners))
+        return self._call("POST", f"/projects/{_segment(project_id)}/shares", wanted, wire.Plan)
+
+    def shares(self, project_id: str) -> list[wire.Share]:
+        """The shares of a project: yours for others, or the one of another node that it is."""
+        return self._get(f"/projects/{_segment(project_id)}/shares", wire.Page[wire.Share]).items
+
+    def write_letter(
+        self, share_id: str, act: Literal["offer", "deliver", "recall", "deleted"], hours: int = 168
+    ) -> wire.Written:
+        """Write the next letter about a share; none when there is nothing to say."""
+        wanted = wire.NewLetter(act=act, hours=hours)
+        return self._call("POST", f"/shares/{_segment(share_id)}/letters", wanted, wire.Written)
+
+    def letter(self, share_id: str, seq: int) -> wire.Letter:
+        """A letter again that the other node has not taken yet."""
+        return self._get(f"/shares/{_segment(share_id)}/letters/{seq}", wire.Letter)
+
+    def take_letter(
+        self,
+        content: str,
+        *,
+        home: str = "",
+        answer: Literal["", "accept", "decline"] = "",
+        reason: str = "",
+        organization_id: str | None = None,
+    ) -> wire.Taken:
+        """Take a letter of another node; its answer is in `letters`. The same again does nothing.
+
+        Args:
+            content: of the file.
+            home: of a first offer: the key that is expected.
+            answer: to an offer.
+            reason: of declining.
+        """
+        wanted = wire.TakenLetter(
+            content=content, home=home, answer=answer, reason=reason, organization_id=organization_id
+        )
+        return self._call("POST", "/letters", wanted, wire.Taken)
+
     def archive(
         self,
         project_id: str,

@@ -85,6 +85,21 @@ def bring_predicted(
     return _Bringing(tx, at, row, form, who).take_by_number(given)
 
 
+def bring_from_partner(
+    tx: Transaction, at: Moment, project: str, given: Sequence[wire.BroughtAnnotation]
+) -> wire.BroughtReport:
+    """Take annotations that another node delivered of its share, at most `MAX_ROWS` at once.
+
+    Args:
+        given: `external_id` is the number of the task, `annotator` has the node's origin before it.
+    """
+    row = tx.one("project", project=project)
+    assert row is not None, "a share is of a project"
+    form = form_of(tx, row["organization"], project, row["version"])
+    who = members(tx, at, row["organization"], given)
+    return _Bringing(tx, at, row, form, who).take_by_number(given)
+
+
 class _Bringing:
     """One call, while its annotations are decided one after the other."""
 

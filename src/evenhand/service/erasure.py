@@ -74,6 +74,7 @@ def erase_task(
     _forget_words(tx, keys, n, found["record"])
     intake.forget_row(tx, keys, n)
     tx.run("delete_suggestions_of_task", **keys, task=n)
+    tx.run("drop_letters_of", **keys)
     ids = [id_ for (id_,) in tx.tuples("task_assignment_ids", **keys, task=n)]
     tx.run("delete_draft", ids=ids)
     event = Erased(
@@ -166,6 +167,7 @@ def erase_member(
     count = _erase_in(tx, organization, (member.encode(),), strip)
     count += _erase_in(tx, person, (b"",), strip)
     tx.run("delete_keys_bound", person=person, organization=organization)
+    tx.run("drop_letters_of_partners", organization=organization)
     if at_home:
         tx.run("person_gone", id=person, name="Erased")
         tx.run("delete_keys_of", person=person)

@@ -258,7 +258,7 @@ def judge(tx: Transaction, at: Moment, pools: Iterable[str], cause: Place) -> tu
     conflicts = recalled = 0
     for pool in pools:
         tx.tuples("pool_head", pool=pool)  # on PostgreSQL: no window comes between
-        graph = graph or _graph(tx)
+        graph = graph or graph_of(tx)
         changed = _conflicts(tx, graph, pool, cause)
         placed = tx.append(changed, at)
         conflicts += len(placed)
@@ -308,7 +308,8 @@ def _found(pool: str, cause: Place, pair: tuple[str, str], conflict: ownership.C
     )
 
 
-def _graph(reader: Reader) -> ownership.Graph:
+def graph_of(reader: Reader) -> ownership.Graph:
+    """The graph of ownership as it is stated now."""
     from evenhand.core import ownership
 
     rows = reader.all("ownership_all")
@@ -341,7 +342,7 @@ def overview(reader: Reader, actor: Actor, organization: str | None = None) -> w
     if not operator and not any(row["organization"] in own for row in clients + entities):
         raise Missing("not-found", "Your organization takes part in no exchange here.", "organization")
     shown = {r["id"] for r in clients + entities if operator or r["organization"] in own}
-    graph = _graph(reader)
+    graph = graph_of(reader)
     return wire.Ownership(
         owners=_owners(rows, graph, [*(clients if operator else _mine(clients, own)), *entities]),
         stakes=_stakes(reader, rows),
@@ -357,16 +358,17 @@ def _mine(rows: Sequence[Row], own: set[str]) -> list[Row]:
 
 def _names(rows: Sequence[Row]) -> dict[str, str]:
     """recordId -> name, of entities."""
-    return {row["source"]: _name(row) for row in rows if row["type"] == "entity"}
+    return {row["source"]: name_of(row) for row in rows if row["type"] == "entity"}
 
 
 def _record_names(rows: Sequence[Row]) -> dict[str, str]:
     """Pseudonym -> name; a person, and whoever is unknown, is called so."""
-    names = {row["record"]: _name(row) for row in rows}
+    names = {row["record"]: name_of(row) for row in rows}
     return {**names, **{f"unknown:{row['record']}": "an unknown owner" for row in rows}}
 
 
-def _name(row: Row) -> str:
+def name_of(row: Row) -> str:
+    """What a record is called; no person by name."""
     if row["type"] != "entity":
         return "a person"
     return str(decode_json(row["statement"])["recordDetails"].get("name") or row["source"])
@@ -380,7 +382,7 @@ def _owners(rows: Sequence[Row], graph: ownership.Graph, parties: Sequence[Row])
             source=row["source"] if row["type"] == "entity" else "",
             kind="entity" if row["type"] == "entity" else "person",
             form=decode_json(row["document"])["form"],
-            name=_name(row),
+            name=name_of(row),
             role=roles.get(row["record"], ""),
             opaque=row["record"] in graph.opaque,
         )

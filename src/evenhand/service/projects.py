@@ -110,7 +110,11 @@ def check(reader: Reader, actor: Actor, draft: wire.ProjectDraft) -> wire.Form:
 def create(tx: Transaction, at: Moment, actor: Actor, draft: wire.ProjectDraft) -> wire.Project:
     """A new project, active from the start."""
     organization = organization_of(actor, "project.create", draft.organization_id, "organization_id")
-    document = document_of(draft)
+    return get(tx, actor, create_with(tx, at, organization, document_of(draft)))
+
+
+def create_with(tx: Transaction, at: Moment, organization: str, document: Document) -> str:
+    """The same with a document that is checked; the project's id."""
     project, pools = new_id("prj"), tx.tuples("pools_of", organizations=[organization])
     events: list[Event] = [
         ProjectCreated(
@@ -124,7 +128,7 @@ def create(tx: Transaction, at: Moment, actor: Actor, draft: wire.ProjectDraft) 
     ]
     tx.append(events, at)
     adaptive.watch(tx, organization, project, document)
-    return get(tx, actor, project)
+    return project
 
 
 def get(reader: Reader, actor: Actor, project: str) -> wire.Project:
@@ -296,6 +300,13 @@ def set_state(
             )
         tx.append([ProjectStateChanged(stream=project, owner=row["organization"], state=request.state)], at)
     return get(tx, actor, project)
+
+
+def pause(tx: Transaction, at: Moment, project: str) -> None:
+    """Give no more of a project out, where it is active."""
+    row = tx.one("project", project=project)
+    if row is not None and row["state"] == "active":
+        tx.append([ProjectStateChanged(stream=project, owner=row["organization"], state="paused")], at)
 
 
 def versions(reader: Reader, actor: Actor, project: str) -> wire.Page[wire.ProjectVersion]:

@@ -14,7 +14,7 @@ from evenhand.core.canonical import NO_ROW, is_erased
 from evenhand.core.intake import rank_of
 from evenhand.core.project import Document
 from evenhand.core.signing import REPEATABLE, statement_id
-from evenhand.store import fold_exchange, fold_leases, fold_review, fold_told
+from evenhand.store import fold_exchange, fold_leases, fold_review, fold_share, fold_told
 from evenhand.store.codec import Placed
 from evenhand.store.driver import Connection
 from evenhand.store.fold_each import Fold, each
@@ -700,4 +700,5 @@ FOLDS: dict[type[ev.Event], Fold] = {
     ev.KeyRevoked: _key_revoked,
     ev.SigningPolicySet: _signing_policy,
     **fold_exchange.FOLDS,
+    **fold_share.FOLDS,
 }

@@ -131,3 +131,12 @@ SELECT * FROM posting ORDER BY pool {collate}, project {collate};
 
 -- name: walk_admission
 SELECT * FROM admission ORDER BY pool {collate}, person {collate}, posting {collate};
+
+-- name: walk_share
+SELECT * FROM share ORDER BY organization {collate}, id {collate};
+
+-- name: walk_share_task
+SELECT * FROM share_task ORDER BY organization {collate}, share {collate}, n;
+
+-- name: walk_share_letter
+SELECT * FROM share_letter ORDER BY organization {collate}, share {collate}, way {collate}, seq;

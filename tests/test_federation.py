@@ -1,0 +1,242 @@
+"""Four nodes of independent organizations share out a dataset, and nobody sees more than its share."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from evenhand import Client, letters, local, wire
+from evenhand.config import Config
+from evenhand.core import sharing
+from evenhand.core.checkpoint import parse_signing_key, sign_note
+from evenhand.core.errors import Invalid, Missing, Refused
+from evenhand.http import server
+
+FIELDS = [{"name": "text", "type": "text"}]
+QUESTIONS = [{"name": "spam", "type": "choice", "choices": ["ham", "spam"]}]
+TASKS = 20
+
+
+@dataclass
+class One:
+    """A node, as its owner has it."""
+
+    client: Client
+    data: Path
+    folder: Path  # where its letters lie
+
+    @property
+    def vkey(self) -> str:
+        return self.client.vkey()
+
+
+class Four:
+    """A home node and three partners, two of them under one control."""
+
+    def __init__(self, folder: Path, held: ExitStack) -> None:
+        self.nodes: dict[str, One] = {}
+        for name in ("home", "north", "south", "twin"):
+            settings = Config(data=folder / name / "data", port=0)
+            address = held.enter_context(server.start(settings))
+            client = held.enter_context(Client(address.url, local.key(settings.data)))
+            self.nodes[name] = One(client, settings.data, folder / name / "letters")
+            self.nodes[name].folder.mkdir()
+        self.home = self.nodes["home"].client
+
+    def carry(self, name: str) -> None:
+        """Copy what lies in either folder to the other one: the whole transport."""
+        one, two = self.nodes["home"].folder / name, self.nodes[name].folder
+        one.mkdir(exist_ok=True)
+        for here, there in ((one, two), (two, one)):
+            for path in here.glob("*.letter"):
+                shutil.copy(path, there / path.name)
+
+    def accept(self, name: str) -> str:
+        """The partner's project."""
+        one = self.nodes[name]
+        outcomes = letters.take(one.client, one.folder, home=self.nodes["home"].vkey, answer="accept")
+        self.carry(name)
+        taken = outcomes[0].taken
+        assert taken is not None
+        return taken.project_id
+
+    def answer(self, name: str, project: str, most: int = 1000) -> int:
+        """The partner's annotators work as always."""
+        owner = self.nodes[name].client
+        member = owner.create_annotator(f"{name} annotator")
+        done = 0
+        with Client(owner.url, member.api_key) as annotator:
+            while done < most and (work := annotator.next_assignment(project)) is not None:
+                said = "spam" if "offer" in work.data["text"] else "ham"
+                annotator.submit(work.id, {"spam": said}, seconds=2)
+                done += 1
+        return done
+
+    def deliver(self, name: str, project: str) -> None:
+        one = self.nodes[name]
+        letters.write(one.client, one.client.shares(project), "deliver", one.folder)
+        self.carry(name)
+
+    def take(self, name: str) -> list[letters.Outcome]:
+        """What came of the letters that the home node had not taken."""
+        outcomes = letters.take(self.home, self.nodes["home"].folder / name)
+        self.carry(name)
+        return letters.new_ones(outcomes)
+
+    def partners(self, *names: str, **records: str) -> list[wire.NewPartner]:
+        return [
+            wire.NewPartner(name=name, vkey=self.nodes[name].vkey, record=records.get(name, ""))
+            for name in names
+        ]
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Four]:
+    with ExitStack() as held:
+        yield Four(tmp_path_factory.mktemp("four"), held)
+
+
+@pytest.fixture(autouse=True)
+def fresh_folders(four: Four) -> Iterator[None]:
+    """Letters of one story do not get into the next."""
+    yield
+    for one in four.nodes.values():
+        shutil.rmtree(one.folder)
+        one.folder.mkdir()
+
+
+def project_of(four: Four, tasks: int = TASKS, overlap: int = 1) -> str:
+    project = four.home.create_project("Messages", FIELDS, QUESTIONS, overlap=overlap)
+    records = [{"text": f"{'an offer' if n % 3 else 'a letter'} {n}", "secret": n} for n in range(tasks)]
+    four.home.import_tasks(project.id, records)
+    return project.id
+
+
+def test_a_dataset_is_shared_out_and_comes_back(four: Four) -> None:
+    project = project_of(four)
+    for held in ("North", "Twin"):
+        four.home.exchange.hold(
+            wire.NewHolding(holder="One Owner", held=held, economic=60, since="2020-01-01")
+        )
+    four.home.exchange.hold(wire.NewHolding(holder="Another", held="South", economic=100, since="2020-01-01"))
+    records = {"north": "North", "south": "South", "twin": "Twin"}
+    with pytest.raises(Refused, match=r"20 to give, and 2 control groups may see 9 each, 18 in all"):
+        four.home.plan_shares(project, 0.45, four.partners(*records, **records))
+    assert four.home.shares(project) == []
+    plan = four.home.plan_shares(project, 0.5, four.partners(*records, **records))
+    assert (plan.tasks, plan.groups, plan.most) == (TASKS, 2, 10)
+    sizes = {share.name: share.tasks for share in plan.shares}
+    assert sizes == {"south": 10, "north": 5, "twin": 5}
+
+    letters.write(four.home, plan.shares, "offer", four.nodes["home"].folder)
+    seen: Counter[str] = Counter()
+    for name in records:
+        four.carry(name)
+        share = four.accept(name)
+        partner = four.nodes[name].client
+        texts = [task.data["text"] for task in partner.tasks(share)]
+        assert len(texts) == sizes[name]
+        assert all(set(task.data) == {"text"} for task in partner.tasks(share))  # what annotators see
+        seen.update(texts)
+        assert four.answer(name, share) == sizes[name]
+        four.deliver(name, share)
+        accepted, delivered = four.take(name)
+        assert accepted.taken is not None and delivered.taken is not None
+        assert (accepted.taken.act, delivered.taken.count, delivered.taken.late) == (
+            "accept",
+            sizes[name],
+            False,
+        )
+        four.carry(name)
+        (acked,) = [
+            one.taken
+            for one in letters.take(partner, four.nodes[name].folder)
+            if one.taken and not one.taken.again
+        ]
+        assert (acked.act, acked.count) == ("ack", 0)
+    assert seen == Counter({f"{'an offer' if n % 3 else 'a letter'} {n}": 1 for n in range(TASKS)})
+    for task in four.home.tasks(project):
+        assert task.status == "done" and task.consensus
+        assert task.consensus["spam"].value == ("spam" if "offer" in task.data["text"] else "ham")
+
+
+def forged(four: Four, name: str, path: Path, rows: list[dict] | None = None, **said: object) -> str:
+    """A letter of this node as it could write it with its key, if it wanted to cheat."""
+    letter = sharing.read_letter(path.read_bytes())
+    body = letter.rows if rows is None else [json.dumps(row).encode() for row in rows]
+    text = b"".join(row + b"\n" for row in body)
+    changed = {"rows": sharing.rows_digest(text), "count": len(body)} | said
+    head = msgspec.structs.replace(letter.head, **changed)
+    key = parse_signing_key((four.nodes[name].data / "ledger" / "key").read_text())
+    return (sign_note(sharing.text_of(head), key) + text).decode()
+
+
+def test_who_cheats_is_refused_and_nothing_is_half_done(four: Four) -> None:
+    project = project_of(four, tasks=12, overlap=2)
+    plan = four.home.plan_shares(project, 0.7, four.partners("north", "south", "twin"))
+    assert {share.tasks for share in plan.shares} == {8} and plan.most == 8
+    with pytest.raises(Refused, match="There are 0 tasks to plan"):  # no second share of the same
+        four.home.plan_shares(project, 1, four.partners("north", "south"))
+    for name in ("north", "south", "twin"):
+        (four.nodes["home"].folder / name).mkdir()
+    letters.write(four.home, plan.shares, "offer", four.nodes["home"].folder)
+    assert letters.write(four.home, plan.shares, "offer", four.nodes["home"].folder) == []
+
+    four.carry("north")
+    north, folder = four.nodes["north"], four.nodes["north"].folder
+    (offer,) = folder.glob("*-offer.letter")
+    with pytest.raises(Invalid, match="which this node has not dealt with"):
+        letters.take(north.client, folder, answer="accept")
+    with pytest.raises(Invalid, match="was expected"):
+        letters.take(north.client, folder, home=four.nodes["south"].vkey, answer="accept")
+    with pytest.raises(Refused, match="this node is"):
+        four.nodes["south"].client.take_letter(offer.read_text(), answer="accept")
+    rows = [json.loads(row) for row in sharing.read_letter(offer.read_bytes()).rows]
+    swapped = forged(four, "home", offer, [*rows[:-1], rows[-1] | {"n": 999}])
+    with pytest.raises(Invalid, match="not those that the plan gives"):
+        north.client.take_letter(swapped, home=four.nodes["home"].vkey, answer="accept")
+    assert [one.taken for one in letters.take(north.client, folder)] == [None]  # it waits for an answer
+    assert all(one.counts.tasks != 8 for one in north.client.projects())
+    share = four.accept("north")
+    assert four.answer("north", share, 3) == 3
+    four.deliver("north", share)
+    (delivery,) = folder.glob("*-deliver.letter")
+    whole = delivery.read_bytes()
+    with pytest.raises(Missing, match="knows no such share"):  # what nobody asked this node for
+        north.client.take_letter(forged(four, "home", offer, share="shr-x", act="recall", rows=[]))
+
+    with pytest.raises(Refused, match="have not come"):  # the acceptance comes first
+        four.home.take_letter(whole.decode())
+    (accepted,) = folder.glob("*-accept.letter")
+    four.home.take_letter(accepted.read_text())
+    with pytest.raises(Invalid, match="a byte was changed"):
+        four.home.take_letter(whole.decode().replace('"ham"', '"spa"').replace('"spam"', '"hams"'))
+    given = [json.loads(row) for row in sharing.read_letter(whole).rows]
+    others = set(range(1, 13)) - {row["n"] for row in rows[1:]}
+    foreign = [given[0] | {"n": min(others)}]
+    with pytest.raises(Refused, match="was never offered"):
+        four.home.take_letter(forged(four, "north", delivery, foreign))
+    with pytest.raises(Refused, match="not offered to north by the letter 5"):
+        four.home.take_letter(forged(four, "north", delivery, token=5))
+    ahead = sharing.read_letter(whole).head.at + 3_600_000
+    with pytest.raises(Refused, match="after this node's time"):
+        four.home.take_letter(forged(four, "north", delivery, at=ahead))
+    with pytest.raises(Refused, match="not the other node's to write"):
+        four.home.take_letter(forged(four, "north", delivery, act="recall"))
+    assert four.home.project(project).counts.annotations == 0
+
+    wrong = forged(four, "north", delivery, [given[0] | {"answers": {"spam": "eggs"}}, *given[1:]])
+    told = four.home.take_letter(wrong)
+    assert told.count == 2 and [one.line for one in told.rejected] == [given[0]["n"]]
+    assert four.home.take_letter(wrong).again
+    with pytest.raises(Refused, match="say different things"):
+        four.home.take_letter(whole.decode())
+    assert four.home.project(project).counts.annotations == 2
