@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from evenhand.core import sharing
 from evenhand.core.canonical import b64url
+from evenhand.core.checkpoint import SigningKey, sign_note
 from evenhand.core.policy import PERMISSIONS, Actor, Membership
 from evenhand.http.routes import TABLE, Route
 from evenhand.outbound import Door
@@ -85,6 +87,11 @@ BODIES |= {
     "PUT /signing-policy": {},
     "POST /members/{member}/erase": {},
     "POST /tasks/{task}/erase": {},
+}
+BODIES |= {
+    "POST /projects/{project}/shares": {"cap": 1},
+    "POST /shares/{share}/letters": {"act": "offer"},
+    "POST /letters": {},
 }
 QUERIES = {
     "PUT /restores/{restore}/file": "?offset=0",
@@ -167,6 +174,36 @@ def fresh_key(site: Any, api_key: str) -> dict[str, str]:
     """A new signing key of the caller."""
     told, signer = site.ok(api_key, "GET", "/signing-keys"), Signer(os.urandom(32))
     return {"public": b64url(signer.public), "proof": signer.possession(told["origin"], told["holder"])}
+
+
+PARTNER = SigningKey("partner.example", b"p" * 32)
+"""Another node, as far as this one knows it."""
+
+
+def fresh_plan(site: Any, side: Any) -> tuple[str, dict[str, Any]]:
+    """A project with a task that is not shared out yet, and what a plan of it asks for."""
+    key = side.keys["owner"]
+    project = site.ok(key, "POST", "/projects", json=DRAFT | {"organization_id": side.id})["id"]
+    site.client(key).import_tasks(project, [{"text": "one"}])
+    return project, {"cap": 1, "partners": [{"name": "P", "vkey": str(PARTNER.verify_key)}]}
+
+
+def fresh_share(site: Any, side: Any) -> str:
+    """A share that is planned."""
+    project, plan = fresh_plan(site, side)
+    made = site.ok(side.keys["owner"], "POST", f"/projects/{project}/shares", json=plan)
+    return str(made["shares"][0]["share_id"])
+
+
+def fresh_letter(site: Any, side: Any) -> str:
+    """A partner's letter that accepts an offer of the side's."""
+    share = fresh_share(site, side)
+    site.ok(side.keys["owner"], "POST", f"/shares/{share}/letters", json={"act": "offer"})
+    head = sharing.Head(
+        act="accept", at=0, count=0, from_=PARTNER.name, rows=sharing.rows_digest(b""), seen=1, seq=0,
+        share=share, slice=1, to=site.app.node.origin,
+    )  # fmt: skip
+    return sign_note(sharing.text_of(head), PARTNER).decode()
 
 
 def fresh_message(site: Any, side: Any) -> dict[str, str]:
@@ -255,6 +292,10 @@ def values(site: Any, route: Route, side: Any, role: str) -> dict[str, str]:
     if "restore" in route.names:
         body = {"bytes": 5, "organization_id": side.id}
         known["restore"] = site.ok(side.keys["owner"], "POST", "/restores", json=body)["id"]
+    if "share" in route.names:
+        known["share"], known["seq"] = fresh_share(site, side), "0"
+    if route.path == "/shares/{share}/letters/{seq}":
+        site.ok(side.keys["owner"], "POST", f"/shares/{known['share']}/letters", json={"act": "offer"})
     if "import" in route.names and route.method != "GET":
         made = site.ok(side.keys["owner"], "POST", f"/projects/{side.project}/imports", json={"name": "f"})
         known["import"] = made["id"]
@@ -284,6 +325,11 @@ def send(site: Any, route: Route, side: Any, role: str, api_key: str | None) -> 
             given["json"] |= about(key_of(route), side)
         if route.path == "/assignments/next":
             given["json"]["project_id"] = side.project
+        if route.path == "/letters":
+            given["json"] = {"content": fresh_letter(site, side)}
+        if key_of(route) == "POST /projects/{project}/shares":
+            project, given["json"] = fresh_plan(site, side)
+            path = path.replace(side.project, project)
     elif route.path.startswith("/signing-keys") and route.method == "POST":
         own = side.keys[role]
         given["json"] = {} if route.names else fresh_key(site, own)

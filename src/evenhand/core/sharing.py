@@ -97,7 +97,7 @@ def check_plan(tasks: int, groups: Sequence[int], each: int, cap: int) -> None:
             f"groups may see {most:,} each, {count * most:,} in all."
         )
         remedy = f"Raise the cap to {least / 10_000:.4g}% or a little more, or name more partners."
-        raise Refused("share.cap", reason, "cap", remedy)
+        raise Refused("share.too-little", reason, "cap", remedy)
 
 
 def draw(seed: bytes, tasks: Sequence[int], groups: Sequence[int], each: int) -> list[list[int]]:

@@ -26,7 +26,7 @@ from evenhand.core.events import (
     ShareSliced,
 )
 from evenhand.core.intake import split
-from evenhand.core.policy import Actor, allows
+from evenhand.core.policy import Actor, allows, require
 from evenhand.core.project import Document, check_document
 from evenhand.core.sharing import Act, Head, Heard, Letter
 from evenhand.service import brought, intake, owners, projects
@@ -240,14 +240,11 @@ def get_letter(reader: Reader, actor: Actor, share: str, seq: int) -> wire.Lette
 
 def _share(reader: Reader, actor: Actor, share: str, permission: str) -> Row:
     """The share's row where the actor may."""
-    rows = reader.all("share_by_id", id=share)
-    able = [row for row in rows if allows(actor, permission, row["organization"])]
-    if not able and any(actor.membership(row["organization"]) is not None for row in rows):
-        raise Refused(
-            "permission.role", "Your role does not allow this.", "", "Ask a manager of your organization."
-        )
-    if not able:
+    own = [row for row in reader.all("share_by_id", id=share) if actor.membership(row["organization"])]
+    if not own:
         raise Missing("not-found", "There is no such share, or you may not see it.", share)
+    able = [row for row in own if allows(actor, permission, row["organization"])] or own
+    require(actor, permission, able[0]["organization"])
     return able[0]
 
 
@@ -560,10 +557,10 @@ def _row_for(tx: Transaction, actor: Actor, letter: Letter, wanted: wire.TakenLe
     ]
     if rows:
         return _share_locked(tx, actor, letter.head.share)
-    organization = organization_of(actor, "share.manage", wanted.organization_id, "organization_id")
     if letter.head.act != "offer":
         reason = "This node knows no such share, so nobody can have asked it for this."
         raise Missing("share.unknown", reason, "share", "Take the offer first.")
+    organization = organization_of(actor, "share.manage", wanted.organization_id, "organization_id")
     if not wanted.home:
         reason = (
             f"The offer is from {letter.head.from_}, which this node has not dealt with under this share."
