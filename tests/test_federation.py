@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,7 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from evenhand import Client, letters, local, wire
+from evenhand import Client, cli, letters, local, wire
 from evenhand.config import Config
 from evenhand.core import sharing
 from evenhand.core.checkpoint import parse_signing_key, sign_note
@@ -99,16 +102,16 @@ class Four:
 
 
 @pytest.fixture(scope="module")
-def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Four]:
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Four]:
     with ExitStack() as held:
         yield Four(tmp_path_factory.mktemp("four"), held)
 
 
-@pytest.fixture(autouse=True)
-def fresh_folders(four: Four) -> Iterator[None]:
-    """Letters of one story do not get into the next."""
-    yield
-    for one in four.nodes.values():
+@pytest.fixture
+def four(nodes: Four) -> Iterator[Four]:
+    """The nodes, without the letters of another story."""
+    yield nodes
+    for one in nodes.nodes.values():
         shutil.rmtree(one.folder)
         one.folder.mkdir()
 
@@ -240,3 +243,36 @@ def test_who_cheats_is_refused_and_nothing_is_half_done(four: Four) -> None:
     with pytest.raises(Refused, match="say different things"):
         four.home.take_letter(whole.decode())
     assert four.home.project(project).counts.annotations == 2
+
+
+def test_what_the_guide_says_to_run_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Line by line, as a shell would: in this process, since each command would load everything anew."""
+    guide = (Path(__file__).resolve().parents[1] / "docs" / "guide" / "federation.md").read_text("utf-8")
+    blocks = re.findall(r"^```console\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EVENHAND_PORT", "0")
+    for name in ("EVENHAND_URL", "EVENHAND_API_KEY", "EVENHAND_DATA"):
+        monkeypatch.delenv(name, raising=False)
+
+    def shell(line: str) -> str:
+        line = re.sub(r"\$\(([^)]*)\)", lambda found: shell(found[1]).strip(), line)
+        line, _, target = line.partition(" > ")
+        words = shlex.split(line)
+        data = words.pop(0).partition("=")[2] if words[0].startswith("EVENHAND_DATA=") else None
+        with monkeypatch.context() as patch:
+            if data:
+                patch.setenv("EVENHAND_DATA", data)
+            if words[0] == "evenhand":
+                assert cli.run(words[1:]) == 0, (line, capsys.readouterr())
+                said = capsys.readouterr().out
+            else:
+                said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        if target:
+            (tmp_path / target).write_text(said, "utf-8")
+        return said
+
+    said = [shell(line) for line in "".join(blocks).splitlines()]
+    assert "each to 2 of 2 control groups; none sees more than 4" in "".join(said)
+    assert "4 tasks are in your project" in said[-2] and "4" in said[-1]
