@@ -882,13 +882,7 @@ class Client:
 
     def vkey(self) -> str:
         """The key of the node's ledger, one line, by which other nodes know it."""
-        try:
-            answer = self._http.get("/log/vkey")
-        except httpx.HTTPError as error:
-            raise Unavailable("client.no-answer", f"The node does not answer: {error}.", self.url) from error
-        if answer.status_code != 200:
-            raise Unavailable("client.no-key", "The node does not show its log's key.", self.url)
-        return answer.text.strip()
+        return self._node.log_key()
 
     def plan_shares(self, project_id: str, cap: float, partners: Iterable[wire.NewPartner]) -> wire.Plan:
         """Share a project's open tasks out to other nodes, so that no control group sees more than `cap`.
@@ -901,22 +895,22 @@ class Client:
             Refused: it is not possible; the reason says the numbers. Nothing was planned.
         """
         wanted = wire.NewPlan(cap=cap, partners=list(partners))
-        return self._call("POST", f"/projects/{_segment(project_id)}/shares", wanted, wire.Plan)
+        return self._node.call("POST", f"/projects/{segment(project_id)}/shares", wanted, wire.Plan)
 
     def shares(self, project_id: str) -> list[wire.Share]:
         """The shares of a project: yours for others, or the one of another node that it is."""
-        return self._get(f"/projects/{_segment(project_id)}/shares", wire.Page[wire.Share]).items
+        return self._node.get(f"/projects/{segment(project_id)}/shares", wire.Page[wire.Share]).items
 
     def write_letter(
         self, share_id: str, act: Literal["offer", "deliver", "recall", "deleted"], hours: int = 168
     ) -> wire.Written:
         """Write the next letter about a share; none when there is nothing to say."""
         wanted = wire.NewLetter(act=act, hours=hours)
-        return self._call("POST", f"/shares/{_segment(share_id)}/letters", wanted, wire.Written)
+        return self._node.call("POST", f"/shares/{segment(share_id)}/letters", wanted, wire.Written)
 
     def letter(self, share_id: str, seq: int) -> wire.Letter:
         """A letter again that the other node has not taken yet."""
-        return self._get(f"/shares/{_segment(share_id)}/letters/{seq}", wire.Letter)
+        return self._node.get(f"/shares/{segment(share_id)}/letters/{seq}", wire.Letter)
 
     def take_letter(
         self,
@@ -938,7 +932,7 @@ class Client:
         wanted = wire.TakenLetter(
             content=content, home=home, answer=answer, reason=reason, organization_id=organization_id
         )
-        return self._call("POST", "/letters", wanted, wire.Taken)
+        return self._node.call("POST", "/letters", wanted, wire.Taken)
 
     def archive(
         self,

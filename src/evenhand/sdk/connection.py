@@ -69,6 +69,20 @@ class Connection:
         """Fetch a thing."""
         return _read(self.send("GET", path, again=True), kind)
 
+    def log_key(self) -> str:
+        """The key of the node's ledger, one line.
+
+        Raises:
+            Unavailable: the node does not answer with one.
+        """
+        try:
+            answer = self._http.get("/log/vkey")
+        except httpx.HTTPError as error:
+            raise _unreachable(self.url, error) from error
+        if answer.status_code != 200:
+            raise Unavailable("client.no-key", "The node does not show its ledger's key.", self.url)
+        return answer.text.strip()
+
     def call(
         self, method: str, path: str, body: wire.Request | None, kind: type[T], again: bool = False
     ) -> T:
