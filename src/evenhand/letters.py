@@ -127,9 +127,10 @@ def take(
     for path, head in sorted(found, key=lambda one: (one[1]["share"], one[1]["seq"])):
         if head["share"] in waiting:
             continue
-        given = {"home": home, "reason": reason, "organization_id": organization_id}
         try:
-            taken = client.take_letter(_text(path), answer=answer, **given)
+            taken = client.take_letter(
+                _text(path), home=home, answer=answer, reason=reason, organization_id=organization_id
+            )
         except (Invalid, Refused, Missing) as error:
             if answer == "" and error.rule in UNDECIDED:
                 waiting.add(head["share"])

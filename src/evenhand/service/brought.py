@@ -96,7 +96,7 @@ def bring_from_partner(
     row = tx.one("project", project=project)
     assert row is not None, "a share is of a project"
     form = form_of(tx, row["organization"], project, row["version"])
-    who = members(tx, at, row["organization"], given)
+    who = members_for(tx, at, row["organization"], given)
     return _Bringing(tx, at, row, form, who).take_by_number(given)
 
 
