@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import peers
+from bench import crowd_kit
 from bench.crowd import FOLDER
 from evenhand.labels import find
 
@@ -260,7 +260,7 @@ def of_texts(say: Say) -> None:
         for label, truth, answers in some:
             plain, weighed = concluded(label, answers)
             chosen = {"all alike": [one.value for one in plain], "weighed": [one.value for one in weighed]}
-            chosen |= peers.texts(answers)
+            chosen |= crowd_kit.texts(answers)
             for name, texts in chosen.items():
                 off = [label.distance(one, true) for one, true in zip(texts, truth, strict=True)]
                 found.setdefault(name, []).append(float(np.mean(off)))
@@ -279,7 +279,7 @@ def of_masks(say: Say) -> None:
         plain, weighed = concluded(label, answers)
         chosen = {"all alike": [_bits(one.value) for one in plain]}
         chosen |= {"weighed": [_bits(one.value) for one in weighed]}
-        chosen |= peers.masks([(task, who, _bits(value)) for task, who, value in answers])
+        chosen |= crowd_kit.masks([(task, who, _bits(value)) for task, who, value in answers])
         for name, maps in chosen.items():
             pairs = [(one, _bits(true)) for one, true in zip(maps, truth, strict=True)]
             overlaps = [(a & b).sum() / max((a | b).sum(), 1) for a, b in pairs]

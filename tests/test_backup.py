@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from evenhand import Client, local
+from evenhand import Client, data_folder
 from evenhand.audit.verify import verify as verify_log
 from evenhand.backup import backup, checkpoint_hash, read_manifest, restore, store_url, verify
 from evenhand.config import Config
@@ -46,7 +46,7 @@ def place(kind: str, request: pytest.FixtureRequest, tmp_path: Path):
 
 @contextmanager
 def running(config: Config) -> Iterator[Client]:
-    with server.start(config) as address, Client(address.url, local.key(config.data)) as client:
+    with server.start(config) as address, Client(address.url, data_folder.key(config.data)) as client:
         yield client
 
 
@@ -94,7 +94,7 @@ def test_a_backup_under_load_restored_elsewhere(place, tmp_path: Path) -> None:
         manifest = _backup_while_working(one, client, project, tmp_path / "first")
         old_key = (one.data / "ledger" / "key").read_text()
     assert verify(tmp_path / "first") == []
-    _no_secret(tmp_path / "first", old_key, local.key(one.data))
+    _no_secret(tmp_path / "first", old_key, data_folder.key(one.data))
 
     done = restore(two, tmp_path / "first")
     old = parse_vkey(manifest.vkey)

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from evenhand import cli, label_file, local
+from evenhand import cli, data_folder, label_file
 from evenhand.cli.frame import COMPILING, progress
 from evenhand.config import Config
 from evenhand.core.inference.compiled import njit
@@ -54,7 +54,7 @@ def run(tmp_path: Path) -> Run:
 def node(tmp_path: Path) -> Iterator[Client]:
     """A node that runs on the data folder which `run` uses, and its owner's client."""
     settings = Config(data=tmp_path / "data", port=0)
-    with server.start(settings) as address, Client(address.url, local.key(settings.data)) as owner:
+    with server.start(settings) as address, Client(address.url, data_folder.key(settings.data)) as owner:
         yield owner
 
 
@@ -183,7 +183,7 @@ def test_without_a_node_the_store_is_opened_and_closed_again(run: Run, tmp_path:
     first = run("project", "create", "SMS", *QUESTION, "--json")
     assert first.returncode == 0, first.stderr
     project = json.loads(first.stdout)
-    assert not local.is_held(tmp_path / "data")
+    assert not data_folder.is_held(tmp_path / "data")
     shown = run("project", "show", "SMS")
     assert "asks 'Is it spam?' as is_it_spam (choice/1)" in shown.stdout
     listed = json.loads(run("project", "list", "--json").stdout)
@@ -236,9 +236,9 @@ def test_label_then_label_again_then_export(run: Run, tmp_path: Path) -> None:
     try:
         assert "/annotate/prj-" in link
         data = tmp_path / "data"
-        running = local.running(data)
+        running = data_folder.running(data)
         assert running is not None
-        with Client(running.url, local.key(data)) as client:
+        with Client(running.url, data_folder.key(data)) as client:
             (project,) = client.projects()
             assert project.document.name == "messages: Is it spam?"
             assert [field.name for field in project.document.fields] == ["text"]

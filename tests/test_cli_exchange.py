@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evenhand import cli, local
+from evenhand import cli, data_folder
 from evenhand.config import Config
 from evenhand.core.allocation import slot_of
 from evenhand.core.errors import Refused
@@ -24,7 +24,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     settings = Config(data=tmp_path / "data", port=0)
     key = ""
     with server.start(settings) as address:
-        key = local.key(settings.data)
+        key = data_folder.key(settings.data)
         monkeypatch.setenv("EVENHAND_URL", address.url)
         monkeypatch.setenv("EVENHAND_API_KEY", key)
         with Client(address.url, key) as owner:

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from evenhand import Client, cli, letters, local, wire
+from evenhand import Client, cli, data_folder, letters, wire
 from evenhand.config import Config
 from evenhand.core import sharing
 from evenhand.core.checkpoint import parse_signing_key, sign_note
@@ -49,7 +49,7 @@ class Four:
         for name in ("home", "north", "south", "twin"):
             settings = Config(data=folder / name / "data", port=0)
             address = held.enter_context(server.start(settings))
-            client = held.enter_context(Client(address.url, local.key(settings.data)))
+            client = held.enter_context(Client(address.url, data_folder.key(settings.data)))
             self.nodes[name] = One(client, settings.data, folder / name / "letters")
             self.nodes[name].folder.mkdir()
         self.home = self.nodes["home"].client

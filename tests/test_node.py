@@ -16,7 +16,7 @@ import httpx
 import psycopg
 import pytest
 
-from evenhand import Client, local
+from evenhand import Client, data_folder
 from evenhand.config import Config
 from evenhand.core.checkpoint import open_checkpoint
 from evenhand.core.errors import Refused, Unavailable
@@ -46,7 +46,7 @@ def test_a_first_start_is_made_once(config: Config) -> None:
 
 
 def test_what_was_promised_is_logged_before_the_end(config: Config) -> None:
-    with server.start(config) as address, Client(address.url, local.key(config.data)) as client:
+    with server.start(config) as address, Client(address.url, data_folder.key(config.data)) as client:
         project = client.create_project("P", FIELDS, QUESTIONS)
         client.import_tasks(project.id, [{"t": str(i)} for i in range(20)])
         receipts = []
@@ -83,7 +83,7 @@ def test_the_planner_knows_what_an_import_brought_when_its_node_has_ended(
     database_url: str, tmp_path: Path
 ) -> None:
     config = Config(data=tmp_path / "data", port=0, database_url=database_url, log_level="error")
-    with server.start(config) as address, Client(address.url, local.key(config.data)) as client:
+    with server.start(config) as address, Client(address.url, data_folder.key(config.data)) as client:
         made = client.create_project("P", [{"name": "text"}], [{"name": "n", "type": "number"}])
         client.import_tasks(made.id, [{"text": str(n)} for n in range(1_500)])
     with psycopg.connect(database_url) as db:
@@ -118,9 +118,9 @@ def test_an_import_goes_on_after_a_kill(tmp_path: Path) -> None:
     source = tmp_path / "rows.jsonl"
     source.write_text("".join(f'{{"t": "row {i}"}}\n' for i in range(rows)))
     process, url = _serve(data)
-    with Client(url, local.key(data)) as client:
+    with Client(url, data_folder.key(data)) as client:
         project = client.create_project("P", FIELDS, QUESTIONS)
-        headers = {"Authorization": f"Bearer {local.key(data)}"}
+        headers = {"Authorization": f"Bearer {data_folder.key(data)}"}
         with httpx.Client(base_url=f"{url}/api/v1", headers=headers) as http:
             body = source.read_bytes()
             made = http.post(
@@ -134,7 +134,7 @@ def test_an_import_goes_on_after_a_kill(tmp_path: Path) -> None:
     process.wait()
     process, url = _serve(data)
     try:
-        headers = {"Authorization": f"Bearer {local.key(data)}"}
+        headers = {"Authorization": f"Bearer {data_folder.key(data)}"}
         with httpx.Client(base_url=f"{url}/api/v1", headers=headers) as http:
             _wait_for(lambda: http.get(f"/imports/{id_}").json()["state"] == "done", 60)
             done = http.get(f"/imports/{id_}").json()
@@ -151,16 +151,16 @@ def test_a_signal_ends_a_node_in_order(tmp_path: Path, number: int) -> None:
     httpx.get(f"{url}/healthz")
     process.send_signal(number)
     assert process.wait(20) == 0
-    assert not local.is_held(tmp_path / "data") and not (tmp_path / "data" / "node.json").exists()
+    assert not data_folder.is_held(tmp_path / "data") and not (tmp_path / "data" / "node.json").exists()
 
 
 def test_requests_under_way_are_answered_before_the_end(tmp_path: Path) -> None:
     data = tmp_path / "data"
     process, url = _serve(data)
-    client, codes = Client(url, local.key(data)), []
+    client, codes = Client(url, data_folder.key(data)), []
 
     def one(i: int) -> None:
-        headers = {"Authorization": f"Bearer {local.key(data)}"}
+        headers = {"Authorization": f"Bearer {data_folder.key(data)}"}
         try:
             codes.append(
                 httpx.post(f"{url}/api/v1/keys", json={"name": f"k{i}"}, headers=headers).status_code
@@ -195,8 +195,8 @@ server.run(Config(data=Path(sys.argv[1]), port=0, log_level="error"))
 def _serve(data: Path) -> tuple[subprocess.Popen[bytes], str]:
     """A node in a process of its own, and its address."""
     process = subprocess.Popen([sys.executable, "-c", SERVE, str(data)], env=dict(os.environ))
-    _wait_for(lambda: local.is_held(data) and (data / "node.json").exists(), 30)
-    address = local.running(data)
+    _wait_for(lambda: data_folder.is_held(data) and (data / "node.json").exists(), 30)
+    address = data_folder.running(data)
     assert address is not None
     return process, address.url
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from evenhand import Client, cli, local, wire
+from evenhand import Client, cli, data_folder, wire
 from evenhand.audit import report
 from evenhand.audit.forks import verify_fork
 from evenhand.audit.receipts import verify_receipt
@@ -35,7 +35,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Pat
     data = tmp_path_factory.mktemp("node") / "data"
     with (
         server.start(Config(data=data, port=0, log_level="error")) as address,
-        Client(address.url, local.key(data)) as client,
+        Client(address.url, data_folder.key(data)) as client,
     ):
         project = client.create_project("P", [{"name": "t", "type": "text"}], [{"name": "q", "type": "text"}])
         client.import_tasks(project.id, [{"t": str(i)} for i in range(300)])
@@ -143,7 +143,7 @@ def test_false_reasons_are_told_by_the_watcher_and_found_by_an_audit(
     data = tmp_path / "data"
     with (
         server.start(Config(data=data, port=0, log_level="error")) as address,
-        Client(address.url, local.key(data)) as client,
+        Client(address.url, data_folder.key(data)) as client,
     ):
         exchange = client.exchange
         owner, indie = provider_of(client, address.url)
@@ -229,7 +229,7 @@ def test_the_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     client, data = node
-    monkeypatch.setenv("EVENHAND_API_KEY", local.key(data))
+    monkeypatch.setenv("EVENHAND_API_KEY", data_folder.key(data))
     assert cli.run(["receipts", "watch", client.url, "--dir", str(tmp_path), "--once"]) == 0
     assert "Each of them is in the log" in capsys.readouterr().out
     monkeypatch.delenv("EVENHAND_API_KEY")

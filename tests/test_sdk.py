@@ -15,7 +15,7 @@ import httpx
 import msgspec
 import pytest
 
-from evenhand import aggregate, local
+from evenhand import aggregate, data_folder
 from evenhand.config import Config
 from evenhand.core import receipt as core_receipt
 from evenhand.core.checkpoint import parse_vkey
@@ -395,7 +395,7 @@ def node(store_url: str, tmp_path: Path) -> Iterator[Client]:
     """The owner's client of a real node, on either store."""
     database = None if store_url.startswith("sqlite") else store_url
     settings = Config(data=tmp_path / "data", database_url=database, port=0)
-    with server.start(settings) as address, Client(address.url, local.key(settings.data)) as owner:
+    with server.start(settings) as address, Client(address.url, data_folder.key(settings.data)) as owner:
         yield owner
 
 

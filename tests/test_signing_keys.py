@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from evenhand import Client, cli, local
+from evenhand import Client, cli, data_folder
 from evenhand.audit import report
 from evenhand.audit.run import audit
 from evenhand.audit.verify import verify
@@ -22,7 +22,7 @@ def test_what_is_signed_is_audited(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     data, file = tmp_path / "data", tmp_path / "me.key"
     runner = CliRunner()
     with server.start(Config(data=data, port=0, log_level="error")) as address:
-        api_key = local.key(data)
+        api_key = data_folder.key(data)
         monkeypatch.setenv("EVENHAND_URL", address.url)
         monkeypatch.setenv("EVENHAND_API_KEY", api_key)
         with Client(address.url, api_key) as plain:
@@ -62,7 +62,7 @@ def test_what_is_signed_is_audited(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_the_client_signs_all_that_its_caller_does(tmp_path: Path) -> None:
     data, boss_file, ann_file = tmp_path / "data", tmp_path / "boss.key", tmp_path / "ann.key"
     with server.start(Config(data=data, port=0, log_level="error")) as address:
-        with Client(address.url, local.key(data)) as boss:
+        with Client(address.url, data_folder.key(data)) as boss:
             made = boss.create_member("Ann")
             project = boss.create_project(
                 "P",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from evenhand import __version__, local
+from evenhand import __version__, data_folder
 from evenhand.config import Config
 from evenhand.core import merkle
 from evenhand.core.canonical import b64url
@@ -245,8 +245,8 @@ def restore(config: Config, source: Path, tell: Tell = lambda what, done, total:
         remedy = "Take another backup, or another copy of this one."
         raise Broken("backup.damaged", " ".join(faults[:3]), str(source), remedy)
     _check_place(config, manifest)
-    with local.lock(config.data):
-        (config.data / local.RESTORING).touch()
+    with data_folder.lock(config.data):
+        (config.data / data_folder.RESTORING).touch()
         _sync(config.data)
         try:
             _restore_files(config, source, manifest)
@@ -257,7 +257,7 @@ def restore(config: Config, source: Path, tell: Tell = lambda what, done, total:
                 store.close()
         except OSError as error:
             raise _disk(error, config.data) from error
-        (config.data / local.RESTORING).unlink()
+        (config.data / data_folder.RESTORING).unlink()
         _sync(config.data)
     return restored
 

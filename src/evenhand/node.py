@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evenhand import local
+from evenhand import data_folder
 from evenhand.blobs import Blobs, open_blobs
 from evenhand.config import Config
 from evenhand.core import receipt, vrf
@@ -24,11 +24,11 @@ from evenhand.core.events import Moment
 from evenhand.core.receipt import Promise
 from evenhand.core.trust import Policy, parse_policy
 from evenhand.cosigner import Cosigner
-from evenhand.drawer import QUICKNET_HASH, Drawer
+from evenhand.draws import QUICKNET_HASH, Drawer
 from evenhand.lane import Lane
 from evenhand.ledger import Ledger, LocalDisk, PublicLog, Sequencer, read_key
 from evenhand.outbound import Door
-from evenhand.selfaudit import NAME, SelfAudit
+from evenhand.self_audit import NAME, SelfAudit
 from evenhand.service import exchange, first_start, organizations, postings, rules, windows
 from evenhand.service.adaptive import Adapter
 from evenhand.service.ledger_port import LedgerPort, declare_grammar
@@ -94,7 +94,7 @@ class Node:
         """
         with ExitStack() as held:
             first = _take_lock(config, held)
-            local.refuse_unfinished(config.data)
+            data_folder.refuse_unfinished(config.data)
             url = config.database_url or f"sqlite:///{(config.data / DATABASE).absolute()}"
             node = cls(config, open_store(url), held.pop_all(), first)
         try:
@@ -177,8 +177,8 @@ class Node:
     def announce(self, url: str, public_url: str) -> None:
         """Tell commands on this machine where the node answers, until it is closed."""
         if self._first:
-            address = local.Address(url=url, public_url=public_url, pid=os.getpid())
-            self._held.enter_context(local.announce(self.config.data, address))
+            address = data_folder.Address(url=url, public_url=public_url, pid=os.getpid())
+            self._held.enter_context(data_folder.announce(self.config.data, address))
 
     def run_job(self, owner: str, job: Callable[..., Any], *args: Any) -> None:
         """Run something long beside the requests. What a stop interrupts goes on at the next start.
@@ -219,7 +219,7 @@ class Node:
     def _begin(self) -> None:
         self.epoch = self.lane.call(_claim, self.origin)
         self.lane.call(first_start.bootstrap, self.config.admin_key)
-        self.lane.call(first_start.install_local_key, local.key(self.config.data))
+        self.lane.call(first_start.install_local_key, data_folder.key(self.config.data))
         self.lane.call(declare_grammar)
         self.lane.call(exchange.keep_draw_key)
         self.lane.call(windows.end_closings)
@@ -326,7 +326,7 @@ class Node:
 def _take_lock(config: Config, held: ExitStack) -> bool:
     """Be the one process on this folder; on PostgreSQL several share it, and commands find the first."""
     try:
-        held.enter_context(local.lock(config.data))
+        held.enter_context(data_folder.lock(config.data))
     except Unavailable:
         if config.database_url is None:
             raise

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from evenhand import Client, cli, local
+from evenhand import Client, cli, data_folder
 from evenhand.audit import report
 from evenhand.audit.findings import ALARM, BLIND_SPOTS, CONTROLS, GAP, PROVEN, Finding, advice
 from evenhand.audit.notes import TreeHead, Unacceptable
@@ -37,7 +37,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("node")
     with (
         server.start(Config(data=folder / "data", port=0, log_level="error")) as address,
-        Client(address.url, local.key(folder / "data")) as client,
+        Client(address.url, data_folder.key(folder / "data")) as client,
     ):
         project = client.create_project("P", [{"name": "t", "type": "text"}], [{"name": "q", "type": "text"}])
         client.import_tasks(project.id, [{"t": str(i)} for i in range(5)])

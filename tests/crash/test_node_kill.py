@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from evenhand import Client, local, wire
+from evenhand import Client, data_folder, wire
 from evenhand.core import merkle
 from evenhand.core.checkpoint import open_checkpoint
 from evenhand.core.errors import EvenhandError
@@ -122,7 +122,7 @@ def test_a_node_that_is_killed_keeps_its_word(
 
 
 def _people(house: House, stop: threading.Event) -> list[Person]:
-    with Client(house.url, local.key(house.data)) as client:
+    with Client(house.url, data_folder.key(house.data)) as client:
         project = client.create_project("P", FIELDS, QUESTIONS)
         client.import_tasks(project.id, [{"t": str(i)} for i in range(20_000)])
         keys = [client.create_annotator(f"A{i}").api_key for i in range(PEOPLE)]
@@ -147,7 +147,7 @@ def _promises_are_kept(house: House, people: list[Person]) -> None:
 
 def _nothing_is_lost(house: House, people: list[Person]) -> None:
     saved = {lease for person in people for lease in person.saved}
-    with Client(house.url, local.key(house.data)) as client:
+    with Client(house.url, data_folder.key(house.data)) as client:
         found = [
             answer.answers["q"]
             for task in client.tasks(people[0].project, status="done")
@@ -169,11 +169,11 @@ def test_a_restore_goes_on_after_kill_9(tmp_path: Path, free_port: int) -> None:
     house = House(tmp_path / "data", free_port, None)
     house.start()
     try:
-        with Client(house.url, local.key(house.data), timeout=60) as client:
+        with Client(house.url, data_folder.key(house.data), timeout=60) as client:
             project = _answered(client)
             path = client.archive(project, tmp_path / "a.zip")
             called = {"bytes": path.stat().st_size, "name": "Again"}
-            key = {"Authorization": f"Bearer {local.key(house.data)}"}
+            key = {"Authorization": f"Bearer {data_folder.key(house.data)}"}
             http = httpx.Client(base_url=f"{house.url}/api/v1", headers=key, timeout=60)
             restore = http.post("/restores", json=called).json()["id"]
             http.put(f"/restores/{restore}/file?offset=0", content=path.read_bytes())

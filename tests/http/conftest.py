@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from evenhand import Client, local
+from evenhand import Client, data_folder
 from evenhand.config import Config
 from evenhand.http import server
 from evenhand.http.app import App
@@ -117,7 +117,7 @@ def open_site(settings: Config) -> Iterator[Site]:
     try:
         with server.start(settings) as address:
             server.build = build
-            yield Site(address.url, local.key(settings.data), made[0])
+            yield Site(address.url, data_folder.key(settings.data), made[0])
     finally:
         server.build = build
 

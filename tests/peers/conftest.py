@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from evenhand import local, moving, peers
+from evenhand import data_folder, moving, peers
 from evenhand.config import Config
 from evenhand.core.release import ReleasedTask
 from evenhand.http import server
@@ -23,7 +23,7 @@ Released = Callable[[str], list[ReleasedTask]]
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     data = tmp_path_factory.mktemp("node") / "data"
     settings = Config(data=data, port=0)
-    with server.start(settings) as address, Client(address.url, local.key(settings.data)) as owner:
+    with server.start(settings) as address, Client(address.url, data_folder.key(settings.data)) as owner:
         yield owner
 
 

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.sync_api import Page, expect
 
-from evenhand import local
+from evenhand import data_folder
 from evenhand.audit.run import audit
 from evenhand.audit.verify import verify
 from evenhand.core.canonical import b64url
@@ -62,7 +62,7 @@ class Side:
 
 @pytest.fixture(scope="module")
 def operator(node: Node) -> Iterator[Client]:
-    with Client(node.url, local.key(node.folder)) as client:
+    with Client(node.url, data_folder.key(node.folder)) as client:
         yield client
 
 
@@ -81,7 +81,7 @@ def sides(node: Node, operator: Client) -> dict[str, Side]:
         answer = httpx.post(
             f"{node.url}/api/v1/ownership/holdings",
             json=held,
-            headers={"Authorization": f"Bearer {local.key(node.folder)}"},
+            headers={"Authorization": f"Bearer {data_folder.key(node.folder)}"},
         )
         assert answer.status_code == 200, answer.text
     return made
@@ -91,7 +91,7 @@ def operator_cookie(node: Node, operator: Client) -> dict[str, Any]:
     answer = httpx.post(
         f"{node.url}/api/v1/session/link",
         json={"next": "/"},
-        headers={"Authorization": f"Bearer {local.key(node.folder)}"},
+        headers={"Authorization": f"Bearer {data_folder.key(node.folder)}"},
     )
     with httpx.Client(base_url=node.url) as client:
         token = answer.json()["url"].partition("?")[0].rpartition("/")[2]
@@ -213,7 +213,7 @@ def test_an_exchange_from_the_first_page_to_the_first_override(
         answer = httpx.post(
             f"{node.url}/api/v1/ownership/holdings",
             json=holding,
-            headers={"Authorization": f"Bearer {local.key(node.folder)}"},
+            headers={"Authorization": f"Bearer {data_folder.key(node.folder)}"},
         )
         assert answer.status_code == 200, answer.text
     client.goto("/ownership")

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Route, expect
 from evenhand.audit.findings import ALARM, GAP, PROVEN, Finding
 from evenhand.audit.report import as_html, as_json
 from evenhand.audit.run import Audit, Share, audit
-from evenhand.selfaudit import NAME, SelfAudit
+from evenhand.self_audit import NAME, SelfAudit
 
 from .conftest import Node, violations
 

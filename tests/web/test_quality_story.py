@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser, expect
 
-from evenhand import local
+from evenhand import data_folder
 
 from .conftest import Node, violations
 
@@ -76,7 +76,7 @@ class Exchange:
 
     def __init__(self, node: Node) -> None:
         self.node, self.api = node, node.api
-        self.operator = local.key(node.folder)
+        self.operator = data_folder.key(node.folder)
         self.keys: dict[str, str] = {}  # annotator -> API key
 
     def call(self, key: str, method: str, path: str, body: Any = None) -> Any:

@@ -6,7 +6,7 @@ import time
 
 from playwright.sync_api import Browser, Page, expect
 
-from evenhand import Client, local
+from evenhand import Client, data_folder
 from evenhand.audit.verify import verify
 
 from .conftest import Node, violations
@@ -29,7 +29,7 @@ def test_a_key_in_the_browser_signs_what_its_person_answers(browser: Browser, no
     expect(page.get_by_text("the node alone says")).to_be_visible()
     make_key(page)
     assert violations(page) == []
-    with Client(node.url, local.key(node.folder)) as operator:
+    with Client(node.url, data_folder.key(node.folder)) as operator:
         operator.set_signing_policy(["skipped", "flagged"])
 
     page.goto(f"/annotate/{project}")

@@ -55,7 +55,7 @@ def reach(settings: Config, port: int = 0, lasting: bool = False) -> Iterator[Re
         Invalid: only one of URL and key is set.
         Unavailable: the node does not answer.
     """
-    from evenhand import local
+    from evenhand import data_folder
     from evenhand.sdk import Client
 
     if (settings.url is None) != (settings.api_key is None):
@@ -70,9 +70,9 @@ def reach(settings: Config, port: int = 0, lasting: bool = False) -> Iterator[Re
         with Client(settings.url, settings.api_key) as client:
             yield Reached(client, settings.url, False)
         return
-    running = local.running(settings.data)
+    running = data_folder.running(settings.data)
     if running is not None:
-        with Client(running.url, local.key(settings.data)) as client:
+        with Client(running.url, data_folder.key(settings.data)) as client:
             yield Reached(client, running.public_url, False)
         return
     with _own_node(settings, port, lasting) as reached:
@@ -89,13 +89,13 @@ def connected() -> Iterator[Client]:
 @contextmanager
 def _own_node(settings: Config, port: int, lasting: bool) -> Iterator[Reached]:
     """A node in this process, as long as the command runs."""
-    from evenhand import local
+    from evenhand import data_folder
     from evenhand.http import server
     from evenhand.sdk import Client
 
     with (
         server.start(msgspec.structs.replace(settings, port=port)) as address,
-        Client(address.url, local.key(settings.data)) as client,
+        Client(address.url, data_folder.key(settings.data)) as client,
     ):
         usual = settings.public_url or f"http://{_shown_host(settings.host)}:{settings.port}"
         yield Reached(client, address.public_url if lasting else usual, True)

@@ -29,10 +29,10 @@ def up(host: str | None, port: int | None, no_browser: bool) -> None:
 
     def ready(url: str, public_url: str) -> None:
         settings = node_settings(host, port)
-        from evenhand import local
+        from evenhand import data_folder
         from evenhand.sdk import Client
 
-        with Client(url, local.key(settings.data)) as client:
+        with Client(url, data_folder.key(settings.data)) as client:
             show_link(
                 Reached(client, public_url, True),
                 "/",
@@ -75,11 +75,11 @@ def worker() -> None:
 @commands.command()
 def migrate() -> None:
     """Bring the store up to this version and stop. `up` and `serve` do so by themselves."""
-    from evenhand import local
+    from evenhand import data_folder
     from evenhand.store import open_store
 
     settings = config.read()
-    with local.lock(settings.data):
+    with data_folder.lock(settings.data):
         open_store(store_url(settings)).close()
     click.echo("The store is up to date.")
 

@@ -20,10 +20,10 @@ import uvloop
 
 from evenhand.config import Config
 from evenhand.core.errors import Unavailable
+from evenhand.data_folder import Address
 from evenhand.http import logs
 from evenhand.http.app import App, resume
 from evenhand.http.protocol import Protocol
-from evenhand.local import Address
 from evenhand.node import Node
 
 log = logging.getLogger(__name__)

@@ -15,13 +15,13 @@ from py_arkworks_bls12381 import G2Point, Scalar
 from starlette.testclient import TestClient
 
 from attacks.beacons import told_by
-from evenhand import config, local, wire
+from evenhand import config, data_folder, wire
 from evenhand.audit.run import Audit, audit
 from evenhand.config import Config
 from evenhand.core.beacon import Chain
 from evenhand.core.errors import Invalid
 from evenhand.cosigner import Cosigner
-from evenhand.drawer import IDLE, POLL, Drawer, next_pause
+from evenhand.draws import IDLE, POLL, Drawer, next_pause
 from evenhand.http import server
 from evenhand.node import Node
 from evenhand.outbound import Answer, Door
@@ -90,7 +90,7 @@ def test_a_node_draws_with_witnesses_and_drand_and_says_what_was_missing(
     monkeypatch.setattr("evenhand.node.Drawer", partial(Drawer, transport=net, chain=CHAIN))
     settings = msgspec.structs.replace(plain, witnesses=tmp_path / "policy")
 
-    with server.start(settings) as address, Client(address.url, local.key(plain.data)) as owner:
+    with server.start(settings) as address, Client(address.url, data_folder.key(plain.data)) as owner:
         pool, key = exchange(owner, "two-phase")
         with Client(address.url, key) as annotator:
             for _ in range(3):
@@ -116,7 +116,7 @@ def test_a_node_draws_with_witnesses_and_drand_and_says_what_was_missing(
 
     real = Door.send
     monkeypatch.setattr(Door, "send", relay)
-    monkeypatch.setattr("evenhand.drawer.LATE", 0.3)
+    monkeypatch.setattr("evenhand.draws.LATE", 0.3)
     net.down = set()
     with (
         server.start(msgspec.structs.replace(settings, drand="https://drand.example")) as address,
