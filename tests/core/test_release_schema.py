@@ -159,6 +159,20 @@ def test_the_classes_of_a_question_are_the_first_texts_that_its_schema_lists() -
     assert classes("text") == ()
 
 
+def test_the_relations_of_a_question_are_those_that_its_spans_may_have() -> None:
+    kind = next(kind for kind in all_types().values() if kind.name == "span")
+    config = {"field": "text", "labels": ["PER", "LOC"], "relations": ["of", {"name": "In", "id": "in"}]}
+    found = [
+        ReleasedQuestion("q", kind.configure(one, {"text": "text"}))
+        for one in (config, {**config, "relations": []})
+    ]
+    assert [(one.relations, one.classes) for one in found] == [
+        (("of", "in"), ("PER", "LOC")),
+        ((), ("PER", "LOC")),
+    ]
+    assert ["relation" in one.elements for one in found] == [True, False]
+
+
 def test_keys_that_are_no_data_make_no_columns() -> None:
     survey = Survey()
     survey.add(b'{"text": "a", "metadata": {}}', frozenset({"metadata"}))

@@ -9,12 +9,16 @@ import pytest
 from evenhand.core.release import ReleasedQuestion
 from evenhand.formats import Format, all_formats
 from evenhand.formats.conformance import CHECKS, Subject, check_outward
-from evenhand.labels import all_types
+from evenhand.labels import all_types, find
 from evenhand.labels.conformance import fields_named
 
-QUESTIONS = tuple(
-    ReleasedQuestion(kind.name, kind.configure(kind.example_config, fields_named(kind)))
-    for kind in all_types().values()
+RELATED = {"field": "text", "labels": ["A", "B"], "relations": ["of", {"name": "near", "directed": False}]}
+QUESTIONS = (
+    *(
+        ReleasedQuestion(kind.name, kind.configure(kind.example_config, fields_named(kind)))
+        for kind in all_types().values()
+    ),
+    ReleasedQuestion("related", find("span").configure(RELATED, {"text": "text"})),
 )
 
 

@@ -27,7 +27,14 @@ TOPICS: list[Any] = [
 QUESTIONS = [
     question("mood", "choice", choices=["good & well", "bad"]),
     question("topics", "multi_choice", choices=TOPICS),
-    question("ner", "span", FIELDS, field="text", labels=[{"id": "PER", "name": "Person"}, "LOC"]),
+    question(
+        "ner",
+        "span",
+        FIELDS,
+        field="text",
+        labels=[{"id": "PER", "name": "Person"}, "LOC"],
+        relations=[{"id": "in", "name": "lives in"}, {"name": "near", "directed": False}, "of"],
+    ),
     question("box", "box", FIELDS, field="image", labels=["cat"], rotation=True),
     question("outline", "polygon", FIELDS, field="image", labels=["roof"]),
     question("eye", "keypoint", FIELDS, field="image", labels=["left"]),
@@ -41,7 +48,15 @@ QUESTIONS = [
 ANSWERS: dict[str, Any] = {
     "mood": "good & well",
     "topics": ["news", "sport"],
-    "ner": [{"start": 2, "end": 5, "label": "PER"}, {"start": 15, "end": 19, "label": "LOC"}],
+    "ner": [
+        {
+            "start": 2,
+            "end": 5,
+            "label": "PER",
+            "relations": [{"to": 1, "label": one} for one in ("in", "near")],
+        },
+        {"start": 15, "end": 19, "label": "LOC", "relations": [{"to": 0, "label": "of"}]},
+    ],
     "box": [
         {"x": 10, "y": 20, "width": 30, "height": 40, "label": "cat"},
         {"x": 50, "y": 30, "width": 20, "height": 10, "label": "cat", "rotation": 30},
@@ -149,6 +164,11 @@ def test_our_own_importer_reads_it_back(exported: Path) -> None:
     topics, ner = (q["config"] for q in read.draft["questions"][1:3])
     assert topics["choices"] == [TOPICS[0], {"id": "sport", "name": "sport"}, {"id": "rest", "name": "rest"}]
     assert ner["labels"] == [{"id": "PER", "name": "Person"}, {"id": "LOC", "name": "LOC"}]
+    assert ner["relations"] == [
+        {"name": "in", "directed": True},
+        {"name": "near", "directed": False},
+        {"name": "of", "directed": True},
+    ]
     assert second.annotations == ()
 
 
@@ -184,10 +204,20 @@ def test_stretches_of_a_video_are_frames_there_and_back(tmp_path: Path) -> None:
 def test_offsets_are_utf16_and_geometry_is_percent(exported: Path) -> None:
     tasks = json.loads((exported / "tasks.json").read_text(encoding="utf-8"))
     result = tasks[0]["annotations"][0]["result"]
-    ids = [one["id"] for one in result]
+    ids = [one["id"] for one in result if one["type"] != "relation"]
     assert len(set(ids)) == len(ids)
     ana = next(one for one in result if one["type"] == "labels")
     assert ana["value"] == {"start": 3, "end": 6, "text": "Ana", "labels": ["PER"]}
+    places = {
+        one["id"]: one["value"]["text"]
+        for one in result
+        if one["type"] == "labels" and "text" in one["value"]
+    }
+    assert [
+        (places[one["from_id"]], places[one["to_id"]], one["direction"], one["labels"])
+        for one in result
+        if one["type"] == "relation"
+    ] == [("Ana", "Köln", "right", ["in"]), ("Ana", "Köln", "bi", ["near"]), ("Köln", "Ana", "right", ["of"])]
     box = next(one for one in result if one["type"] == "rectanglelabels")
     assert (box["original_width"], box["value"]["width"]) == (123, pytest.approx(30 / 123 * 100))
     ranker = next(one for one in result if one["type"] == "ranker")

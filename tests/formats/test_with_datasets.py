@@ -16,7 +16,7 @@ QUESTIONS = [
     question("mood", "choice", choices=["good", "bad"]),
     question("topics", "multi_choice", choices=["news", "sport"]),
     question("age", "number"),
-    question("ner", "span", FIELDS, field="text", labels=["PER", "LOC"]),
+    question("ner", "span", FIELDS, field="text", labels=["PER", "LOC"], relations=["of", "in"]),
 ]
 ROWS: Rows = [
     (
@@ -25,7 +25,10 @@ ROWS: Rows = [
             "mood": "bad",
             "topics": ["sport"],
             "age": 3,
-            "ner": [{"start": 0, "end": 3, "label": "PER"}, {"start": 7, "end": 11, "label": "LOC"}],
+            "ner": [
+                {"start": 0, "end": 3, "label": "PER", "relations": [{"to": 1, "label": "in"}]},
+                {"start": 7, "end": 11, "label": "LOC"},
+            ],
         },
     ),
     ({"text": "b", "n": 2, "tags": [], "mixed": "x", "place": {"lat": 2.0}}, {}),
@@ -92,7 +95,10 @@ def test_a_folder_loads_with_types_and_values(name: str, tmp_path: Path) -> None
         "topics_confidence": 0.75,
         "age": 3.0,
         "age_confidence": 0.75,
-        "ner": [{"start": 0, "end": 3, "label": 0}, {"start": 7, "end": 11, "label": 1}],
+        "ner": [
+            {"start": 0, "end": 3, "label": 0, "relations": [{"to": 1, "label": 1}]},
+            {"start": 7, "end": 11, "label": 1, "relations": None},
+        ],
         "ner_confidence": 0.75,
         "task_id": "prj-1",
         "external_id": "their 1",

@@ -11,12 +11,14 @@ from evenhand.formats.tokens import tokens
 
 FIELDS = {"text": "text"}
 QUESTIONS = [
-    question("ner", "span", FIELDS, field="text", labels=["PER", "PLACE NAME"], overlap=True),
+    question(
+        "ner", "span", FIELDS, field="text", labels=["PER", "PLACE NAME"], overlap=True, relations=["in"]
+    ),
     question("mood", "choice", choices=["good", "bad"]),
 ]
 TEXT = "🙂 Ana-Lena lives\nin Köln."
 SPANS = [
-    {"start": 2, "end": 10, "label": "PER"},
+    {"start": 2, "end": 10, "label": "PER", "relations": [{"to": 2, "label": "in"}]},
     {"start": 2, "end": 5, "label": "PER"},  # overlaps: the longer stays
     {"start": 20, "end": 23, "label": "PLACE NAME"},  # ends inside of a word: "Köl"
 ]
@@ -83,3 +85,6 @@ def test_spacy_reads_docs(tmp_path: Path) -> None:
     assert sorted((s.start_char, s.end_char) for s in doc.spans["ner"]) == [(2, 5), (2, 10), (20, 23)]
     assert doc.cats == {"good": 1.0, "bad": 0.0}
     assert doc.user_data["external_id"] == "their 1"
+    (relation,) = doc.user_data["relations"]["ner"]
+    ends = [doc.spans["ner"][relation[end]].text for end in ("from", "to")]
+    assert (ends, relation["label"]) == (["Ana-Lena", "Köl"], "in")

@@ -61,7 +61,7 @@ RESULT = [
     region("topics", "choices", {"choices": ["sport", "news"]}),
     region("place", "taxonomy", {"taxonomy": [["Europe", "Köln"]]}),
     region("ner", "labels", {"start": 3, "end": 6, "text": "Ana", "labels": ["PER"]}),  # UTF-16
-    region("ner", "labels", {"start": 15, "end": 19, "text": "Köln", "labels": ["LOC"]}),  # code points
+    region("ner", "labels", {"start": 15, "end": 19, "text": "Köln", "labels": ["LOC"]}, id="köln"),
     region(
         "box", "rectanglelabels", {"x": 10, "y": 20, "width": 95, "height": 50, "rectanglelabels": ["cat"]}
     )
@@ -75,12 +75,24 @@ RESULT = [
     region("rank", "ranker", {"ranker": {"rank": ["2", "1"]}}),
     region("caption", "textarea", {"text": ["per region"]}),
     {"type": "relation", "from_id": "a", "to_id": "b", "direction": "right"},
+    {"type": "relation", "from_id": "köln", "to_id": "r-ner", "direction": "left", "labels": ["lives in"]},
+    {"type": "relation", "from_id": "r-ner", "to_id": "köln", "direction": "bi", "labels": ["knows"]},
+    {"type": "relation", "from_id": "r-ner", "to_id": "köln", "direction": "bi"},
+    {"type": "relation", "from_id": "köln", "to_id": "r-ner", "direction": "right"},
 ]
 ANSWERS = {
     "mood": "good",
     "topics": ["news", "sport"],
     "place": ["Europe / Köln"],
-    "ner": [{"start": 2, "end": 5, "label": "PER"}, {"start": 15, "end": 19, "label": "LOC"}],
+    "ner": [
+        {
+            "start": 2,
+            "end": 5,
+            "label": "PER",
+            "relations": [{"to": 1, "label": label} for label in ("knows", "lives in", "related")],
+        },
+        {"start": 15, "end": 19, "label": "LOC", "relations": [{"to": 0, "label": "related"}]},
+    ],
     "box": [
         {"x": 20, "y": 20, "width": 180, "height": 50, "label": "cat"},  # the edge that slipped out is cut
         {"x": 80, "y": 50, "width": 20, "height": 20, "label": "cat", "rotation": 90},
@@ -148,6 +160,12 @@ def test_a_project_comes_with_questions_answers_people_and_times(bring, released
     first, second, third = released(moved.project_id)
     ana, other = first.annotations
     assert json.loads(bytes(ana.answers)) == ANSWERS
+    ner = next(q for q in project.document.questions if q.id == "ner")
+    assert [(one["id"], one["directed"]) for one in ner.config["relations"]] == [
+        ("knows", False),  # only ever both ways there
+        ("related", True),  # those without a label
+        ("lives in", True),
+    ]
     assert (ana.submitted_at, ana.seconds, other.seconds) == ("2026-01-02T03:05:00.000Z", 12.3, None)
     assert ana.annotator == second.annotations[0].annotator != other.annotator
     assert json.loads(bytes(other.answers))["rank"] == [["answers_1"], ["answers_2"]]
@@ -180,7 +198,6 @@ def test_what_does_not_fit_is_named_before_anything_is_written(files) -> None:
         "object Table clip": 0,
         "control TextArea caption": 0,
         "control EllipseLabels round": 0,
-        "control Relations": 0,
         "result[] of caption": 1,
         "result[] of relation": 1,
         "annotations[].ground_truth": 1,

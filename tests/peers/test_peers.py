@@ -37,9 +37,15 @@ def doccano(folder: Path) -> Source:
         {"id": 2, "text": "Nothing.", "label": []},
         {
             "id": 3,
-            "text": "Ben",
-            "entities": [{"id": 5, "start_offset": 0, "end_offset": 3, "label": "PER"}],
-            "relations": [{"id": 0, "from_id": 5, "to_id": 5, "type": "is"}],
+            "text": "Ben in Bonn",
+            "entities": [
+                {"id": 6, "start_offset": 7, "end_offset": 11, "label": "LOC"},
+                {"id": 5, "start_offset": 0, "end_offset": 3, "label": "PER"},
+            ],
+            "relations": [
+                {"id": 0, "from_id": 5, "to_id": 5, "type": "is"},
+                {"id": 1, "from_id": 5, "to_id": 6, "type": "lives in"},
+            ],
         },
     )
     row = {"id": 1, "text": "Ana in 🙂 Köln", "label": [[0, 3, "PER"]], "page": 7}
@@ -231,7 +237,14 @@ WANTED: dict[str, list[list[dict[str, Any]]]] = {  # tasks, of each its annotati
             {"spans": [{"start": 0, "end": 3, "label": "PER"}]},
         ],
         [],
-        [{"spans": [{"start": 0, "end": 3, "label": "PER"}]}],
+        [
+            {
+                "spans": [
+                    {"start": 0, "end": 3, "label": "PER", "relations": [{"to": 1, "label": "lives in"}]},
+                    {"start": 7, "end": 11, "label": "LOC"},
+                ]
+            }
+        ],
     ],
     "argilla": [
         [

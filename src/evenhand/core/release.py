@@ -115,6 +115,12 @@ class ReleasedQuestion:
         return tuple(_enumerated(self.schema))
 
     @cached_property
+    def relations(self) -> tuple[str, ...]:
+        """Ids of the labels of relations between the parts of an answer, as configured."""
+        part = self.schema.get("items", {}).get("properties", {})
+        return tuple(_enumerated(part.get("relations")))
+
+    @cached_property
     def elements(self) -> frozenset[str]:
         """Kinds of elements that the answers are made of: "class", "text-span", ..."""
         answers = (answer for _, answer in self.label.examples())

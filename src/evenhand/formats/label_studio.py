@@ -28,6 +28,7 @@ from evenhand.core.label import (
     NumberElement,
     OrderElement,
     PolygonElement,
+    RelationElement,
     SpanElement,
     TextElement,
     TimeSpanElement,
@@ -70,17 +71,18 @@ class LabelStudio(Outward):
 
     name: ClassVar[str] = "label_studio"
     title: ClassVar[str] = "Label Studio"
-    carries: ClassVar[frozenset[str]] = frozenset({*MARKS, "class", "number", "text", "order"})
+    carries: ClassVar[frozenset[str]] = frozenset({*MARKS, "class", "number", "text", "order", "relation"})
     keeps: ClassVar[frozenset[str]] = frozenset({"external_id", "metadata", "annotations", "unanswered"})
     guide: ClassVar[str] = """\
 ## `tasks.json` and `config.xml`
 
 Make a project in Label Studio, paste `config.xml` as its labeling configuration, import `tasks.json`.
 Annotations come as annotations, the consensus as a prediction of the model `consensus` with its mean
-confidence as score, predictions under the names of their models; `external_id` and metadata stand in `meta`.
-A choice or label whose name is not its id has the id as its `alias`, which is what results say there. Orders
-of items become a List and a Ranker (`<question>_items` in the data), of two fields a Pairwise. Stretches of a
-video become TimelineLabels, in frames; `<field>_fps` in the data is how many of them are a second.
+confidence as score, predictions under the names of their models, relations between spans as relations of
+their regions; `external_id` and metadata stand in `meta`. A choice or label whose name is not its id has the
+id as its `alias`, which is what results say there. Orders of items become a List and a Ranker
+(`<question>_items` in the data), of two fields a Pairwise. Stretches of a video become TimelineLabels, in
+frames; `<field>_fps` in the data is how many of them are a second.
 
     curl -H "Authorization: Token …" -H "Content-Type: application/json" --data @tasks.json \\
       https://host/api/projects/7/import
@@ -176,14 +178,7 @@ class _Writer(Writer):
         } | more
 
     def _results(self, answers: Mapping[str, Json], data: Mapping[str, Json]) -> list[dict[str, Json]]:
-        found: list[dict[str, Json]] = []
-        for name, answer in answers.items():
-            asked = self._asked.get(name)
-            if asked is not None:
-                found += [
-                    {"id": f"r{len(found) + i}"} | one for i, one in enumerate(asked.results(answer, data))
-                ]
-        return found
+        return results_of(self._asked, answers, data)
 
     def close(self) -> tuple[ReleasedFile, ...]:
         self._tasks.write(b"\n]\n")
@@ -204,6 +199,7 @@ class Asked:
         self._label = question.label
         self.elements = question.elements
         self.classes = question.classes
+        self.relations = question.relations
         self.entries = _entries(question)
         self.single = is_single(question)
         self.schema = question.schema
@@ -213,18 +209,28 @@ class Asked:
         self.marks = ON_VIDEO if self.is_film else MARKS[kind] if kind else None
         self.items = _ranked(question)
 
-    def results(self, answer: Json, data: Mapping[str, Json]) -> list[dict[str, Json]]:
-        """The answer as Label Studio's results; empty where it is of an earlier type of the question."""
+    def results(self, answer: Json, data: Mapping[str, Json], first: int = 0) -> list[dict[str, Json]]:
+        """The answer as Label Studio's results; empty where it is of an earlier type of the question.
+
+        Args:
+            first: number of its first result, by which relations name their ends.
+        """
         try:
             elements = self._label.elements(self._label.load(answer))
         except Invalid:
             return []
         common = {"from_name": self.id, "to_name": _object(self.field), "origin": "manual"}
-        if self.marks is not None:
+        if self.marks is None:
+            found = [common | one for one in self._whole(elements)]
+        else:
             tag, _, type_ = self.marks
             picture = medium(data, self.field) if tag == "Image" else None
-            return [common | one for e in elements for one in self._mark(type_, e, data, picture)]
-        return [common | one for one in self._whole(elements)]
+            marks = [one for one in elements if isinstance(one, LabelledElement)]
+            found = [common | one for e in marks for one in self._mark(type_, e, data, picture)]
+        told = [{"id": f"r{first + i}"} | one for i, one in enumerate(found)]
+        # Without a text there are no spans, and nothing that could be joined.
+        links = [one for one in elements if isinstance(one, RelationElement) and found]
+        return told + [_link(one, first) for one in links]
 
     def _mark(
         self, type_: str, element: Element, data: Mapping[str, Json], picture: Medium | None
@@ -272,6 +278,24 @@ class Asked:
             yield {"type": "pairwise", "to_name": _object(self.items[0]), "value": {"selected": side}}
         else:
             yield {"type": "ranker", "to_name": f"{self.id}_list", "value": {"ranker": {"rank": ids}}}
+
+
+def results_of(
+    asked: Mapping[str, Asked], answers: Mapping[str, Json], data: Mapping[str, Json]
+) -> list[dict[str, Json]]:
+    """The answers to a task as Label Studio's results, each with an id of its own."""
+    found: list[dict[str, Json]] = []
+    for name, answer in answers.items():
+        if name in asked:
+            found += asked[name].results(answer, data, len(found))
+    return found
+
+
+def _link(one: RelationElement, first: int) -> dict[str, Json]:
+    """A relation between results, of which the first has this number."""
+    ends = {"from_id": f"r{first + one.source}", "to_id": f"r{first + one.target}"}
+    direction = "right" if one.directed else "bi"
+    return {"type": "relation", **ends, "direction": direction, "labels": [one.label]}
 
 
 def _ranked(question: ReleasedQuestion) -> tuple[str, ...]:
@@ -372,6 +396,10 @@ def config_of(schema: ReleaseSchema, asked: list[Asked], tags: Mapping[str, str]
         for field, tag in shown.items()
     ]
     controls = [line for one in asked for line in _control(one)]
+    joins = dict.fromkeys(label for one in asked for label in one.relations)
+    if joins:
+        related = [f"    <Relation value={quoteattr(label)}/>" for label in joins]
+        controls += ["  <Relations>", *related, "  </Relations>"]
     return "\n".join(["<View>", *objects, *controls, "</View>"]) + "\n"
 
 

@@ -54,7 +54,8 @@ class Outward(Format):
     """A format for tools that learn from labels. Implementations hold no state."""
 
     suffixes: ClassVar[tuple[str, ...]] = ()
-    carries: ClassVar[frozenset[str]]  # kinds of elements that it knows: "class", "box", ...
+    carries: ClassVar[frozenset[str]] = frozenset()
+    """Kinds of elements that it knows: "class", "box", ...; none where it takes answers as they are."""
     single: ClassVar[bool] = False  # it holds the answers of one question only
     keeps: ClassVar[frozenset[str]] = frozenset()  # parts that it keeps beside the answers, "data" among them
 
@@ -70,7 +71,11 @@ class Outward(Format):
 
     def carried(self, schema: ReleaseSchema) -> tuple[ReleasedQuestion, ...]:
         """The questions whose answers it can hold, relations between their parts aside."""
-        return tuple(q for q in schema.questions if q.elements and q.elements <= self.carries | {"relation"})
+        return tuple(q for q in schema.questions if q.elements and self._parts(q) <= self.carries)
+
+    def _parts(self, question: ReleasedQuestion) -> frozenset[str]:
+        """Kinds of what an answer is made of, without what joins it."""
+        return question.elements - {"relation"}
 
     def chosen(self, schema: ReleaseSchema, options: WriteOptions) -> tuple[ReleasedQuestion, ...]:
         """The questions to write: of those it can hold, the one that was asked for, or the first, or all.
@@ -101,7 +106,7 @@ class Outward(Format):
         lost += [
             Loss(part="consensus", where=q.id, reason="Relations are left out.")
             for q in schema.questions
-            if q.id in carried and "relation" in q.elements - self.carries
+            if q.id in carried and self._parts(q) <= self.carries and "relation" in q.elements - self.carries
         ]
         if "unanswered" not in self.keeps:
             lost.append(Loss(part="consensus", where="", reason="Tasks without a consensus are left out."))

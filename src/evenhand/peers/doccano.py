@@ -96,6 +96,7 @@ class _Kinds:
         self.configured: list[str] = []
         self.field = "text"  # that is shown; it is called by its type
         self.spans, self.names, self.boxes, self.outlines = Seen(), Seen(), Seen(), Seen()
+        self.relations = Seen()
         self._several = False
         self._given = 0
 
@@ -107,6 +108,8 @@ class _Kinds:
         _add_labels(self.outlines, row.get("segmentation"))
         _add_labels(self.spans, [label for label in _labels(row) if isinstance(label, list)])
         _add_labels(self.spans, row.get("entities"))
+        for relation in row.get("relations") or []:
+            self.relations.add(relation["type"])
         names = [label for label in _labels(row) if isinstance(label, str)]
         for name in names:
             self.names.add(name)
@@ -128,7 +131,10 @@ class _Kinds:
         found = []
         if self.spans.all():
             labels = list(dict.fromkeys([*self.configured, *self.spans.all()]))
-            found.append(question("spans", "span", "Spans", field="text", labels=labels, overlap=True))
+            joins: dict[str, Any] = {"relations": self.relations.all()} if self.relations.all() else {}
+            found.append(
+                question("spans", "span", "Spans", field="text", labels=labels, overlap=True, **joins)
+            )
         if self.boxes.all():
             labels = list(dict.fromkeys([*self.configured, *self.boxes.all()]))
             found.append(question("boxes", "box", "Boxes", field="image", labels=labels, min_size=0))
@@ -173,8 +179,6 @@ def _item(line: int, row: dict[str, Any], person: str, kinds: _Kinds, losses: Lo
     record: dict[str, Any] = {kinds.field: text}
     record["external_id"] = str(row["id"]) if "id" in row else named_by_content([text, metadata])
     record |= {"metadata": metadata} if metadata else {}
-    if row.get("relations"):
-        losses.note("relations", "There are no relations between spans here.", len(row["relations"]))
     if row.get("Comments"):
         losses.note("Comments", "Comments are not brought.", len(row["Comments"]))
     answers = _answers(row, kinds, losses)
@@ -190,7 +194,7 @@ def _person(stem: str) -> str:
 
 
 def _answers(row: Mapping[str, Any], kinds: _Kinds, losses: Losses) -> dict[str, Any]:
-    answers: dict[str, Any] = {"spans": _spans(row), "boxes": _boxes(row), "polygons": _outlines(row)}
+    answers: dict[str, Any] = {"spans": _spans(row, losses), "boxes": _boxes(row), "polygons": _outlines(row)}
     names = [label for label in _labels(row) if isinstance(label, str)]
     if names and kinds.picked == "multi_choice":
         answers["label"] = names
@@ -201,14 +205,26 @@ def _answers(row: Mapping[str, Any], kinds: _Kinds, losses: Losses) -> dict[str,
     return {question: answer for question, answer in answers.items() if answer}
 
 
-def _spans(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Of either way to write them: a list of start, end and label, or an object."""
+def _spans(row: Mapping[str, Any], losses: Losses) -> list[dict[str, Any]]:
+    """Of either way to write them: a list of start, end and label, or an object, which relations name."""
     entities = row.get("entities") or []
     marks = [mark for mark in (*_labels(row), *entities) if isinstance(mark, list)]
     objects = [entity for entity in entities if not isinstance(entity, list)]
     found = [(s, e, name) for s, e, name in marks]
     found += [(one["start_offset"], one["end_offset"], one["label"]) for one in objects]
-    return [{"start": int(start), "end": int(end), "label": str(label)} for start, end, label in found]
+    spans: list[dict[str, Any]] = [
+        {"start": int(start), "end": int(end), "label": str(label)} for start, end, label in found
+    ]
+    places = {one.get("id"): len(found) - len(objects) + i for i, one in enumerate(objects)}
+    for relation in row.get("relations") or []:
+        source, to = places.get(relation["from_id"]), places.get(relation["to_id"])
+        if source is None or to is None or source == to:
+            losses.note("relations", "One that does not join two spans of its text is left out.")
+            continue
+        one = {"to": to, "label": str(relation["type"])}
+        if one not in spans[source].setdefault("relations", []):
+            spans[source]["relations"].append(one)
+    return spans
 
 
 def _boxes(row: Mapping[str, Any]) -> list[dict[str, Any]]:

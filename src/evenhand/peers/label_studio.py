@@ -294,6 +294,7 @@ class Config:
     controls: dict[str, Control]
     items: dict[str, int] = field(default_factory=dict)  # key of a list that is ranked -> its length
     keys: dict[str, tuple[str, str]] = field(default_factory=dict)  # of Paragraphs: key -> (role, text)
+    relations: dict[str, bool] = field(default_factory=dict)  # label -> whether it has a direction
     rates: dict[str, str] = field(
         default_factory=dict
     )  # of videos: key -> frames a second, or "$key" with them
@@ -337,6 +338,10 @@ class Config:
         if control.tag == "Ranker":
             key = self.objects[control.to[0]][0]
             config["field_items"] = list(item_fields(key, self.items[key]))
+        if control.kind == "span" and self.relations:
+            config["relations"] = [
+                {"name": label, "directed": directed} for label, directed in self.relations.items()
+            ]
         question = {
             "id": control.name,
             "name": control.name,
@@ -370,7 +375,15 @@ def read_config(content: bytes, where: str, losses: Losses) -> Config:
     reader = _ConfigReader(losses)
     reader.objects(root)
     reader.walk(root, None)
-    return Config(objects=reader.shown, controls=reader.controls, keys=reader.keys, rates=reader.rates)
+    if reader.relations is not None and not any(c.kind == "span" for c in reader.controls.values()):
+        losses.note("control Relations", "Here only spans of a text are joined by relations.", 0)
+    return Config(
+        objects=reader.shown,
+        controls=reader.controls,
+        keys=reader.keys,
+        relations=dict.fromkeys(reader.relations or (), True),
+        rates=reader.rates,
+    )
 
 
 class _ConfigReader:
@@ -383,6 +396,7 @@ class _ConfigReader:
         self.shown: dict[str, tuple[str, str]] = {}
         self.controls: dict[str, Control] = {}
         self.keys: dict[str, tuple[str, str]] = {}
+        self.relations: list[str] | None = None  # labels; None: they are not asked for
         self.rates: dict[str, str] = {}
 
     def note(self, where: str, reason: str) -> None:
@@ -416,7 +430,7 @@ class _ConfigReader:
         if tag.get("toName") and tag.get("name"):
             self._control(tag, tag if tag.get("whenTagName") else shown_when)
         elif tag.tag == "Relations":
-            self._losses.note("control Relations", "There are no relations between answers here.", 0)
+            self.relations = [one.attrib["value"] for one in tag.iter("Relation") if one.get("value")]
         for child in tag:
             self.walk(child, shown_when)
 
@@ -619,12 +633,15 @@ class _Survey:
 def _survey(path: Path, config: Config, losses: Losses) -> _Survey:
     """Everything that must be known before the first task is sent."""
     lengths: dict[str, set[int]] = {key: set() for key, kind in config.objects.values() if kind == "items"}
+    found: set[str] = set()  # labels of relations that came up
     for _, task in objects(path):
         if isinstance(task, Fault):
             continue
         data = task.get("data", task)
         for key, seen in lengths.items():
             seen.add(len(data[key]) if isinstance(data.get(key), list) else 0)
+        for one in _links(task):
+            config.relations |= _directions(one, config.relations, found)
     config.items = {key: seen.pop() for key, seen in lengths.items() if len(seen) == 1}
     overlaps: Counter[int] = Counter()
     counts = {"tasks": 0, "annotations": 0, "faults": 0}
@@ -637,6 +654,29 @@ def _survey(path: Path, config: Config, losses: Losses) -> _Survey:
         overlaps[len(item.annotations)] += 1
     del overlaps[0]
     return _Survey(overlap=overlaps.most_common(1)[0][0] if overlaps else 1, counts=counts)
+
+
+UNNAMED = "related"
+"""The label of relations that have none there."""
+
+
+def _links(task: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
+    """The relations in all answers to a task."""
+    for key in ("annotations", "completions", "predictions"):
+        for one in task.get(key) or []:
+            for region in one.get("result") or [] if isinstance(one, dict) else []:
+                if isinstance(region, dict) and region.get("type") == "relation":
+                    yield region
+
+
+def _directions(link: Mapping[str, Json], known: Mapping[str, bool], found: set[str]) -> dict[str, bool]:
+    """Labels of a relation -> whether they have a direction: those that never have one join both alike."""
+    has = link.get("direction") != "bi"
+    told = {}
+    for label in link.get("labels") or [UNNAMED]:
+        told[label] = has or (label in found and known[label])
+        found.add(label)
+    return told
 
 
 def _items(path: Path, config: Config, losses: Losses) -> Iterator[Item | Fault]:
@@ -791,7 +831,8 @@ def answers_of(
 ) -> dict[str, Json]:
     """The answers that these results make. Each control that was asked for regions has a list."""
     answers: dict[str, Json] = {}
-    for region in _joined(result):
+    places: dict[str, tuple[str, int]] = {}  # id of a region -> the control of its span, and where it stands
+    for region in _joined([one for one in result if one.get("type") != "relation"]):
         for key, reason in LOST_OF_REGION.items():
             if region.get(key):
                 losses.note(f"result[].{key}", reason)
@@ -809,13 +850,48 @@ def answers_of(
             value = in_seconds(value, config.fps(key, data))
         if read is not None:
             made = read(value, control, region, data.get(key), losses)
-            answers.setdefault(control.name, []).extend(made)
+            own = answers.setdefault(control.name, [])
+            if made and control.kind == "span":
+                places.setdefault(str(region.get("id")), (control.name, len(own)))
+            own.extend(made)
         else:
             answers[control.name] = _single(value, control, data.get(key), config, losses)
     for control in config.controls.values():
         if control.kind in RESULTS and control.when is None:
             answers.setdefault(control.name, [])  # looked at, and nothing to mark
+    for link in result:
+        if link.get("type") == "relation":
+            _relate(link, places, answers, config, losses)
     return answers
+
+
+def _relate(
+    link: Mapping[str, Json],
+    places: Mapping[str, tuple[str, int]],
+    answers: Mapping[str, Json],
+    config: Config,
+    losses: Losses,
+) -> None:
+    """Put a relation to the span that it begins at."""
+    ends = [places.get(str(link.get(key)), ("", 0)) for key in ("from_id", "to_id")]
+    if link.get("direction") == "left":
+        ends.reverse()
+    (control, source), (other, to) = ends
+    if not control or control != other or source == to:
+        losses.note("result[] of relation", "It does not join two spans of one question.")
+        return
+    spans = answers[control]
+    for label in link.get("labels") or [UNNAMED]:
+        # Of a label that has a direction elsewhere, one that goes both ways is two.
+        both = link.get("direction") == "bi" and config.relations.get(label, True)
+        for i, j in ((source, to), (to, source)) if both else ((source, to),):
+            one = {"to": j, "label": label}
+            back = {"to": i, "label": label}
+            held = one in spans[i].get("relations", ()) or (
+                not config.relations.get(label, True) and back in spans[j].get("relations", ())
+            )
+            if not held:
+                spans[i].setdefault("relations", []).append(one)
 
 
 def _joined(result: list[dict[str, Json]]) -> list[dict[str, Json]]:

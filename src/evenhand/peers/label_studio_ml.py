@@ -15,7 +15,7 @@ from evenhand.core.errors import EvenhandError, Invalid, Unavailable
 from evenhand.core.label import Json
 from evenhand.core.project import Form
 from evenhand.core.release import ReleasedColumn, ReleasedQuestion, ReleaseSchema
-from evenhand.formats.label_studio import Asked, config_of, fps_of, rates
+from evenhand.formats.label_studio import Asked, config_of, fps_of, rates, results_of
 from evenhand.labels.reading import shortest
 from evenhand.outbound import Door
 from evenhand.peers import Losses
@@ -60,15 +60,12 @@ class Translation:
         self._asked = {question.id: Asked(question, schema) for question in questions}
         self.config = config_of(schema, list(self._asked.values()), tags)
         self._read = read_config(self.config.encode(), "", Losses())
+        joins = [one for label in form.labels.values() for one in label.config().get("relations", ())]
+        self._read.relations = {one["id"]: one["directed"] for one in joins}
 
     def results(self, answers: Mapping[str, Json], data: Mapping[str, Json]) -> list[dict[str, Json]]:
         """Our answers as Label Studio's results."""
-        found: list[dict[str, Json]] = []
-        for name, answer in answers.items():
-            if name in self._asked:
-                made = self._asked[name].results(answer, data)
-                found += [{"id": f"r{len(found) + i}"} | one for i, one in enumerate(made)]
-        return found
+        return results_of(self._asked, answers, data)
 
     def predicted(self, raw: Json, data: Mapping[str, Json], version: str) -> Predicted:
         """One item of a backend's ``results``: a prediction, or several, of which the best counts.
@@ -81,7 +78,7 @@ class Translation:
         parts = [one for one in result if isinstance(one, dict)] if isinstance(result, list) else []
         answers: dict[str, Json] = {}
         for name in dict.fromkeys(str(one.get("from_name")) for one in parts):
-            own = [one for one in parts if one.get("from_name") == name]
+            own = [one for one in parts if one.get("from_name") == name or one.get("type") == "relation"]
             try:
                 told = dict(data) | rates(self._asked.values(), data)
                 made = answers_of(own, told, self._read, Losses())[name]

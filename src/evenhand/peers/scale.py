@@ -223,7 +223,7 @@ def _answers(kind: str, response: Mapping[str, Any], forms: _Forms, losses: Loss
         return _marks(response.get("annotations") or [], losses)
     if kind == "namedentityrecognition":
         if response.get("relationships"):
-            losses.note("response.relationships", "There are no relations between spans here.")
+            losses.note("response.relationships", "Relations between spans are not brought from there.")
         spans = [{"start": a["start"], "end": a["end"], "label": a["label"]} for a in response["annotations"]]
         return {"entities": spans}
     if kind == "categorization":
