@@ -868,6 +868,8 @@ export const en = {
   "pay.nothing.text": "What annotators earn appears here with their first answer.",
   "pay.state": "Make a statement",
   "pay.stated.did": "The statement is made, and in the log.",
+  "table.csv": "CSV",
+  "table.csv.of": "CSV: {table}",
   "pay.csv": "Table (CSV)",
   "pay.hint": "A statement takes in what is owed since the one before. No payment is made here.",
   "pay.rate.hour": "{amount} for an hour of active time, of which one answer counts at most {most}.",

@@ -6,7 +6,6 @@ import {
   mappingFaults,
   previewLines,
   previewTable,
-  rejectionsCsv,
   renamings,
   tableOptions,
 } from "./table";
@@ -108,9 +107,4 @@ describe("mapping", () => {
     ]);
     expect(mappingFaults({ a: "text" }, ["text"])).toEqual([]);
   });
-});
-
-it("writes rejections that a spreadsheet reads back", () => {
-  const text = rejectionsCsv([{ line: 3, path: "text", reason: 'says "no", twice' }]);
-  expect(cells(text, ",", '"', false)[1]).toEqual(["3", "text", 'says "no", twice']);
 });

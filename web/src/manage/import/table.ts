@@ -188,10 +188,3 @@ export function mappingFaults(mapping: { readonly [column: string]: string }, fi
     ...empty.map((name): MappingFault => ({ kind: "empty-field", name })),
   ];
 }
-
-/** Rejected rows as CSV for a spreadsheet. */
-export function rejectionsCsv(rows: readonly { line: number; path: string; reason: string }[]): string {
-  const quote = (text: string) => `"${text.replaceAll('"', '""')}"`;
-  const lines = rows.map(({ line, path, reason }) => `${line},${quote(path)},${quote(reason)}`);
-  return ["line,path,reason", ...lines, ""].join("\r\n");
-}
