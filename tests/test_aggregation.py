@@ -78,8 +78,8 @@ def test_what_is_missing_is_dropped_and_what_comes_twice_is_replaced_and_both_ar
     assert named(result) == {1: "y", 2: None}
     assert result.probability[1] == 0.0
     notes = " ".join(result.diagnostics.notes)
-    assert "2 rows without a task, worker or label" in notes and "1 earlier votes" in notes
-    assert "1 tasks without a vote" in notes
+    assert "2 rows without a task, worker or label" in notes and "1 earlier vote " in notes
+    assert "1 task without a vote" in notes
     floats = aggregate(task=np.array([1.0, np.nan]), worker=["a", "a"], label=["x", "x"])
     assert floats.tasks.tolist() == [1.0]
 
@@ -154,7 +154,7 @@ def test_the_command_writes_labels_probabilities_and_skills(
     assert [row["worker"] for row in read(people)] == ["ann", "bob", "cy"]
     said = json.loads(capsys.readouterr().out)
     assert (said["method"], said["labels"], said["tasks"], said["out"]) == ("robust", 7, 4, str(out))
-    assert said["annotators"][0]["votes"] == 3 and "1 rows without" in said["notes"][0]
+    assert said["annotators"][0]["votes"] == 3 and "1 row without" in said["notes"][0]
 
 
 def test_every_kind_of_file_comes_to_the_same(labels: Path, tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_numbers_come_to_values_with_errors_biases_and_spreads(
     assert cli.run(["aggregate", str(path), *options, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["type"], said["labels"], said["tasks"], said["out"]) == ("number", 36, 13, str(out))
-    assert "1 rows without" in said["notes"][0] and 0 < said["error"] < 5
+    assert "1 row without" in said["notes"][0] and 0 < said["error"] < 5
     values = read(out)
     assert list(values[0]) == ["task", "value", "error"] and values[-1] == {
         "task": "t99",
@@ -338,10 +338,17 @@ def test_comparisons_come_to_scores_and_skills(tmp_path: Path, capsys: pytest.Ca
     assert cli.run(["aggregate", str(path), *options, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["type"], said["labels"], said["items"], said["out"]) == ("pairs", 24, 4, str(out))
-    assert "1 rows without a worker" in said["notes"][0] and "with itself" in said["notes"][1]
+    assert "1 row without a worker" in said["notes"][0] and "with itself" in said["notes"][1]
     assert [one["item"] for one in said["best"]] == ["a", "b", "c", "d"]
     assert [(row["item"], row["votes"]) for row in read(out)] == [(one, "12") for one in BEATS]
     assert float(read(people)[3]["skill"]) < 0.45 and read(people)[3]["worker"] == "eve"
+    other = tmp_path / "other.csv"
+    other.write_text("\n".join(["judge,a,b,better", *rows]), encoding="utf-8")
+    named = ["--worker", "judge", "--left", "a", "--right", "b", "--winner", "better"]
+    assert cli.run(["aggregate", str(other), "--type", "pairs", *named, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["best"] == said["best"]
+    assert cli.run(["aggregate", str(path), "--left", "a"]) == 1  # labels have no sides
+    assert "There is no such column here" in capsys.readouterr().err
     found = aggregate(path, type="pairs")
     assert found.items.tolist() == list(BEATS) and (np.diff(found.scores) < -0.5).all()
     assert cli.run(["aggregate", str(path), "--type", "pairs"]) == 0
@@ -477,8 +484,8 @@ def test_the_command_writes_answers_and_measures(tmp_path: Path, capsys: pytest.
     config.write_text('{"labels": ["LOC", "PER"]}', encoding="utf-8")
     options = ["--type", "span", "--config", str(config), "--out", str(out), "--annotators", str(people)]
     assert cli.run(["aggregate", str(path), *options]) == 0
-    assert "Weighed by pieces." in (shown := capsys.readouterr().out) and "1 earlier answers" in shown
-    assert "1 rows without" in shown
+    assert "Weighed by pieces." in (shown := capsys.readouterr().out) and "1 earlier answer " in shown
+    assert "1 row without" in shown
     written = [json.loads(line) for line in out.read_text().splitlines()]
     assert [row["answer"] for row in written] == [ANN] * 20 and written[0].keys() == {
         "pieces",

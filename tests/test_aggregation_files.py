@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -69,7 +70,7 @@ def test_tables_of_any_dialect_come_to_the_same(tmp_path: Path, name: str, text:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     result = aggregate(path)
     assert named(result) == {"t1": "cat", "t2": "dog"} and result.votes.tolist() == [2, 1, 1]
-    assert result.diagnostics.notes == ("1 rows without a task, worker or label: dropped.",)
+    assert result.diagnostics.notes == ("1 row without a task, worker or label: dropped.",)
 
 
 @pytest.mark.parametrize(
@@ -268,16 +269,21 @@ def test_labels_come_and_go_through_pipes(tmp_path: Path) -> None:
     assert b"4 labels of 3 annotators for 2 tasks" in done.stderr
 
 
+def pipe(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    """Let this come as standard input."""
+    file = io.BufferedReader(io.BytesIO(data))  # type: ignore[arg-type]  # as raw as it needs
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=file))
+
+
 def test_standard_input_may_be_any_kind_of_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sink = io.BytesIO()
     parquet.write_table(pa.table({"task": [1, 1], "worker": ["a", "b"], "label": ["x", "x"]}), sink)
     lines = b'{"task": 1, "worker": "a", "label": "x"}\n{"task": 1, "worker": "b", "label": "x"}\n'
-    for data in (sink.getvalue(), lines, gzip.compress(b"task,worker,label\n1,a,x\n1,b,x\n")):
-        file = io.BufferedReader(io.BytesIO(data))  # type: ignore[arg-type]  # as raw as it needs
-        monkeypatch.setattr(table_file, "standard_input", lambda file=file: file)
-        monkeypatch.setattr(rows, "standard_input", lambda file=file: file)
+    text = b"task,worker,label\n1,a,x\n1,b,x\n"
+    for data in (sink.getvalue(), lines, gzip.compress(text), gzip.compress(lines), zstd(lines)):
+        pipe(monkeypatch, data)
         assert cli.run(["aggregate", "-", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["labels"] == 2
 
@@ -385,12 +391,14 @@ def export(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
 
 
-def test_an_export_is_read_as_it_was_written(export: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_export_is_read_as_it_was_written(
+    export: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     result = aggregate(export, question="spam")
     assert named(result) == {f"task-{n}": "spam" if n % 2 else "ham" for n in range(6)}
     assert result.annotators.tolist() == ["a", "b"]
     assert result.diagnostics.notes[:2] == (
-        "1 surplus answers: not counted.",
+        "1 surplus answer: not counted.",
         "6 annotations without an answer to spam.",
     )
     (file,) = export.glob("tasks.*")
@@ -399,6 +407,10 @@ def test_an_export_is_read_as_it_was_written(export: Path, capsys: pytest.Captur
     assert agreement(export, question="spam").figures[0].value == 1
     assert cli.run(["aggregate", str(file), "--question", "spam", "--type", "choice"]) == 0
     assert "12 labels of 2 annotators for 6 tasks" in capsys.readouterr().out
+    for data in (file.read_bytes(), gzip.compress(file.read_bytes())):
+        pipe(monkeypatch, data)
+        assert cli.run(["aggregate", "-", "--question", "spam", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["labels"] == 12
     for options, said in (
         ([], "There are answers to spam, marks."),
         (["--question", "marks"], "An answer is a list, and no class."),

@@ -45,7 +45,7 @@ def test_the_command_says_the_same_of_every_kind_of_file(
     text = capsys.readouterr().out
     alpha = agreement(COLUMNS).figures[0]
     assert f"{alpha.value:.3f}  (95%: {alpha.low:.3f} to {alpha.high:.3f})" in text
-    assert "cohen" in text and "1 rows without" in text and "1 earlier labels" in text
+    assert "cohen" in text and "1 row without" in text and "1 earlier label " in text
 
 
 def test_what_has_no_value_says_because_of_what(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

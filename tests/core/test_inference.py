@@ -148,7 +148,7 @@ def test_what_is_odd_is_said(method: str) -> None:
     assert found.confidence[1] == 0.0 and np.isfinite(found.posterior).all()
     notes = " ".join(found.diagnostics.notes)
     for said in (
-        "1 earlier votes",
+        "1 earlier vote ",
         "2 tasks without a vote",
         "2 classes that nobody gave",
         "One annotator only",

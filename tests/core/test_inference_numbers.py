@@ -122,7 +122,7 @@ def test_silent_tasks_have_no_value_and_the_last_of_two_counts() -> None:
     assert found.bias == pytest.approx([-found.bias[1], found.bias[1]]) and found.bias[1] > 0.5
     assert np.isnan(found.error).tolist() == [False, True, False]
     said = " ".join(found.diagnostics.notes)
-    assert "1 earlier votes" in said and "1 tasks without a vote" in said
+    assert "1 earlier vote" in said and "1 task without a vote" in said
 
 
 def test_of_annotators_who_share_no_task_nothing_is_learnt() -> None:

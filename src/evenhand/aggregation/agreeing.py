@@ -13,6 +13,7 @@ from evenhand.aggregation.table_file import Columns, Progress, within_memory
 from evenhand.aggregation.vote_table import COLUMNS, VoteTable, from_columns, from_file, from_table, named
 from evenhand.core.agreement import SCALES, Answered, Figure, Resampling, Scale, by_scale
 from evenhand.core.errors import Invalid
+from evenhand.core.words import counted
 
 HOW = Resampling()
 
@@ -90,7 +91,9 @@ def agreed(found: VoteTable, scale: Scale, how: Resampling) -> Agreement:
     votes = found.votes
     values = votes.label if scale == "nominal" else _numbers(found, scale)[votes.label]
     answers = Answered(votes.task.astype(np.int64), votes.annotator, values)
-    again = f"{votes.replaced} earlier labels of an annotator for the same task: the last one counts."
+    again = (
+        f"{counted(votes.replaced, 'earlier label')} of an annotator for the same task: the last one counts."
+    )
     return Agreement(
         scale=scale,
         labels=len(votes),
@@ -116,8 +119,9 @@ def _numbers(found: VoteTable, scale: Scale) -> Any:
 
 def words(found: Agreement) -> str:
     """What the command says to a person: one line a coefficient."""
-    sizes = f"{found.labels:,} labels of {found.annotators:,} annotators for {found.tasks:,} tasks"
-    lines = [f"{sizes}, {found.classes:,} classes, scale {found.scale}.", ""]
+    people, tasks = counted(found.annotators, "annotator"), counted(found.tasks, "task")
+    sizes = f"{counted(found.labels, 'label')} of {people} for {tasks}"
+    lines = [f"{sizes}, {counted(found.classes, 'class', 'classes')}, scale {found.scale}.", ""]
     wide = max(len(figure.name) for figure in found.figures)
     lines += [f"  {figure.name:<{wide}}  {_said(figure)}" for figure in found.figures]
     return "\n".join([*lines, *(["", *found.notes] if found.notes else [])])
@@ -127,4 +131,6 @@ def _said(figure: Figure) -> str:
     if figure.value is None:
         return f"undefined because {figure.undefined}"
     interval = "" if figure.low is None else f"  ({figure.level:.0%}: {figure.low:.3f} to {figure.high:.3f})"
-    return f"{figure.value:6.3f}{interval}  {figure.labels:,} labels of {figure.tasks:,} tasks"
+    return (
+        f"{figure.value:6.3f}{interval}  {counted(figure.labels, 'label')} of {counted(figure.tasks, 'task')}"
+    )

@@ -20,6 +20,7 @@ from evenhand.aggregation.rows import Answered
 from evenhand.aggregation.table_file import Columns, Progress, pieces_of, within_memory
 from evenhand.core.errors import Invalid, Missing
 from evenhand.core.label import LabelType, Learnt, is_class
+from evenhand.core.words import counted
 from evenhand.labels import all_types, find
 
 SHOWN = 5  # annotators that a person is told of; --json has all
@@ -133,6 +134,7 @@ def estimated(
     }
     learnt = label.learn([(n, who, value) for n, some in enumerate(read.values()) for who, value in some])
     came = [label.weighed(some, learnt) for some in read.values()]
+    again = counted(replaced, "earlier answer")
     return AggregatedAnswers(
         tasks=list(read),
         answers=[label.dump(one.value) for one in came],
@@ -145,12 +147,8 @@ def estimated(
         method=label.weighed_by,
         notes=(
             *notes,
-            *([f"{dropped:,} rows without a task, worker or answer: dropped."] if dropped else []),
-            *(
-                [f"{replaced:,} earlier answers of an annotator for the same task: the last one counts."]
-                if replaced
-                else []
-            ),
+            *([f"{counted(dropped, 'row')} without a task, worker or answer: dropped."] if dropped else []),
+            *([f"{again} of an annotator for the same task: the last one counts."] if replaced else []),
         ),
     )
 
@@ -306,7 +304,8 @@ def write(result: AggregatedAnswers, path: Path) -> None:
 
 def words(found: AnswerSummary) -> str:
     """A summary for a person: what is known of the annotators who answered most."""
-    sizes = f"{found.labels:,} answers of {len(found.annotators):,} annotators for {found.tasks:,} tasks."
+    people, tasks = counted(len(found.annotators), "annotator"), counted(found.tasks, "task")
+    sizes = f"{counted(found.labels, 'answer')} of {people} for {tasks}."
     lines = [sizes, f"Weighed by {found.method}.", f"Confidence is {found.confidence:.3f} in the mean.", ""]
     most = sorted(found.annotators, key=lambda one: (-one.votes, one.worker))[:SHOWN]
     lines += ["Who answered most:", *map(_line, most)]
@@ -316,4 +315,4 @@ def words(found: AnswerSummary) -> str:
 
 def _line(one: AnnotatorMeasures) -> str:
     said = ", ".join(f"{name} {value:.3g}" for name, value in one.measures.items())
-    return f"  {one.worker}: {said}; {one.votes:,} answers"
+    return f"  {one.worker}: {said}; {counted(one.votes, 'answer')}"

@@ -17,6 +17,7 @@ from evenhand.aggregation.vote_table import VoteTable
 from evenhand.core.adaptive import Plan
 from evenhand.core.inference import DEFAULT, Diagnostics, Estimate, Model, infer
 from evenhand.core.inference.votes import Floats, Places, Votes
+from evenhand.core.words import counted
 
 SHOWN = 5  # annotators at either end that a person is told of; --json has all
 WRITTEN_ROWS = 1 << 18  # rows that are written at once
@@ -247,11 +248,13 @@ def _worth_asking(result: Aggregated, count: int) -> list[WorthAsking]:
 
 def words(found: Summary) -> str:
     """A summary for a person: how sure, the weakest and the strongest annotators, and what was dropped."""
-    sizes = f"{found.labels:,} labels of {len(found.annotators):,} annotators for {found.tasks:,} tasks"
-    lines = [f"{sizes}, {len(found.classes):,} classes.", f"Method {found.method}."]
+    people, tasks = counted(len(found.annotators), "annotator"), counted(found.tasks, "task")
+    sizes = f"{counted(found.labels, 'label')} of {people} for {tasks}"
+    lines = [f"{sizes}, {counted(len(found.classes), 'class', 'classes')}.", f"Method {found.method}."]
+    wrong = round(found.expected_wrong)
     lines.append(
         f"A task's label is right with a probability of {found.confidence:.3f} in the mean: "
-        f"about {found.expected_wrong:,.0f} are wrong."
+        f"about {wrong:,} {'is' if wrong == 1 else 'are'} wrong."
     )
     ranked = sorted(found.annotators, key=lambda one: -one.skill)
     for title, some in (("Most skilled", ranked[:SHOWN]), ("Least skilled", ranked[SHOWN:][-SHOWN:])):
@@ -268,7 +271,7 @@ def words(found: Summary) -> str:
 
 def _line(one: AnnotatorSkill) -> str:
     interval = f"{one.low:.0%} to {one.high:.0%}, by chance {one.chance:.0%}"
-    return f"  {one.worker}: right in {one.skill:.0%} ({interval}), {one.votes:,} labels"
+    return f"  {one.worker}: right in {one.skill:.0%} ({interval}), {counted(one.votes, 'label')}"
 
 
 def _worth(one: WorthAsking) -> str:

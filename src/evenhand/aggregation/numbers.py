@@ -18,6 +18,7 @@ from evenhand.core.errors import Invalid
 from evenhand.core.inference import Diagnostics
 from evenhand.core.inference.numbers import measure
 from evenhand.core.inference.votes import Floats
+from evenhand.core.words import counted
 
 SHOWN = 5  # annotators at either end that a person is told of; --json has all
 
@@ -128,7 +129,8 @@ def summarized(
 
 def words(found: NumberSummary) -> str:
     """A summary for a person: the most and the least exact annotators, and what was dropped."""
-    lines = [f"{found.labels:,} numbers of {len(found.annotators):,} annotators for {found.tasks:,} tasks."]
+    people, tasks = counted(len(found.annotators), "annotator"), counted(found.tasks, "task")
+    lines = [f"{counted(found.labels, 'number')} of {people} for {tasks}."]
     if found.error is not None:
         lines.append(f"The median standard error of a value is {found.error:.4g}.")
     if found.far:

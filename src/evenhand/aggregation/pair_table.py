@@ -16,6 +16,7 @@ from evenhand.aggregation.table_file import Columns, Ids, Progress, memory, piec
 from evenhand.aggregation.vote_table import VOTE_BYTES, CodedColumn, columns_of
 from evenhand.core.errors import Invalid, Refused
 from evenhand.core.inference.pairs import Pairs
+from evenhand.core.words import counted
 
 COLUMNS: Columns = {
     "worker": ("worker", "annotator"),
@@ -108,6 +109,8 @@ def _table(who: CodedColumn, named: CodedColumn) -> PairTable:
     number = np.cumsum(seen, dtype=np.int32) - 1
     counts = {"items": int(seen.sum()), "annotators": len(annotators)}
     pairs = Pairs.of(number[left], number[right], won, worker, **counts)
-    notes = [f"{dropped:,} rows without a worker, left, right or winner: dropped."] if dropped else []
-    notes += [f"{same:,} rows that compare something with itself: dropped."] if same else []
+    notes = (
+        [f"{counted(dropped, 'row')} without a worker, left, right or winner: dropped."] if dropped else []
+    )
+    notes += [f"{counted(same, 'row')} comparing something with itself: dropped."] if same else []
     return PairTable(pairs, ids[seen], annotators, tuple(notes))

@@ -16,6 +16,7 @@ from evenhand.aggregation.table_file import Ids
 from evenhand.core.inference import Diagnostics
 from evenhand.core.inference.pairs import rank
 from evenhand.core.inference.votes import Floats
+from evenhand.core.words import counted
 
 SHOWN = 5  # of items and of annotators at either end that a person is told of; --json has all annotators
 
@@ -124,7 +125,8 @@ def summarized(
 def words(found: PairSummary) -> str:
     """A summary for a person: what is best, who is most and least skilled, and what was dropped."""
     lines = [
-        f"{found.labels:,} comparisons of {found.items:,} items by {len(found.annotators):,} annotators."
+        f"{counted(found.labels, 'comparison')} of {counted(found.items, 'item')} "
+        f"by {counted(len(found.annotators), 'annotator')}."
     ]
     lines += ["", "Best:", *(f"  {one.item}: {one.score:+.2f} ± {one.error:.2f}" for one in found.best)]
     ranked = sorted(found.annotators, key=lambda one: -one.skill)
@@ -132,7 +134,7 @@ def words(found: PairSummary) -> str:
         if some:
             lines += ["", f"{title}:"]
             lines += [
-                f"  {one.worker}: follows the scores in {one.skill:.0%}, {one.votes:,} comparisons"
+                f"  {one.worker}: follows the scores in {one.skill:.0%}, {counted(one.votes, 'comparison')}"
                 for one in some
             ]
     lines += ["", *found.notes] if found.notes else []

@@ -26,6 +26,7 @@ from evenhand.aggregation.table_file import (
     there,
 )
 from evenhand.core.errors import Invalid, Refused
+from evenhand.core.words import counted
 
 COLUMNS: Columns = {"task": ("task",), "worker": ("worker", "annotator"), "label": ("label", "answer")}
 EXPORTED: Columns = {
@@ -54,11 +55,14 @@ def are_rows(path: Path) -> bool:
         Missing: there is no such file. Invalid: its header cannot be read.
     """
     there(path)
-    if suffix_of(path) in LINES:
-        return True
+    return _are_lines(path) or ((path == PIPE or suffix_of(path) in SUFFIXES) and _is_export(header_of(path)))
+
+
+def _are_lines(path: Path) -> bool:
+    """Whether a file is JSON Lines: by its name, or what comes through a pipe by its first sign."""
     if path == PIPE:
         return standard_input().peek(1)[:1] == b"{"  # what is looked at stays there to be read
-    return suffix_of(path) in SUFFIXES and _is_export(header_of(path))
+    return suffix_of(path) in LINES
 
 
 def _is_export(names: Iterable[str]) -> bool:
@@ -116,7 +120,7 @@ class Source:
         Raises:
             Invalid: a line is no JSON object, or lacks a key; there are several questions and none is named.
         """
-        if suffix_of(self._path) in SUFFIXES:
+        if not _are_lines(self._path):
             for _, (tasks, annotations) in pieces_of(self._path, EXPORTED):
                 for task, some in zip(tasks.to_pylist(), annotations.to_pylist(), strict=True):
                     yield from self._of_task(task, some, str(self._path))
@@ -131,10 +135,10 @@ class Source:
     def notes(self) -> tuple[str, ...]:
         """What was left out, once all has been read."""
         said = [
-            (self._surplus, "surplus answers: not counted."),
-            (self._unanswered, f"annotations without an answer to {self._question}."),
+            (self._surplus, "surplus answer", ": not counted."),
+            (self._unanswered, "annotation", f" without an answer to {self._question}."),
         ]
-        return tuple(f"{count:,} {text}" for count, text in said if count)
+        return tuple(counted(count, what) + rest for count, what, rest in said if count)
 
     def _of_task(self, task: Any, annotations: Any, where: str) -> Iterator[Answered]:
         try:

@@ -13,7 +13,8 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -83,10 +84,30 @@ def there(path: Path) -> None:
 
 
 def standard_input() -> io.BufferedReader:
-    """Standard input as bytes."""
+    """Standard input as bytes without compression. It is always the same one, so that what is looked at stays
+    there to be read."""
     file = sys.stdin.buffer
     assert isinstance(file, io.BufferedReader), "a pipe, a terminal or a file"
-    return file
+    return _piped(file)
+
+
+@lru_cache(maxsize=1)
+def _piped(file: io.BufferedReader) -> io.BufferedReader:
+    found = _unpacked(file)
+    if found.peek(4)[:4] == b"PAR1":  # what it holds stands at its end
+        return io.BufferedReader(io.BytesIO(found.read()))
+    return found
+
+
+def _unpacked(file: io.BufferedReader) -> io.BufferedReader:
+    """The bytes of a file without compression."""
+    import pyarrow as pa
+
+    head = file.peek(4)
+    codec = next((name for magic, name in COMPRESSED.items() if head.startswith(magic)), None)
+    if codec is None:
+        return file
+    return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(file), codec))
 
 
 @contextmanager
@@ -96,20 +117,17 @@ def opened(path: Path) -> Iterator[io.BufferedReader]:
     Raises:
         Missing: there is no such file.
     """
-    import pyarrow as pa
-
     there(path)
-    with nullcontext(standard_input()) if path == PIPE else path.open("rb") as raw:
-        head = raw.peek(4)
-        codec = next((name for magic, name in COMPRESSED.items() if head.startswith(magic)), None)
-        if codec is None:
-            yield raw
-        else:
-            yield io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw), codec))
+    if path == PIPE:
+        yield standard_input()
+        return
+    with path.open("rb") as file:
+        yield _unpacked(file)
 
 
 def header_of(path: Path) -> list[str]:
-    """The names of the columns of a file: of a text file, by the delimiter that its name tells.
+    """The names of the columns of a file: of a text file, by the delimiter that its name tells; of standard
+    input by the one that gives most of them.
 
     Raises:
         Missing: there is no such file. Invalid: it cannot be read.
@@ -119,12 +137,23 @@ def header_of(path: Path) -> list[str]:
 
     with opened(path) as file:
         if file.peek(4)[:4] == b"PAR1":
+            source: Any = pa.BufferReader(_all_of(file)) if path == PIPE else path
             try:
-                return list(parquet.read_schema(path).names)
+                return list(parquet.read_schema(source).names)
             except (pa.ArrowException, OSError):
                 return []  # reading says what is wrong
+        if path == PIPE:  # what is looked at stays there to be read
+            text = file.peek(1).partition(b"\n")[0].decode("utf-8-sig", "replace").strip("\r")
+            return max((_cells(text, sign) for sign in ",;\t|"), key=len)
         text = file.readline(BLOCK).decode("utf-8-sig", "replace").strip("\r\n")
     return _cells(text, DELIMITERS.get(suffix_of(path), ","))
+
+
+def _all_of(file: io.BufferedReader) -> bytes:
+    """What a Parquet file on standard input holds, which stays there to be read."""
+    held = file.raw
+    assert isinstance(held, io.BytesIO), "as _piped makes it"
+    return held.getvalue()
 
 
 def _cells(text: str, delimiter: str) -> list[str]:

@@ -29,6 +29,7 @@ from evenhand.aggregation.table_file import (
 )
 from evenhand.core.errors import Invalid
 from evenhand.core.inference import Votes
+from evenhand.core.words import counted
 
 COLUMNS = rows.COLUMNS
 VOTE_BYTES = 40  # of memory for a vote at the most: three codes, their sorted copies, the order
@@ -224,7 +225,7 @@ def _table(columns: Mapping[str, CodedColumn], classes: Sequence[Any] | None) ->
     dropped = len(task) - len(votes) - votes.replaced
     if dropped == len(task):
         raise Invalid("votes.empty", "There are no votes.", "", "Give at least one.")
-    notes = [f"{dropped:,} rows without a task, worker or label: dropped."] if dropped else []
+    notes = [f"{counted(dropped, 'row')} without a task, worker or label: dropped."] if dropped else []
     notes += [*_odd_labels(found), *_alike("Labels", found), *_alike("Annotators", annotators)]
     return VoteTable(votes, tasks, annotators, ordered, tuple(notes))
 

@@ -12,6 +12,7 @@ import msgspec
 from evenhand.cli.frame import as_json, commands, say
 from evenhand.cli.reach import connected
 from evenhand.core.errors import Invalid, Missing, Refused
+from evenhand.core.words import counted
 
 if TYPE_CHECKING:
     from evenhand import wire
@@ -52,7 +53,8 @@ def exchange_pools(machine: bool) -> None:
     lines = []
     for one in pools:
         lines.append(
-            f"{one.id}  {one.language}  band {one.band}+  {one.clients} clients  {one.annotators} annotators"
+            f"{one.id}  {one.language}  band {one.band}+  {counted(one.clients, 'client')}  "
+            f"{counted(one.annotators, 'annotator')}"
         )
         for policy in one.policies:
             prices = ", ".join(f"{family} {price}" for family, price in sorted(policy.terms.prices.items()))
@@ -302,7 +304,7 @@ def exchange_hold(
 
 def _filed(told: wire.StatementsReport) -> str:
     late = f"\nLate, which every audit will show: {', '.join(told.late)}." if told.late else ""
-    changed = f"{told.conflicts} verdicts changed; {told.recalled} tasks taken back."
+    changed = f"{counted(told.conflicts, 'verdict')} changed; {counted(told.recalled, 'task')} taken back."
     return f"{told.accepted} statements; {changed}{late}"
 
 

@@ -9,6 +9,7 @@ import click
 from evenhand import config
 from evenhand.cli.frame import as_json, commands, say
 from evenhand.cli.reach import connected, reach
+from evenhand.core.words import counted
 
 
 @commands.group()
@@ -63,7 +64,8 @@ def member_list(machine: bool) -> None:
     with connected() as client:
         found = list(client.members())
     lines = [
-        f"{one.id}  {one.role:<9}  {one.state:<9}  {one.submitted:>7,} answers  {one.name}" for one in found
+        f"{one.id}  {one.role:<9}  {one.state:<9}  {counted(one.submitted, 'answer'):>15}  {one.name}"
+        for one in found
     ]
     say(machine, found, "\n".join(lines))
 

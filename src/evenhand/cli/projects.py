@@ -10,6 +10,7 @@ import click
 from evenhand.cli.frame import SHOWN_REJECTIONS, as_json, commands, progress, say
 from evenhand.cli.options import WithQuestions, asked_of, existing, project_draft, project_yaml, text_of
 from evenhand.cli.reach import connected, find_project
+from evenhand.core.words import counted
 
 if TYPE_CHECKING:
     from evenhand import wire
@@ -145,8 +146,9 @@ def restored_words(restored: wire.Restore) -> str:
     more = report.rejected_count - len(shown)
     return "\n".join(
         [
-            f"The project {restored.project_id}: {report.versions:,} versions, {report.tasks:,} tasks, "
-            f"{report.annotations:,} annotations. Rejected: {report.rejected_count:,}.",
+            f"The project {restored.project_id}: {counted(report.versions, 'version')}, "
+            f"{counted(report.tasks, 'task')}, {counted(report.annotations, 'annotation')}. "
+            f"Rejected: {report.rejected_count:,}.",
             *([f"Around them: {acts}."] if acts else []),
             *(f"  task {one.line}: {one.path}: {one.reason}" for one in shown),
             *([f"  and {more:,} more; --json lists them"] if more > 0 else []),
@@ -158,10 +160,10 @@ def restored_words(restored: wire.Restore) -> str:
 def project_words(project: wire.Project) -> str:
     """A project for a person."""
     document, counts = project.document, project.counts
-    answers = f"{counts.annotations:,} answers, {counts.flagged:,} flags"
+    answers = f"{counted(counts.annotations, 'answer')}, {counted(counts.flagged, 'flag')}"
     lines = [
         f"{document.name}  ({project.id}, {project.state}, version {project.version})",
-        f"  {counts.tasks:,} tasks, {counts.done:,} done, {answers}",
+        f"  {counted(counts.tasks, 'task')}, {counts.done:,} done, {answers}",
         f"  shows {', '.join(f'{field.name} ({field.type})' for field in document.fields)}",
         *(f"  asks {question.title!r} as {question.id} ({question.type})" for question in document.questions),
     ]

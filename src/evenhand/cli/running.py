@@ -14,6 +14,7 @@ from evenhand.cli.frame import as_json, commands, no_browser, progress, say
 from evenhand.cli.reach import Reached, show_link, until_asked_to_end
 from evenhand.config import Config
 from evenhand.core.errors import Missing
+from evenhand.core.words import counted
 
 
 @commands.command()
@@ -94,7 +95,8 @@ def backup_(path: Path, machine: bool) -> None:
     with steps() as tell:
         made = backup(config.read(), path, tell)
     media = "" if made.media == "folder" else f" Media are in {made.media} and not in the backup."
-    text = f"{path}: {made.events:,} events, {len(made.files):,} files, ledger epoch {made.epoch}.{media}"
+    held = f"{counted(made.events, 'event')}, {counted(len(made.files), 'file')}"
+    text = f"{path}: {held}, ledger epoch {made.epoch}.{media}"
     say(machine, {"path": str(path), "events": made.events, "files": len(made.files)}, text)
 
 
@@ -164,7 +166,7 @@ def doctor(path: Path | None, machine: bool) -> int:
             report = clinic.examine(store, epochs[-1][1], lambda done: tell(done, None) if tell else None)
     finally:
         store.close()
-    text = [f"{report.events:,} events, {sum(report.rows.values()):,} rows compared."]
+    text = [f"{counted(report.events, 'event')}, {counted(sum(report.rows.values()), 'row')} compared."]
     text += [
         *report.faults,
         *(f"{d.table} {d.key}: {d.found}; expected {d.expected}" for d in report.differences),

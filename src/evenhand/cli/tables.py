@@ -53,6 +53,9 @@ def column_options(command: Command) -> Command:
     metavar="N",
     help="List N tasks that one more label would help most.",
 )
+@click.option("--left", metavar="NAME", help="With --type pairs: the column of what stands on the left.")
+@click.option("--right", metavar="NAME", help="With --type pairs: the column of what stands on the right.")
+@click.option("--winner", metavar="NAME", help="With --type pairs: the column of what is better.")
 @column_options
 @as_json
 def aggregate(
@@ -65,6 +68,9 @@ def aggregate(
     config: Path | None,
     classes: str | None,
     worth_asking: int,
+    left: str | None,
+    right: str | None,
+    winner: str | None,
     task: str | None,
     worker: str | None,
     label: str | None,
@@ -73,12 +79,19 @@ def aggregate(
 ) -> None:
     """What several annotators' labels come to.
 
-    FILE has the columns task, worker and label. It is CSV, TSV, Parquet or JSON Lines, compressed or not, a
-    project's export, or - for standard input.
+    FILE has the columns task, worker and label; of comparisons worker, left, right and winner. It is CSV,
+    TSV, Parquet or JSON Lines, compressed or not, a project's export, or - for standard input.
     """
     from evenhand import aggregation
 
-    names = {"task": task, "worker": worker, "label": label}
+    names = {
+        "task": task,
+        "worker": worker,
+        "label": label,
+        "left": left,
+        "right": right,
+        "winner": winner,
+    }
     with progress("Reading and weighing", "labels", compiles=True) as tell:
         found = aggregation.summarize(
             file,

@@ -9,6 +9,7 @@ import numpy as np
 from evenhand.core.inference.estimate import Diagnostics, Estimate, Model, Skill
 from evenhand.core.inference.sweeps import WIDE, Sweeps
 from evenhand.core.inference.votes import Floats, Places, Votes
+from evenhand.core.words import counted
 
 Z = 1.959964  # two-sided 95% of the normal distribution
 
@@ -48,11 +49,11 @@ def notes_on(votes: Votes) -> tuple[str, ...]:
     unused = votes.unused
     silent = int((np.diff(votes.first) == 0).sum())
     alone = votes.annotators > 1 and int(np.diff(votes.first).max(initial=0)) < 2
-    again = "earlier votes of an annotator on the same task: the last one counts."
+    again = "of an annotator on the same task: the last one counts."
     said = [
-        (votes.replaced, f"{votes.replaced} {again}"),
-        (silent, f"{silent} tasks without a vote: no label, and the prior for a posterior."),
-        (unused, f"{unused} classes that nobody gave."),
+        (votes.replaced, f"{counted(votes.replaced, 'earlier vote')} {again}"),
+        (silent, f"{counted(silent, 'task')} without a vote: no label, and the prior for a posterior."),
+        (unused, f"{counted(unused, 'class', 'classes')} that nobody gave."),
         (votes.annotators == 1, "One annotator only: nothing tells how right it is."),
         (alone, "No task has votes of two annotators: nothing tells how right they are."),
         (votes.classes > WIDE, "Many classes: only one that somebody gave a task may be true of it."),

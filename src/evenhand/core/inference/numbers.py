@@ -24,6 +24,7 @@ from evenhand.core.errors import Invalid
 from evenhand.core.inference.estimate import Diagnostics
 from evenhand.core.inference.votes import Floats, Ints, Places, Votes
 from evenhand.core.solving import solved
+from evenhand.core.words import counted
 
 FAR = 2.0  # standard deviations beyond which a number, or a bias, counts less
 PRIOR = 5.0  # numbers that the typical variance is worth in an annotator's own
@@ -137,8 +138,9 @@ def _alone(votes: Votes, numbers: Floats) -> Measured:
 
 def _notes(votes: Votes) -> tuple[str, ...]:
     silent = int((np.diff(votes.first) == 0).sum())
-    again = f"{votes.replaced:,} earlier votes of an annotator for the same task: the last one counts."
-    none = f"{silent:,} tasks without a vote: they have no value."
+    earlier = counted(votes.replaced, "earlier vote")
+    again = f"{earlier} of an annotator for the same task: the last one counts."
+    none = f"{counted(silent, 'task')} without a vote: no value."
     return (*([again] if votes.replaced else []), *([none] if silent else []))
 
 

@@ -20,6 +20,7 @@ from evenhand.core.errors import Invalid
 from evenhand.core.inference.estimate import Diagnostics
 from evenhand.core.inference.votes import Floats, Ints
 from evenhand.core.solving import solved
+from evenhand.core.words import counted
 
 ANCHOR = 0.5  # wins, and losses, against the virtual one
 RIGHT, WRONG = 4.0, 1.0  # comparisons that an annotator starts from
@@ -119,7 +120,8 @@ def rank(pairs: Pairs, iterations: int | None = None) -> Ranked:
         done, converged = done + 1, bool(np.abs(moved).max() <= PATIENCE)
     error, notes = _errors(pairs, score, skill)
     again = (
-        f"{pairs.replaced:,} earlier comparisons of the same two by the same annotator: the last one counts."
+        f"{counted(pairs.replaced, 'earlier comparison')} of the same two by the same annotator: "
+        "the last one counts."
     )
     diagnostics = Diagnostics(
         iterations=done,
