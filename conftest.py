@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +17,10 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import HealthCheck, settings
 
+HABITS = {
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("columns", "lines", "force_color", "no_color", "pytest_addopts"),
+}
 GUARD = Path(__file__).parent / "tests" / "guard"
 
 
@@ -38,8 +44,23 @@ def given_database() -> frozenset[str]:
     return frozenset(f"{entry[4][0]}:{entry[4][1]}" for entry in found)
 
 
+def forget_the_callers_habits() -> None:
+    """What a shell or a CI system may have set for itself changes no test: proxies, the width and colours of
+    a terminal, options of pytest for the suites that tests start, settings of a node of the caller's own,
+    and that a job in the background is deaf to Ctrl-C, which its children would inherit."""
+    kept = ("EVENHAND_TEST_", "EVENHAND_REQUIRE_ALL", "EVENHAND_PICTURES_TO")
+    for name in list(os.environ):
+        ours = name.startswith("EVENHAND_") and not name.startswith(kept)
+        if ours or name.lower() in HABITS:
+            del os.environ[name]
+    main = threading.current_thread() is threading.main_thread()  # no other one may set handlers
+    if main and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Set up before any test module is imported, so that an import that calls home is seen too."""
+    forget_the_callers_habits()
     settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("busy")  # a busy machine is slow, not wrong
     handle, log = tempfile.mkstemp(prefix="evenhand-outbound-")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,9 @@ import psycopg
 import pytest
 
 from bench.postgres import running_server
+from tests import ports
 
+PATIENCE = 60_000  # ms that a page may take to show something: a busy machine is slow, not wrong
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -84,19 +85,18 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def free_port() -> int:
-    """A loopback port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port on which nobody listens."""
+    return ports.take()
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
-    """How Chromium is started: the system's, and deaf to every host but the loopback."""
+    """How Chromium is started: the system's, deaf to every host but the loopback, and asking no proxy."""
     found = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
     assert found, "The browser tests need Chromium: as root, apt-get install chromium."
     deaf = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
     quiet = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
+    quiet += ["--disable-domain-reliability", "--no-pings", "--no-proxy-server"]
     return {"executable_path": found, "args": ["--no-sandbox", deaf, *quiet]}
 
 
@@ -106,9 +106,18 @@ def browser(browser_type_launch_args: dict[str, Any]) -> Iterator[Any]:
 
     Not for the session: while Playwright runs, so does its event loop, and no test can have its own.
     """
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(**browser_type_launch_args)
+        new_context = running.new_context
+
+        def patient(**given: Any) -> Any:
+            context = new_context(**given)
+            context.set_default_timeout(PATIENCE)
+            return context
+
+        running.new_context = patient  # type: ignore[method-assign]  # every page's, in one place
         yield running
         running.close()

@@ -45,7 +45,7 @@ def run(tmp_path: Path) -> Run:
     def call(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         command = [*PROGRAM, *arguments]
         env = environment(tmp_path / "data", **more)
-        return subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300)
 
     return call
 
@@ -76,7 +76,7 @@ def stop(process: subprocess.Popen[str]) -> None:
     assert process.stdout is not None
     process.stdout.read()
     process.stdout.close()
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=120) == 0
 
 
 # -- the frame ----------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def python(package: Path, *arguments: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=850,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import subprocess
 import sys
@@ -56,12 +57,23 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
     assert data_folder.running(tmp_path) is None
 
 
+def test_who_only_looks_is_in_nobodys_way(tmp_path: Path) -> None:
+    """To look takes the lock for a moment, which lasts where the machine is busy."""
+    with data_folder.lock(tmp_path):
+        pass
+    with (tmp_path / "lock").open("rb") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.1, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+        with data_folder.lock(tmp_path):
+            assert data_folder.is_held(tmp_path)
+
+
 def test_a_node_that_is_starting_is_waited_for(tmp_path: Path) -> None:
     def start() -> None:
         with data_folder.lock(tmp_path):
             time.sleep(0.3)
             with data_folder.announce(tmp_path, ADDRESS):
-                done.wait(10)
+                done.wait(60)
 
     done = threading.Event()
     starting = threading.Thread(target=start)

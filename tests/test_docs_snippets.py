@@ -65,7 +65,7 @@ class Reader:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert done.returncode == 0, f"{command[-1]}\n{done.stdout}{done.stderr}"
 
@@ -90,7 +90,7 @@ class Reader:
     def stop(self) -> None:
         if self.node is not None:
             self.node.send_signal(signal.SIGINT)
-            self.node.communicate(timeout=60)
+            self.node.communicate(timeout=120)
             self.node = None
 
 

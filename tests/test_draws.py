@@ -65,7 +65,7 @@ def exchange(owner: Client, draw: str) -> tuple[str, str]:
 
 def looked(folder: Path, policy: str, drawn: int) -> Audit:
     """What an auditor finds, once the log shows so many draws."""
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 120
     while True:
         made = audit(folder / "ledger" / "public", policy=policy, chains=[CHAIN.told()["public"]])
         if sum(made.sources.values()) == drawn or time.monotonic() > limit:

@@ -123,7 +123,7 @@ def test_a_log_that_nobody_cosigns_is_stalled(node: tuple[Client, Path], tmp_pat
 def provider_of(client: Client, url: str) -> tuple[httpx.Client, str]:
     """Another organization that lends annotators: its owner signed in, and its id."""
     made = client.create_organization("Indie")
-    owner = httpx.Client(base_url=f"{url}/api/v1", timeout=30)
+    owner = httpx.Client(base_url=f"{url}/api/v1", timeout=120)
     answer = {"name": "Ina", "email": "ina@example.org", "password": "correct horse battery"}
     joined = owner.post(f"/invites/{made.owner_invite.rpartition('/')[2]}", json=answer)
     owner.headers["X-Evenhand-CSRF"] = joined.json()["csrf"]
@@ -171,7 +171,7 @@ def test_false_reasons_are_told_by_the_watcher_and_found_by_an_audit(
                 monkeypatch.setattr(postings, "_admitted", lambda *given: told(*given[:-1], None))
             change = wire.StandingChange(state=state)
             client._node.call("POST", f"/projects/{project}/standings/{member}", change, wire.Gold)
-            alarms, due = [], time.monotonic() + 20
+            alarms, due = [], time.monotonic() + 120
             while len(told_of := admissions(tmp_path / "w")) < (1 if honest else 2):
                 assert time.monotonic() < due, told_of
                 alarms += watch(watcher, 0.2, once=True)

@@ -23,14 +23,14 @@ def test_a_log_is_audited_when_it_has_grown(tmp_path: Path, monkeypatch: pytest.
     checkpoint.write_text("origin\n5\nroot\n")
     node.start()
     try:
-        assert audited.acquire(timeout=10)
+        assert audited.acquire(timeout=60)
         assert not audited.acquire(timeout=0.3), "nothing has come since"
         checkpoint.write_text("origin\n6\nroot\n")
-        assert audited.acquire(timeout=10)
+        assert audited.acquire(timeout=60)
         monkeypatch.setattr(self_audit, "PAUSE", 0.0)
         checkpoint.write_text("origin\n7\nroot\n")
-        assert audited.acquire(timeout=10)
-        assert audited.acquire(timeout=10), "a log at rest, too, now and then"
+        assert audited.acquire(timeout=60)
+        assert audited.acquire(timeout=60), "a log at rest, too, now and then"
     finally:
         node.stop()
 
@@ -47,7 +47,7 @@ def test_the_first_audit_waits_until_a_node_is_filled(
     monkeypatch.setattr(node, "once", lambda: (left.extend(sizes), done.set()))
     node.start()
     try:
-        assert done.wait(10)
+        assert done.wait(60)
         assert left == [], "it looked until two looks agreed"
     finally:
         node.stop()

@@ -13,21 +13,21 @@ from evenhand.threads import Loop, Turns
 def test_who_asks_for_much_waits_for_itself() -> None:
     """One owner's work stands still; another one's goes on, although it came later."""
     turns, gate, done = Turns(4, 3, "t"), threading.Event(), list[str]()
-    slow = [turns.submit("much", gate.wait, 60) for _ in range(20)]
+    slow = [turns.submit("much", gate.wait, 600) for _ in range(20)]
     quick = [turns.submit("little", done.append, str(n)) for n in range(5)]
-    wait(quick, timeout=30)
+    wait(quick, timeout=60)
     assert done == list("01234") and not any(future.done() for future in slow)
     gate.set()
-    assert all(future.result(30) for future in slow)
+    assert all(future.result(60) for future in slow)
     turns.shutdown()
 
 
 def test_owners_come_by_turns() -> None:
     turns, gate, order = Turns(1, 1, "t"), threading.Event(), list[str]()
-    turns.submit("a", gate.wait, 60)
+    turns.submit("a", gate.wait, 600)
     late = [turns.submit(owner, order.append, owner) for owner in "aaabbc"]
     gate.set()
-    wait(late, timeout=30)
+    wait(late, timeout=60)
     assert order == ["b", "c", "a", "b", "a", "a"] or order == ["a", "b", "c", "a", "b", "a"]
     turns.shutdown()
 
@@ -35,10 +35,10 @@ def test_owners_come_by_turns() -> None:
 def test_errors_and_ends() -> None:
     turns = Turns(1, 1, "t")
     with pytest.raises(ZeroDivisionError):
-        turns.submit("a", divmod, 1, 0).result(30)
-    assert turns.submit("a", divmod, 7, 2).result(30) == (3, 1)
+        turns.submit("a", divmod, 1, 0).result(60)
+    assert turns.submit("a", divmod, 7, 2).result(60) == (3, 1)
     gate = threading.Event()
-    running, waiting = turns.submit("a", gate.wait, 60), turns.submit("a", divmod, 1, 1)
+    running, waiting = turns.submit("a", gate.wait, 600), turns.submit("a", divmod, 1, 1)
     threading.Timer(0.2, gate.set).start()
     turns.shutdown()
     assert running.result() and not waiting.done()

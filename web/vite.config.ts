@@ -165,6 +165,9 @@ export default defineConfig(({ command }) => {
       },
       include: ["web/src/**/*.test.ts", "src/evenhand/labels/*/*.test.ts"],
       dir: resolve(web, ".."),
+      // A busy machine is slow, not wrong.
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
     },
   };
 });

@@ -20,12 +20,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from evenhand.core.errors import Broken, Invalid, Refused, Unavailable
 
-STARTING = 10.0  # seconds that a node may take from lock to first answer
+STARTING = 30.0  # seconds that a node may take from lock to first answer, on a busy machine
+GLANCE = 0.5  # seconds for which somebody who only looks at the lock may be in the way of who takes it
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -67,13 +69,25 @@ def lock(data: Path) -> Iterator[None]:
     """
     with (prepare(data) / "lock").open("ab") as held:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(held)
         except OSError as error:
             raise Unavailable(
                 "data.locked", f"{_holder(data)} has this store open.", str(data), _ELSEWHERE
             ) from error
         (data / "node.json").unlink(missing_ok=True)  # a crashed holder's, before anyone believes it
         yield
+
+
+def _take(held: BinaryIO) -> None:
+    """Lock the file, or raise an OSError. Who looks whether it is locked (`is_held`) has it for a moment."""
+    limit = time.monotonic() + GLANCE
+    while True:
+        try:
+            return fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > limit:
+                raise
+            time.sleep(0.01)
 
 
 RESTORING = "restoring"  # a file that stands in the folder until a restore into it is complete

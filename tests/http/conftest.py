@@ -46,8 +46,8 @@ class Site:
         self.url = url
         self.app = app
         self.operator = operator  # API key
-        self.http = httpx.Client(base_url=f"{url}/api/v1", timeout=30)
-        self.plain = httpx.Client(base_url=url, timeout=30)
+        self.http = httpx.Client(base_url=f"{url}/api/v1", timeout=120)
+        self.plain = httpx.Client(base_url=url, timeout=120)
 
     def call(self, key: str | None, method: str, path: str, **given: Any) -> httpx.Response:
         """One call with this API key."""
@@ -75,7 +75,7 @@ class Browser:
     """A client with cookies, that sends the session's token with each change."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=f"{url}/api/v1", timeout=30)
+        self.http = httpx.Client(base_url=f"{url}/api/v1", timeout=120)
         self.csrf: str | None = None
 
     def accept(self, invite: str, **answer: Any) -> Any:

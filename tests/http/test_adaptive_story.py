@@ -122,7 +122,7 @@ class Story:
 
 def settled(story: Story, project: str) -> tuple[int, Any]:
     """All work until the node, which weighs beside it, wants no more: (answers, what the page says)."""
-    answers, limit = story.work(), time.monotonic() + 60
+    answers, limit = story.work(), time.monotonic() + 400
     while time.monotonic() < limit:
         time.sleep(1.2)  # a turn of the job
         more = story.work()

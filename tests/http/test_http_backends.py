@@ -61,7 +61,7 @@ def connect(site: Site, project: str, url: str, **more: Any) -> dict[str, Any]:
 
 def until(state: Callable[[], Any]) -> Any:
     """What `state` gives once it gives anything."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not (found := state()):
         assert time.monotonic() < deadline, "it never comes"
         time.sleep(0.05)

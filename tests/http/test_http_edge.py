@@ -149,7 +149,7 @@ def test_a_body_too_large_without_a_length_is_cut_off(quick: Any) -> None:
 @pytest.mark.parametrize("length", ["-1", "x", "99999999999999999999"])
 def test_a_strange_content_length(quick: Any, length: str) -> None:
     parts = urlsplit(quick.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as peer:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as peer:
         head = f"POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n"
         peer.sendall(head.encode())
         assert peer.recv(4096).split(b" ")[1] in (b"400", b"413")
@@ -158,7 +158,7 @@ def test_a_strange_content_length(quick: Any, length: str) -> None:
 def test_a_client_that_hangs_up_hurts_nobody(quick: Any) -> None:
     parts = urlsplit(quick.url)
     for _ in range(5):
-        with socket.create_connection((parts.hostname, parts.port), timeout=10) as peer:
+        with socket.create_connection((parts.hostname, parts.port), timeout=60) as peer:
             peer.sendall(b"POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n{")
     assert quick.plain.get("/healthz").text == "ok\n"
 
@@ -175,7 +175,7 @@ def test_a_client_that_hangs_up_hurts_nobody(quick: Any) -> None:
 def test_a_request_without_end_is_cut_off(quick: Any, start: bytes, line: bytes) -> None:
     """All of it would be kept in memory until it has come, of whoever sends it."""
     parts = urlsplit(quick.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as peer:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as peer:
         peer.sendall(start)
         sent = 0
         with contextlib.suppress(ConnectionError):
@@ -196,7 +196,7 @@ def test_connections_that_stand_still_are_ended(
     whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     peers = []
     for begin in (b"", b"GET / HTTP/1.1\r\nHost", head, whole):
-        peers.append(socket.create_connection((parts.hostname, parts.port), timeout=10))
+        peers.append(socket.create_connection((parts.hostname, parts.port), timeout=60))
         peers[-1].sendall(begin)
     for peer in peers[:3]:
         assert peer.recv(4096) in (b"", b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -210,7 +210,7 @@ def test_connections_that_stand_still_are_ended(
 def exchange(url: str, sent: bytes) -> bytes:
     """All that comes back until the server hangs up."""
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as peer:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as peer:
         peer.sendall(sent)
         received = b""
         while chunk := peer.recv(65536):
@@ -406,7 +406,7 @@ CLIMBS = [
 def raw_get(url: str, path: str) -> tuple[int, bytes]:
     """Fetch a path exactly as written: clients resolve dots before they send."""
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as peer:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as peer:
         peer.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("latin-1"))
         answer = b""
         while chunk := peer.recv(65536):
@@ -434,7 +434,7 @@ def test_no_export_file_climbs_out(quick: Any, climb: str) -> None:
     export = quick.ok(quick.operator, "POST", f"/projects/{project}/exports", json={})["id"]
     parts = urlsplit(quick.url)
     path = f"/api/v1/exports/{export}/files/{climb}"
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as peer:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as peer:
         head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {quick.operator}\r\n"
         peer.sendall(f"{head}Connection: close\r\n\r\n".encode("latin-1"))
         answer = peer.recv(65536)

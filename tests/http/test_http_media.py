@@ -6,9 +6,11 @@ import contextlib
 import io
 import struct
 import tarfile
+import time
 import wave
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -389,6 +391,14 @@ def test_a_medium_of_another_organization_cannot_be_named(quick: Any, project: s
     assert quick.call(key, "GET", f"/tasks/{own}-1/media/picture").status_code == 404
 
 
+def until(true: Callable[[], Any]) -> None:
+    """Wait for something that the node does."""
+    limit = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < limit, "it did not happen"
+        time.sleep(0.02)
+
+
 def test_an_upload_that_breaks_off_leaves_nothing(quick: Any, project: str) -> None:
     import socket
     from urllib.parse import urlsplit
@@ -396,14 +406,12 @@ def test_an_upload_that_breaks_off_leaves_nothing(quick: Any, project: str) -> N
     folder = quick.app.node.config.data / "media"
     before = sorted(folder.rglob("*"))
     parts = urlsplit(quick.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as peer:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as peer:
         head = f"POST /api/v1/projects/{project}/blobs HTTP/1.1\r\nHost: localhost\r\n"
         peer.sendall(f"{head}Authorization: Bearer {quick.operator}\r\nContent-Length: 900\r\n\r\n".encode())
         peer.sendall(png(4, 4)[:20])
-    for _ in range(100):
-        if not list(folder.rglob("*.new")):
-            break
-        quick.plain.get("/healthz")
+        until(lambda: list(folder.rglob("*.new")))
+    until(lambda: not list(folder.rglob("*.new")))
     assert sorted(folder.rglob("*")) == before
 
 

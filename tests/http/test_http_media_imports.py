@@ -264,7 +264,7 @@ def test_an_import_that_was_stopped_goes_on_behind_what_is_there(
     opened = site.ok(site.operator, "POST", f"/projects/{project}/imports", json=name)
     site.ok(site.operator, "PUT", f"/imports/{opened['id']}/file?offset=0", content=path.read_bytes())
     site.ok(site.operator, "POST", f"/imports/{opened['id']}/finish")
-    assert dead.wait(30)
+    assert dead.wait(120)
     half = site.ok(site.operator, "GET", f"/imports/{opened['id']}")
     assert (half["state"], half["accepted"]) == ("running", intake.FEW)
     start_site.stop()  # type: ignore[attr-defined]  # a function with a second one

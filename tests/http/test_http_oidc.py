@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from evenhand.config import OidcProvider
+from tests import ports
 
 SECRET = "the client's secret"
 
@@ -31,9 +31,7 @@ class Provider:
     """An OpenID Connect provider with one person at a time at its keyboard."""
 
     def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = ports.take()
         self.issuer = f"http://127.0.0.1:{self.port}"
         self.keys: dict[str, Any] = {
             "RS256": RSAKey.generate_key(2048, {"kid": "rsa"}),
@@ -142,7 +140,7 @@ class Visitor:
 
     def __init__(self, site: Any) -> None:
         self.site = site
-        self.http = httpx.Client(base_url=site.url, timeout=20)
+        self.http = httpx.Client(base_url=site.url, timeout=120)
 
     def start(self, **query: str) -> str:
         answer = self.http.get(f"/auth/oidc/acme?{urlencode(query)}")

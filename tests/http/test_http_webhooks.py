@@ -157,9 +157,11 @@ def test_what_is_not_taken_comes_again_and_can_be_replayed(
 
 
 def test_a_listener_that_never_answers_holds_up_nobody_else(
-    site: Any, listener: Listener, account: str
+    site: Any, listener: Listener, account: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many messages to a silent host, and one of another organization that came later."""
+    body, keep, _ = Door.send.__defaults__  # type: ignore[misc]  # it has three
+    monkeypatch.setattr(Door.send, "__defaults__", (body, keep, 600.0))  # no time-out is waited for
     listener.status = 200
     site.ok(site.operator, "POST", "/organizations", json={"name": "Patient"})
     organizations = {
@@ -176,9 +178,7 @@ def test_a_listener_that_never_answers_holds_up_nobody_else(
         site.app.node.lane.call(flood)
         kind, url = backends.EVENT, f"{listener.url}/quick"
         site.app.node.lane.call(webhooks.enqueue, organizations["Patient"], kind, url, "", "", b"{}")
-        began = time.monotonic()
         until(lambda: listener.on("/quick"))
-        assert time.monotonic() - began < 8, "it waited for a time-out of another organization's"
         site.ok(account, "DELETE", f"/webhooks/{made['id']}")
 
 

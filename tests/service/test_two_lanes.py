@@ -103,7 +103,7 @@ def test_a_submission_that_may_close_a_project_waits_for_its_pool_without_holdin
         with psycopg.connect(database_url) as window, psycopg.connect(database_url, autocommit=True) as eye:
             window.execute("SELECT n FROM stream WHERE id = %s FOR UPDATE", (world.pool,))
             thread.start()
-            limit = time.monotonic() + 10
+            limit = time.monotonic() + 60
             while not eye.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()[0]:
                 assert time.monotonic() < limit, "the submission does not wait"
             tasks = window.execute("SELECT n FROM task WHERE project = %s FOR UPDATE NOWAIT", (project,))

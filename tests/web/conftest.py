@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests import ports
+
 STILL = """async () => {
   const moving = () => document.getAnimations().filter((one) =>
     one.playState === "running" && one.effect?.getComputedTiming().iterations !== Infinity);
@@ -26,6 +27,17 @@ STILL = """async () => {
   for (let still = 0; still < 3 && Date.now() < end; still = moving().length ? 0 : still + 1)
     await new Promise((next) => { requestAnimationFrame(next); setTimeout(next, 500); });
 }"""
+DRAFTED = """(words) => new Promise((resolve, reject) => {
+  const opening = indexedDB.open("evenhand");
+  opening.onerror = () => reject(opening.error);
+  opening.onsuccess = () => {
+    const drafts = opening.result.transaction("drafts").objectStore("drafts").getAll();
+    const hasWords = ({ answers }) => JSON.stringify(answers).includes(words);
+    drafts.onsuccess = () => resolve(drafts.result.some(hasWords));
+    drafts.onerror = () => reject(drafts.error);
+    opening.result.close();
+  };
+})"""
 KEY = "evh_" + "browser-tests-" * 3
 
 
@@ -36,6 +48,19 @@ def violations(page: Page) -> list[str]:
     return [
         f"{page.url} {v['id']}: {[(n['html'][:160], n['failureSummary']) for n in v['nodes']]}" for v in found
     ]
+
+
+def wait_for(holds: Callable[[], Any], seconds: float = 60, page: Page | None = None) -> None:
+    """Until it holds; pages whose requests the test itself answers go on only while one of them waits."""
+    limit = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < limit, "it never came"
+        page.wait_for_timeout(50) if page else time.sleep(0.05)
+
+
+def wait_until_drafted(page: Page, words: str) -> None:
+    """Until the browser's own storage holds a draft with these words, or ids, in its answers."""
+    wait_for(lambda: page.evaluate(DRAFTED, words), page=page)
 
 
 class Annotator(msgspec.Struct, frozen=True):
@@ -54,13 +79,11 @@ class Node:
         """`packages`: a folder of installed packages that the node sees besides its own."""
         self.folder = folder
         self.packages = packages
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = ports.take()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
         self.api = httpx.Client(
-            base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {KEY}"}, timeout=30
+            base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {KEY}"}, timeout=120
         )
 
     def start(self) -> None:
@@ -93,7 +116,7 @@ class Node:
         """End it; SIGKILL is the power failure."""
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(30)
+            self.process.wait(120)
             self.process = None
 
     def call(self, method: str, path: str, **more: Any) -> Any:
@@ -127,7 +150,7 @@ class Node:
         """Invite somebody, who joins with a password."""
         invite = self.call("POST", "/invites", json={"purpose": "join", "role": "annotator"})
         email, password = f"{uuid.uuid4().hex}@example.org", "correct horse battery"
-        client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=30)
+        client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=120)
         token = invite["url"].rsplit("/", 1)[1]
         joined = client.post(f"/invites/{token}", json={"name": name, "email": email, "password": password})
         assert joined.status_code < 300, joined.text
@@ -163,7 +186,6 @@ def visit(browser: Browser, node: Node) -> Iterator[Any]:
 
     def open_page(path: str, cookie: dict[str, Any], **more: Any) -> Page:
         context = browser.new_context(base_url=node.url, locale="en-GB", **more)
-        context.set_default_timeout(20_000)
         context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict of the same keys
         contexts.append(context)
         page = context.new_page()

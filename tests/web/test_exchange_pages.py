@@ -20,8 +20,8 @@ from evenhand.audit.verify import verify
 from evenhand.core.canonical import b64url
 from evenhand.sdk import Client
 
-from .conftest import Node, violations
-from .test_signing_in_browser import make_key, wait_for
+from .conftest import Node, violations, wait_for
+from .test_signing_in_browser import make_key
 
 SPAM = {"name": "spam", "type": "choice", "title": "Is it spam?", "choices": ["ham", "spam"]}
 PICTURES = os.environ.get("EVENHAND_PICTURES_TO")
@@ -35,10 +35,10 @@ class Side:
     def __init__(self, node: Node, operator: Client, name: str) -> None:
         made = operator.create_organization(name)
         self.id, self.name = made.organization.id, name
-        self.api = httpx.Client(base_url=f"{node.url}/api/v1", timeout=30)
+        self.api = httpx.Client(base_url=f"{node.url}/api/v1", timeout=120)
         self.cookie = self._join(node, self.api, made.owner_invite, f"Owner of {name}")
         invite = self.call("POST", "/invites", json={"purpose": "join", "role": "annotator"})["url"]
-        self.person = httpx.Client(base_url=f"{node.url}/api/v1", timeout=30)
+        self.person = httpx.Client(base_url=f"{node.url}/api/v1", timeout=120)
         self.annotator = self._join(node, self.person, invite, f"Annotator of {name}")
         members = self.call("GET", "/members?limit=200")["items"]
         self.member = next(m["id"] for m in members if m["role"] == "annotator")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect
+
+from .conftest import wait_for
 
 PAGE = (Path(__file__).resolve().parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```\w+ ([\w./]+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
@@ -49,7 +50,6 @@ def test_a_widget_of_another_package_is_shown_and_answered(browser: Browser, lit
     assert "immutable" in served.headers["cache-control"]
     assert httpx.get(f"{lit.url}/assets/widget-light-00000000.js").status_code == 404
     context = browser.new_context(base_url=lit.url, locale="en-GB")
-    context.set_default_timeout(30_000)
     context.add_cookies([person.cookie])  # type: ignore[list-item]  # a plain dict of the same keys
     failures: list[str] = []
     page = context.new_page()
@@ -61,8 +61,6 @@ def test_a_widget_of_another_package_is_shown_and_answered(browser: Browser, lit
     expect(amber).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("Enter")
     expect(amber).to_have_count(0)
-    deadline = time.monotonic() + 60  # the next page is shown before the answer has got there
-    while not lit.answers(project)["Main St"] and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_for(lambda: lit.answers(project)["Main St"])  # the next page is shown before it has got there
     context.close()
     assert (lit.answers(project), failures) == ({"Main St": [{"light": "amber"}]}, [])

@@ -14,8 +14,6 @@ from tests.http.ml_backend import Model, serve
 from .conftest import Node
 from .test_review_pages import join, look, page_of
 
-SLOW = 30_000  # ms: a machine that does much else besides
-
 QUESTIONS = [
     {"name": "spam", "type": "choice", "choices": ["ham", "spam"]},
     {"name": "who", "type": "span", "field": "text", "labels": ["person", "place"], "required": False},
@@ -44,7 +42,7 @@ def test_a_model_from_connection_to_answers(browser: Browser, open_node: Node) -
     desk = page_of(browser, node, boss)
     desk.emulate_media(reduced_motion="reduce")  # a button that fades back in has less contrast
     desk.goto(f"/projects/{project}/models")
-    expect(desk.get_by_role("heading", name="No model yet")).to_be_visible(timeout=SLOW)
+    expect(desk.get_by_role("heading", name="No model yet")).to_be_visible()
     look(desk, "models-empty")
     with serve(model) as url:
         desk.get_by_role("button", name="Connect a model").first.click()
@@ -53,9 +51,9 @@ def test_a_model_from_connection_to_answers(browser: Browser, open_node: Node) -
         expect(desk.get_by_label("Its answers count")).to_be_checked()
         desk.get_by_label("Annotators may ask it").check()
         desk.get_by_role("button", name="Connect", exact=True).click()
-        expect(desk.get_by_text("version rules-1")).to_be_visible(timeout=SLOW)
+        expect(desk.get_by_text("version rules-1")).to_be_visible()
         desk.get_by_role("button", name="Ask about open tasks").click()
-        expect(desk.get_by_text("said something of 3 of 3 tasks")).to_be_visible(timeout=SLOW)
+        expect(desk.get_by_text("said something of 3 of 3 tasks")).to_be_visible()
         desk.wait_for_timeout(500)
         look(desk, "models")
 
@@ -63,7 +61,7 @@ def test_a_model_from_connection_to_answers(browser: Browser, open_node: Node) -
         page.emulate_media(reduced_motion="reduce")
         page.goto(f"/annotate/{project}")
         page.get_by_text("Win now!").first.wait_for()
-        expect(page.get_by_text("Suggestion").first).to_be_visible(timeout=SLOW)
+        expect(page.get_by_text("Suggestion").first).to_be_visible()
         page.keyboard.press("a")  # accepted
         page.keyboard.press("Enter")
         page.locator("main").get_by_text("Hello Zoë").first.wait_for()
@@ -77,12 +75,12 @@ def test_a_model_from_connection_to_answers(browser: Browser, open_node: Node) -
         page.locator("main").get_by_text("See you").first.wait_for()
         page.keyboard.press("2")  # changed
         page.keyboard.press("Control+Enter")
-        expect(page.get_by_role("heading", name="All done here")).to_be_visible(timeout=SLOW)
+        expect(page.get_by_role("heading", name="All done here")).to_be_visible()
         page.locator("[data-status='status.node']").wait_for(state="attached")
         page.context.close()
     given = {text: [a["spam"] for a in answers] for text, answers in node.answers(project).items()}
     assert given == {"Win now!": ["spam", "spam"], "Hello Zoë": ["ham", "ham"], "See you": ["ham", "spam"]}
     desk.get_by_role("button", name="Disconnect").click()
     desk.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
-    expect(desk.get_by_role("heading", name="No model yet")).to_be_visible(timeout=SLOW)
+    expect(desk.get_by_role("heading", name="No model yet")).to_be_visible()
     desk.context.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ from playwright.sync_api import Browser, Route, expect
 from evenhand.audit.findings import ALARM, GAP, PROVEN, Finding
 from evenhand.audit.report import as_html, as_json
 from evenhand.audit.run import Audit, Share, audit
-from evenhand.self_audit import NAME, SelfAudit
+from evenhand.self_audit import NAME
 
-from .conftest import Node, violations
+from .conftest import Node, violations, wait_for
 
 SHARE = {"pool": "pool-1", "leases": 40, "blocked": 1, "band": 3.25, "wait_ms": 42_000}
 EDGE = {"record": "rec-1", "type": "relationship", "form": "", "subject": "rec-op", "party": "rec-owner"}
@@ -29,13 +28,11 @@ INTEREST = {"type": "shareholding", "least": 49_000_000, "most": 49_000_000, "in
 def told(node: Node) -> dict[str, Any]:
     """The node's audit of itself, with a shared pool and ownership that this node does not have."""
     folder = node.folder / "ledger"
-    deadline = time.monotonic() + 60
-    while not (folder / NAME).exists():  # the node does it by itself soon after its first start
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    SelfAudit(folder, None).once()
+    # The node does it by itself soon after its first start, and a minute later again if its log has grown.
+    wait_for((folder / NAME).exists)
+    wait_for(lambda: json.loads((folder / NAME).read_bytes())["root"] == audit(folder / "public").root, 150)
     own: dict[str, Any] = json.loads((folder / NAME).read_bytes())
-    assert own["ok"] and own["root"] == audit(folder / "public").root
+    assert own["ok"]
     assert set(own) == set(as_json(audit(folder / "public")))
     own["shares"] = [
         SHARE | {"client": f"cli-{n}", "weight": n + 1, "service": 2400 * (n + 1)} for n in range(3)

@@ -105,7 +105,7 @@ class Exchange:
         made = self.call(self.operator, "POST", "/organizations", {"name": provider})
         party = {"organization_id": made["organization"]["id"], "record": self.record(provider)}
         entity = self.call(self.operator, "POST", "/parties/entities", party | {"role": "provider"})["id"]
-        boss = httpx.Client(base_url=f"{self.node.url}/api/v1", timeout=60)
+        boss = httpx.Client(base_url=f"{self.node.url}/api/v1", timeout=120)
         who = {
             "name": "Boss",
             "email": f"{provider}@example.org".lower(),

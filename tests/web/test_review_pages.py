@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from evenhand.audit.verify import verify
 
-from .conftest import Annotator, Node, violations
-from .test_signing_in_browser import make_key, wait_for
+from .conftest import Annotator, Node, violations, wait_for
+from .test_signing_in_browser import make_key
 
 CHOICE = {"name": "spam", "type": "choice", "choices": ["ham", "spam"], "title": "Is it spam?"}
 PICTURES = os.environ.get("EVENHAND_TEST_PICTURES", "")
@@ -20,7 +20,7 @@ PICTURES = os.environ.get("EVENHAND_TEST_PICTURES", "")
 
 def join(node: Node, name: str, role: str) -> Annotator:
     invite = node.call("POST", "/invites", json={"purpose": "join", "role": role})
-    client = httpx.Client(base_url=f"{node.url}/api/v1", timeout=30)
+    client = httpx.Client(base_url=f"{node.url}/api/v1", timeout=120)
     answer = {"name": name, "email": f"{name.lower()}@example.org", "password": "correct horse battery"}
     joined = client.post(f"/invites/{invite['url'].rsplit('/', 1)[1]}", json=answer)
     client.headers["X-Evenhand-CSRF"] = joined.json()["csrf"]
@@ -45,7 +45,6 @@ def page_of(browser: Browser, node: Node, who: Annotator) -> Page:
     context = browser.new_context(base_url=node.url, viewport={"width": 1280, "height": 900})
     context.add_cookies([who.cookie])  # type: ignore[list-item]  # a cookie as a plain dict
     page = context.new_page()
-    page.set_default_timeout(30_000)
     return page
 
 
@@ -163,7 +162,7 @@ def test_review_appeal_and_quality(browser: Browser, node: Node) -> None:
     expect(manager.get_by_text("No figures yet")).to_be_visible()
     look(manager, "quality-empty")
     manager.goto(f"/projects/{project}/quality")  # where there are answers, they are computed unasked
-    expect(manager.get_by_text("As of")).to_be_visible(timeout=120_000)
+    expect(manager.get_by_text("As of")).to_be_visible()
     expect(manager.get_by_role("heading", name="Worth a look")).to_be_visible()
     expect(
         manager.get_by_role("region", name="Worth a look").get_by_text("Nothing stands out.")

@@ -19,8 +19,6 @@ from .conftest import KEY, Node
 from .test_review_pages import join, look, page_of
 
 WIDTH, HEIGHT = 240, 160
-SLOW = 30_000  # ms: a machine that does much else besides
-
 QUESTIONS: list[dict[str, Any]] = [
     {"name": "roofs", "type": "polygon", "field": "photo", "labels": ["roof", "pool"]},
     {"name": "corners", "type": "keypoint", "field": "photo", "labels": ["door", "gate"]},
@@ -75,8 +73,8 @@ def test_shapes_from_suggestion_to_export(browser: Browser, node: Node, tmp_path
 
     page = page_of(browser, node, ann)
     page.goto(f"/annotate/{project}")
-    expect(page.get_by_text("0:00.00 / 0:02.00")).to_be_visible(timeout=SLOW)
-    expect(page.get_by_text("Suggestion").first).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("0:00.00 / 0:02.00")).to_be_visible()
+    expect(page.get_by_text("Suggestion").first).to_be_visible()
     for _ in QUESTIONS:
         page.get_by_role("button", name="Accept").first.click()
     page.locator(".polygon .stage").focus()
@@ -90,7 +88,7 @@ def test_shapes_from_suggestion_to_export(browser: Browser, node: Node, tmp_path
         page.keyboard.press(key)
     look(page, "shapes-annotate")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("heading", name="All done here")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("heading", name="All done here")).to_be_visible()
     page.locator("[data-status='status.node']").wait_for(state="attached")
     page.context.close()
 
@@ -103,16 +101,16 @@ def test_shapes_from_suggestion_to_export(browser: Browser, node: Node, tmp_path
 
     desk = page_of(browser, node, rita)
     desk.goto(f"/projects/{project}/review")
-    expect(desk.get_by_text("The answers differ")).to_have_count(1, timeout=SLOW)  # one mask more
+    expect(desk.get_by_text("The answers differ")).to_have_count(1)  # one mask more
     nearly = desk.get_by_role("heading").get_by_text(
         "nearly the same"
     )  # moved by a pixel, longer by a moment
-    expect(nearly).to_have_count(2, timeout=SLOW)
+    expect(nearly).to_have_count(2)
     for kind in ("polygon", "keypoint", "mask", "time_span"):
-        expect(desk.locator(f".{kind}").first).to_be_visible(timeout=SLOW)
+        expect(desk.locator(f".{kind}").first).to_be_visible()
     look(desk, "shapes-review")
     desk.keyboard.press("a")
-    expect(desk.get_by_text("1 decided")).to_be_visible(timeout=SLOW)
+    expect(desk.get_by_text("1 decided")).to_be_visible()
     desk.context.close()
 
     client.export(project, "jsonl", tmp_path / "jsonl")

@@ -19,7 +19,7 @@ def manager(browser: Browser, node: Node) -> Page:
     link = node.call("POST", "/session/link", json={})
     page = browser.new_context(base_url=node.url, locale="en-GB", accept_downloads=True).new_page()
     page.goto(link["url"])
-    expect(page.get_by_role("heading", name="Projects")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Projects")).to_be_visible()
     return page
 
 
@@ -40,7 +40,7 @@ def bring_in(page: Page, project: str, path: Path) -> None:
     expect(page.locator("input[type=file]")).to_be_enabled()
     page.locator("input[type=file]").set_input_files(path)
     page.get_by_role("main").get_by_role("button", name="Import", exact=True).click()
-    expect(page.get_by_role("link", name="See the tasks")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("link", name="See the tasks")).to_be_visible()
 
 
 def seat(browser: Browser, node: Node, annotator: Annotator, project: str) -> Page:
@@ -59,13 +59,13 @@ def answer(page: Page, key: int) -> str:
     page.keyboard.press(str(key))
     page.keyboard.press("Enter")
     page.wait_for_function(
-        "text => document.querySelector('main .sheet p')?.innerText.trim() !== text", arg=text, timeout=15_000
+        "text => document.querySelector('main .sheet p')?.innerText.trim() !== text", arg=text
     )
     return text
 
 
 def saved(page: Page) -> None:
-    expect(page.locator('[data-status="status.node"]')).to_be_visible(timeout=60_000)
+    expect(page.locator('[data-status="status.node"]')).to_be_visible()
 
 
 def exported(page: Page, project: str, folder: Path) -> list[dict]:
@@ -74,7 +74,7 @@ def exported(page: Page, project: str, folder: Path) -> list[dict]:
     page.get_by_label("Format").select_option(label="JSON Lines")
     page.get_by_role("button", name="Export", exact=True).click()
     link = page.locator("a[download$='.jsonl']").first
-    expect(link).to_be_visible(timeout=30_000)
+    expect(link).to_be_visible()
     with page.expect_download() as download:
         link.click()
     download.value.save_as(folder / "out.jsonl")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from evenhand.http.static import Assets
 
 from ..films import film
-from .conftest import Annotator, Node, violations
+from .conftest import Annotator, Node, violations, wait_for, wait_until_drafted
 
 PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNk+M9Qz0AEYBxVSF+FABJADveWkH6oAAAAAElFTkSuQmCC"
@@ -41,13 +40,12 @@ def seat(browser: Browser, node: Node) -> Iterator[Seat]:
 
     def open_page(annotator: Annotator, project: str) -> Page:
         context = browser.new_context(base_url=node.url, locale="en-GB")
-        context.set_default_timeout(20_000)
         context.add_cookies([annotator.cookie])  # type: ignore[list-item]  # a plain dict of the same keys
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: failures.append(f"{error} {error.stack}"))
         page.goto(f"/annotate/{project}")
-        expect(page.locator("[data-question]").first).to_be_visible(timeout=20_000)
+        expect(page.locator("[data-question]").first).to_be_visible()
         page.evaluate("navigator.serviceWorker.ready.then(() => true)")
         wait_until_kept(page, tasks=3)
         return page
@@ -73,10 +71,7 @@ def wait_until_kept(page: Page, tasks: int, gone: str = "") -> None:
 
 def until(page: Page, script: str, argument: object = None) -> None:
     """Wait until this asynchronous function gives true."""
-    deadline = time.monotonic() + 20
-    while not page.evaluate(script, argument):
-        assert time.monotonic() < deadline, script
-        page.wait_for_timeout(50)
+    wait_for(lambda: page.evaluate(script, argument), page=page)
 
 
 def shown(page: Page) -> str:
@@ -145,9 +140,9 @@ def test_reload_while_the_node_is_down(node: Node, seat: Seat) -> None:
     node.stop(signal.SIGKILL)
     begun = shown(page)
     page.keyboard.press("1")
-    page.wait_for_timeout(500)  # the journal is written within 200 ms
+    wait_until_drafted(page, "ham")
     page.reload()
-    expect(page.locator("[data-question]").first).to_be_visible(timeout=20_000)
+    expect(page.locator("[data-question]").first).to_be_visible()
     assert shown(page) == begun, "the task that was on the screen, with what was begun"
     expect(page.locator("[data-question] input:checked, [data-question] [aria-checked=true]")).to_have_count(
         1
@@ -157,15 +152,15 @@ def test_reload_while_the_node_is_down(node: Node, seat: Seat) -> None:
     expect(page.locator("main .sheet p").filter(has_text=begun)).to_have_count(0)
     second = answer(page, "2")
     page.reload()  # once more: what was answered is not shown again
-    expect(page.locator("[data-question]").first).to_be_visible(timeout=20_000)
+    expect(page.locator("[data-question]").first).to_be_visible()
     third = answer(page, "2")
     assert len({first, begun, second, third}) == 4
-    expect(page.locator(".status")).to_contain_text("3 answers are saved on this device", timeout=20_000)
+    expect(page.locator(".status")).to_contain_text("3 answers are saved on this device")
     node.start()
-    expect(page.locator('[data-status="status.node"]')).to_be_visible(timeout=40_000)
-    expect(page.locator("[data-question]").first).to_be_visible(timeout=20_000)
+    expect(page.locator('[data-status="status.node"]')).to_be_visible()
+    expect(page.locator("[data-question]").first).to_be_visible()
     fourth = answer(page, "1")
-    expect(page.locator('[data-status="status.node"]')).to_be_visible(timeout=20_000)
+    expect(page.locator('[data-status="status.node"]')).to_be_visible()
     given = {first: "spam", begun: "ham", second: "spam", third: "spam", fourth: "ham"}
     assert node.answers(project) == {text: [{"spam": value}] for text, value in given.items()}
 
@@ -190,13 +185,13 @@ def test_tasks_of_another_are_never_shown(node: Node, seat: Seat) -> None:
     page = seat(ana, project)
     page.context.set_offline(True)
     page.reload()
-    expect(page.locator("[data-question]").first).to_be_visible(timeout=20_000)
+    expect(page.locator("[data-question]").first).to_be_visible()
     hers = {answer(page, "1"), answer(page, "1"), shown(page)}
     page.context.add_cookies([bo.cookie])  # type: ignore[list-item]  # a plain dict of the same keys
     page.context.set_offline(False)
     for text in hers:
-        expect(page.locator("main .sheet p").filter(has_text=text)).to_have_count(0, timeout=40_000)
-    expect(page.locator("[data-question]").first).to_be_visible(timeout=20_000)
+        expect(page.locator("main .sheet p").filter(has_text=text)).to_have_count(0)
+    expect(page.locator("[data-question]").first).to_be_visible()
     assert shown(page) not in hers
     for text in hers:
         wait_until_kept(page, tasks=3, gone=text)
@@ -228,7 +223,7 @@ def test_upgrade_is_shown_at_once_and_kept_as_a_whole(
         context.add_cookies([ana.cookie])  # type: ignore[list-item]  # a plain dict of the same keys
         page = context.new_page()
         page.goto(f"/annotate/{project}")
-        expect(page.locator("[data-question]").first).to_be_visible(timeout=20_000)
+        expect(page.locator("[data-question]").first).to_be_visible()
         page.evaluate("navigator.serviceWorker.ready.then(() => true)")
         _next_build(whole)
         page.reload()
@@ -242,7 +237,7 @@ def test_upgrade_is_shown_at_once_and_kept_as_a_whole(
         context.set_offline(True)
         page.reload()
         assert page.locator("meta[name=build]").get_attribute("content") == "next"
-        expect(page.locator("[data-question]").first).to_be_visible(timeout=20_000)
+        expect(page.locator("[data-question]").first).to_be_visible()
         policy = page.evaluate(
             "fetch(location.href, {cache: 'reload'}).then(() => '', (error) => 'no network')"
         )

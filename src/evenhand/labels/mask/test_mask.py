@@ -102,8 +102,8 @@ def test_three_masks_of_a_twelve_megapixel_photo_take_no_bitmaps() -> None:
         return Masked("road", 4000, 3000, runs_of(rows * 4000 + left, rows * 4000 + right, 12_000_000))
 
     values = [(disc(),) for _ in range(3)]
-    began = time.perf_counter()
+    began = time.process_time()
     combined = KIND.combine(values)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert combined.confidence == 1.0
     assert len(combined.value[0].runs) < 8_000
