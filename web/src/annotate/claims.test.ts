@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Claims, type Word } from "./claims";
 
 /** The lock manager of one browser, as the Web Locks standard has it (exclusive, `ifAvailable`). */
@@ -27,10 +27,34 @@ class Locks {
   }
 }
 
+/** Carries words before any timer runs, as it does in a browser that has nothing else to do. */
+class Channel {
+  static #open = new Set<Channel>();
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+
+  constructor(readonly name: string) {
+    Channel.#open.add(this);
+  }
+
+  postMessage(word: unknown): void {
+    for (const other of Channel.#open) {
+      if (other !== this && other.name === this.name) queueMicrotask(() => other.onmessage?.({ data: structuredClone(word) }));
+    }
+  }
+
+  close(): void {
+    Channel.#open.delete(this);
+  }
+}
+
 const open: Claims[] = [];
 let run = 0;
+beforeEach(() => {
+  vi.stubGlobal("BroadcastChannel", Channel);
+});
 afterEach(() => {
   for (const claims of open.splice(0)) claims.close();
+  vi.unstubAllGlobals();
   run += 1;
 });
 
