@@ -69,9 +69,9 @@ def _npm(web: Path, *arguments: str) -> None:
     node, script = _node()
     environment = os.environ | {"PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     # npm's progress goes to our standard error: standard output belongs to the build front end.
-    done = subprocess.run(
-        [node, script, "--loglevel=error", *arguments], cwd=web, env=environment, stdout=sys.stderr
-    )
+    # It asks the registry for packages alone, and again where the line drops.
+    quiet = ["--loglevel=error", "--no-audit", "--no-fund", "--no-update-notifier", "--fetch-retries=5"]
+    done = subprocess.run([node, script, *quiet, *arguments], cwd=web, env=environment, stdout=sys.stderr)
     if done.returncode:
         raise RuntimeError(f"npm {' '.join(arguments)} failed in {web}.")
 
