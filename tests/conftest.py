@@ -110,7 +110,7 @@ def browser(browser_type_launch_args: dict[str, Any]) -> Iterator[Any]:
 
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(**browser_type_launch_args)
+        running = playwright.chromium.launch(**browser_type_launch_args, timeout=3 * PATIENCE)
         new_context = running.new_context
 
         def patient(**given: Any) -> Any:
