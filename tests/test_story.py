@@ -44,7 +44,7 @@ def owner(store_url: str, tmp_path: Path, free_port: int) -> Iterator[Client]:
 
 
 def wait_for(node: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 300
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()

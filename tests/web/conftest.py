@@ -100,7 +100,7 @@ class Node:
         command = [sys.executable, "-c", "from evenhand.cli import main; main()", "up", "--no-browser"]
         with (self.folder.parent / "node.log").open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not self.ready():
             assert self.process.poll() is None, (self.folder.parent / "node.log").read_text()
             assert time.monotonic() < deadline, "the node does not answer"

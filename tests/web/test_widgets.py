@@ -32,7 +32,7 @@ def harness() -> Iterator[str]:
         [NODE, vite, "--port", str(port), "--strictPort"], cwd=WEB, stdout=subprocess.DEVNULL
     )
     address = f"http://127.0.0.1:{port}/harness/index.html"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not _answers(address):
         assert server.poll() is None and time.monotonic() < deadline, "vite does not serve the harness"
         time.sleep(0.1)
