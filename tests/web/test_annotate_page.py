@@ -117,7 +117,7 @@ def test_enter_asks_for_the_answer_that_is_missing(node: Node, seat: Seat) -> No
 def test_lost_connection_loses_nothing(node: Node, seat: Seat) -> None:
     project = node.project("Offline", [SPAM], messages(6))
     page = seat(node.annotator("Ana"), project)
-    page.wait_for_function("document.querySelector('[data-status=\"status.node\"]')")
+    status(page, "status.node")
     page.context.set_offline(True)
     answered = [answer(page, "2"), answer(page, "2")]
     expect(page.locator(".status")).to_contain_text("Offline: 2 answers are saved on this device")

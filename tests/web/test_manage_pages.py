@@ -246,8 +246,8 @@ def test_builder_from_template_to_project(node: Node, owner: Annotator, visit: O
 
 def test_every_template_makes_a_form_that_the_node_accepts(owner: Annotator, visit: Open) -> None:
     page = visit("/projects/new", owner)
+    expect(page.locator("main ul button strong")).to_have_count(9)
     names = page.locator("main ul button strong").all_inner_texts()
-    assert len(names) == 9
     for name in [name for name in names if name != "Blank project"]:
         page.get_by_role("button", name=name).click()
         page.get_by_label("Project name").fill(name)
@@ -544,7 +544,7 @@ def test_import_goes_on_after_a_dropped_connection(
     page.route("**/file?offset=*", drop)
     choose(page, source)
     page.get_by_role("button", name="Import", exact=True).click()
-    page.wait_for_function("document.body.innerText.includes('The connection is lost')")  # for a moment only
+    page.wait_for_function("() => document.body.innerText.includes('The connection is lost')")  # a moment
     expect(page.get_by_text("9,000 tasks were made")).to_be_visible()
     assert parts[1] == parts[2], "the part that was lost is sent again"
     assert len(parts) == len(set(parts)) + 1, "the part that arrived is not"
@@ -871,10 +871,10 @@ def a_restore_is_shown_to_whoever_comes(page: Page) -> None:
     expect(page.locator("p[role=status]")).to_have_text("Doing the events again")
     expect(page.get_by_text("it goes on where it was")).to_be_visible()
     assert violations(page) == []
-    page.unroute_all()
+    page.unroute_all(behavior="wait")  # one may be on its way
     page.route("**/api/v1/restores**", lambda route: route.abort())
     expect(page.locator("p[role=status]")).to_contain_text("it goes on by itself")
-    page.unroute_all()
+    page.unroute_all(behavior="wait")  # one may be on its way
     expect(page.get_by_text("3 tasks, 2 annotations")).to_be_visible()
 
 

@@ -100,7 +100,7 @@ def test_when_witnesses_are_down_the_page_says_since_when(
         ({"cosigned_at": None, "stale": True}, "Not enough of them have ever signed"),
         (said | {"stale": True}, "Not enough of them have signed since"),
     ):
-        page.unroute_all()
+        page.unroute_all(behavior="wait")
         page.route("**/api/v1/neutrality", partial(Route.fulfill, body=json.dumps(shown | more)))
         page.goto(f"{node.url}/neutrality")
         expect(page.get_by_text(text)).to_be_visible()

@@ -65,7 +65,7 @@ def show(browser: Any, harness: str) -> Iterator[Open]:
         page.on("request", lambda request: _stays(request.url, errors))
         page.goto(f"{harness}?only={only}")
         page.wait_for_selector(".sample")
-        page.wait_for_function("!document.querySelector('.widget[aria-busy=true]')")
+        page.wait_for_function("() => !document.querySelector('.widget[aria-busy=true]')")
         return page
 
     yield make
@@ -187,8 +187,9 @@ def test_a_video_by_keys_and_what_is_said_of_one_that_cannot_be_played(show: Ope
     assert film.evaluate(now) == pytest.approx(2.96, abs=0.002), "to the end, a second back, a frame back"
     page.keyboard.press("<")
     page.keyboard.press(" ")
-    page.wait_for_function("document.querySelector('.film video').currentTime > 3.1")
+    page.wait_for_function("() => document.querySelector('.film video').currentTime > 3.1")
     page.keyboard.press(" ")
+    page.wait_for_function("() => document.querySelector('.film video').paused")
     assert film.evaluate("film => film.querySelector('video').playbackRate") == 0.75
     film.get_by_label("Place").fill("1")
     assert film.evaluate(now) == pytest.approx(1)

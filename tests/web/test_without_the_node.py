@@ -112,7 +112,7 @@ def test_a_video_plays_without_the_node(browser: Browser, node: Node, seat: Seat
     until(page, KEPT_FILM)
     node.stop(signal.SIGKILL)
     page.reload()
-    expect(page.get_by_text("0:00.00 / 0:03.00")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("0:00.00 / 0:03.00")).to_be_visible()
     page.get_by_label("Place").fill("2.5")
     until(page, "async () => !document.querySelector('video').seeking")
     place = "film => [film.currentTime, film.videoWidth, film.error === null]"
