@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from .conftest import Annotator, Node, violations, wait_until_drafted
+from .conftest import Annotator, Node, violations, wait_for, wait_until_drafted
 
 SPAM = {"name": "spam", "type": "choice", "title": "Is it spam?", "choices": ["ham", "spam"]}
 
@@ -307,10 +307,15 @@ def test_refused_answer_is_kept_with_its_reason(node: Node, seat: Seat) -> None:
     status(page, "status.refused")
     page.reload()
     status(page, "status.refused")
+    held: list[Route] = []
+    page.route("**/api/v1/history*", held.append)
     page.locator(".status").get_by_role("button", name="Look").click()
     panel = page.get_by_role("dialog")
     expect(panel.get_by_text("was taken back, because its data changed")).to_be_visible()
     panel.get_by_role("button", name="Discard").click()
+    wait_for(lambda: held, page=page)
+    with page.expect_response("**/api/v1/history*"):  # what arrives now takes the question not back
+        held[0].continue_()
     panel.get_by_role("button", name="Discard for ever?").click()
     expect(page.locator('[data-status="status.node"]')).to_be_attached()
 
