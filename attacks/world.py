@@ -611,8 +611,16 @@ class World:
         one = next((h for h in self.held.values() if h.state == "live" and h.who in self.signers), None)
         if one is None:
             return
-        project, slot = f"prj-{one.client}", slot_of(f"review-{number}")
-        about: dict[str, Any] = {"project": project, "task": one.task, "member": "m"}
+        about: dict[str, Any] = {"project": f"prj-{one.client}", "task": one.task, "member": "m"}
+        self.flag(one, about)
+        about["review"] = f"review-{number}"
+        slot = slot_of(about["review"])
+        opened, returned = self.review(slot, about)
+        about |= {"appeal": f"appeal-{number}", "reviewer": "m"}
+        self.appeal(one, slot, about, opened, returned)
+
+    def flag(self, one: Held, about: dict[str, Any]) -> None:
+        """An annotator says that something is wrong with the task."""
         flag = Flagged(
             stream=one.who,
             causes=(one.place,),
@@ -623,18 +631,21 @@ class World:
             **about,
         )
         self.append(self.spoken(flag))
+
+    def review(self, slot: str, about: dict[str, Any]) -> tuple[Place, Place]:
+        """A reviewer takes the task up and sends its answer back; where both stand."""
         opened = ReviewOpened(
-            stream=project,
+            stream=about["project"],
             slot=slot,
             who=REVIEWER,
             until=self.now + MINUTE,
             lapsed=(),
             task=b"1",
-            review=f"review-{number}",
+            review=about["review"],
             round=1,
             member="m",
         )
-        place, about = self.append(opened), about | {"review": opened.review}
+        place = self.append(opened)
         review = Reviewed(
             stream=REVIEWER,
             causes=(place,),
@@ -648,14 +659,16 @@ class World:
             judgements=(),
             **about,
         )
-        returned = self.append(self.spoken(review))
-        about |= {"appeal": f"appeal-{number}", "reviewer": "m"}
+        return place, self.append(self.spoken(review))
+
+    def appeal(self, one: Held, slot: str, about: dict[str, Any], opened: Place, returned: Place) -> None:
+        """The annotator appeals, and loses."""
         appeal = Appealed(
             stream=one.who, causes=(returned,), slot=slot, text=b"t", assignment=one.id, **about
         )
         decided = AppealDecided(
             stream=RULER,
-            causes=(self.append(self.spoken(appeal)), place),
+            causes=(self.append(self.spoken(appeal)), opened),
             slot=slot,
             decision=b"rejected",
             text=b"t",

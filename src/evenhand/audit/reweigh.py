@@ -12,7 +12,7 @@ import math
 import sys
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -50,8 +50,10 @@ LATE = 60_000  # ms that a consequence may name the weighing before the newest
 MOST_CELLS = 300_000_000  # of a table; a larger one is not taken again
 SHORT, MOST_ALIKE = 200, 100_000  # bytes of an answer that others may have given, too; how many are known
 MOST_TASKS = 50_000_000  # numbers that a log of a few lines could name
+LEARNT = (METHOD, pieces.METHOD, *skills.METHODS)  # methods of a consensus that rests on a weighing
 
 Tell = Callable[[str, str, str, str], None]  # class, rule, place, what
+Told = tuple[int, str, dict[str, Any]]  # task, annotator, answers by question
 T = TypeVar("T")
 
 
@@ -282,12 +284,38 @@ class Replay:
     def _weigh(
         self, place: str, entry: AuditedEntry, basis: dict[str, Any], document: dict[str, Any]
     ) -> Weighing | None:
-        state, upto = self._at(basis["project"]), dict(map(tuple, basis["upto"]))
+        state = self._at(basis["project"])
         if state.tasks > MOST_TASKS:
-            self._tell(
-                BLIND, "weighing.size", place, f"There are {state.tasks} tasks, more than can be taken."
-            )
+            what = f"There are {state.tasks} tasks, more than can be taken."
+            self._tell(BLIND, "weighing.size", place, what)
             return None
+        told = self._weighed_answers(place, state, dict(map(tuple, basis["upto"])))
+        if told is None:
+            return None
+        rules = _rules_of(document)
+        asked = np.array([state.asked(n) for n in range(1, state.tasks + 1)], bool)
+        pilots = drawn(bytes.fromhex(basis["lots"]), asked)
+        annotators = {name: i for i, name in enumerate(sorted({who for _, who, _ in told}))}
+        self.weighings += 1
+        questions = {}
+        for said in basis["questions"]:
+            votes = _votes_on(said["question"], told, annotators)
+            found = _weighed(place, said, votes, state.tasks, annotators, pilots, rules, self._tell)
+            if found is not None:
+                questions[said["question"]] = found
+        skilled = self._skilled(place, basis, document, told)
+        others = frozenset(one["question"] for one in basis.get("skills", ())) - skilled.keys()
+        passed = frozenset(basis.get("passed_over", ()))
+        if len(questions) == len(basis["questions"]):
+            self._passed(place, passed, questions, annotators, rules)
+        return Weighing(entry.n, entry.at, rules, pilots, questions, skilled, others, passed)
+
+    def _weighed_answers(self, place: str, state: State, upto: dict[str, int]) -> list[Told] | None:
+        """What was answered to each task that is asked, once it is what the weighing names.
+
+        Args:
+            upto: stream of each annotator -> the newest answer in it that the weighing has.
+        """
         given = [
             (n, slot.annotator, answer)
             for n in sorted(self._of_task)
@@ -305,36 +333,7 @@ class Replay:
             what = f"It names other answers than were given, first about {odd[0]} {odd[1]}."
             self._tell(PROVEN, "weighing.answers", place, what)
             return None
-        policy = document["adaptive"]
-        rules = Rules(
-            document.get("overlap", 1),
-            policy.get("least", 2),
-            policy.get("tolerance", 5) / 1000,
-            policy.get("target", 100) / 100,
-            policy.get("worth", 0) / 100,
-        )
-        asked = np.array([state.asked(n) for n in range(1, state.tasks + 1)], bool)
-        pilots = drawn(bytes.fromhex(basis["lots"]), asked)
-        annotators = {name: i for i, name in enumerate(sorted({who for _, who, _ in given}))}
-        self.weighings += 1
-        told = [(n, who, answer.answers or {}) for n, who, answer in given]
-        questions = {}
-        for said in basis["questions"]:
-            name = said["question"]
-            votes = [
-                (n, annotators[who], _class(by_question[name]))
-                for n, who, by_question in told
-                if name in by_question
-            ]
-            found = _weighed(place, said, votes, state.tasks, annotators, pilots, rules, self._tell)
-            if found is not None:
-                questions[name] = found
-        skilled = self._skilled(place, basis, document, told)
-        others = frozenset(one["question"] for one in basis.get("skills", ())) - skilled.keys()
-        passed = frozenset(basis.get("passed_over", ()))
-        if len(questions) == len(basis["questions"]):
-            self._passed(place, passed, questions, annotators, rules)
-        return Weighing(entry.n, entry.at, rules, pilots, questions, skilled, others, passed)
+        return [(n, who, answer.answers or {}) for n, who, answer in given]
 
     def _passed(
         self,
@@ -482,27 +481,37 @@ class Replay:
         weighed = self._cause(entry, place)
         for n, outcome, *_ in rows:
             for name, said in outcome.items():
-                if weighed is not None and name in weighed.questions:
-                    self._compare(place, n, name, said, weighed)
-                elif weighed is not None and name in weighed.skilled:
-                    self._compare_skilled(place, n, name, said, weighed.skilled[name])
-                elif said["method"] not in (METHOD, pieces.METHOD, *skills.METHODS):
-                    known = not entry.causes if weighed is None else name not in weighed.others
-                    if known:
-                        self._compare_plain(place, n, name, said)
-                elif weighed is None and self._began and not entry.causes:
-                    what = f"Task {n}, {name!r}: weighed, and no weighing is named."
-                    self._tell(PROVEN, "weighing.cause", place, what)
+                if weighed is not None:
+                    self._follows(place, n, name, said, weighed)
+                elif not entry.causes:
+                    self._stands_alone(place, n, name, said)
         if weighed is None and self._began and not entry.causes:
-            self._unnamed(entry, place, rows)
+            self._unnamed(place, rows)
 
-    def _unnamed(self, entry: AuditedEntry, place: str, rows: list[Any]) -> None:
+    def _follows(self, place: str, n: int, name: str, said: dict[str, Any], weighed: Weighing) -> None:
+        """A consensus whose weighing was taken again."""
+        if name in weighed.questions:
+            self._compare(place, n, name, said, weighed)
+        elif name in weighed.skilled:
+            self._compare_skilled(place, n, name, said, weighed.skilled[name])
+        elif said["method"] not in LEARNT and name not in weighed.others:
+            self._compare_plain(place, n, name, said)
+
+    def _stands_alone(self, place: str, n: int, name: str, said: dict[str, Any]) -> None:
+        """A consensus that names no weighing, and so must not be the outcome of one."""
+        if said["method"] not in LEARNT:
+            self._compare_plain(place, n, name, said)
+        elif self._began:
+            what = f"Task {n}, {name!r}: weighed, and no weighing is named."
+            self._tell(PROVEN, "weighing.cause", place, what)
+
+    def _unnamed(self, place: str, rows: list[Any]) -> None:
         known = self._done.get(self._newest[-1][0]) if self._newest else None
         for n, outcome, *_ in rows:
             other = [
                 name for name, said in outcome.items()
                 if known is not None and name in {**known.questions, **known.skilled}
-                and said["method"] not in (METHOD, pieces.METHOD, *skills.METHODS, "review")
+                and said["method"] not in (*LEARNT, "review")
             ]  # fmt: skip
             if other:
                 what = f"Task {n}, {other[0]!r}: concluded by another method than the weighing."
@@ -713,10 +722,26 @@ def _class(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def _rules_of(document: dict[str, Any]) -> Rules:
+    policy = document["adaptive"]
+    return Rules(
+        document.get("overlap", 1),
+        policy.get("least", 2),
+        policy.get("tolerance", 5) / 1000,
+        policy.get("target", 100) / 100,
+        policy.get("worth", 0) / 100,
+    )
+
+
+def _votes_on(question: str, told: list[Told], annotators: dict[str, int]) -> list[tuple[int, int, bytes]]:
+    """(task, annotator, class) of each answer to a question."""
+    return [(n, annotators[who], _class(given[question])) for n, who, given in told if question in given]
+
+
 def _weighed(
     place: str,
     said: dict[str, Any],
-    given: Iterable[tuple[int, int, bytes]],
+    given: list[tuple[int, int, bytes]],
     tasks: int,
     annotators: dict[str, int],
     pilots: NDArray[np.bool_],
@@ -724,7 +749,6 @@ def _weighed(
     tell: Tell,
 ) -> Question | None:
     """Weigh one question again, and compare with what was said of it."""
-    given = list(given)
     codes = {text: i for i, text in enumerate(sorted({text for _, _, text in given}))}
     k = max(len(codes), 2)
     if max(tasks, len(annotators) * k, len(given)) * k > MOST_CELLS or not given:
@@ -745,14 +769,7 @@ def _weighed(
     model, depends = fit(votes), None
     if due:
         model, depends = fit_again(votes, model, ready)
-    names = {i: name for name, i in annotators.items()}
-    right = {names[i]: float(model.skill[i]) for i in np.flatnonzero(model.given).tolist()}
-    told = dict(map(tuple, said["weights"]))
-    if told.keys() != right.keys():
-        differs(f"weights of other annotators than answered: {sorted(told.keys() ^ right.keys())[0]}.")
-    for who in sorted(told.keys() & right.keys()):
-        if abs(told[who] - right[who]) > TOLERANCE:
-            differs(f"the weight of {who} is {right[who]:.6f}; it says {told[who]}.")
+    _compare_weights(said, model, annotators, differs)
     hedge = said["hedge"]
     if _within(hedge, *(HEDGE * one for one in model.depends)):
         model = powered(
@@ -766,6 +783,19 @@ def _weighed(
         differs(f"the power is {model.power:.6f}; it says {said['power']}.")
     plan = _planned(said, votes, model, depends, ready, reach, rules, differs)
     return Question(model, codes, annotators, plan)
+
+
+def _compare_weights(
+    said: dict[str, Any], model: Model, annotators: dict[str, int], differs: Callable[[str], None]
+) -> None:
+    names = {i: name for name, i in annotators.items()}
+    right = {names[i]: float(model.skill[i]) for i in np.flatnonzero(model.given).tolist()}
+    told = dict(map(tuple, said["weights"]))
+    if told.keys() != right.keys():
+        differs(f"weights of other annotators than answered: {sorted(told.keys() ^ right.keys())[0]}.")
+    for who in sorted(told.keys() & right.keys()):
+        if abs(told[who] - right[who]) > TOLERANCE:
+            differs(f"the weight of {who} is {right[who]:.6f}; it says {told[who]}.")
 
 
 def _within(said: float, low: float, high: float) -> bool:
