@@ -18,7 +18,15 @@ import time
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from evenhand.core import beacon, vrf
 from evenhand.core.canonical import b64url
@@ -36,9 +44,6 @@ from evenhand.core.checkpoint import (
 from evenhand.core.cosigning import MAX_REQUEST_BYTES, Judgement, cosign, judge, merge, parse_submission
 from evenhand.core.errors import Broken, Invalid, Refused, Unavailable
 from evenhand.ledger import Disk, LocalDisk
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
 
 
 class Witness:
@@ -203,8 +208,6 @@ def serve(witness: Witness, host: str, port: int, on_ready: Callable[[str], None
     Raises:
         Unavailable: the port is taken.
     """
-    import uvicorn
-
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -221,52 +224,62 @@ def serve(witness: Witness, host: str, port: int, on_ready: Callable[[str], None
 
 def application(witness: Witness, clock: Callable[[], float] = time.time) -> ASGIApp:
     """The two calls of ``tlog-witness``, and those about reveals, as an ASGI application."""
-    from starlette.applications import Starlette
-    from starlette.concurrency import run_in_threadpool
-    from starlette.requests import Request
-    from starlette.responses import PlainTextResponse, Response
-    from starlette.routing import Route
+    calls = _Calls(witness, clock)
+    return Starlette(
+        routes=[
+            Route("/reveal", calls.reveal, methods=["POST"]),
+            Route("/reveal-key", calls.reveal_key, methods=["GET"]),
+            Route("/add-checkpoint", calls.add_checkpoint, methods=["POST"]),
+            Route("/{origin}/checkpoint", calls.checkpoint, methods=["GET"]),
+        ]
+    )
 
-    async def read(request: Request, most: int) -> bytes | None:
-        body = bytearray()
-        async for part in request.stream():
-            body += part
-            if len(body) > most:
-                return None
-        return bytes(body)
 
-    async def add_checkpoint(request: Request) -> Response:
-        body = await read(request, MAX_REQUEST_BYTES)
+class _Calls:
+    """What a witness answers over HTTP. It waits for its disk in threads."""
+
+    def __init__(self, witness: Witness, clock: Callable[[], float]) -> None:
+        self._witness = witness
+        self._clock = clock
+
+    async def add_checkpoint(self, request: Request) -> Response:
+        body = await _body(request, MAX_REQUEST_BYTES)
         if body is None:
-            return PlainTextResponse("the request is too large\n", 413)
+            return _too_large()
         try:
-            judgement = await run_in_threadpool(witness.add_checkpoint, body, int(clock()))
+            judgement = await run_in_threadpool(self._witness.add_checkpoint, body, int(self._clock()))
         except Unavailable as error:
             return PlainTextResponse(f"{error.reason}\n", 503)
-        return Response(judgement.body, judgement.status, headers={"Content-Type": judgement.media_type})
+        return _judged(judgement)
 
-    async def checkpoint(request: Request) -> Response:
-        note = await run_in_threadpool(witness.latest_note, request.path_params["origin"])
+    async def checkpoint(self, request: Request) -> Response:
+        note = await run_in_threadpool(self._witness.latest_note, request.path_params["origin"])
         if note is None:
             return PlainTextResponse("nothing was cosigned for this log\n", 404)
         headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
         return Response(note, headers=headers, media_type="text/plain; charset=utf-8")
 
-    async def reveal(request: Request) -> Response:
-        body = await read(request, beacon.MAX_REQUEST)
-        if body is None:
-            return PlainTextResponse("the request is too large\n", 413)
-        judgement = await run_in_threadpool(witness.reveal, body)
-        return Response(judgement.body, judgement.status, headers={"Content-Type": judgement.media_type})
+    async def reveal(self, request: Request) -> Response:
+        body = await _body(request, beacon.MAX_REQUEST)
+        return _too_large() if body is None else _judged(await run_in_threadpool(self._witness.reveal, body))
 
-    async def reveal_key(request: Request) -> Response:
-        return PlainTextResponse(witness.reveal_key(), headers={"Cache-Control": "no-store"})
+    async def reveal_key(self, request: Request) -> Response:
+        return PlainTextResponse(self._witness.reveal_key(), headers={"Cache-Control": "no-store"})
 
-    return Starlette(
-        routes=[
-            Route("/reveal", reveal, methods=["POST"]),
-            Route("/reveal-key", reveal_key, methods=["GET"]),
-            Route("/add-checkpoint", add_checkpoint, methods=["POST"]),
-            Route("/{origin}/checkpoint", checkpoint, methods=["GET"]),
-        ]
-    )
+
+def _too_large() -> Response:
+    return PlainTextResponse("the request is too large\n", 413)
+
+
+def _judged(judgement: Judgement) -> Response:
+    return Response(judgement.body, judgement.status, headers={"Content-Type": judgement.media_type})
+
+
+async def _body(request: Request, most: int) -> bytes | None:
+    """A request's body; None when it has more bytes than it may."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            return None
+    return bytes(body)
