@@ -71,7 +71,8 @@ _ROWS_PUT_IN = re.compile(r"SELECT (\{r [^;]*?)\s*\{rows [^}]*\}(?:\s+WHERE true
 def load_queries(dialect: Dialect) -> Mapping[str, str]:
     """Every named query of store/sql/*.sql in this dialect: name -> SQL with the driver's parameters.
 
-    A file `<topic>_sqlite.sql` or `<topic>_postgres.sql` is for one of them only.
+    A file `<topic>_sqlite.sql` or `<topic>_postgres.sql` is for one of them only. What several queries of a
+    page share is written once, below ``-- part: name``, and put in as ``{part name}``.
     """
     folder = files("evenhand.store") / "sql"
     found: dict[str, str] = {}
@@ -79,13 +80,23 @@ def load_queries(dialect: Dialect) -> Mapping[str, str]:
     for page in sorted(folder.iterdir(), key=lambda path: path.name):
         if page.name.endswith(others):
             continue
-        queries = aiosql.from_str(
-            dialect.render(page.read_text(encoding="utf-8")), dialect.adapter, mandatory_parameters=False
-        )
+        text = dialect.render(_put_together(page.read_text(encoding="utf-8")))
+        queries = aiosql.from_str(text, dialect.adapter, mandatory_parameters=False)
         for name in queries.available_queries:
             if not name.endswith("_cursor"):
                 found[name] = getattr(queries, name).sql
     return found
+
+
+_PART = re.compile(r"^-- part: (\w+)\n(.*?);\n\n", re.MULTILINE | re.DOTALL)
+
+
+def _put_together(page: str) -> str:
+    """A page of queries with its parts where they are named; a part may name those before it."""
+    text, parts = _PART.sub("", page), _PART.findall(page)
+    for name, part in reversed(parts):
+        text = text.replace(f"{{part {name}}}", part)
+    return text
 
 
 def _of_others(dialect: Dialect) -> tuple[str, ...]:

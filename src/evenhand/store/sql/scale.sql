@@ -1,5 +1,33 @@
 -- The front that speaks Scale's API: its names for our projects and tasks.
 
+-- part: scale_task_and_ours
+scale_task s LEFT JOIN task t ON s.task > 0 AND t.organization = s.organization AND t.project = s.project AND t.n = s.task;
+
+-- part: scale_state
+CASE WHEN s.status <> '' THEN s.status WHEN t.status = 'done' THEN 'completed'
+    WHEN t.status = 'withdrawn' THEN 'canceled' ELSE 'pending' END AS state;
+
+-- part: scale_columns
+s.id, s.test, s.kind, s.type, s.scale_project, s.batch, s.project, s.task, s.unique_id, s.tags, s.metadata, s.callback, s.called,
+  s.review, s.comments, s.response, s.created_ms,
+  {max}(s.updated_ms, COALESCE(t.changed_ms, 0)) AS changed_ms, COALESCE(t.priority, 0) AS priority,
+  COALESCE((SELECT max(a.closed_ms) FROM assignment a WHERE a.organization = s.organization AND a.project = s.project
+    AND a.task = s.task AND a.state = 'submitted'), s.created_ms) AS done_ms,
+  {part scale_state};
+
+-- part: scale_whole
+JOIN scale_task s2 ON s2.organization = :organization AND s2.id = q.id
+LEFT JOIN task t2 ON q.task > 0 AND t2.organization = :organization AND t2.project = q.project AND t2.n = q.task
+LEFT JOIN payload p ON p.organization = :organization AND p.project = q.project AND p.task = q.task AND p.round = t2.round
+LEFT JOIN consensus c ON c.organization = :organization AND c.project = q.project AND c.task = q.task;
+
+-- part: scale_wanted
+WHERE (:status = '' OR q.state = :status) AND (:type = '' OR q.type = :type)
+  AND q.created_ms >= :start AND q.created_ms < :stop AND q.changed_ms >= :updated_after AND q.changed_ms < :updated_before
+  AND (:completed = 0 OR (q.state = 'completed' AND q.done_ms >= :completed_after AND q.done_ms < :completed_before))
+  AND (:reviewed = 0 OR q.review {in reviews})
+  AND (:tagged = 0 OR EXISTS (SELECT 1 FROM scale_tag g WHERE g.organization = :organization AND g.id = q.id AND g.tag {in tags}));
+
 -- name: put_scale_project!
 INSERT INTO scale_project (organization, test, name, id, type, versions, staging, created_ms)
 VALUES (:organization, :test, :name, :id, :type, :versions, :staging, :at)
@@ -39,13 +67,12 @@ UPDATE scale_batch SET status = :status, metadata = :metadata, priority = :prior
 WHERE organization = :organization AND test = :test AND name = :name;
 
 -- name: scale_batch_counts
-SELECT s.batch, CASE WHEN s.status <> '' THEN s.status WHEN t.status = 'done' THEN 'completed'
-    WHEN t.status = 'withdrawn' THEN 'canceled' ELSE 'pending' END AS state, count(*), max({max}(s.updated_ms, COALESCE(t.changed_ms, 0)))
-FROM scale_task s LEFT JOIN task t ON s.task > 0 AND t.organization = s.organization AND t.project = s.project AND t.n = s.task
+SELECT s.batch, {part scale_state}, count(*), max({max}(s.updated_ms, COALESCE(t.changed_ms, 0)))
+FROM {part scale_task_and_ours}
 WHERE s.organization = :organization AND s.test = :test AND s.kind = 'task' AND s.batch {in names} GROUP BY 1, 2;
 
 -- name: scale_batch_tasks
-SELECT s.id, s.project, s.task, s.status, s.body, t.status AS now FROM scale_task s LEFT JOIN task t ON s.task > 0 AND t.organization = s.organization AND t.project = s.project AND t.n = s.task
+SELECT s.id, s.project, s.task, s.status, s.body, t.status AS now FROM {part scale_task_and_ours}
 WHERE s.organization = :organization AND s.test = :test AND s.batch = :batch AND s.kind = 'task' ORDER BY s.id;
 
 -- name: put_scale_form!
@@ -62,31 +89,16 @@ SELECT count(*) FROM scale_form WHERE organization = :organization AND scale_pro
 SELECT unique_id, id FROM scale_task WHERE organization = :organization AND test = :test AND unique_id {in uniques};
 
 -- name: scale_task_state
-SELECT s.id, s.test, s.kind, s.type, s.scale_project, s.batch, s.project, s.task, s.unique_id, s.tags, s.metadata, s.callback, s.called,
-  s.review, s.comments, s.response, s.created_ms,
-  {max}(s.updated_ms, COALESCE(t.changed_ms, 0)) AS changed_ms, COALESCE(t.priority, 0) AS priority,
-  COALESCE((SELECT max(a.closed_ms) FROM assignment a WHERE a.organization = s.organization AND a.project = s.project
-    AND a.task = s.task AND a.state = 'submitted'), s.created_ms) AS done_ms,
-  CASE WHEN s.status <> '' THEN s.status WHEN t.status = 'done' THEN 'completed'
-    WHEN t.status = 'withdrawn' THEN 'canceled' ELSE 'pending' END AS state, s.body
-FROM scale_task s LEFT JOIN task t ON s.task > 0 AND t.organization = s.organization AND t.project = s.project AND t.n = s.task
+SELECT {part scale_columns}, s.body
+FROM {part scale_task_and_ours}
 WHERE s.organization = :organization AND s.test = :test AND s.id = :id;
 
 -- name: scale_tasks_named
 SELECT q.*, COALESCE(p.record, s2.body) AS record, COALESCE(p.mapping, '{}') AS mapping, c.value AS consensus
-FROM (SELECT s.id, s.test, s.kind, s.type, s.scale_project, s.batch, s.project, s.task, s.unique_id, s.tags, s.metadata, s.callback, s.called,
-  s.review, s.comments, s.response, s.created_ms,
-  {max}(s.updated_ms, COALESCE(t.changed_ms, 0)) AS changed_ms, COALESCE(t.priority, 0) AS priority,
-  COALESCE((SELECT max(a.closed_ms) FROM assignment a WHERE a.organization = s.organization AND a.project = s.project
-    AND a.task = s.task AND a.state = 'submitted'), s.created_ms) AS done_ms,
-  CASE WHEN s.status <> '' THEN s.status WHEN t.status = 'done' THEN 'completed'
-    WHEN t.status = 'withdrawn' THEN 'canceled' ELSE 'pending' END AS state
-  FROM scale_task s LEFT JOIN task t ON s.task > 0 AND t.organization = s.organization AND t.project = s.project AND t.n = s.task
+FROM (SELECT {part scale_columns}
+  FROM {part scale_task_and_ours}
   WHERE s.organization = :organization AND s.test = :test AND s.id {in ids}) q
-JOIN scale_task s2 ON s2.organization = :organization AND s2.id = q.id
-LEFT JOIN task t2 ON q.task > 0 AND t2.organization = :organization AND t2.project = q.project AND t2.n = q.task
-LEFT JOIN payload p ON p.organization = :organization AND p.project = q.project AND p.task = q.task AND p.round = t2.round
-LEFT JOIN consensus c ON c.organization = :organization AND c.project = q.project AND c.task = q.task
+{part scale_whole}
 ORDER BY q.id;
 
 -- name: scale_task_of
@@ -94,79 +106,33 @@ SELECT id, test FROM scale_task WHERE organization = :organization AND project =
 
 -- name: scale_tasks_in_projects
 SELECT q.*, COALESCE(p.record, s2.body) AS record, COALESCE(p.mapping, '{}') AS mapping, c.value AS consensus
-FROM (SELECT s.id, s.test, s.kind, s.type, s.scale_project, s.batch, s.project, s.task, s.unique_id, s.tags, s.metadata, s.callback, s.called,
-  s.review, s.comments, s.response, s.created_ms,
-  {max}(s.updated_ms, COALESCE(t.changed_ms, 0)) AS changed_ms, COALESCE(t.priority, 0) AS priority,
-  COALESCE((SELECT max(a.closed_ms) FROM assignment a WHERE a.organization = s.organization AND a.project = s.project
-    AND a.task = s.task AND a.state = 'submitted'), s.created_ms) AS done_ms,
-  CASE WHEN s.status <> '' THEN s.status WHEN t.status = 'done' THEN 'completed'
-    WHEN t.status = 'withdrawn' THEN 'canceled' ELSE 'pending' END AS state
-  FROM scale_task s LEFT JOIN task t ON s.task > 0 AND t.organization = s.organization AND t.project = s.project AND t.n = s.task
+FROM (SELECT {part scale_columns}
+  FROM {part scale_task_and_ours}
   WHERE s.organization = :organization AND s.test = :test AND s.kind = 'task' AND s.scale_project {in projects} AND s.id > :after) q
-JOIN scale_task s2 ON s2.organization = :organization AND s2.id = q.id
-LEFT JOIN task t2 ON q.task > 0 AND t2.organization = :organization AND t2.project = q.project AND t2.n = q.task
-LEFT JOIN payload p ON p.organization = :organization AND p.project = q.project AND p.task = q.task AND p.round = t2.round
-LEFT JOIN consensus c ON c.organization = :organization AND c.project = q.project AND c.task = q.task
-WHERE (:status = '' OR q.state = :status) AND (:type = '' OR q.type = :type)
-  AND q.created_ms >= :start AND q.created_ms < :stop AND q.changed_ms >= :updated_after AND q.changed_ms < :updated_before
-  AND (:completed = 0 OR (q.state = 'completed' AND q.done_ms >= :completed_after AND q.done_ms < :completed_before))
-  AND (:reviewed = 0 OR q.review {in reviews})
-  AND (:tagged = 0 OR EXISTS (SELECT 1 FROM scale_tag g WHERE g.organization = :organization AND g.id = q.id AND g.tag {in tags}))
+{part scale_whole}
+{part scale_wanted}
 ORDER BY q.id LIMIT :limit;
 
 -- name: scale_count_in_projects
-SELECT count(*) FROM (SELECT s.id, s.test, s.kind, s.type, s.scale_project, s.batch, s.project, s.task, s.unique_id, s.tags, s.metadata, s.callback, s.called,
-  s.review, s.comments, s.response, s.created_ms,
-  {max}(s.updated_ms, COALESCE(t.changed_ms, 0)) AS changed_ms, COALESCE(t.priority, 0) AS priority,
-  COALESCE((SELECT max(a.closed_ms) FROM assignment a WHERE a.organization = s.organization AND a.project = s.project
-    AND a.task = s.task AND a.state = 'submitted'), s.created_ms) AS done_ms,
-  CASE WHEN s.status <> '' THEN s.status WHEN t.status = 'done' THEN 'completed'
-    WHEN t.status = 'withdrawn' THEN 'canceled' ELSE 'pending' END AS state
-  FROM scale_task s LEFT JOIN task t ON s.task > 0 AND t.organization = s.organization AND t.project = s.project AND t.n = s.task
+SELECT count(*) FROM (SELECT {part scale_columns}
+  FROM {part scale_task_and_ours}
   WHERE s.organization = :organization AND s.test = :test AND s.kind = 'task' AND s.scale_project {in projects}) q
-WHERE (:status = '' OR q.state = :status) AND (:type = '' OR q.type = :type)
-  AND q.created_ms >= :start AND q.created_ms < :stop AND q.changed_ms >= :updated_after AND q.changed_ms < :updated_before
-  AND (:completed = 0 OR (q.state = 'completed' AND q.done_ms >= :completed_after AND q.done_ms < :completed_before))
-  AND (:reviewed = 0 OR q.review {in reviews})
-  AND (:tagged = 0 OR EXISTS (SELECT 1 FROM scale_tag g WHERE g.organization = :organization AND g.id = q.id AND g.tag {in tags}));
+{part scale_wanted};
 
 -- name: scale_tasks_in_batch
 SELECT q.*, COALESCE(p.record, s2.body) AS record, COALESCE(p.mapping, '{}') AS mapping, c.value AS consensus
-FROM (SELECT s.id, s.test, s.kind, s.type, s.scale_project, s.batch, s.project, s.task, s.unique_id, s.tags, s.metadata, s.callback, s.called,
-  s.review, s.comments, s.response, s.created_ms,
-  {max}(s.updated_ms, COALESCE(t.changed_ms, 0)) AS changed_ms, COALESCE(t.priority, 0) AS priority,
-  COALESCE((SELECT max(a.closed_ms) FROM assignment a WHERE a.organization = s.organization AND a.project = s.project
-    AND a.task = s.task AND a.state = 'submitted'), s.created_ms) AS done_ms,
-  CASE WHEN s.status <> '' THEN s.status WHEN t.status = 'done' THEN 'completed'
-    WHEN t.status = 'withdrawn' THEN 'canceled' ELSE 'pending' END AS state
-  FROM scale_task s LEFT JOIN task t ON s.task > 0 AND t.organization = s.organization AND t.project = s.project AND t.n = s.task
+FROM (SELECT {part scale_columns}
+  FROM {part scale_task_and_ours}
   WHERE s.organization = :organization AND s.test = :test AND s.kind = 'task' AND s.batch = :batch AND s.scale_project {in projects} AND s.id > :after) q
-JOIN scale_task s2 ON s2.organization = :organization AND s2.id = q.id
-LEFT JOIN task t2 ON q.task > 0 AND t2.organization = :organization AND t2.project = q.project AND t2.n = q.task
-LEFT JOIN payload p ON p.organization = :organization AND p.project = q.project AND p.task = q.task AND p.round = t2.round
-LEFT JOIN consensus c ON c.organization = :organization AND c.project = q.project AND c.task = q.task
-WHERE (:status = '' OR q.state = :status) AND (:type = '' OR q.type = :type)
-  AND q.created_ms >= :start AND q.created_ms < :stop AND q.changed_ms >= :updated_after AND q.changed_ms < :updated_before
-  AND (:completed = 0 OR (q.state = 'completed' AND q.done_ms >= :completed_after AND q.done_ms < :completed_before))
-  AND (:reviewed = 0 OR q.review {in reviews})
-  AND (:tagged = 0 OR EXISTS (SELECT 1 FROM scale_tag g WHERE g.organization = :organization AND g.id = q.id AND g.tag {in tags}))
+{part scale_whole}
+{part scale_wanted}
 ORDER BY q.id LIMIT :limit;
 
 -- name: scale_count_in_batch
-SELECT count(*) FROM (SELECT s.id, s.test, s.kind, s.type, s.scale_project, s.batch, s.project, s.task, s.unique_id, s.tags, s.metadata, s.callback, s.called,
-  s.review, s.comments, s.response, s.created_ms,
-  {max}(s.updated_ms, COALESCE(t.changed_ms, 0)) AS changed_ms, COALESCE(t.priority, 0) AS priority,
-  COALESCE((SELECT max(a.closed_ms) FROM assignment a WHERE a.organization = s.organization AND a.project = s.project
-    AND a.task = s.task AND a.state = 'submitted'), s.created_ms) AS done_ms,
-  CASE WHEN s.status <> '' THEN s.status WHEN t.status = 'done' THEN 'completed'
-    WHEN t.status = 'withdrawn' THEN 'canceled' ELSE 'pending' END AS state
-  FROM scale_task s LEFT JOIN task t ON s.task > 0 AND t.organization = s.organization AND t.project = s.project AND t.n = s.task
+SELECT count(*) FROM (SELECT {part scale_columns}
+  FROM {part scale_task_and_ours}
   WHERE s.organization = :organization AND s.test = :test AND s.kind = 'task' AND s.batch = :batch AND s.scale_project {in projects}) q
-WHERE (:status = '' OR q.state = :status) AND (:type = '' OR q.type = :type)
-  AND q.created_ms >= :start AND q.created_ms < :stop AND q.changed_ms >= :updated_after AND q.changed_ms < :updated_before
-  AND (:completed = 0 OR (q.state = 'completed' AND q.done_ms >= :completed_after AND q.done_ms < :completed_before))
-  AND (:reviewed = 0 OR q.review {in reviews})
-  AND (:tagged = 0 OR EXISTS (SELECT 1 FROM scale_tag g WHERE g.organization = :organization AND g.id = q.id AND g.tag {in tags}));
+{part scale_wanted};
 
 -- name: set_scale_status!
 UPDATE scale_task SET status = :status, unique_id = CASE WHEN :clear = 1 THEN NULL ELSE unique_id END, updated_ms = :at
