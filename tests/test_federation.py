@@ -17,11 +17,14 @@ import msgspec
 import pytest
 
 from evenhand import Client, cli, data_folder, letters, wire
+from evenhand.audit.run import audit
 from evenhand.config import Config
 from evenhand.core import sharing
 from evenhand.core.checkpoint import parse_signing_key, sign_note
 from evenhand.core.errors import Invalid, Missing, Refused
+from evenhand.doctor import examine
 from evenhand.http import server
+from evenhand.store import open_store
 
 FIELDS = [{"name": "text", "type": "text"}]
 QUESTIONS = [{"name": "spam", "type": "choice", "choices": ["ham", "spam"]}]
@@ -276,3 +279,79 @@ def test_what_the_guide_says_to_run_runs(
     said = [shell(line) for line in "".join(blocks).splitlines()]
     assert "each to 2 of 2 control groups; none sees more than 4" in "".join(said)
     assert "4 tasks are in your project" in said[-2] and "4" in said[-1]
+
+
+def test_what_is_late_recalled_or_deleted_is_said_and_everybody_audits(four: Four) -> None:
+    project = project_of(four, tasks=12, overlap=2)
+    four.home.exchange.hold(
+        wire.NewHolding(holder="Some Owner", held="Northern", economic=30, since="2021-01-01")
+    )
+    four.home.exchange.hold(
+        wire.NewHolding(holder="Other Owner", held="Southern", economic=30, since="2021-01-01")
+    )
+    known = {"north": "Northern", "south": "Southern"}
+    plan = four.home.plan_shares(project, 1, four.partners("north", "south", "twin", **known))
+    letters.write(four.home, plan.shares, "offer", four.nodes["home"].folder)
+    shares = {}
+    for name in ("north", "south"):
+        four.carry(name)
+        shares[name] = four.accept(name)
+        assert four.answer(name, shares[name]) == 8
+    four.carry("twin")
+    twin = four.nodes["twin"]
+    letters.take(twin.client, twin.folder, home=four.nodes["home"].vkey, answer="decline", reason="Too busy.")
+    four.carry("twin")
+    assert [one.taken.act for one in four.take("twin") if one.taken] == ["decline"]
+
+    four.deliver("north", shares["north"])
+    assert four.take("north")[-1].taken.count == 8
+    south = next(one for one in plan.shares if one.name == "south")
+    letters.write(four.home, [south], "recall", four.nodes["home"].folder)
+    four.deliver("south", shares["south"])  # before it knows
+    late = four.take("south")[-1].taken
+    assert (late.count, late.late, len(late.rejected)) == (0, True, 8)
+    assert "was recalled" in late.rejected[0].reason
+    partner = four.nodes["south"]
+    told = [one.taken for one in letters.new_ones(letters.take(partner.client, partner.folder))]
+    assert [one.act for one in told if one] == ["recall", "ack"]
+    assert partner.client.project(shares["south"]).state == "paused"
+    assert four.home.project(project).counts.annotations == 8
+
+    north = four.nodes["north"]
+    (own,) = north.client.shares(shares["north"])
+    with pytest.raises(Refused, match="The data of 8 of 8 tasks are still here"):
+        north.client.write_letter(own.share_id, "deleted")
+    for task in list(north.client.tasks(shares["north"])):
+        north.client.erase_task(task.task_id, "contract")
+    letters.write(north.client, [own], "deleted", north.folder)
+    four.carry("north")
+    assert four.take("north")[-1].taken.count == 8
+    assert {one.name: one.state for one in four.home.shares(project)} == {
+        "north": "deleted", "south": "recalled", "twin": "declined",
+    }  # fmt: skip
+
+    archive = four.home.archive(project, four.nodes["home"].data.parent / "archive.zip")
+    for name, one in four.nodes.items():
+        made = audit(
+            f"{one.client.url}/log",
+            vkey=one.vkey,
+            archives=[archive] if name == "home" else [],
+            letters=sorted(four.nodes["home"].folder.rglob("*.letter")),
+        )
+        assert made.findings.kept == [], name
+        mine = {part.share: part for part in made.partners}
+        for share in plan.shares:
+            if name in ("home", share.name):
+                part = mine[share.share_id]
+                answered = 8 if share.name == "north" else 0 if name == "home" or share.name == "twin" else 8
+                assert (part.side, part.delivered) == ("home" if name == "home" else "partner", answered)
+        report = examine(open_store(f"sqlite:///{one.data / 'evenhand.db'}"), one.vkey.partition("+")[0])
+        assert report.healthy, (report.differences, report.faults)
+    assert made.letters > 0
+    made = audit(f"{four.home.url}/log", archives=[archive])
+    assert made.drawn_again == 1 and any(not part.stated for part in made.partners)
+    changed = four.nodes["home"].data.parent / "changed.letter"
+    (deliver,) = (four.nodes["home"].folder / "north").glob("*-offer.letter")
+    changed.write_text(forged(four, "home", deliver, until=1), "utf-8")
+    (found,) = audit(f"{four.home.url}/log", letters=[changed]).findings.kept
+    assert (found.control, found.rule) == ("EN-34", "letter.other")

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from evenhand.audit.entries import AuditedEntry, read_entry, unb64url
+from evenhand.audit.federation import Draws
 from evenhand.audit.findings import BLIND, Finding
 from evenhand.audit.grammar import check_kind
 from evenhand.audit.notes import (
@@ -62,6 +63,7 @@ class ArchiveReport:
     weighings: int = 0  # that were taken again
     compared: int = 0  # consensus, and asking for further answers, that follow from one and were compared
     plain: int = 0  # consensus that rests on no weighing, computed again
+    drawn: int = 0  # share plans taken again
     weighed: list[Finding] = field(default_factory=list)  # what came of that; all but BLIND are wrong, too
     checkpoints: list[bytes] = field(default_factory=list)  # of the log that the archive came from
     reasons: list[tuple[str, int, str, dict[str, bytes]]] = field(default_factory=list)
@@ -127,6 +129,7 @@ class _Archive:
         self._blobs: set[str] = set()  # media that records name
         self._replay: Replay | None = None  # of what answers come to
         self._leaf: int | None = None  # of the event in hand
+        self._draws = Draws(report.add)
 
     def check(self, vkey: str | None) -> None:
         manifest = self._read_manifest(vkey)
@@ -135,6 +138,7 @@ class _Archive:
         for line in self._lines("history.jsonl"):
             self._check_event(line)
         report = self._report
+        report.drawn = self._draws.finish()
         report.weighings, report.compared, report.plain = replay.weighings, replay.compared, replay.plain
         self._check_data(manifest)
 
@@ -248,6 +252,7 @@ class _Archive:
         self._report.local &= isinstance(local, dict)
         about = local.get("task", 0) if isinstance(local, dict) else 0
         self._take(entry, json.loads(data)["b"], opened, rows, about)
+        self._draws.take(entry, json.loads(data)["b"], opened, rows)
         if self._replay is not None:
             self._leaf = line.get("leaf")
             self._replay.take(entry, opened, [row for row in rows if not _is_erased(row)])

@@ -139,6 +139,15 @@ ADVICE: tuple[tuple[str, str], ...] = (
         "draw.slow",
         "Ask the operator what held the draw up, and whether anything that bears on it happened meanwhile.",
     ),
+    (
+        "letter.",
+        "Keep the file: the signature in it is the evidence. Ask the node for the entry about it.",
+    ),
+    ("share.unplanned", "Audit the log that this one continues, where the share began."),
+    (
+        "share.",
+        "Ask the home node which tasks went to whom, with the project's archive, and hold it to the plan.",
+    ),
     ("time.", "Compare with what the witnesses signed at that time."),
 )
 BY_CLASS: dict[str, str] = {

@@ -20,6 +20,7 @@ CANNOT = (
     "That the node wrote down everything it saw. It can leave out what nobody holds a receipt for.",
     "That what the operator says alone is true: entries by the node are the operator's word.",
     "Anything about content: the log holds commitments, not data. Whoever holds the openings checks more.",
+    "What partners do with their share: keep copies, show it to others. That it was deleted is their word.",
     "What people do outside the platform: look and tell, pay back, own through others.",
 )
 STILL_SHOWS = (
@@ -102,6 +103,7 @@ def _facts(audit: Audit) -> list[tuple[str, str]]:
             f"{audit.archives:,} archives: {audit.weighings:,} weighings of answers taken again, "
             f"{audit.weighed:,} consequences compared, {audit.plain:,} consensus values without one",
         ),
+        ("shares for other nodes", _partners(audit)),
         ("reasons of admissions", _reasons(audit)),
         ("drawn in two phases", _kinds(audit.sources) or "none"),
         ("acts between two phases", _between(audit)),
@@ -109,6 +111,31 @@ def _facts(audit: Audit) -> list[tuple[str, str]]:
         ("late statements of ownership", f"{audit.late:,}"),
         ("clients whose ownership is private", f"{audit.private:,} (their verdicts are not checked here)"),
     ]
+
+
+def _partners(audit: Audit) -> str:
+    """In one line what came of shares; of caps, that they hold is the absence of findings."""
+    if not audit.partners:
+        return "none"
+    home = [one for one in audit.partners if one.side == "home"]
+    told = []
+    if home:
+        unstated = sum(not one.stated for one in home)
+        plans = len({(one.project, one.plan) for one in home})
+        told.append(
+            f"{len(home):,} partners in {plans:,} plans: {sum(one.offered for one in home):,} tasks offered, "
+            f"{sum(one.delivered for one in home):,} answered; {sum(one.recalled for one in home):,} shares "
+            f"recalled; of {unstated:,} partners nobody has stated who owns them"
+        )
+    if own := [one for one in audit.partners if one.side == "partner"]:
+        told.append(
+            f"{len(own):,} shares of other nodes: {sum(one.offered for one in own):,} tasks accepted, "
+            f"{sum(one.delivered for one in own):,} answered, "
+            f"{sum(one.deleted for one in own):,} said to be deleted"
+        )
+    held = f"; {audit.letters:,} letters compared" if audit.letters else ""
+    drawn = f"; {audit.drawn_again:,} plans drawn again" if audit.drawn_again else ""
+    return "; ".join(told) + drawn + held
 
 
 def _reasons(audit: Audit) -> str:

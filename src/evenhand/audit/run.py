@@ -25,6 +25,8 @@ from evenhand.audit import archive, beacon, draw
 from evenhand.audit.beacon import Beacon, Roots
 from evenhand.audit.crew import Crew
 from evenhand.audit.entries import AuditedEntry, unb64url
+from evenhand.audit.federation import DEFAULT, Federation, HeldLetter, SharePart, read_letter
+from evenhand.audit.federation import KINDS as OF_SHARES
 from evenhand.audit.findings import ALARM, GAP, PROVEN, Finding, Findings
 from evenhand.audit.grammar import EARLIER, digest
 from evenhand.audit.notes import LogKey, TreeHead, Unacceptable, read_checkpoint, read_key
@@ -131,6 +133,9 @@ class Audit:
     passed: dict[str, int] = field(default_factory=dict)  # "pool client entity" -> claims of nothing left
     e_values: dict[str, dict[str, float]] = field(default_factory=dict)  # pool -> client -> merged e-value
     bets: list[dict[str, Any]] = field(default_factory=list)  # every e-process as it ended
+    partners: list[SharePart] = field(default_factory=list)  # shares of projects for other nodes
+    drawn_again: int = 0  # share plans whose openings were at hand
+    letters: int = 0  # about shares, that somebody holds
     edges: list[dict[str, Any]] = field(default_factory=list)  # ownership as stated at the end
     findings: Findings = field(default_factory=Findings)
     seconds: float = 0.0
@@ -148,6 +153,7 @@ def audit(
     policy: str | None = None,
     receipts: Sequence[Path] = (),
     archives: Sequence[Path] = (),
+    letters: Sequence[Path] = (),
     views: Sequence[bytes] = (),
     chains: Sequence[str] = (),
     most_age: int = MOST_AGE,
@@ -163,6 +169,7 @@ def audit(
         policy: a ``tlog-policy``: whose cosignatures count.
         receipts: files as `evenhand receipts watch` keeps them.
         archives: of projects of this log, as `evenhand project archive` writes them.
+        letters: about shares, that a partner or the home node holds.
         views: checkpoints that others were shown: witnesses, other clients, own records.
         chains: public keys of drand chains that are trusted, base64url, besides quicknet's.
         most_age: seconds that the last quorum may be old.
@@ -184,6 +191,7 @@ def audit(
         with auditor.crew as crew:
             auditor.take_receipts(receipts)
             auditor.take_archives(archives)
+            auditor.take_letters(letters)
             auditor.take_views(opened, views)
             notes, observe = auditor.notes, auditor.take
             report = verify(opened, vkey=vkey, earlier=notes, progress=progress, observe=observe, crew=crew)
@@ -277,6 +285,8 @@ class Auditor:
         self._own = _Own()
         self._reasons = Reasons(self._tell_reason, SKEW)
         self._newest = 0
+        self._federation = Federation(self._known_owners)
+        self._letters: list[tuple[str, HeldLetter]] = []
         self._chains = (beacon.QUICKNET, *chains)
         self._beacons: list[Beacon] = []
         self._roots = Roots()
@@ -312,6 +322,7 @@ class Auditor:
             self.made.weighings += report.weighings
             self.made.weighed += report.compared
             self.made.plain += report.plain
+            self.made.drawn_again += report.drawn
             self.notes += report.checkpoints
             for stream, n, kind, opened in report.reasons:
                 self._reasons.hold(stream, n, kind, opened)
@@ -320,6 +331,18 @@ class Auditor:
                     self._add("EN-34", PROVEN, rule, None, place, f"{path.name}: {what}")
             for finding in report.weighed:
                 self.made.findings.add(finding)
+
+    def take_letters(self, paths: Sequence[Path]) -> None:
+        """A10: letters about shares; whether the log has them is seen at its end."""
+        for path in paths:
+            self.made.letters += 1
+            try:
+                letter = read_letter(path.read_bytes(), self.key) if self.key else None
+            except Unacceptable as error:
+                self._add("EN-34", PROVEN, "letter.wrong", None, "", f"{path.name}: {error}.")
+                continue
+            if letter is not None:
+                self._letters.append((path.name, letter))
 
     def take_views(self, source: Source, views: Sequence[bytes]) -> None:
         """A1: what witnesses and others were shown; the quorum of the newest cosigned checkpoint."""
@@ -381,6 +404,10 @@ class Auditor:
             self._owed.pop(leaf, None)
         self._leaf = leaf
         handle = _HANDLERS.get(entry.kind)
+        if entry.kind == "node-opened":
+            self._federation.continues = bool(entry.b()["previous"])
+        if entry.kind in OF_SHARES:
+            handle = Auditor._share
         if handle is not None:
             try:
                 if entry.kind in _BETWEEN and entry.stream in self._pools:
@@ -441,16 +468,28 @@ class Auditor:
         self._statements[b["record"]] = b
         self._history.append((entry.n, entry.at, b))
 
-    def _graph(self, count: int, at: int) -> Graph | None:
-        """Ownership after the first `count` statements."""
+    def _known_owners(self, entry: AuditedEntry) -> Graph | None:
+        """Ownership as an entry about shares had to know it: up to what it names as a cause, and all that was
+        stated a minute before."""
+        named = max((n for stream, n in entry.causes if stream == "node"), default=-1)
+        count = sum(n <= named or ts <= entry.at - SKEW for n, ts, _ in self._history)
+        return self._graph(count, self._history[count - 1][1], DEFAULT) if count else None
+
+    def _graph(self, count: int, at: int, without: Thresholds | None = None) -> Graph | None:
+        """Ownership after the first `count` statements.
+
+        Args:
+            without: thresholds where no policy is in force; None: then nothing is computed.
+        """
         policy = self._in_force()
-        if policy is None or count == 0 or self._endless:
+        thresholds = Thresholds.read(policy["thresholds"]) if policy is not None else without
+        if thresholds is None or count == 0 or self._endless:
             return None
         if count not in self._graphs:
             newest = {statement["record"]: statement for _, _, statement in self._history[:count]}
             if len(self._graphs) > 4:
                 self._graphs.clear()
-            graph = Graph(newest.values(), at, Thresholds.read(policy["thresholds"]))
+            graph = Graph(newest.values(), at, thresholds)
             self._steps += graph.work
             if graph.work > GRAPH or self._steps > GRAPHS:
                 self._tell_endless()
@@ -707,6 +746,19 @@ class Auditor:
         told = Submission(slot, answered, entry.at, index, pool.windows)
         self._pending[entry.stream, entry.n] = told
 
+    # ---- shares for other nodes --------------------------------------------------------------
+
+    def _share(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
+        self._federation.take(entry, b, self._teller(index, entry))
+
+    def _note_partners(self) -> None:
+        for name, letter in self._letters:
+            self._federation.compare(name, letter, self.origin, self._newest - SKEW, self._tell_whole)
+        self.made.partners = list(self._federation.shares.values())
+
+    def _tell_whole(self, control: str, kind: str, rule: str, reason: str) -> None:
+        self._add(control, kind, rule, None, "", reason)
+
     # ---- the end -----------------------------------------------------------------------------
 
     def finish(self) -> None:
@@ -715,6 +767,7 @@ class Auditor:
         self.made.draws = self.crew.counts[wrong_draws]
         self._note_unsettled()
         self._note_owed()
+        self._note_partners()
         self.made.reasons, self.made.reasons_unheld = self._reasons.checked, self._reasons.unheld
         shared = [pool for _, pool in sorted(self._pools.items()) if pool.shared]
         for pool in shared:

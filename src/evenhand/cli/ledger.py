@@ -102,6 +102,7 @@ def ledger_fork_verify(path: str, vkey: str | None) -> int:
 @click.option(
     "--archive", "archives", multiple=True, metavar="FILE", help="A project's archive, for its openings."
 )
+@click.option("--letters", "held", multiple=True, metavar="DIR", help="Letters about shares that you hold.")
 @click.option("--project", "projects", multiple=True, help="The same, fetched with EVENHAND_API_KEY first.")
 @click.option("--view", "views", multiple=True, metavar="CHECKPOINT", help="What somebody else was shown.")
 @click.option("--drand-key", "chains", multiple=True, metavar="KEY", help="A chain of drand that you trust.")
@@ -118,6 +119,7 @@ def audit(
     policy: str | None,
     folders: tuple[str, ...],
     archives: tuple[str, ...],
+    held: tuple[str, ...],
     projects: tuple[str, ...],
     views: tuple[str, ...],
     chains: tuple[str, ...],
@@ -130,8 +132,8 @@ def audit(
     """Audit a whole log from outside.
 
     Signatures and witnesses; every allocation, verdict, price and draw replayed; parity tested; with the
-    archive of a project, its answers weighed again. Works on a folder of files too. Exits with 1 when
-    something is found.
+    archive of a project, its answers weighed and its shares drawn again. Works on a folder of files too.
+    Exits with 1 when something is found.
     """
     from evenhand.audit import report
     from evenhand.audit.notes import Unacceptable
@@ -151,6 +153,7 @@ def audit(
                 policy=None if policy is None else text_of(Path(policy)),
                 receipts=[path for path in kept if not path.name.startswith("fork-")],
                 archives=[existing(Path(one)) for one in archives] + archived(projects, Path(fetched)),
+                letters=[path for folder in held for path in sorted(Path(folder).rglob("*.letter"))],
                 views=[read_note(view) for view in views],
                 chains=chains,
                 most_age=most_age,

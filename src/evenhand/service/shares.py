@@ -305,6 +305,7 @@ class _Saying(msgspec.Struct, frozen=True, kw_only=True):
     slice: int = 0
     count: int = 0  # tasks that count
     rows: Sequence[bytes] = ()
+    causes: tuple[Place, ...] = ()  # of its entry
     facts: dict[str, Any] = {}
     more: dict[str, Any] = {}  # of the head
 
@@ -332,7 +333,7 @@ def _say(tx: Transaction, at: Moment, row: Row, saying: _Saying) -> wire.Letter:
             "letter.size", "The letter would be too long to send.", "share", "Shorten the instructions."
         )
     event = _event(row, "sent", head, sharing.digest_of(text), saying.count, saying.facts)
-    tx.append([event], at)
+    tx.append([msgspec.structs.replace(event, causes=saying.causes)], at)
     tx.run(
         "put_letter_text",
         organization=row["organization"],
@@ -383,6 +384,7 @@ def _offer(tx: Transaction, at: Moment, row: Row, wanted: wire.NewLetter) -> wir
         slice=slice_,
         count=len(tasks),
         rows=rows,
+        causes=_newest_statement(tx),
         facts={"offered": [one["n"] for one in tasks], "until": until}
         | ({"state": "offered"} if row["state"] == "planned" else {}),
         more={"until": until, "token": row["sent"], "place": place, "root": _sliced(tx, place)[0]},
