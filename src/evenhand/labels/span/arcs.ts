@@ -26,8 +26,8 @@ type Point = readonly [x: number, y: number];
 
 export interface Arc {
   points: Point[];
-  /** Middle of its longest run in a gap, for its name. */
-  middle: Point;
+  /** Its longest run in a gap, for its name: both ends, and how high it lies. */
+  run: { from: number; to: number; y: number };
 }
 
 /** Pixels between two arcs beside each other, and between the two lowest and the words. */
@@ -53,12 +53,12 @@ export function route(pairs: readonly (readonly [End, End])[], sheet: Sheet): Ar
     const up = (top: number) => top - LOWEST - (level.get(`${i} ${top}`) ?? 0) * STEP;
     if (from[1] === to[1]) {
       const y = up(from[1]);
-      return { points: [from, [from[0], y], [to[0], y], to], middle: [(from[0] + to[0]) / 2, y] };
+      return { points: [from, [from[0], y], [to[0], y], to], run: { from: from[0], to: to[0], y } };
     }
     const x = sheet.margin + sheet.away * (3 + (columns.get(`${i} 0`) ?? 0) * STEP);
     const [y, z] = [up(from[1]), up(to[1])];
-    const longer: Point = Math.abs(from[0] - x) >= Math.abs(to[0] - x) ? [(from[0] + x) / 2, y] : [(to[0] + x) / 2, z];
-    return { points: [from, [from[0], y], [x, y], [x, z], [to[0], z], to], middle: longer };
+    const run = Math.abs(from[0] - x) >= Math.abs(to[0] - x) ? { from: from[0], to: x, y } : { from: to[0], to: x, y: z };
+    return { points: [from, [from[0], y], [x, y], [x, z], [to[0], z], to], run };
   });
 }
 
@@ -155,29 +155,32 @@ export class Arcs {
     const named: DOMRect[] = [];
     // What is strong is drawn last, over the others, and gets its name first.
     const order = drawn.map((_, i) => i).sort((a, b) => Number(drawn[b]?.strong) - Number(drawn[a]?.strong) || a - b);
-    const groups = order.map((i) => this.group(drawn[i] as Drawn, arcs[i] as Arc, named, () => onpick(i)));
+    const groups = order.map((i) => this.group(drawn[i] as Drawn, arcs[i] as Arc, sheet, named, () => onpick(i)));
     this.element.replaceChildren(...groups.reverse());
   }
 
-  private group(one: Drawn, arc: Arc, named: DOMRect[], onclick: () => void): SVGElement {
+  private group(one: Drawn, arc: Arc, sheet: Sheet, named: DOMRect[], onclick: () => void): SVGElement {
     const line = path(arc.points);
     const [x, y] = arc.points[arc.points.length - 1] ?? [0, 0];
     const head = one.directed ? [shape("path", { class: "head", d: `M${x} ${y}l-3.5 -5h7z` })] : [];
     const group = shape("g", { class: one.strong ? "strong" : "" }, shape("path", { class: "hit", d: line }), shape("path", { class: "line", d: line }), ...head);
-    const name = this.name(one.name, arc.middle, named, one.strong);
+    const name = this.name(one, arc.run, sheet, named);
     if (name) group.append(name);
     group.style.setProperty("--hue", one.hue);
     group.addEventListener("click", onclick);
     return group;
   }
 
-  /** The name on the arc, where there is room for it; of a strong one always. */
-  private name(name: string, [x, y]: Point, named: DOMRect[], always: boolean): SVGElement | undefined {
+  /** The name on the arc, or behind it where it is too short; only where there is room, but of a strong one always. */
+  private name({ name, strong }: Drawn, { from, to, y }: Arc["run"], sheet: Sheet, named: DOMRect[]): SVGElement | undefined {
     const short = name.length > 18 ? `${name.slice(0, 17).toWellFormed()}…` : name;
     const width = short.length * 6 + 6; // pixels, a little more than it takes
+    const isLong = Math.abs(to - from) > width + 10;
+    const inner = sheet.away < 0 ? Math.max(from, to) : Math.min(from, to);
+    const x = isLong ? (from + to) / 2 : inner - sheet.away * (width / 2 + 2);
     const box = new DOMRect(x - width / 2, y - 7, width, 14);
     const isFree = named.every((other) => box.right < other.left || other.right < box.left || box.bottom < other.top || other.bottom < box.top);
-    if (!isFree && !always) return undefined;
+    if (!isFree && !strong) return undefined;
     named.push(box);
     return shape("text", { x, y: y + 3.5, "text-anchor": "middle" }, short);
   }
