@@ -21,14 +21,14 @@ demo: web
 
 test: web
 	$(WEB) test
-	$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(TESTS)
 
 sure: web
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n auto tests/core --cov=evenhand.core --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 tests/core --cov=evenhand.core --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 	$(WEB) check
 
 bench: web

@@ -87,7 +87,7 @@ class Cluster:
         self.wait()
 
     def wait(self) -> None:
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + 180
         while True:
             try:
                 psycopg.connect(self.url("postgres")).close()
