@@ -23,7 +23,7 @@ from tests import ports
 STILL = """async () => {
   const moving = () => document.getAnimations().filter((one) =>
     one.playState === "running" && one.effect?.getComputedTiming().iterations !== Infinity);
-  const end = Date.now() + 3000;
+  const end = Date.now() + 30_000;
   for (let still = 0; still < 3 && Date.now() < end; still = moving().length ? 0 : still + 1)
     await new Promise((next) => { requestAnimationFrame(next); setTimeout(next, 500); });
 }"""
