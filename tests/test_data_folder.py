@@ -89,8 +89,8 @@ def test_the_key_stays_and_is_for_the_owner_only(tmp_path: Path) -> None:
     first = data_folder.key(tmp_path)
     assert first.startswith("ek_") and len(first) > 40
     assert data_folder.key(tmp_path) == first
-    assert (tmp_path / "data_folder.key").stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == ["data_folder.key"]
+    assert (tmp_path / "local.key").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["local.key"]
 
 
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
