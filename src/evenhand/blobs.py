@@ -139,9 +139,10 @@ class Bucket:
     """Media in an object store: <prefix>/<organization>/<digest>."""
 
     def __init__(self, url: str, scratch: Path) -> None:
-        """Args:
-        url: of bucket and prefix.
-        scratch: folder for what is being uploaded.
+        """
+        Args:
+            url: of bucket and prefix.
+            scratch: folder for what is being uploaded.
 
         Raises:
             Unavailable: the library is not installed, or the address cannot be used.

@@ -46,11 +46,12 @@ class Cosigner:
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Args:
-        ledger: open for writing.
-        policy: whose witnesses with an address are asked, and whose quorum decides.
-        transport: how to reach them; by default the network.
-        clock: seconds since 1970-01-01 UTC.
+        """
+        Args:
+            ledger: open for writing.
+            policy: whose witnesses with an address are asked, and whose quorum decides.
+            transport: how to reach them; by default the network.
+            clock: seconds since 1970-01-01 UTC.
         """
         self.standings = {w.name: Standing(w.name) for w in policy.witnesses if w.url}
         self.witnessed: Checkpoint | None = None  # the newest that enough have cosigned

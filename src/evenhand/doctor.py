@@ -93,8 +93,9 @@ class Origins:
     """Which origin the commitments of an event were made for. A restore begins another one."""
 
     def __init__(self, reader: Reader, origin: str) -> None:
-        """Args:
-        origin: of a store that no node has claimed yet.
+        """
+        Args:
+            origin: of a store that no node has claimed yet.
         """
         epochs = reader.tuples("epochs") or [(1, origin, 0, "")]
         self._starts = [after for _, _, after, _ in epochs]

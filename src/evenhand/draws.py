@@ -64,14 +64,15 @@ class Drawer:
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Args:
-        policy: whose witnesses reveal.
-        cosigner: brings checkpoints to them.
-        drand: address of an HTTP relay of the chain, up to its hash; None: drand is not asked.
-        door: through which drand is asked.
-        chain: whose rounds decide.
-        transport: how to reach witnesses; by default the network.
-        clock: seconds since 1970-01-01 UTC.
+        """
+        Args:
+            policy: whose witnesses reveal.
+            cosigner: brings checkpoints to them.
+            drand: address of an HTTP relay of the chain, up to its hash; None: drand is not asked.
+            door: through which drand is asked.
+            chain: whose rounds decide.
+            transport: how to reach witnesses; by default the network.
+            clock: seconds since 1970-01-01 UTC.
         """
         self.drawn = 0  # windows so far
         self._store, self._lane, self._ledger, self._sequencer = store, lane, ledger, sequencer

@@ -59,15 +59,16 @@ class Watcher:
         most_age: float = STALE,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Args:
-        client: with a key that may see all answers of its organization.
-        folder: made when missing.
-        log: the node's public log; by default at the client's address.
-        witnesses: name -> where its monitoring prefix is; asked what they have seen.
-        policy: whose quorum must have cosigned lately.
-        hook: a command that gets each alarm as JSON on its standard input.
-        most_age: seconds that the last quorum may be old.
-        clock: seconds since 1970-01-01 UTC.
+        """
+        Args:
+            client: with a key that may see all answers of its organization.
+            folder: made when missing.
+            log: the node's public log; by default at the client's address.
+            witnesses: name -> where its monitoring prefix is; asked what they have seen.
+            policy: whose quorum must have cosigned lately.
+            hook: a command that gets each alarm as JSON on its standard input.
+            most_age: seconds that the last quorum may be old.
+            clock: seconds since 1970-01-01 UTC.
         """
         self._client = client
         self._folder = folder

@@ -25,9 +25,10 @@ class SelfAudit:
     """One thread that has the log audited now and then."""
 
     def __init__(self, folder: Path, policy: Path | None) -> None:
-        """Args:
-        folder: of the ledger; its public log is in ``public``.
-        policy: whose cosignatures count; None: nobody's.
+        """
+        Args:
+            folder: of the ledger; its public log is in ``public``.
+            policy: whose cosignatures count; None: nobody's.
         """
         self._folder = folder
         self._policy = policy

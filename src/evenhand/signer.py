@@ -25,8 +25,9 @@ class Signer:
     """Signs what its owner says."""
 
     def __init__(self, secret: bytes) -> None:
-        """Args:
-        secret: 32 random bytes.
+        """
+        Args:
+            secret: 32 random bytes.
         """
         self._key = Ed25519PrivateKey.from_private_bytes(secret)
         self.public = self._key.public_key().public_bytes_raw()

@@ -21,8 +21,9 @@ class Crew:
     """Takes checks in any order and tells which do not hold. Use it as a context manager."""
 
     def __init__(self, processes: int) -> None:
-        """Args:
-        processes: at most; 1: everything is done here.
+        """
+        Args:
+            processes: at most; 1: everything is done here.
         """
         self.counts: Counter[Wrong] = Counter()
         self._processes = processes

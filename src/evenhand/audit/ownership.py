@@ -67,10 +67,11 @@ class Graph:
     """The graph of ownership as it stands after one statement."""
 
     def __init__(self, statements: Iterable[Mapping[str, Any]], at: int, thresholds: Thresholds) -> None:
-        """Args:
-        statements: the newest of each record, public fields; closed ones may be among them.
-        at: ms; interests that have ended by then do not count.
-        thresholds: of the policy in force.
+        """
+        Args:
+            statements: the newest of each record, public fields; closed ones may be among them.
+            at: ms; interests that have ended by then do not count.
+            thresholds: of the policy in force.
         """
         self._at = at
         self._thresholds = thresholds

@@ -152,10 +152,11 @@ class Replay:
     """The events of one project, in the order of commits. What does not follow is told."""
 
     def __init__(self, project: str, slots: dict[str, Slot], tell: Tell) -> None:
-        """Args:
-        project: its stream.
-        slots: what each answer is to.
-        tell: told of what was found.
+        """
+        Args:
+            project: its stream.
+            slots: what each answer is to.
+            tell: told of what was found.
         """
         self.project, self._slots, self._tell = project, slots, tell
         self.weighings = self.compared = 0  # taken again; consensus and further answers that follow from one

@@ -251,12 +251,13 @@ class Auditor:
         chains: Sequence[str] = (),
         most_age: int = MOST_AGE,
     ) -> None:
-        """Args:
-        made: where everything is noted.
-        key: of the log; None: nothing that depends on it is checked.
-        quorum: whose cosignatures count.
-        processes: that verify draws and signatures.
-        chains, most_age: see `audit`.
+        """
+        Args:
+            made: where everything is noted.
+            key: of the log; None: nothing that depends on it is checked.
+            quorum: whose cosignatures count.
+            processes: that verify draws and signatures.
+            chains, most_age: see `audit`.
         """
         self.made = made
         self.key = key

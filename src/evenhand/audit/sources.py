@@ -73,9 +73,10 @@ class HttpSource:
     """A log that is served below a URL, such as ``https://labels.example.org/log``."""
 
     def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
-        """Args:
-        url: the log's prefix.
-        transport: how to reach it; by default the network, each connection tried three times.
+        """
+        Args:
+            url: the log's prefix.
+            transport: how to reach it; by default the network, each connection tried three times.
         """
         self._url = url.rstrip("/")
         self._client = httpx.Client(

@@ -75,10 +75,11 @@ class SigningKey:
     """The private half of a log's or witness's key. It has no readable form except `secret_line`."""
 
     def __init__(self, name: str, seed: bytes, kind: int = ED25519) -> None:
-        """Args:
-        name: what it signs under: the log's origin, or the witness's name.
-        seed: 32 secret random bytes (RFC 8032; FIPS 204 calls them xi).
-        kind: ED25519 for a log, COSIGNATURE or MLDSA44 for a witness.
+        """
+        Args:
+            name: what it signs under: the log's origin, or the witness's name.
+            seed: 32 secret random bytes (RFC 8032; FIPS 204 calls them xi).
+            kind: ED25519 for a log, COSIGNATURE or MLDSA44 for a witness.
 
         Raises:
             Invalid: a name that no signature line could carry.

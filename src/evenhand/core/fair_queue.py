@@ -31,12 +31,13 @@ class FairQueue:
         rank: Callable[[list[str]], None],
         more: Iterable[tuple[int, list[str]]] = (),
     ) -> None:
-        """Args:
-        tags: flow -> its tag.
-        virtual: the largest tag at a selection so far.
-        weight: of a flow: a positive divisor of `UNIT`.
-        rank: brings flows with the same tag into their order.
-        more: (tag, flows that have it) of further ones, by tag; read as far as needed, which is rarely far.
+        """
+        Args:
+            tags: flow -> its tag.
+            virtual: the largest tag at a selection so far.
+            weight: of a flow: a positive divisor of `UNIT`.
+            rank: brings flows with the same tag into their order.
+            more: (tag, flows that have it) of further ones, by tag; read as far as needed: rarely far.
         """
         self.virtual = virtual
         self.changed: dict[str, int] = {}  # flow -> its tag, of those that were charged

@@ -116,8 +116,9 @@ class Graph:
     """The graph of ownership at one moment."""
 
     def __init__(self, records: Iterable[Record], thresholds: Thresholds, at_ms: int) -> None:
-        """Args:
-        at_ms: time of the newest statement; what ended by then does not count.
+        """
+        Args:
+            at_ms: time of the newest statement; what ended by then does not count.
         """
         known = {r.record: r for r in records if r.status != "closed"}
         self.thresholds = thresholds

@@ -73,8 +73,9 @@ def _any_script() -> re.Pattern[str]:
 
 
 def _pieces(word: str, alone: bool) -> Iterator[str]:
-    """Args:
-    alone: the last character of a run without blanks also stands for itself.
+    """
+    Args:
+        alone: the last character of a run without blanks also stands for itself.
     """
     if word.isascii():
         yield word[:LONGEST]

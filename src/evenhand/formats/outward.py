@@ -384,8 +384,9 @@ class Along:
     """
 
     def __init__(self, folder: Path, beside: Beside, read: Callable[[str], Stored | None]):
-        """Args:
-        read: digest -> a stored medium; None where there is none.
+        """
+        Args:
+            read: digest -> a stored medium; None where there is none.
         """
         self._path, self._kinds, self._read = folder / beside.archive, MEDIA[beside.kind], read
         self._before = f"{beside.folder}/" if beside.folder else ""

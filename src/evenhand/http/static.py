@@ -53,8 +53,9 @@ class Assets:
     """The pages of `evenhand.http.assets`, in memory: they are some hundred kilobytes."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Args:
-        folder: of the built assets; by default those of the package.
+        """
+        Args:
+            folder: of the built assets; by default those of the package.
         """
         self._folder = folder or Path(str(files("evenhand.http") / "assets"))
         self._files: dict[str, tuple[int, File]] = {}  # name -> time of change, content

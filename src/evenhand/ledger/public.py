@@ -22,9 +22,10 @@ class PublicLog:
     """The published files. Any process may read them, at any time, while another sequences."""
 
     def __init__(self, folder: Path, disk: Disk | None = None) -> None:
-        """Args:
-        folder: the one that holds ``checkpoint``, ``vkey`` and ``tile/``.
-        disk: what reads it; by default this machine's files.
+        """
+        Args:
+            folder: the one that holds ``checkpoint``, ``vkey`` and ``tile/``.
+            disk: what reads it; by default this machine's files.
         """
         self.folder = folder
         self._disk = disk or LocalDisk()

@@ -172,9 +172,10 @@ _DRAWS = {"one-phase": "vrf", "two-phase": "vrf-drand"}
 
 
 def _terms_event(tx: Transaction, pool: str, wanted: wire.PoolTerms, n: int, draw: str) -> PoolPolicySet:
-    """Args:
-    n: the place that it takes.
-    draw: how windows are drawn where the terms do not say.
+    """
+    Args:
+        n: the place that it takes.
+        draw: how windows are drawn where the terms do not say.
     """
     if wanted.draw and wanted.draw not in _DRAWS:
         raise Invalid("pool.draw", "A draw is one-phase or two-phase.", "draw", "Leave it out for the usual.")
