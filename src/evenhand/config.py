@@ -22,7 +22,7 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 SETTINGS = (
-    Setting("EVENHAND_DATA", "./evenhand-data", "Folder for the embedded database, media, ledger and logs."),
+    Setting("EVENHAND_DATA", "./evenhand-data", "Folder for the embedded database, media and the ledger."),
     Setting(
         "EVENHAND_DATABASE_URL", "", "postgresql://… to keep the tables in PostgreSQL instead of SQLite."
     ),
