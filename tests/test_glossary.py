@@ -22,7 +22,7 @@ DENIED = {
     for row in re.findall(r"^\| \*\*.*\| ([^|]*) \|$", GLOSSARY, re.MULTILINE)
     for word in row.split(",")
 } - {""}
-PLACES = ("core", "store", "service", "http", "wire.py")
+PLACES = ("core", "store", "service", "http", "wire.py", "lane.py", "node.py", "ledger", "sdk", "audit")
 ALLOWED = {"items", "Items"}  # the named exceptions that are identifiers
 WORDS = """organization, client, provider, operator, annotator, reviewer, project, field, question,
 label type, task, assignment, annotation, prediction, review, consensus, release, gold task, pool,

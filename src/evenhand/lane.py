@@ -62,7 +62,7 @@ def first(verb: V) -> V:
     return verb
 
 
-class _Item:
+class _Call:
     __slots__ = ("args", "future", "loop", "outcome", "verb")
 
     def __init__(self, verb: Verb, args: tuple[Any, ...], loop: asyncio.AbstractEventLoop | None) -> None:
@@ -85,7 +85,7 @@ class Lane:
         self.store = store
         self._node = node
         self._clock = clock
-        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._wanted = 0  # verbs that the lane waits for
         self._enough = threading.Event()  # so many wait
         self._thread = threading.Thread(target=self._loop, name="evenhand-lane", daemon=True)
@@ -118,29 +118,29 @@ class Lane:
         self._queue.put(None)
         self._thread.join()
 
-    def _put(self, verb: Verb, args: tuple[Any, ...], loop: asyncio.AbstractEventLoop | None = None) -> _Item:
+    def _put(self, verb: Verb, args: tuple[Any, ...], loop: asyncio.AbstractEventLoop | None = None) -> _Call:
         if not self._open:
             raise Unavailable("lane.closed", "The node is stopping.", "", "Try again when it is up.")
         if self._queue.qsize() >= LONGEST_QUEUE:
             raise Unavailable("lane.full", "Too many changes wait already.", "", "Try again in a moment.")
-        item = _Item(verb, args, loop)
-        self._queue.put(item)
+        call = _Call(verb, args, loop)
+        self._queue.put(call)
         if not self._enough.is_set() and self._queue.qsize() >= self._wanted:
             self._enough.set()
-        return item
+        return call
 
     def _loop(self) -> None:
         about = 1  # callers who were answered last or wait already
         last = False
         while not last:
-            item = self._queue.get()
-            if item is None:
+            call = self._queue.get()
+            if call is None:
                 return
             self._wait_for(about - 1)
-            items, last = self._gather(item)
-            self._run(items)
-            about = len(items) + self._queue.qsize()
-            _wake(items)
+            calls, last = self._gather(call)
+            self._run(calls)
+            about = len(calls) + self._queue.qsize()
+            _wake(calls)
 
     def _wait_for(self, others: int) -> None:
         self._enough.clear()
@@ -148,71 +148,71 @@ class Lane:
         if self._open and self._queue.qsize() < others:  # after the clearing, or one could be missed
             self._enough.wait(PATIENCE)
 
-    def _gather(self, first: _Item) -> tuple[list[_Item], bool]:
+    def _gather(self, first: _Call) -> tuple[list[_Call], bool]:
         """Whoever waits now, and whether the lane ends after them."""
-        items = [first]
-        while len(items) < LARGEST_GROUP:
+        calls = [first]
+        while len(calls) < LARGEST_GROUP:
             try:
                 another = self._queue.get_nowait()
             except queue.Empty:
                 break
             if another is None:
-                return items, True
-            items.append(another)
-        return items, False
+                return calls, True
+            calls.append(another)
+        return calls, False
 
-    def _run(self, items: list[_Item]) -> None:
+    def _run(self, calls: list[_Call]) -> None:
         """Run a group; what goes wrong beyond a refusal is found out by running one by one."""
         for attempt in range(CONFLICT_TRIES):
             try:
-                self._transact(items)
+                self._transact(calls)
                 return
             except Unavailable as error:
                 if error.rule != "store.conflict" or attempt == CONFLICT_TRIES - 1:
-                    _fail(items, error)
+                    _fail(calls, error)
                     return
                 time.sleep(0.002 * attempt)
             except Exception as error:
-                if len(items) == 1:
-                    log.exception("A verb failed: %s", items[0].verb.__name__)
-                    _fail(items, error)
+                if len(calls) == 1:
+                    log.exception("A verb failed: %s", calls[0].verb.__name__)
+                    _fail(calls, error)
                     return
-                for item in items:
-                    self._run([item])
+                for call in calls:
+                    self._run([call])
                 return
 
-    def _transact(self, items: list[_Item]) -> None:
+    def _transact(self, calls: list[_Call]) -> None:
         db = self.store.writer
         db.begin()
         try:
             at = Moment(ms=self._clock(), chance=os.urandom(32))
             tx = self.store.transaction(self._node, at.ms)
-            for verb, calls in _by_verb(items).items():
-                _run_calls(tx, at, verb, calls)
+            for verb, alike in _by_verb(calls).items():
+                _run_calls(tx, at, verb, alike)
             db.commit()
         except BaseException:
             self.store.rollback()
             raise
         self.committed += 1
-        self.verbs += len(items)
+        self.verbs += len(calls)
 
 
-def _by_verb(items: list[_Item]) -> dict[Verb, list[_Item]]:
+def _by_verb(calls: list[_Call]) -> dict[Verb, list[_Call]]:
     """The calls of each verb, verbs in the order of their first call; see `first`."""
-    calls: dict[Verb, list[_Item]] = {}
-    for item in items:
-        calls.setdefault(item.verb, []).append(item)
-    return {verb: calls[verb] for verb in sorted(calls, key=lambda verb: not hasattr(verb, "first"))}
+    found: dict[Verb, list[_Call]] = {}
+    for call in calls:
+        found.setdefault(call.verb, []).append(call)
+    return {verb: found[verb] for verb in sorted(found, key=lambda verb: not hasattr(verb, "first"))}
 
 
-def _run_calls(tx: Transaction, at: Moment, verb: Verb, items: list[_Item]) -> None:
+def _run_calls(tx: Transaction, at: Moment, verb: Verb, calls: list[_Call]) -> None:
     batch: Group | None = getattr(verb, "batch", None)
     if batch is not None:
-        for item, outcome in zip(items, batch(tx, at, [item.args for item in items]), strict=True):
-            item.outcome = outcome
+        for call, outcome in zip(calls, batch(tx, at, [call.args for call in calls]), strict=True):
+            call.outcome = outcome
         return
-    for item in items:
-        item.outcome = _run_alone(tx, at, verb, item.args)
+    for call in calls:
+        call.outcome = _run_alone(tx, at, verb, call.args)
 
 
 def _run_alone(tx: Transaction, at: Moment, verb: Verb, args: tuple[Any, ...]) -> Any:
@@ -229,25 +229,25 @@ def _run_alone(tx: Transaction, at: Moment, verb: Verb, args: tuple[Any, ...]) -
     return result
 
 
-def _fail(items: list[_Item], error: Exception) -> None:
-    for item in items:
-        item.outcome = error
+def _fail(calls: list[_Call], error: Exception) -> None:
+    for call in calls:
+        call.outcome = error
 
 
-def _wake(items: list[_Item]) -> None:
+def _wake(calls: list[_Call]) -> None:
     """Tell everybody. Each event loop is woken once: a wake-up costs a system call."""
-    for loop, own in groupby(items, key=lambda item: item.loop):
+    for loop, own in groupby(calls, key=lambda call: call.loop):
         if loop is None:
             _settle(list(own))
         elif not loop.is_closed():
             loop.call_soon_threadsafe(_settle, list(own))
 
 
-def _settle(items: list[_Item]) -> None:
-    for item in items:
-        if item.future.done():
+def _settle(calls: list[_Call]) -> None:
+    for call in calls:
+        if call.future.done():
             continue  # the caller has gone; what it asked for is done all the same
-        if isinstance(item.outcome, BaseException):
-            item.future.set_exception(item.outcome)
+        if isinstance(call.outcome, BaseException):
+            call.future.set_exception(call.outcome)
         else:
-            item.future.set_result(item.outcome)
+            call.future.set_result(call.outcome)

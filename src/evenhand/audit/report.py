@@ -39,7 +39,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
     told["summary"] = verdict(audit)
     told["findings"] = [one | {"advice": advice(one["rule"], one["kind"])} for one in kept["kept"]]
     told["counts"] = {kind: audit.findings.counts[kind] for kind in CLASSES if kind != BLIND}
-    told["controls"] = dict(sorted(audit.findings.controls.items(), key=lambda item: int(item[0][3:])))
+    told["controls"] = dict(sorted(audit.findings.controls.items(), key=lambda control: int(control[0][3:])))
     told["not_auditable"] = dict(BLIND_SPOTS)
     return told
 
