@@ -176,6 +176,86 @@ def test_relations_by_pointer(show: Open) -> None:
     assert violations(page) == []
 
 
+class TestTracks:
+    """The sample has a box that moves (x 16 to 224 in 99 frames), and one of what ends at 2 s."""
+
+    def ready(self, show: Open, **more: Any) -> Any:
+        page = show("track", **more)
+        page.get_by_text("0:00.00 / 0:04.00").wait_for()
+        return page
+
+    def at(self, page: Any, x: float, y: float) -> tuple[float, float]:
+        stage = page.locator(".stage").bounding_box()
+        return stage["x"] + x / 320 * stage["width"], stage["y"] + y / 180 * stage["height"]
+
+    def still(self, page: Any) -> None:
+        page.wait_for_function("!document.querySelector('video').seeking")
+
+    def test_by_pointer_a_drag_makes_a_keyframe(self, show: Open) -> None:
+        page = self.ready(show)
+        page.locator(".stage").focus()
+        page.keyboard.press("Shift+ArrowRight")
+        self.still(page)
+        x = 16 + 208 / 3.96
+        page.mouse.click(*self.at(page, x + 5, 70))
+        stroke(page, self.at(page, x + 20, 70), self.at(page, x + 50, 70))
+        box = answer(page)[0]
+        assert [frame["time"] for frame in box["keyframes"]] == [0, 1, 3.96]
+        assert box["keyframes"][1]["x"] == pytest.approx(x + 30, abs=1.5)
+        page.keyboard.press("2")
+        page.keyboard.press("Escape")
+        stroke(page, self.at(page, 250, 20), self.at(page, 310, 60))
+        made = answer(page)[-1]
+        assert made["label"] == "Number" and len(made["keyframes"]) == 1
+        assert made["keyframes"][0] == {
+            "time": 1,
+            **{
+                k: pytest.approx(v, abs=1.5)
+                for k, v in {"x": 250, "y": 20, "width": 60, "height": 40}.items()
+            },
+        }
+        corner = self.at(page, 310, 60)
+        for _ in range(5):
+            page.keyboard.press("ArrowRight")
+        self.still(page)
+        stroke(page, corner, self.at(page, 300, 80))
+        first, second = answer(page)[-1]["keyframes"]
+        assert (second["time"], second["width"]) == (1.2, pytest.approx(50, abs=1.5))
+        page.locator(".lanes").click(position={"x": 3, "y": 50})
+        assert page.locator("video").evaluate("film => film.currentTime") < 0.05
+        assert violations(page) == []
+
+    def test_by_keys_alone(self, show: Open) -> None:
+        page = self.ready(show)
+        page.locator(".stage").focus()
+        page.keyboard.press(".")
+        for key in ["ArrowRight", "ArrowRight", "r", "Alt+ArrowDown", "Alt+Shift+ArrowRight"]:
+            page.keyboard.press(key)
+        frame = answer(page)[0]["keyframes"][1]
+        assert frame["time"] == 0.08
+        assert (frame["y"], frame["width"]) == (pytest.approx(36 + 54 * 2 / 99 + 1, abs=0.01), 65)
+        page.keyboard.press("r")
+        assert len(answer(page)[0]["keyframes"]) == 2, "R again takes it out"
+        page.keyboard.press("Shift+ArrowRight")
+        page.keyboard.press("o")
+        assert answer(page)[0]["keyframes"][1]["outside"] is True
+        page.keyboard.press("Shift+ArrowRight")
+        assert page.locator(".stage g").count() == 0, "gone here; the other one has ended too"
+        page.keyboard.press("o")
+        assert "outside" not in answer(page)[0]["keyframes"][2]
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("ArrowUp")
+        page.get_by_text("0:00.00 / 0:04.00").wait_for()
+        page.keyboard.press(".")
+        page.get_by_text("0:00.20 / 0:04.00").wait_for()
+        page.keyboard.press("Delete")
+        assert [track["label"] for track in answer(page)] == ["Box"]
+        page.keyboard.press("n")
+        assert (answer(page)[-1]["label"], answer(page)[-1]["keyframes"][0]["time"]) == ("Number", 0.2)
+        page.keyboard.press("0")
+        assert answer(page) == []
+
+
 def test_a_video_by_keys_and_what_is_said_of_one_that_cannot_be_played(show: Open) -> None:
     page = show("fields")
     film = page.locator(".film").first

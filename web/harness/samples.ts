@@ -248,6 +248,18 @@ export const samples: Sample[] = [
   },
 ];
 
+samples.push({
+  type: "track",
+  title: "Follow the box",
+  config: { field: "film", labels: ["Box", "Number"] },
+  fields: [{ name: "film", type: "video", title: "" }],
+  data: { film: FILM },
+  value: [
+    { keyframes: [{ time: 0, x: 16, y: 36, width: 64, height: 45 }, { time: 3.96, x: 224, y: 90, width: 64, height: 45 }], label: "Box" },
+    { keyframes: [{ time: 0.2, x: 2, y: 150, width: 40, height: 28 }, { time: 2, x: 2, y: 150, width: 40, height: 28, outside: true }], label: "Number" },
+  ],
+});
+
 export const question = (sample: Sample): Question => ({
   id: sample.title,
   title: sample.title,

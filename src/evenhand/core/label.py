@@ -98,6 +98,23 @@ class TimeSpanElement(LabelledElement, frozen=True, kw_only=True, tag="time-span
     text: str = ""  # transcript, where there is one
 
 
+class Keyframe(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where a box that moves is at one time."""
+
+    time: float  # seconds from the start of the video
+    x: float  # pixels of the video as shown, left edge
+    y: float  # pixels, top edge
+    width: float  # pixels, > 0
+    height: float  # pixels, > 0
+    outside: bool = False  # from here on it is not there, until the next keyframe that is not outside
+
+
+class TrackElement(LabelledElement, frozen=True, kw_only=True, tag="track"):
+    """A box that moves through a video: on straight lines between keyframes, at rest behind the last one."""
+
+    keyframes: tuple[Keyframe, ...]  # by time
+
+
 class RelationElement(Element, frozen=True, kw_only=True, tag="relation"):
     """A labelled link between two elements of the same answer."""
 

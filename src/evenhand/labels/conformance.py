@@ -296,7 +296,7 @@ def flag_works(s: Subject) -> None:
         return
     _expect(re.fullmatch(r"--[a-z][a-z-]*", flag.option) is not None, f"{flag.option!r} is no option")
     _expect(bool(flag.help), "the option has no help")
-    fields = {"A": "text", "B": "image", "C": "audio"}
+    fields = {"A": "text", "B": "image", "C": "audio", "D": "video"}
     s.kind.configure(s.kind.from_flag(flag.metavar, fields), fields)
     for value in ("A,,B", ",", "\ud800,A") if flag.metavar else ():
         try:

@@ -22,6 +22,7 @@ LARGEST = 2**53 - 1
 
 TextField = Annotated[str, Meta(min_length=1, extra_json_schema={"format": "field:text,markdown"})]
 ImageField = Annotated[str, Meta(min_length=1, extra_json_schema={"format": "field:image"})]
+VideoField = Annotated[str, Meta(min_length=1, extra_json_schema={"format": "field:video"})]
 RecordingField = Annotated[str, Meta(min_length=1, extra_json_schema={"format": "field:audio,video"})]
 AnyField = Annotated[str, Meta(min_length=1, extra_json_schema={"format": "field:*"})]
 

@@ -66,6 +66,9 @@ const USUAL = 25;
 /** Into a frame, seconds: containers round the time at which it begins to a millisecond. */
 const INTO = 0.001;
 
+/** By so much may a time lie before the frame that it means, seconds: half a millisecond, and a hair. */
+const ROUNDED = 0.0006;
+
 /** Time between frames, seconds, that must have been seen before a rate is believed. */
 const SEEN = 8;
 
@@ -107,7 +110,8 @@ export class Film {
   private readonly changed: () => void;
   /** Where playing stops; undefined: at the end. */
   private until: number | undefined;
-  private told: number | undefined;
+  /** Frames a second, as the record tells them. */
+  told: number | undefined;
   private readonly gaps: number[] = [];
   private last: number | undefined;
   private frame = 0;
@@ -116,7 +120,7 @@ export class Film {
   /** `changed` is called when something of it changes, and for each picture while it plays; `fps` as the record tells it. */
   constructor(address: string, fps: number | undefined, changed: () => void) {
     this.changed = changed;
-    this.told = fps !== undefined && fps > 0 && fps <= 1000 ? fps : undefined;
+    this.told = fps;
     // The fragment lets phones show the first frame before anybody plays it.
     this.video = document.createElement("video");
     Object.assign(this.video, { preload: "auto", playsInline: true });
@@ -175,7 +179,14 @@ export class Film {
 
   /** Frames a second: as the record tells it, else as seen while it played. */
   get fps(): number {
-    return this.told ?? this.seen() ?? USUAL;
+    const { told } = this;
+    return told !== undefined && told > 0 && told <= 1000 ? told : (this.seen() ?? USUAL);
+  }
+
+  /** Where the frame begins that is shown, seconds. */
+  get frameStart(): number {
+    const { fps } = this;
+    return Math.floor((this.now + ROUNDED) * fps) / fps;
   }
 
   private seen(): number | undefined {
@@ -199,8 +210,7 @@ export class Film {
   /** Goes so many frames on or back, and stops there. */
   step(frames: number): void {
     this.video.pause();
-    const { fps } = this;
-    this.now = Math.max(Math.floor(this.now * fps + INTO * fps) + frames, 0) / fps + INTO;
+    this.now = Math.max(this.frameStart + frames / this.fps, 0) + INTO;
   }
 
   // -- Play --------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ export function plate(name: string, left: number, top: number): SVGElement[] {
 
 export abstract class Stage {
   readonly element: HTMLElement;
-  private readonly image: HTMLImageElement;
+  private readonly image: HTMLElement;
   private readonly layer = svg("svg", { "aria-hidden": "true" });
   private readonly watching: ResizeObserver;
   private view: View | undefined;
@@ -44,7 +44,7 @@ export abstract class Stage {
   constructor(address: string, known: Size | undefined, label: string) {
     adopt(css);
     this.natural = known ?? { width: 0, height: 0 };
-    this.image = make("img", { src: address, alt: "", draggable: "false", onload: () => this.loaded() });
+    this.image = this.picturing(address);
     this.element = make("div", { class: "stage", tabindex: 0, role: "group", "aria-label": label }, this.image, this.layer);
     this.element.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     this.watching = new ResizeObserver(() => this.redraw());
@@ -60,8 +60,19 @@ export abstract class Stage {
     element.style.transform = `translate(${x}px, ${y}px) scale(${scale / pixels})`;
   }
 
-  private loaded(): void {
-    this.natural = { width: this.image.naturalWidth, height: this.image.naturalHeight };
+  /** The element that shows the picture; it says `loaded` when its size is known. Called before all else. */
+  protected picturing(address: string): HTMLElement {
+    return make("img", { src: address, alt: "", draggable: "false", onload: () => this.loaded() });
+  }
+
+  /** The picture's size, once it is loaded. */
+  protected sizeOf(): Size {
+    const { naturalWidth: width, naturalHeight: height } = this.image as HTMLImageElement;
+    return { width, height };
+  }
+
+  protected loaded(): void {
+    this.natural = this.sizeOf();
     this.arrived();
   }
 

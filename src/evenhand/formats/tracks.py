@@ -1,0 +1,66 @@
+"""What formats of tracks share: boxes frame by frame. A frame is shown from its number, from 0, by the rate on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from evenhand.core.label import Json, Keyframe, TrackElement
+
+FPS = 25.0
+"""Frames a second, where a video does not tell them and no record does."""
+
+
+class Box(NamedTuple):
+    """Where a track is in one frame: pixels of the video as shown."""
+
+    frame: int  # from 0
+    left: float
+    top: float
+    width: float
+    height: float
+    outside: bool  # it is not there
+
+
+def fps_of(data: Mapping[str, Json], field: str) -> float:
+    """Frames a second of the video in this field: as it tells itself, or the record does (`<field>_fps`)."""
+    value = data.get(field)
+    for said in (value.get("fps") if isinstance(value, Mapping) else None, data.get(f"{field}_fps")):
+        if isinstance(said, int | float) and 0 < said <= 1_000:
+            return float(said)
+    return FPS
+
+
+def keyframes(track: TrackElement, fps: float) -> list[Box]:
+    """The keyframes at their frames; of two at one frame, the later."""
+    found = {round(key.time * fps): key for key in track.keyframes}
+    return [_box(frame, key) for frame, key in sorted(found.items())]
+
+
+def every(track: TrackElement, fps: float, last: int) -> Iterator[Box]:
+    """The track in each frame where it is there, from its first keyframe to the frame `last`."""
+    known = keyframes(track, fps)
+    for i, key in enumerate(known):
+        after = known[i + 1] if i + 1 < len(known) else None
+        if not key.outside:
+            for frame in range(key.frame, after.frame if after else last + 1):
+                yield between(key, after, frame)
+
+
+def between(before: Box, after: Box | None, frame: int) -> Box:
+    """On the line from one keyframe to the next; as the last one where there is no next."""
+    if after is None or frame == before.frame:
+        return before._replace(frame=frame)
+    along = (frame - before.frame) / (after.frame - before.frame)
+    left, top, right, bottom = (
+        a + along * (b - a) for a, b in zip(_edges(before), _edges(after), strict=True)
+    )
+    return Box(frame, left, top, right - left, bottom - top, before.outside)
+
+
+def _edges(box: Box) -> tuple[float, float, float, float]:
+    return box.left, box.top, box.left + box.width, box.top + box.height
+
+
+def _box(frame: int, key: Keyframe) -> Box:
+    return Box(frame, key.x, key.y, key.width, key.height, key.outside)
