@@ -201,26 +201,21 @@ class TestTracks:
         stroke(page, self.at(page, x + 20, 70), self.at(page, x + 50, 70))
         box = answer(page)[0]
         assert [frame["time"] for frame in box["keyframes"]] == [0, 1, 3.96]
-        assert box["keyframes"][1]["x"] == pytest.approx(x + 30, abs=1.5)
+        assert box["keyframes"][1]["x"] == pytest.approx((x + 30) / 320, abs=0.005)
         page.keyboard.press("2")
         page.keyboard.press("Escape")
         stroke(page, self.at(page, 250, 20), self.at(page, 310, 60))
         made = answer(page)[-1]
         assert made["label"] == "Number" and len(made["keyframes"]) == 1
-        assert made["keyframes"][0] == {
-            "time": 1,
-            **{
-                k: pytest.approx(v, abs=1.5)
-                for k, v in {"x": 250, "y": 20, "width": 60, "height": 40}.items()
-            },
-        }
+        place = {"time": 1, "x": 250 / 320, "y": 20 / 180, "width": 60 / 320, "height": 40 / 180}
+        assert made["keyframes"][0] == {key: pytest.approx(value, abs=0.008) for key, value in place.items()}
         corner = self.at(page, 310, 60)
         for _ in range(5):
             page.keyboard.press("ArrowRight")
         self.still(page)
         stroke(page, corner, self.at(page, 300, 80))
-        first, second = answer(page)[-1]["keyframes"]
-        assert (second["time"], second["width"]) == (1.2, pytest.approx(50, abs=1.5))
+        _first, second = answer(page)[-1]["keyframes"]
+        assert (second["time"], second["width"]) == (1.2, pytest.approx(50 / 320, abs=0.005))
         page.locator(".lanes").click(position={"x": 3, "y": 50})
         assert page.locator("video").evaluate("film => film.currentTime") < 0.05
         assert violations(page) == []
@@ -233,7 +228,10 @@ class TestTracks:
             page.keyboard.press(key)
         frame = answer(page)[0]["keyframes"][1]
         assert frame["time"] == 0.08
-        assert (frame["y"], frame["width"]) == (pytest.approx(36 + 54 * 2 / 99 + 1, abs=0.01), 65)
+        assert (frame["y"], frame["width"]) == (
+            pytest.approx(0.2 + 0.3 * 2 / 99 + 1 / 180, abs=1e-4),
+            pytest.approx(65 / 320, abs=1e-5),
+        )
         page.keyboard.press("r")
         assert len(answer(page)[0]["keyframes"]) == 2, "R again takes it out"
         page.keyboard.press("Shift+ArrowRight")

@@ -255,8 +255,8 @@ samples.push({
   fields: [{ name: "film", type: "video", title: "" }],
   data: { film: FILM },
   value: [
-    { keyframes: [{ time: 0, x: 16, y: 36, width: 64, height: 45 }, { time: 3.96, x: 224, y: 90, width: 64, height: 45 }], label: "Box" },
-    { keyframes: [{ time: 0.2, x: 2, y: 150, width: 40, height: 28 }, { time: 2, x: 2, y: 150, width: 40, height: 28, outside: true }], label: "Number" },
+    { keyframes: [{ time: 0, x: 0.05, y: 0.2, width: 0.2, height: 0.25 }, { time: 3.96, x: 0.7, y: 0.5, width: 0.2, height: 0.25 }], label: "Box" },
+    { keyframes: [{ time: 0.2, x: 0.01, y: 0.84, width: 0.125, height: 0.15 }, { time: 2, x: 0.01, y: 0.84, width: 0.125, height: 0.15, outside: true }], label: "Number" },
   ],
 });
 

@@ -102,10 +102,10 @@ class Keyframe(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=Tr
     """Where a box that moves is at one time."""
 
     time: float  # seconds from the start of the video
-    x: float  # pixels of the video as shown, left edge
-    y: float  # pixels, top edge
-    width: float  # pixels, > 0
-    height: float  # pixels, > 0
+    x: float  # left edge, as a part of the video's width as shown: 0 to 1
+    y: float  # top edge, as a part of its height
+    width: float  # as a part of its width, > 0
+    height: float  # as a part of its height, > 0
     outside: bool = False  # from here on it is not there, until the next keyframe that is not outside
 
 

@@ -24,7 +24,9 @@ from evenhand.formats.outward import (
     medium,
     stem,
 )
-from evenhand.formats.tracks import Box, fps_of, keyframes
+from evenhand.formats.tracks import Box, fps_of, keyframes, sized
+
+LOST = "Times become frames; a video of unknown size is left out."
 
 
 class CvatVideo(Outward):
@@ -36,15 +38,15 @@ class CvatVideo(Outward):
     guide: ClassVar[str] = """\
 ## `cvat_video.tar`
 
-`NAME.xml` for each video, as "CVAT for video 1.1": make a task of the video in CVAT, *Upload annotations*, choose
-that format. Tracks are keyframes; CVAT draws the boxes between them as they were drawn here. Frames are counted by
-the rate that the video tells, else by `<field>_fps` of the record, else 25 a second.
+`NAME.xml` for each video, as "CVAT for video 1.1": make a task of the video in CVAT, *Upload annotations*,
+choose that format. Tracks are keyframes; CVAT draws the boxes between them as they were drawn here. Frames
+are counted by the rate that the video tells, else by `<field>_fps` of the record, else 25 a second.
 """
 
     def more_loss(self, schema: ReleaseSchema, options: WriteOptions) -> Iterator[Loss]:
         yield from super().more_loss(schema, options)
         for question in self.chosen(schema, options):
-            yield Loss(part="consensus", where=question.id, reason="Times become frames.")
+            yield Loss(part="consensus", where=question.id, reason=LOST)
 
     def writer(
         self,
@@ -68,20 +70,21 @@ class _CvatWriter(Files):
         films: dict[Medium, list[tuple[str, list[Box]]]] = {}
         for question, elements in answers(task, self._questions).items():
             film = medium(data, self._fields[question])
-            if film is not None:
+            if film is not None and film.width and film.height:
                 fps = fps_of(data, self._fields[question])
                 found = films.setdefault(film, [])
                 for track in elements:
                     if isinstance(track, TrackElement):
                         name = self._categories.names[self._categories.of(question, track.label)]
-                        found.append((name, keyframes(track, fps)))
+                        boxes = [sized(box, film.width, film.height) for box in keyframes(track, fps)]
+                        found.append((name, boxes))
         for film, told in films.items():
             self.archive.put(f"{stem(film)}.xml", self._text(film, told).encode())
 
     def _text(self, film: Medium, told: list[tuple[str, list[Box]]]) -> str:
         frames = 1 + max((boxes[-1].frame for _, boxes in told), default=0)
         labels = "".join(f"<label><name>{escape(one)}</name></label>" for one in self._categories.names)
-        size = f"<width>{film.width}</width><height>{film.height}</height>" if film.width else ""
+        size = f"<width>{film.width}</width><height>{film.height}</height>"
         about = (
             f"<task><name>{escape(film.name)}</name><size>{frames}</size><mode>interpolation</mode>"
             f"<labels>{labels}</labels><original_size>{size}</original_size></task>"
@@ -93,8 +96,9 @@ class _CvatWriter(Files):
 
 def _track(number: int, label: str, boxes: list[Box]) -> str:
     lines = [
-        f'  <box frame="{box.frame}" keyframe="1" outside="{int(box.outside)}" occluded="0" xtl="{box.left:.2f}" '
-        f'ytl="{box.top:.2f}" xbr="{box.left + box.width:.2f}" ybr="{box.top + box.height:.2f}" z_order="0"></box>'
+        f'  <box frame="{box.frame}" keyframe="1" outside="{int(box.outside)}" occluded="0" '
+        f'xtl="{box.left:.2f}" ytl="{box.top:.2f}" xbr="{box.left + box.width:.2f}" '
+        f'ybr="{box.top + box.height:.2f}" z_order="0"></box>'
         for box in boxes
     ]
     head = f'<track id="{number}" label={quoteattr(label)} source="manual">'

@@ -32,6 +32,7 @@ from evenhand.core.label import (
     SpanElement,
     TextElement,
     TimeSpanElement,
+    TrackElement,
 )
 from evenhand.core.release import (
     Loss,
@@ -45,6 +46,7 @@ from evenhand.formats import WriteOptions, Writer
 from evenhand.formats.brush import encode as brush
 from evenhand.formats.output import Output
 from evenhand.formats.outward import Medium, Outward, data_of, field_of, is_single, medium
+from evenhand.formats.tracks import Box, between, fps_of, keyframes
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -56,14 +58,12 @@ MARKS = {
     "keypoint": ("Image", "KeyPointLabels", "keypointlabels"),
     "mask": ("Image", "BrushLabels", "brushlabels"),
     "time-span": ("Audio", "Labels", "labels"),
+    "track": ("Video", "VideoRectangle", "videorectangle"),
 }
 """Kind of element -> (tag of what it is in, tag of the control, type of its results)."""
 
 ON_VIDEO = ("Video", "TimelineLabels", "timelinelabels")
 """The same of stretches of a video, which are told in frames."""
-
-FPS = 25.0
-"""Frames a second, where a video does not tell them: only what is shown there depends on it."""
 
 
 class LabelStudio(Outward):
@@ -82,7 +82,7 @@ confidence as score, predictions under the names of their models, relations betw
 their regions; `external_id` and metadata stand in `meta`. A choice or label whose name is not its id has the
 id as its `alias`, which is what results say there. Orders of items become a List and a Ranker
 (`<question>_items` in the data), of two fields a Pairwise. Stretches of a video become TimelineLabels, in
-frames; `<field>_fps` in the data is how many of them are a second.
+frames, tracks a VideoRectangle with Labels; `<field>_fps` in the data is how many of them are a second.
 
     curl -H "Authorization: Token …" -H "Content-Type: application/json" --data @tasks.json \\
       https://host/api/projects/7/import
@@ -96,7 +96,7 @@ frames; `<field>_fps` in the data is how many of them are a second.
                 reason = f"A {min(kind)} in an image of unknown size is left out: percents cannot be told."
                 yield Loss(part="consensus", where=question.id, reason=reason)
             if Asked(question, schema).is_film:
-                reason = "Stretches of a video are told in frames, which they are rounded to."
+                reason = "Times in a video are told in frames, which they are rounded to."
                 yield Loss(part="consensus", where=question.id, reason=reason)
             if "order" in question.elements:
                 reason = "By how much one is better, why, and ties are left out."
@@ -204,9 +204,10 @@ class Asked:
         self.single = is_single(question)
         self.schema = question.schema
         self.field = field_of(question) or (schema.columns[0].name if schema.columns else "text")
-        self.is_film = "time-span" in self.elements and schema.shows.get(self.field) == "video"
+        timed = "time-span" in self.elements and schema.shows.get(self.field) == "video"
         kind = next(iter(self.elements & MARKS.keys()), None)
-        self.marks = ON_VIDEO if self.is_film else MARKS[kind] if kind else None
+        self.is_film = timed or kind == "track"
+        self.marks = ON_VIDEO if timed else MARKS[kind] if kind else None
         self.items = _ranked(question)
 
     def results(self, answer: Json, data: Mapping[str, Json], first: int = 0) -> list[dict[str, Json]]:
@@ -246,6 +247,9 @@ class Asked:
         elif isinstance(element, TimeSpanElement):
             span = {"start": element.start, "end": element.end, "channel": 0}
             yield {"type": type_, "value": span | labels}
+        elif isinstance(element, TrackElement):
+            value = _sequence(element, fps_of(data, self.field))
+            yield {"type": type_, "value": value | {"labels": [element.label]}}
         else:
             wide, high = (picture.width, picture.height) if picture is not None else (0, 0)
             if isinstance(element, MaskElement):
@@ -319,15 +323,6 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else _encode(value).decode()
 
 
-def fps_of(data: Mapping[str, Json], field: str) -> float:
-    """Frames a second of the video in this field: as it tells itself, or the record does."""
-    value = data.get(field)
-    for said in (value.get("fps") if isinstance(value, Mapping) else None, data.get(f"{field}_fps")):
-        if isinstance(said, int | float) and 0 < said <= 1_000:
-            return float(said)
-    return FPS
-
-
 def rates(asked: Iterable[Asked], data: Mapping[str, Json]) -> dict[str, Json]:
     """What the configuration names as frame rates, for the data of one task."""
     return {f"{one.field}_fps": fps_of(data, one.field) for one in asked if one.is_film}
@@ -346,6 +341,32 @@ def _frames(span: TimeSpanElement, fps: float) -> dict[str, Json]:
     """The frames of a stretch, counted from 1, both ends included; one at least."""
     first = round(span.start * fps) + 1
     return {"start": first, "end": max(round(span.end * fps), first)}
+
+
+def _sequence(track: TrackElement, fps: float) -> dict[str, Json]:
+    """Keyframes in percent, frames counted from 1; `enabled` is false in the last frame before it is gone."""
+    boxes = keyframes(track, fps)
+    shown: dict[int, tuple[Box, bool]] = {}
+    for i, box in enumerate(boxes):
+        if not box.outside:
+            shown[box.frame] = (box, True)
+        elif i and not boxes[i - 1].outside:
+            end = max(box.frame - 1, boxes[i - 1].frame)
+            shown[end] = (between(boxes[i - 1], box, end), False)
+    sequence = [
+        {
+            "frame": frame + 1,
+            "time": frame / fps,
+            "enabled": enabled,
+            "x": 100 * box.left,
+            "y": 100 * box.top,
+            "width": 100 * box.width,
+            "height": 100 * box.height,
+            "rotation": 0,
+        }
+        for frame, (box, enabled) in sorted(shown.items())
+    ]
+    return {"framesCount": boxes[-1].frame + 1, "duration": (boxes[-1].frame + 1) / fps, "sequence": sequence}
 
 
 def _geometry(element: Element, wide: int, high: int) -> dict[str, Json]:
@@ -409,6 +430,12 @@ def _control(asked: Asked) -> Iterator[str]:
         yield f"  <Header value={quoteattr(asked.title)}/>"
     if asked.marks is not None:
         _, tag, _ = asked.marks
+        if tag == "VideoRectangle":
+            yield from _listed(
+                f"Labels name={quoteattr(asked.id + '_labels')} toName={to}", "Labels", "Label", asked
+            )
+            yield f"  <VideoRectangle name={name} toName={to}/>"
+            return
         yield from _listed(f"{tag} name={name} toName={to}", tag, "Label", asked)
     elif len(asked.items) == 2:
         both = quoteattr(",".join(_object(item) for item in asked.items))

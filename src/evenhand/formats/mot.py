@@ -35,8 +35,8 @@ class Mot(Outward):
     guide: ClassVar[str] = """\
 ## `mot.tar`
 
-For each video `NAME/gt/gt.txt`, a line for each box in each frame: frame, id, left, top, width, height, 1, class,
-1; frames, ids, classes and pixels count from 1. `NAME/gt/labels.txt` names the classes in their order,
+For each video `NAME/gt/gt.txt`, a line for each box in each frame: frame, id, left, top, width, height, 1,
+class, 1; frames, ids, classes and pixels count from 1. `NAME/gt/labels.txt` names the classes in their order,
 `NAME/seqinfo.ini` tells rate and size. A track that does not end goes on to the last keyframe of the video's
 tracks, since how long the video is, nobody told. Frames are counted by the rate that the video tells, else by
 `<field>_fps` of the record, else 25 a second.
@@ -48,7 +48,9 @@ tracks, since how long the video is, nobody told. Frames are counted by the rate
     def more_loss(self, schema: ReleaseSchema, options: WriteOptions) -> Iterator[Loss]:
         yield from super().more_loss(schema, options)
         for question in self.chosen(schema, options):
-            reason = "Times become frames, and keyframes a box in every frame."
+            reason = (
+                "Times become frames, keyframes a box in every frame; a video of unknown size is left out."
+            )
             yield Loss(part="consensus", where=question.id, reason=reason)
 
     def writer(
@@ -74,7 +76,7 @@ class _MotWriter(Files):
         rates: dict[Medium, float] = {}
         for question, elements in answers(task, self._questions).items():
             film = medium(data, self._fields[question])
-            if film is not None:
+            if film is not None and film.width and film.height:
                 rates[film] = fps_of(data, self._fields[question])
                 tracks = [one for one in elements if isinstance(one, TrackElement)]
                 found = films.setdefault(film, [])
@@ -86,13 +88,20 @@ class _MotWriter(Files):
         name = stem(film)
         last = max((keyframes(track, fps)[-1].frame for _, track in told), default=0)
         lines = [
-            (box.frame + 1, id_, f"{box.left + 1:.2f},{box.top + 1:.2f},{box.width:.2f},{box.height:.2f}", class_)
+            (
+                box.frame + 1,
+                id_,
+                f"{box.left + 1:.2f},{box.top + 1:.2f},{box.width:.2f},{box.height:.2f}",
+                class_,
+            )
             for id_, (class_, track) in enumerate(told, 1)
-            for box in every(track, fps, last)
+            for box in (sized(one, film.width, film.height) for one in every(track, fps, last))
         ]
         text = "".join(f"{frame},{id_},{place},1,{class_},1\n" for frame, id_, place, class_ in sorted(lines))
         self.archive.put(f"{name}/gt/gt.txt", text.encode())
-        self.archive.put(f"{name}/gt/labels.txt", "".join(f"{one}\n" for one in self._categories.names).encode())
+        self.archive.put(
+            f"{name}/gt/labels.txt", "".join(f"{one}\n" for one in self._categories.names).encode()
+        )
         about = f"[Sequence]\nname={Path(name).name}\nimDir=img1\nframeRate={fps:g}\nseqLength={last + 1}\n"
-        size = f"imWidth={film.width}\nimHeight={film.height}\n" if film.width else ""
+        size = f"imWidth={film.width}\nimHeight={film.height}\n"
         self.archive.put(f"{name}/seqinfo.ini", f"{about}{size}imExt=.jpg\n".encode())

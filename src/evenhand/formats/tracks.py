@@ -1,4 +1,4 @@
-"""What formats of tracks share: boxes frame by frame. A frame is shown from its number, from 0, by the rate on."""
+"""What formats of tracks share: boxes frame by frame, frames counted from 0 by the rate of the video."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FPS = 25.0
 
 
 class Box(NamedTuple):
-    """Where a track is in one frame: pixels of the video as shown."""
+    """Where a track is in one frame: parts of the video as shown, or pixels (`sized`)."""
 
     frame: int  # from 0
     left: float
@@ -56,6 +56,12 @@ def between(before: Box, after: Box | None, frame: int) -> Box:
         a + along * (b - a) for a, b in zip(_edges(before), _edges(after), strict=True)
     )
     return Box(frame, left, top, right - left, bottom - top, before.outside)
+
+
+def sized(box: Box, wide: int, high: int) -> Box:
+    """The box in pixels of a video of this size."""
+    frame, left, top, width, height, outside = box
+    return Box(frame, wide * left, high * top, wide * width, high * height, outside)
 
 
 def _edges(box: Box) -> tuple[float, float, float, float]:

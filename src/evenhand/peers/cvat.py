@@ -1,4 +1,4 @@
-"""CVAT: its XML 1.1 for images (docs.cvat.ai, "CVAT for images"), in pixels."""
+"""CVAT: its XML 1.1 for images and for video (docs.cvat.ai), in pixels; a file of tracks is one video."""
 
 from __future__ import annotations
 
@@ -35,14 +35,16 @@ QUESTIONS = {
 }
 """Tag of a shape -> (question, its type)."""
 LOST = frozenset({"polyline", "ellipse", "cuboid", "skeleton"})
+FPS = 25.0
+"""Frames a second of a video: its file does not tell them."""
 
 
 class Cvat(Peer):
-    """Reads annotations.xml of images; tracks of videos have no counterpart."""
+    """Reads annotations.xml of images, or of a video with its tracks of boxes."""
 
     name: ClassVar[str] = "cvat"
     title: ClassVar[str] = "CVAT"
-    takes: ClassVar[str] = 'annotations.xml, exported as "CVAT for images 1.1".'
+    takes: ClassVar[str] = 'annotations.xml, exported as "CVAT for images 1.1" or "CVAT for video 1.1".'
 
     def read(self, files: Sequence[Path], options: Options) -> Brought:
         path = one_file(files, self)
@@ -50,7 +52,8 @@ class Cvat(Peer):
         losses = Losses()
         survey = _Survey(path, losses)
         named = msgspec.structs.replace(options, name=options.name or survey.name or None)
-        made = draft(path.stem, {"image": "image"}, survey.questions(), named)
+        fields = {"video": "video"} if survey.is_film else {"image": "image"}
+        made = draft(path.stem, fields, survey.questions(), named)
         counts = count(_items(path, survey, losses))
         return Brought(
             draft=made, lost=losses.all(), items=lambda: _items(path, survey, Losses()), counts=counts
@@ -93,17 +96,23 @@ class _Survey:
     def __init__(self, path: Path, losses: Losses) -> None:
         self.name = self.person = ""
         self.at: str | None = None
+        self.source = ""  # name of the video
+        self.size = (0, 0)  # of the video, pixels
+        self.tracks: list[dict[str, Any]] = []
+        self._moving = Seen()
         self._seen: dict[str, Seen] = {tag: Seen() for tag in QUESTIONS}
         known = False
         for element in _elements(path):
             if element.tag == "meta":
                 self._meta(element)
             elif element.tag == "track":
-                losses.note("track", "Tracks of videos are not brought.")
+                self._track(element, losses)
             known = True
             for shape in element if element.tag == "image" else ():
                 if shape.tag in self._seen:
                     self._seen[shape.tag].add(shape.get("label", ""))
+        if self.is_film and any(seen.all() for seen in self._seen.values()):
+            raise Invalid("peer.xml", "It has images and tracks.", str(path), "Export the video by itself.")
         if not known:
             raise Invalid(
                 "peer.xml", "There is neither an image nor a description in it.", str(path), Cvat.takes
@@ -115,10 +124,39 @@ class _Survey:
             if about is not None:
                 self.name = about.findtext("name") or self.name
                 self.at = _time(about.findtext("updated")) or self.at
+                self.source = about.findtext("source") or meta.findtext("source") or self.name
+                size = about.find("original_size")
+                if size is None:
+                    size = meta.find("original_size")
+                if size is not None:
+                    self.size = (int(size.findtext("width") or 0), int(size.findtext("height") or 0))
                 for who in ("assignee", "owner"):
                     self.person = self.person or about.findtext(f"{who}/username") or ""
 
+    @property
+    def is_film(self) -> bool:
+        """Whether it is about a video."""
+        return bool(self.tracks)
+
+    def _track(self, track: ET.Element, losses: Losses) -> None:
+        wide, high = self.size
+        frames: list[dict[str, Any]] = []
+        for shape in track:
+            if shape.tag != "box":
+                losses.note(f"{shape.tag} of a track", "Only boxes move here.")
+            elif shape.get("keyframe") == "1" and wide and high and (frame := _keyframe(shape, wide, high)):
+                _note_lost(shape, losses)
+                frames += [frame] if frames or "outside" not in frame else []
+        if not (wide and high):
+            losses.note("track", "The file does not tell the size of its video.")
+        if frames:
+            losses.note("frames", f"CVAT tells no frames a second: {FPS:g} are taken.")
+            self._moving.add(track.get("label", ""))
+            self.tracks.append({"keyframes": frames, "label": track.get("label", "")})
+
     def questions(self) -> list[dict[str, Any]]:
+        if self.is_film:
+            return [question("tracks", "track", "Tracks", field="video", labels=self._moving.all())]
         found = []
         for tag, seen in self._seen.items():
             name, kind = QUESTIONS[tag]
@@ -142,6 +180,9 @@ def _time(text: str | None) -> str | None:
 
 
 def _items(path: Path, survey: _Survey, losses: Losses) -> Iterator[Item | Fault]:
+    if survey.is_film:
+        yield _film(survey, losses)
+        return
     number = 0
     for element in _elements(path):
         if element.tag == "image":
@@ -174,6 +215,29 @@ def _item(number: int, image: ET.Element, survey: _Survey, losses: Losses) -> It
     losses.note("annotations", "CVAT keeps one state an image; it is taken for the assignee's work.")
     given = Given(annotator=f"cvat/{person}", name=person, answers=answers, submitted_at=survey.at)
     return Item(line=number, record=record, annotations=(given,))
+
+
+def _film(survey: _Survey, losses: Losses) -> Item:
+    """The one record of a video."""
+    person, name = survey.person or "unknown", survey.source or "video"
+    wide, high = survey.size
+    record = {"video": name, "video_width": wide, "video_height": high, "video_fps": FPS, "external_id": name}
+    losses.note("annotations", "CVAT keeps one state a video; it is taken for the assignee's work.")
+    given = Given(
+        annotator=f"cvat/{person}", name=person, answers={"tracks": survey.tracks}, submitted_at=survey.at
+    )
+    return Item(line=1, record=record, annotations=(given,))
+
+
+def _keyframe(box: ET.Element, wide: int, high: int) -> dict[str, Any] | None:
+    """Where a track is, as parts of the video; None where nothing of it is inside."""
+    left, right = (min(max(float(box.attrib[key]), 0), wide) / wide for key in ("xtl", "xbr"))
+    top, bottom = (min(max(float(box.attrib[key]), 0), high) / high for key in ("ytl", "ybr"))
+    if right - left < 0.00001 or bottom - top < 0.00001:
+        return None
+    place = {"x": left, "y": top, "width": right - left, "height": bottom - top}
+    outside = {"outside": True} if box.get("outside") == "1" else {}
+    return {"time": round(int(box.attrib["frame"]) / FPS, 3)} | place | outside
 
 
 def _note_lost(shape: ET.Element, losses: Losses) -> None:

@@ -392,7 +392,7 @@ class _ConfigReader:
     def __init__(self, losses: Losses) -> None:
         self._losses = losses
         self._header = ""
-        self._split: dict[str, ET.Element] = {}  # object -> its bare Labels, for Rectangle beside Labels
+        self.named: dict[str, ET.Element] = {}  # object with a VideoRectangle -> the Labels beside it
         self.shown: dict[str, tuple[str, str]] = {}
         self.controls: dict[str, Control] = {}
         self.keys: dict[str, tuple[str, str]] = {}
@@ -404,6 +404,10 @@ class _ConfigReader:
         self._losses.note(where, reason, 0)
 
     def objects(self, root: ET.Element) -> None:
+        moving = {tag.get("toName") for tag in root.iter("VideoRectangle")}
+        for tag in root.iter("Labels"):
+            if tag.get("toName") in moving:
+                self.named.setdefault(tag.attrib["toName"], tag)
         for tag in root.iter():
             value = tag.get("value", tag.get("valueList", ""))
             if tag.get("toName") or not value.startswith("$") or tag.tag in ("Label", "Choice", "Header"):
@@ -427,7 +431,9 @@ class _ConfigReader:
             self._header = tag.get("value", "")
         if tag.tag == "View" and tag.get("visibleWhen"):
             shown_when = tag
-        if tag.get("toName") and tag.get("name"):
+        if tag in self.named.values():
+            pass  # the labels of boxes that move, which are read with these
+        elif tag.get("toName") and tag.get("name"):
             self._control(tag, tag if tag.get("whenTagName") else shown_when)
         elif tag.tag == "Relations":
             self.relations = [one.attrib["value"] for one in tag.iter("Relation") if one.get("value")]
@@ -561,6 +567,19 @@ def _regions(kind: str, field_type: str, **more: Json) -> Maker:
     return make
 
 
+def _moving(reader: _ConfigReader, tag: ET.Element, shown: Shown) -> Made:
+    """Boxes over time, with the labels that stand beside them or in themselves."""
+    key, type_ = shown[0]
+    entries, ids = _entries(reader.named.get(tag.attrib["toName"], tag), "Label")
+    if type_ != "video" or not entries:
+        return "It is about no video, or has no labels."
+    if not has_type("track"):
+        return "The label type track is not installed."
+    if not reader.rates.get(key):
+        reader.note(f"frameRate of {key}", f"It is not told: frames are taken as {FPS:g} a second, as there.")
+    return "track", {"field": key, "labels": entries}, ids
+
+
 def _number(reader: _ConfigReader, tag: ET.Element, shown: Shown) -> Made:
     config: dict[str, Json] = {}
     for ours, theirs in NUMBERS:
@@ -601,6 +620,7 @@ CONTROLS: dict[str, Maker] = {
     "Taxonomy": _taxonomy,
     "Labels": _regions("span", "text", overlap=True),
     "TimelineLabels": _regions("time_span", "video"),
+    "VideoRectangle": _moving,
     "RectangleLabels": _regions("box", "image", rotation=True, min_size=0),
     "PolygonLabels": _regions("polygon", "image"),
     "KeyPointLabels": _regions("keypoint", "image"),
@@ -848,6 +868,8 @@ def answers_of(
         key = config.objects[control.to[0]][0]
         if "ranges" in value:
             value = in_seconds(value, config.fps(key, data))
+        if "sequence" in value:
+            value = {**value, "sequence": _at_times(value["sequence"], config.fps(key, data))}
         if read is not None:
             made = read(value, control, region, data.get(key), losses)
             own = answers.setdefault(control.name, [])
@@ -1011,6 +1033,34 @@ def in_seconds(value: Region, fps: float) -> Region:
     return {**value, "ranges": ranges}
 
 
+def _at_times(sequence: Sequence[Mapping[str, Json]], fps: float) -> list[dict[str, Json]]:
+    """Keyframes at seconds. One that is not enabled is the last frame in which the box is there."""
+    found: dict[int, dict[str, Json]] = {}
+    for one in sorted(sequence, key=lambda one: int(one["frame"])):
+        frame = max(int(one["frame"]) - 1, 0)
+        place = {key: one[key] for key in (*BOX, "rotation") if key in one}
+        found[frame] = {"time": frame / fps, **place}
+        if one.get("enabled") is False:
+            found[frame + 1] = {"time": (frame + 1) / fps, **place, "outside": True}
+    return [one for _, one in sorted(found.items())]
+
+
+def _track(value: Region, control: Control, region: Region, data: Json, losses: Losses) -> list[Json]:
+    if any(one.get("rotation") for one in value["sequence"]):
+        losses.note("result[].value.sequence[].rotation", "Boxes of tracks stand upright here.")
+    frames = []
+    for one in value["sequence"]:
+        x, y, w, h = (one[key] / 100 for key in BOX)
+        x, y, w, h = _inside(x, y, w, h, 1, 1)
+        if w >= 0.00001 and h >= 0.00001:
+            outside = {"outside": True} if one.get("outside") else {}
+            frames.append({"time": one["time"], "x": x, "y": y, "width": w, "height": h} | outside)
+    named = [control.ids.get(label, label) for label in value.get("labels") or []]
+    return [{"keyframes": frames, "label": label} for label in named] if frames else []
+
+
+BOX = ("x", "y", "width", "height")
+
 RESULTS: dict[str, Callable[[Region, Control, Region, Json, Losses], list[Json]]] = {
     "span": _span,
     "box": _box,
@@ -1018,6 +1068,7 @@ RESULTS: dict[str, Callable[[Region, Control, Region, Json, Losses], list[Json]]
     "keypoint": _keypoint,
     "mask": _mask,
     "time_span": _time_span,
+    "track": _track,
 }
 """Short name of a label type that marks regions -> its reader, which gives a list."""
 

@@ -15,7 +15,8 @@ from evenhand.core.errors import EvenhandError, Invalid, Unavailable
 from evenhand.core.label import Json
 from evenhand.core.project import Form
 from evenhand.core.release import ReleasedColumn, ReleasedQuestion, ReleaseSchema
-from evenhand.formats.label_studio import Asked, config_of, fps_of, rates, results_of
+from evenhand.formats.label_studio import Asked, config_of, rates, results_of
+from evenhand.formats.tracks import fps_of
 from evenhand.labels.reading import shortest
 from evenhand.outbound import Door
 from evenhand.peers import Losses

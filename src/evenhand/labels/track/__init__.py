@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -15,7 +14,6 @@ from evenhand.core.errors import Invalid
 from evenhand.core.label import Element, Flag, Json, Keyframe, TrackElement
 from evenhand.labels.matching import overlapping
 from evenhand.labels.options import Options, one_of, require_label
-from evenhand.labels.picture import FARTHEST, Size, require_number, size_of
 from evenhand.labels.piece_type import PieceType, labels_meta
 from evenhand.labels.reading import VideoField, elements_in, plain, shortest
 from evenhand.labels.track.path import Tracked, between, hulls, keyframe, overlap
@@ -32,8 +30,8 @@ MOST_TRACKS = 200
 MOST_KEYFRAMES = 5_000
 """In one track."""
 
-SMALLEST = 0.01
-"""Pixels of a side."""
+SMALLEST = 0.00001
+"""Part of a side of the video."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,7 +43,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 @dataclass(frozen=True)
 class Track(PieceType[Tracked]):
-    """Labelled boxes that move: pixels of the video as shown, 2 decimals, at seconds, 3 decimals."""
+    """Labelled boxes that move: parts of the video as shown, 5 decimals, at seconds, 3 decimals."""
 
     settings: Config
 
@@ -67,11 +65,10 @@ class Track(PieceType[Tracked]):
         tracks = self.received(raw)
         if len(tracks) > MOST_TRACKS:
             raise Invalid("answer.too-many", f"More than {MOST_TRACKS} tracks.", "", "Send fewer.")
-        size = size_of(data.get(self.settings.field))
         kept: dict[Tracked, None] = {}
         for i, track in enumerate(tracks):
             require_label(track.label, self.labels, f"[{i}].label")
-            rounded = Tracked(_checked(track.keyframes, size, f"[{i}].keyframes"), track.label)
+            rounded = Tracked(_checked(track.keyframes, f"[{i}].keyframes"), track.label)
             if rounded in kept:
                 raise Invalid("answer.duplicate", "This track is there twice.", f"[{i}]", "Send it once.")
             kept[rounded] = None
@@ -84,7 +81,7 @@ class Track(PieceType[Tracked]):
         ]
 
     def schema(self) -> dict[str, Json]:
-        number = {"type": "number", "minimum": -FARTHEST, "maximum": FARTHEST}
+        number = {"type": "number", "minimum": 0, "maximum": 1}
         place: dict[str, Json] = {"time": {"type": "number", "minimum": 0, "maximum": LONGEST}}
         place |= dict.fromkeys(("x", "y", "width", "height"), number)
         frame = {
@@ -98,11 +95,11 @@ class Track(PieceType[Tracked]):
         return {"type": "array", "items": {**track, "additionalProperties": False}, "maxItems": MOST_TRACKS}
 
     def examples(self) -> tuple[tuple[Mapping[str, Json], Tracks], ...]:
-        data = {self.settings.field: {"blob": "", "width": 640, "height": 360}}
+        data = {self.settings.field: {"blob": ""}}
         labels = list(self.labels)
-        still = Tracked((Keyframe(0.0, 10.0, 20.0, 100.0, 50.0),), labels[0])
-        start, end = Keyframe(1.04, 300.0, 200.0, 40.5, 80.0), Keyframe(2.5, 400.0, 180.25, 40.5, 80.0)
-        leaves = Keyframe(4.0, 599.5, 180.25, 40.5, 80.0, outside=True)
+        still = Tracked((Keyframe(0.0, 0.1, 0.2, 0.25, 0.5),), labels[0])
+        start, end = Keyframe(1.04, 0.5, 0.4, 0.125, 0.3), Keyframe(2.5, 0.6, 0.35, 0.125, 0.3)
+        leaves = Keyframe(4.0, 0.875, 0.35, 0.125, 0.3, outside=True)
         return ((data, ()), (data, (still,)), (data, (still, Tracked((start, end, leaves), labels[-1]))))
 
     def from_elements(self, elements: Sequence[Element], data: Mapping[str, Json]) -> Tracks:
@@ -121,12 +118,12 @@ class Track(PieceType[Tracked]):
         return pieces[0] if len(pieces) == 1 else between(pieces, weights)
 
 
-def _checked(frames: Sequence[Keyframe], size: Size, where: str) -> tuple[Keyframe, ...]:
+def _checked(frames: Sequence[Keyframe], where: str) -> tuple[Keyframe, ...]:
     """The keyframes by time, rounded, once each is found to fit."""
     if not 1 <= len(frames) <= MOST_KEYFRAMES:
         reason = f"A track has 1 to {MOST_KEYFRAMES} keyframes."
         raise Invalid("answer.keyframes", reason, where, "Leave out those between which it moves evenly.")
-    rounded = [_rounded(frame, size, f"{where}[{i}]") for i, frame in enumerate(frames)]
+    rounded = [_rounded(frame, f"{where}[{i}]") for i, frame in enumerate(frames)]
     order = sorted(range(len(rounded)), key=lambda i: rounded[i].time)
     for before, i in itertools.pairwise(order):
         if rounded[before].time == rounded[i].time:
@@ -140,28 +137,24 @@ def _checked(frames: Sequence[Keyframe], size: Size, where: str) -> tuple[Keyfra
     return tuple(rounded[i] for i in order)
 
 
-def _rounded(frame: Keyframe, size: Size, where: str) -> Keyframe:
+def _rounded(frame: Keyframe, where: str) -> Keyframe:
     if not 0 <= frame.time <= LONGEST:  # NaN fails this too
         reason = "This is no time in a video."
         raise Invalid("answer.not-a-time", reason, f"{where}.time", "Send seconds from its start.")
     for key in ("x", "y", "width", "height"):
-        require_number(getattr(frame, key), f"{where}.{key}")
-    found = keyframe(
-        frame.time, (frame.x, frame.y, frame.x + frame.width, frame.y + frame.height), frame.outside
-    )
-    for key in ("width", "height"):
-        if getattr(found, key) < SMALLEST:
+        if not 0 <= getattr(frame, key) <= 1:
+            reason = "This is no place in a video."
+            remedy = "Send parts of its width and height, 0 to 1."
+            raise Invalid("answer.not-a-place", reason, f"{where}.{key}", remedy)
+    edges = (frame.x, frame.y, frame.x + frame.width, frame.y + frame.height)
+    found = keyframe(frame.time, edges, frame.outside)
+    for start, key in ((found.x, "width"), (found.y, "height")):
+        side = getattr(found, key)
+        if side < SMALLEST:
             raise Invalid("answer.too-small", "The box has no area.", f"{where}.{key}", "Draw it larger.")
-    for place, side, key, other in (
-        (found.x, found.width, "x", "width"),
-        (found.y, found.height, "y", "height"),
-    ):
-        most = size[0] if key == "x" else size[1]
-        if place < 0 or (math.isfinite(most) and round(place + side, 2) > most):
-            reason = f"The box lies outside the video ({size[0]:g} x {size[1]:g} pixels)."
-            raise Invalid(
-                "answer.outside", reason, f"{where}.{key if place < 0 else other}", "Move or shrink it."
-            )
+        if round(start + side, 5) > 1:
+            reason = "The box lies outside the video."
+            raise Invalid("answer.outside", reason, f"{where}.{key}", "Move or shrink it.")
     return found
 
 

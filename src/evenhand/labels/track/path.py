@@ -18,8 +18,8 @@ Flags = npt.NDArray[np.bool_]
 SAMPLES = 100
 """Times at which two tracks are compared."""
 
-STRAIGHT = 0.5
-"""Pixels by which a keyframe may be off the line between its neighbours and be left out of a consensus."""
+STRAIGHT = 0.001
+"""Part of a side by which a keyframe that a consensus leaves out may be off the line between others."""
 
 
 class Tracked(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
@@ -62,7 +62,7 @@ def overlap(a: Tracked, b: Tracked) -> float:
         np.prod(e[:, 2:] - e[:, :2], axis=1)[is_there].sum() for e, is_there in ((one, here), (two, there))
     ]
     whole = sizes[0] + sizes[1] - shared
-    return float(shared / whole) if whole > 0 else 0.0
+    return round(float(shared / whole), 9) if whole > 0 else 0.0
 
 
 def hulls(tracks: Sequence[Tracked]) -> Hulls:
@@ -101,8 +101,8 @@ def between(tracks: Sequence[Tracked], weights: Sequence[float]) -> Tracked:
 
 def keyframe(time: float, edges: Sequence[float], outside: bool = False) -> Keyframe:
     """A keyframe, rounded: edges, not sides, so that what ends at the edge of the picture still does."""
-    x, y, right, bottom = (round(float(edge), 2) + 0.0 for edge in edges)
-    return Keyframe(round(time, 3) + 0.0, x, y, round(right - x, 2), round(bottom - y, 2), outside)
+    x, y, right, bottom = (round(float(edge), 5) + 0.0 for edge in edges)
+    return Keyframe(round(time, 3) + 0.0, x, y, round(right - x, 5), round(bottom - y, 5), outside)
 
 
 def _median(values: Floats, weights: Floats) -> float:

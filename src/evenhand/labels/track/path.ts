@@ -1,4 +1,4 @@
-/** Boxes that move, as arithmetic. Pixels of the video as shown, seconds. */
+/** Boxes that move, as arithmetic. Parts of the width and height of the video as shown, seconds. */
 import type { Json } from "$web/widget";
 
 export interface Place {
@@ -21,9 +21,9 @@ export interface Track {
   label: string;
 }
 
-/** Answers carry milliseconds and hundredths of pixels. */
+/** Answers carry milliseconds and five decimals of a side. */
 export const millis = (time: number) => Math.round(time * 1000) / 1000;
-const round = (value: number) => Math.round(value * 100) / 100;
+const round = (value: number) => Math.round(value * 100_000) / 100_000;
 
 /** Two times so close are one: what rounding to milliseconds takes. */
 const SAME = 0.0006;
@@ -100,18 +100,21 @@ export function stretches({ keyframes }: Track, end: number): { from: number; to
   return from === undefined ? found : [...found, { from, to: Math.max(end, from) }];
 }
 
-/** As it goes into an answer: rounded, inside the picture. */
-export function settle(track: Track, picture: { width: number; height: number }): Track {
-  const within = (value: number, most: number) => round(Math.min(Math.max(value, 0), most || Infinity));
+/** As it goes into an answer: rounded, inside the video. */
+export function settle(track: Track): Track {
+  const within = (value: number) => round(Math.min(Math.max(value, 0), 1));
   return {
     ...track,
     keyframes: track.keyframes.map((frame) => {
-      const [left, right] = [within(frame.x, picture.width), within(frame.x + frame.width, picture.width)];
-      const [top, bottom] = [within(frame.y, picture.height), within(frame.y + frame.height, picture.height)];
+      const [left, right] = [within(frame.x), within(frame.x + frame.width)];
+      const [top, bottom] = [within(frame.y), within(frame.y + frame.height)];
       return { ...frame, time: millis(frame.time), x: left, y: top, width: round(right - left), height: round(bottom - top) };
     }),
   };
 }
+
+/** A place as a part of the video from one in its pixels, and the other way round. */
+export const scaled = ({ x, y, width, height }: Place, across: number, down: number): Place => ({ x: x * across, y: y * down, width: width * across, height: height * down });
 
 export function writeTracks(tracks: readonly Track[]): Json[] {
   return tracks.map(({ keyframes, label }) => ({

@@ -10,8 +10,8 @@ import pytest
 
 from evenhand.core.errors import Invalid
 from evenhand.core.label import Keyframe
-from evenhand.labels.track import MOST_TRACKS, Track, Tracked
-from evenhand.labels.track.path import at, between, overlap
+from evenhand.labels.track import MOST_TRACKS, Track
+from evenhand.labels.track.path import Tracked, at, between, overlap
 
 FIELDS = {"text": "text", "film": "video"}
 
@@ -21,7 +21,8 @@ def kind() -> Track:
 
 
 def frame(time: float, x: float = 0, y: float = 0, outside: bool = False) -> Keyframe:
-    return Keyframe(time, float(x), float(y), 100.0, 50.0, outside)
+    """Thousandths of the video."""
+    return Keyframe(time, x / 1000, y / 1000, 0.1, 0.05, outside)
 
 
 def track(*frames: Keyframe, label: str = "car") -> Tracked:
@@ -36,8 +37,8 @@ def test_it_goes_straight_between_keyframes_and_stays_behind_the_last() -> None:
     moves = track(frame(1, 0), frame(3, 200), frame(4, 200, outside=True), frame(5, 300))
     edges, there = at(moves, np.array([0.5, 1, 2, 3.999, 4, 4.5, 5, 100]))
     assert there.tolist() == [False, True, True, True, False, False, True, True]
-    assert edges[:, 0].tolist() == [0, 0, 100, 200, 200, 250, 300, 300]
-    assert edges[2].tolist() == [100, 0, 200, 50]
+    assert (1000 * edges[:, 0]).round(3).tolist() == [0, 0, 100, 200, 200, 250, 300, 300]
+    assert (1000 * edges[2]).round(3).tolist() == [100, 0, 200, 50]
 
 
 def test_overlap_counts_space_and_time_and_takes_no_side() -> None:
@@ -64,7 +65,7 @@ def test_a_majority_is_the_median_of_what_it_drew() -> None:
     assert (one.keyframes[0].time, one.keyframes[-1].time) == (1.04, 5.04), "half of them say so"
     assert [k.outside for k in one.keyframes] == [False] * (len(one.keyframes) - 1) + [True]
     edges, _ = at(one, np.array([3.0]))
-    assert edges[0, 0] == pytest.approx(at(drawn(4, 1.04, 5.04)[0], np.array([3.0]))[0][0, 0], abs=3)
+    assert edges[0, 0] == pytest.approx(at(drawn(4, 1.04, 5.04)[0], np.array([3.0]))[0][0, 0], abs=0.003)
     lonely = kind().combine([drawn(0, 1, 5), (), ()])
     assert lonely.value == () and found.method == "cluster"
 

@@ -8,7 +8,7 @@ import type { Point } from "$web/lib/viewport";
 import type { Json, KeyHelp, Mount, Question, WidgetContext } from "$web/widget";
 import { between, type Box, move, resize } from "../box/geometry";
 import { Lanes } from "./lanes";
-import { isThere, keyframeAt, millis, placeAt, readTracks, settle, toggled, type Track, withoutKeyframe, withPlace, writeTracks } from "./path";
+import { isThere, keyframeAt, millis, placeAt, readTracks, scaled, settle, toggled, type Track, withoutKeyframe, withPlace, writeTracks } from "./path";
 import { TrackStage } from "./stage";
 import css from "./widget.css?inline";
 
@@ -125,7 +125,7 @@ class Tracks extends Drawing<Track, TrackStage> {
   }
 
   protected settle(track: Track): Track {
-    return settle(track, this.stage.picture);
+    return settle(track);
   }
 
   protected said({ keyframes }: Track): Said {
@@ -142,12 +142,9 @@ class Tracks extends Drawing<Track, TrackStage> {
   }
 
   protected show(tracks: readonly Track[], active: Track | undefined): void {
-    const { position, name, now } = this;
+    const { position } = this;
     const { film } = this.stage;
-    const seen = tracks.filter((track) => isThere(track, now));
-    this.boxes = new Map(seen.map((track) => [{ ...placeAt(track, now), label: track.label, rotation: 0 }, track]));
-    const chosen = [...this.boxes].find(([, track]) => track === active)?.[0];
-    this.stage.draw({ boxes: [...this.boxes.keys()], active: chosen, turnable: false, position, name });
+    this.paint(tracks, active);
     this.lanes.draw({ tracks, active, duration: film.duration, position });
     this.buttons(active);
   }
@@ -194,12 +191,28 @@ class Tracks extends Drawing<Track, TrackStage> {
 
   /** The boxes at another time; lanes and list stay as they are. */
   private showNow(): void {
-    const { position, name, now, active, pieces = [] } = this;
-    const seen = pieces.filter((track) => isThere(track, now));
-    this.boxes = new Map(seen.map((track) => [{ ...placeAt(track, now), label: track.label, rotation: 0 }, track]));
+    this.paint(this.pieces ?? [], this.active);
+    this.buttons(this.active);
+  }
+
+  private paint(tracks: readonly Track[], active: Track | undefined): void {
+    const { position, name, now } = this;
+    const seen = tracks.filter((track) => isThere(track, now));
+    this.boxes = new Map(seen.map((track) => [this.boxOf(track, now), track]));
     const chosen = [...this.boxes].find(([, track]) => track === active)?.[0];
     this.stage.draw({ boxes: [...this.boxes.keys()], active: chosen, turnable: false, position, name });
-    this.buttons(active);
+  }
+
+  /** Where a track is, in pixels of the video. */
+  private boxOf(track: Track, time: number): Box {
+    const { width, height } = this.stage.picture;
+    return { ...scaled(placeAt(track, time), width, height), label: track.label, rotation: 0 };
+  }
+
+  /** The track with its box brought to a place, in pixels of the video. */
+  private placed(track: Track, time: number, box: Box): Track {
+    const { width, height } = this.stage.picture;
+    return withPlace(track, time, scaled(box, 1 / width, 1 / height));
   }
 
   private seek(time: number): void {
@@ -226,7 +239,7 @@ class Tracks extends Drawing<Track, TrackStage> {
   private insert(box: Box): void {
     const { here } = this;
     if (here === undefined || box.width < LEAST || box.height < LEAST) return this.draw();
-    this.replace(undefined, withPlace({ keyframes: [], label: box.label }, here, box));
+    this.replace(undefined, this.placed({ keyframes: [], label: box.label }, here, box));
   }
 
   /** By keyboard: a quarter of what is seen, in its middle, beside others that are there. */
@@ -262,10 +275,10 @@ class Tracks extends Drawing<Track, TrackStage> {
   private nudge(track: Track, by: Point, sized: boolean): void {
     const { here } = this;
     if (here === undefined) return;
-    const box = { ...placeAt(track, here), label: track.label, rotation: 0 };
+    const box = this.boxOf(track, here);
     const { picture } = this.stage;
     const corner = { x: box.x + box.width + by.x, y: box.y + box.height + by.y };
-    this.replace(track, withPlace(track, here, sized ? resize(box, { x: 1, y: 1 }, corner, picture, LEAST) : move(box, by, picture)));
+    this.replace(track, this.placed(track, here, sized ? resize(box, { x: 1, y: 1 }, corner, picture, LEAST) : move(box, by, picture)));
   }
 
   // -- Pointer -----------------------------------------------------------------------------------
@@ -299,8 +312,8 @@ class Tracks extends Drawing<Track, TrackStage> {
     const box = [...this.boxes].find(([, track]) => track === active)?.[0];
     const handle = this.stage.handleAt(event);
     if (active && box && here !== undefined) {
-      if (handle && handle !== "turn") return this.change(active, (at) => withPlace(active, here, resize(box, handle, at, picture, LEAST)));
-      if (under.includes(active)) return this.drag(active, from, under, (by) => withPlace(active, here, move(box, by, picture)));
+      if (handle && handle !== "turn") return this.change(active, (at) => this.placed(active, here, resize(box, handle, at, picture, LEAST)));
+      if (under.includes(active)) return this.drag(active, from, under, (by) => this.placed(active, here, move(box, by, picture)));
     }
     return this.drawStroke(from, under);
   }
@@ -312,7 +325,7 @@ class Tracks extends Drawing<Track, TrackStage> {
     const drawing: Stroke = {
       move: (at) => {
         box = between(from, at, picture, this.brush);
-        if (here !== undefined) this.sketch(undefined, withPlace({ keyframes: [], label: this.brush }, here, box));
+        if (here !== undefined) this.sketch(undefined, this.placed({ keyframes: [], label: this.brush }, here, box));
       },
       end: (cancelled) => (box && !cancelled ? this.insert(box) : this.draw()),
     };
