@@ -238,7 +238,7 @@ class TestTracks:
         page.keyboard.press("o")
         assert answer(page)[0]["keyframes"][1]["outside"] is True
         page.keyboard.press("Shift+ArrowRight")
-        assert page.locator(".stage g").count() == 0, "gone here; the other one has ended too"
+        page.wait_for_function("!document.querySelector('.stage g')")  # gone here, and the other one has ended
         page.keyboard.press("o")
         assert "outside" not in answer(page)[0]["keyframes"][2]
         page.keyboard.press("ArrowUp")

@@ -23,7 +23,7 @@ from evenhand.formats.outward import (
     medium,
     stem,
 )
-from evenhand.formats.tracks import every, fps_of, keyframes
+from evenhand.formats.tracks import Box, every, fps_of, keyframes, sized
 
 
 class Mot(Outward):
@@ -87,21 +87,22 @@ class _MotWriter(Files):
     def _put(self, film: Medium, fps: float, told: list[tuple[int, TrackElement]]) -> None:
         name = stem(film)
         last = max((keyframes(track, fps)[-1].frame for _, track in told), default=0)
-        lines = [
-            (
-                box.frame + 1,
-                id_,
-                f"{box.left + 1:.2f},{box.top + 1:.2f},{box.width:.2f},{box.height:.2f}",
-                class_,
-            )
+        lines = sorted(
+            (box.frame + 1, id_, _line(sized(box, film.width, film.height), class_))
             for id_, (class_, track) in enumerate(told, 1)
-            for box in (sized(one, film.width, film.height) for one in every(track, fps, last))
-        ]
-        text = "".join(f"{frame},{id_},{place},1,{class_},1\n" for frame, id_, place, class_ in sorted(lines))
-        self.archive.put(f"{name}/gt/gt.txt", text.encode())
-        self.archive.put(
-            f"{name}/gt/labels.txt", "".join(f"{one}\n" for one in self._categories.names).encode()
+            for box in every(track, fps, last)
         )
-        about = f"[Sequence]\nname={Path(name).name}\nimDir=img1\nframeRate={fps:g}\nseqLength={last + 1}\n"
-        size = f"imWidth={film.width}\nimHeight={film.height}\n"
-        self.archive.put(f"{name}/seqinfo.ini", f"{about}{size}imExt=.jpg\n".encode())
+        text = "".join(f"{frame},{id_},{line}\n" for frame, id_, line in lines)
+        names = "".join(f"{one}\n" for one in self._categories.names)
+        about = (
+            f"[Sequence]\nname={Path(name).name}\nimDir=img1\nframeRate={fps:g}\nseqLength={last + 1}\n"
+            f"imWidth={film.width}\nimHeight={film.height}\nimExt=.jpg\n"
+        )
+        self.archive.put(f"{name}/gt/gt.txt", text.encode())
+        self.archive.put(f"{name}/gt/labels.txt", names.encode())
+        self.archive.put(f"{name}/seqinfo.ini", about.encode())
+
+
+def _line(box: Box, class_: int) -> str:
+    """What follows frame and id."""
+    return f"{box.left + 1:.2f},{box.top + 1:.2f},{box.width:.2f},{box.height:.2f},1,{class_},1"
