@@ -238,7 +238,9 @@ class TestTracks:
         page.keyboard.press("o")
         assert answer(page)[0]["keyframes"][1]["outside"] is True
         page.keyboard.press("Shift+ArrowRight")
-        page.wait_for_function("!document.querySelector('.stage g')")  # gone here, and the other one has ended
+        page.wait_for_function(
+            "!document.querySelector('.stage g')"
+        )  # gone here, and the other one has ended
         page.keyboard.press("o")
         assert "outside" not in answer(page)[0]["keyframes"][2]
         page.keyboard.press("ArrowUp")
