@@ -1,4 +1,4 @@
-"""A thing followed through a video: suggested, corrected, given by another, reviewed side by side, exported."""
+"""A thing followed through a video: suggested, corrected, answered twice, reviewed side by side, exported."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_track_from_suggestion_to_export(browser: Browser, node: Node, tmp_pat
     given = work["assignments"][0]["id"]
     answer = {"answers": {"boxes": [moving(2.96, 0.07)]}, "seconds": 9}
     ben.client.post(f"/assignments/{given}/submit", json=answer).raise_for_status()
-    beyond = {"answers": {"boxes": [moving(2.96, 0.4)]}, "seconds": 9, "revision": 1}
+    beyond = {"answers": {"boxes": [moving(2.96, 0.3)]}, "seconds": 9, "revision": 1}
     refused = ben.client.post(f"/assignments/{given}/submit", json=beyond)
     assert refused.status_code == 400 and "keyframes[1].width" in refused.text
 
@@ -67,7 +67,7 @@ def test_a_track_from_suggestion_to_export(browser: Browser, node: Node, tmp_pat
     expect(desk.locator(".track_boxes .stage g")).not_to_have_count(0, timeout=SLOW)
     look(desk, "track-review")
     desk.keyboard.press("a")
-    expect(desk.get_by_text("1 are decided")).to_be_visible(timeout=SLOW)
+    expect(desk.get_by_text("1 decided")).to_be_visible(timeout=SLOW)
     desk.context.close()
 
     client.export(project, "jsonl", tmp_path / "jsonl")
