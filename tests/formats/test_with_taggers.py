@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tarfile
 from pathlib import Path
 
 from exported import Rows, export, question
@@ -88,3 +90,28 @@ def test_spacy_reads_docs(tmp_path: Path) -> None:
     (relation,) = doc.user_data["relations"]["ner"]
     ends = [doc.spans["ner"][relation[end]].text for end in ("from", "to")]
     assert (ends, relation["label"]) == (["Ana-Lena", "Köl"], "in")
+
+
+def test_brat_has_spans_and_relations_by_lines(tmp_path: Path) -> None:
+    """As brat.nlplab.org/standoff.html describes them: offsets, parts of a span, arguments by number."""
+    labels = ["PER", "Ort / Stadt", "Ort (Stadt)"]
+    marks = question("ner", "span", FIELDS, field="text", labels=labels, relations=["lives in"])
+    spans = [
+        {"start": 2, "end": 10, "label": "PER", "relations": [{"to": 1, "label": "lives in"}]},
+        {"start": 11, "end": 23, "label": "Ort / Stadt"},
+    ]
+    export("brat", [marks], [({"text": TEXT}, {"ner": spans}), ({"text": "No answer."}, {})], tmp_path)
+    with tarfile.open(tmp_path / "brat.tar") as archive:
+        files = {one.name: archive.extractfile(one) for one in archive.getmembers()}
+        told = {name: file.read().decode() for name, file in files.items() if file is not None}
+    assert told["prj-1.txt"] == TEXT
+    assert told["prj-1.ann"] == (
+        "T1\tPER 2 10\tAna-Lena\nT2\tOrt_Stadt 11 16;17 23\tlives in Köl\nR1\tlives_in Arg1:T1 Arg2:T2\n"
+    )
+    for places, words in re.findall(r"^T\d+\t\S+ (.*)\t(.*)$", told["prj-1.ann"], re.M):
+        parts = [part.split() for part in places.split(";")]
+        assert " ".join(TEXT[int(start) : int(end)] for start, end in parts) == words
+    assert told["annotation.conf"].split("\n")[:6] == [
+        "[entities]", "PER", "Ort_Stadt", "Ort_Stadt_", "", "[relations]"
+    ]  # fmt: skip
+    assert told.keys() == {"prj-1.txt", "prj-1.ann", "annotation.conf"}
