@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from evenhand.config import Config
 from evenhand.core import sharing
 from evenhand.core.checkpoint import parse_signing_key, sign_note
 from evenhand.core.errors import Invalid, Missing, Refused
-from evenhand.doctor import examine
+from evenhand.doctor import Report, examine
 from evenhand.http import server
 from evenhand.store import open_store
 
@@ -47,10 +47,13 @@ class One:
 class Four:
     """A home node and three partners, two of them under one control."""
 
-    def __init__(self, folder: Path, held: ExitStack) -> None:
+    def __init__(self, folder: Path, held: ExitStack, database: Callable[[], str]) -> None:
         self.nodes: dict[str, One] = {}
+        self.stores: dict[str, str] = {}
         for name in ("home", "north", "south", "twin"):
-            settings = Config(data=folder / name / "data", port=0)
+            own = database() if name in ("home", "north") else None  # both sides on both stores
+            settings = Config(data=folder / name / "data", port=0, database_url=own)
+            self.stores[name] = own or f"sqlite:///{settings.data / 'evenhand.db'}"
             address = held.enter_context(server.start(settings))
             client = held.enter_context(Client(address.url, data_folder.key(settings.data)))
             self.nodes[name] = One(client, settings.data, folder / name / "letters")
@@ -105,9 +108,9 @@ class Four:
 
 
 @pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Four]:
+def nodes(tmp_path_factory: pytest.TempPathFactory, make_database: Callable[[], str]) -> Iterator[Four]:
     with ExitStack() as held:
-        yield Four(tmp_path_factory.mktemp("four"), held)
+        yield Four(tmp_path_factory.mktemp("four"), held, make_database)
 
 
 @pytest.fixture
@@ -144,6 +147,7 @@ def test_a_dataset_is_shared_out_and_comes_back(four: Four) -> None:
 
     letters.write(four.home, plan.shares, "offer", four.nodes["home"].folder)
     seen: Counter[str] = Counter()
+    origins = {name: four.nodes[name].vkey.partition("+")[0] for name in records}
     for name in records:
         four.carry(name)
         share = four.accept(name)
@@ -169,6 +173,15 @@ def test_a_dataset_is_shared_out_and_comes_back(four: Four) -> None:
         ]
         assert (acked.act, acked.count) == ("ack", 0)
     assert seen == Counter({f"{'an offer' if n % 3 else 'a letter'} {n}": 1 for n in range(TASKS)})
+    members = {member.id: member.name for member in four.home.members() if member.name.split()[0] in records}
+    store = open_store(four.stores["home"])
+    with store.read() as reader:  # whom they work for, which tests of a lean go by
+        own = {"organization": "default", "project": project}
+        found = reader.tuples("quality_providers", **own, members=sorted(members))
+        assert {members[m].split()[0]: at for m, at in found} == origins
+        told = reader.tuples("partner_names", organization="default", ids=sorted(origins.values()))
+        assert {name: at for at, name in told} == origins
+    store.close()
     for task in four.home.tasks(project):
         assert task.status == "done" and task.consensus
         assert task.consensus["spam"].value == ("spam" if "offer" in task.data["text"] else "ham")
@@ -246,6 +259,14 @@ def test_who_cheats_is_refused_and_nothing_is_half_done(four: Four) -> None:
     with pytest.raises(Refused, match="say different things"):
         four.home.take_letter(whole.decode())
     assert four.home.project(project).counts.annotations == 2
+
+
+def _examined(url: str, origin: str) -> Report:
+    store = open_store(url)
+    try:
+        return examine(store, origin)
+    finally:
+        store.close()
 
 
 def test_what_the_guide_says_to_run_runs(
@@ -345,7 +366,7 @@ def test_what_is_late_recalled_or_deleted_is_said_and_everybody_audits(four: Fou
                 part = mine[share.share_id]
                 answered = 8 if share.name == "north" else 0 if name == "home" or share.name == "twin" else 8
                 assert (part.side, part.delivered) == ("home" if name == "home" else "partner", answered)
-        report = examine(open_store(f"sqlite:///{one.data / 'evenhand.db'}"), one.vkey.partition("+")[0])
+        report = _examined(four.stores[name], one.vkey.partition("+")[0])
         assert report.healthy, (report.differences, report.faults)
     assert made.letters > 0
     made = audit(f"{four.home.url}/log", archives=[archive])

@@ -86,17 +86,24 @@ def bring_predicted(
 
 
 def bring_from_partner(
-    tx: Transaction, at: Moment, project: str, given: Sequence[wire.BroughtAnnotation]
+    tx: Transaction,
+    at: Moment,
+    project: str,
+    partner: tuple[str, str],
+    given: Sequence[wire.BroughtAnnotation],
 ) -> wire.BroughtReport:
     """Take annotations that another node delivered of its share, at most `MAX_ROWS` at once.
 
     Args:
+        partner: origin of its ledger, and what it is called here: whom these annotators work for.
         given: `external_id` is the number of the task, `annotator` has the node's origin before it.
     """
     row = tx.one("project", project=project)
     assert row is not None, "a share is of a project"
     form = form_of(tx, row["organization"], project, row["version"])
     who = members_for(tx, at, row["organization"], given)
+    works = {"organization": row["organization"], "origin": partner[0], "name": partner[1]}
+    tx.many("put_partner_member", [{**works, "member": member} for member, _ in who.values()])
     return _Bringing(tx, at, row, form, who).take_by_number(given)
 
 

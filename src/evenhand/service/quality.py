@@ -140,6 +140,7 @@ def _questions(
     models = frozenset(member for member, _, kind in known if kind == "model")
     providers = sorted({provider for one in stored for provider in one.providers})
     names |= dict(reader.tuples("provider_names", ids=providers))
+    names |= dict(reader.tuples("partner_names", organization=row["organization"], ids=providers))
     titles = {question.id: question.title for question in form.document.questions}
     return [_question(row["id"], one, names, models, titles) for one in stored if one.question in titles]
 

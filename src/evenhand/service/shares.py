@@ -838,7 +838,7 @@ def _bring(tx: Transaction, at: Moment, row: Row, given: Sequence[_Delivered]) -
         )
         for one in given
     ]
-    return brought.bring_from_partner(tx, at, row["project"], annotations)
+    return brought.bring_from_partner(tx, at, row["project"], (origin, row["name"]), annotations)
 
 
 def _take_deleted(

@@ -48,14 +48,19 @@ LEFT JOIN review_due d ON d.organization = p.organization AND d.project = p.proj
 WHERE p.organization = :organization AND p.project = :project AND p.task {in tasks};
 
 -- name: quality_providers
--- Whom members work for: in a shared pool their provider's pseudonym, else the organization that is their home.
+-- Whom members work for: in a shared pool their provider's pseudonym, of a share the origin of the partner's ledger,
+-- else the organization that is their home.
 SELECT m.id, coalesce((SELECT max(l.entity) FROM lent n JOIN shared_lease l ON l.person = n.person
-  WHERE n.member = m.id AND l.project = :project), p.home, '') AS provider
+  WHERE n.member = m.id AND l.project = :project), r.origin, p.home, '') AS provider
 FROM member m LEFT JOIN person p ON p.id = m.person
+LEFT JOIN partner_member r ON r.organization = m.organization AND r.member = m.id
 WHERE m.organization = :organization AND m.id {in members} ORDER BY m.id;
 
 -- name: provider_names
 SELECT id, name FROM organization WHERE id {in ids};
+
+-- name: partner_names
+SELECT origin, max(name) FROM partner_member WHERE organization = :organization AND origin {in ids} GROUP BY origin;
 
 -- name: member_names
 SELECT m.id, p.name, m.kind FROM member m LEFT JOIN person p ON p.id = m.person

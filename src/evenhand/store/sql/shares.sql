@@ -117,3 +117,7 @@ DELETE FROM letter_text WHERE organization = :organization AND project = :projec
 -- What was delivered of shares of others: it holds what people wrote.
 DELETE FROM letter_text WHERE organization = :organization
   AND share IN (SELECT id FROM share WHERE organization = :organization AND side = 'partner');
+
+-- name: put_partner_member!
+INSERT INTO partner_member (organization, member, origin, name) VALUES (:organization, :member, :origin, :name)
+ON CONFLICT (organization, member) DO NOTHING;
