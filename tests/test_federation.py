@@ -222,6 +222,9 @@ def test_who_cheats_is_refused_and_nothing_is_half_done(four: Four) -> None:
     swapped = forged(four, "home", offer, [*rows[:-1], rows[-1] | {"n": 999}])
     with pytest.raises(Invalid, match="not those that the plan gives"):
         north.client.take_letter(swapped, home=four.nodes["home"].vkey, answer="accept")
+    with pytest.raises(Invalid, match="longer than a year"):
+        endless = forged(four, "home", offer, until=1 << 52)
+        north.client.take_letter(endless, home=four.nodes["home"].vkey, answer="accept")
     assert [one.taken for one in letters.take(north.client, folder)] == [None]  # it waits for an answer
     assert all(one.counts.tasks != 8 for one in north.client.projects())
     share = four.accept("north")
@@ -256,6 +259,9 @@ def test_who_cheats_is_refused_and_nothing_is_half_done(four: Four) -> None:
     told = four.home.take_letter(wrong)
     assert told.count == 2 and [one.line for one in told.rejected] == [given[0]["n"]]
     assert four.home.take_letter(wrong).again
+    ack = letters.keep(told.letters[0], folder)
+    with pytest.raises(Invalid, match="ack cannot be read"):
+        north.client.take_letter(forged(four, "home", ack, [{"n": -1, "why": ""}]))
     with pytest.raises(Refused, match="say different things"):
         four.home.take_letter(whole.decode())
     assert four.home.project(project).counts.annotations == 2

@@ -123,7 +123,10 @@ def test_no_byte_can_be_changed() -> None:
         (letter().replace(b'"act"', b' "act"', 1), "letter.canonical"),
         (letter().replace(b"deliver", b"\xff\xfeliver", 1), "letter.head"),
         (letter(count=3), "letter.count"),
-        (letter(seq=-1), "letter.count"),
+        (letter(seq=-1), "letter.head"),
+        (letter(share="a share"), "letter.head"),
+        (letter().replace(b'"shr-1"', b'"shr-1\\n"', 1), "letter.head"),
+        (letter().replace(b'["",0]', b'["",9007199254740993]', 1), "letter.head"),
         (letter() + b"{}\n", "letter.rows"),
     ],
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 import rfc8785
@@ -136,27 +136,31 @@ def _lot(seed: bytes, task: int, group: int) -> bytes:
 # ---- letters -------------------------------------------------------------------------------------
 
 
+Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 53) - 1)]
+"""A number that the ledger can hold."""
+
+
 class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the signer of a letter says, apart from the rows that come with it."""
 
     act: Act
-    at: int  # ms since 1970-01-01 UTC, by the signer's clock
-    count: int  # rows that come with it
+    at: Number  # ms since 1970-01-01 UTC, by the signer's clock
+    count: Number  # rows that come with it
     from_: str = msgspec.field(name="from")  # origin of the signer's ledger
     late: bool = False  # of an ack: what it answers came after its time
-    of: int = 0  # of an ack: the number of the letter that it answers
+    of: Number = 0  # of an ack: the number of the letter that it answers
     place: tuple[str, int] = ("", 0)  # of an offer: where the slice stands in the home node's ledger
     prev: str = ""  # digest of the signer's letter before; "" for its first
     reason: str = ""  # of a decline, in words
     root: str = ""  # of an offer: the commitment to the slice, as the ledger has it
     rows: str  # SHA-256 of the rows' bytes, base64url
-    seen: int  # letters of the other side that the signer has taken
-    seq: int  # of the signer's letters about this share, from 0
-    share: str
-    slice: int = 0  # of the share, from 1; 0 where the letter is about all of it
+    seen: Number  # letters of the other side that the signer has taken
+    seq: Number  # of the signer's letters about this share, from 0
+    share: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
+    slice: Number = 0  # of the share, from 1; 0 where the letter is about all of it
     to: str  # origin of the other node's ledger
-    token: int = 0  # fences: number of the offer that a delivery answers
-    until: int = 0  # ms: of an offer
+    token: Number = 0  # fences: number of the offer that a delivery answers
+    until: Number = 0  # ms: of an offer
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,15 +208,15 @@ def read_letter(data: bytes) -> Letter:
         raise Invalid("letter.form", "This is no letter of a node.", "", "Name a file that ends in .letter.")
     try:
         head = _head(told)
-        whole = text.decode() + "\n"
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        whole, canonical = text.decode() + "\n", text_of(head)
+    except (msgspec.DecodeError, UnicodeDecodeError, rfc8785.CanonicalizationError) as error:
         raise Invalid("letter.head", f"The letter's head cannot be read: {error}.", "", ASK) from error
-    if text_of(head) != whole:
+    if canonical != whole:
         raise Invalid("letter.canonical", "The letter's head is not in canonical form.", "", ASK)
     if rows_digest(body) != head.rows:
         raise Invalid("letter.rows", "The rows are not those that were signed: a byte was changed.", "", ASK)
     rows = tuple(body.split(b"\n")[:-1])
-    if len(rows) != head.count or head.seq < 0 or head.seen < 0:
+    if len(rows) != head.count:
         raise Invalid("letter.count", f"{head.count} rows are told, and {len(rows)} came.", "", ASK)
     return Letter(head=head, text=whole, note=text + b"\n\n" + signature + b"\n", rows=rows)
 

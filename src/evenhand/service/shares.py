@@ -7,7 +7,7 @@ entries that say it; the text of what was written stays until the other node has
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -47,6 +47,7 @@ from evenhand.store.driver import Row
 
 SLICE_BYTES = 6 << 20  # of the records in one slice, so that an offer fits a request
 HOUR = 3_600_000
+MOST_HOURS = 24 * 366  # that an offer holds
 
 
 # ---- the home node: planning ---------------------------------------------------------------------
@@ -365,7 +366,7 @@ def _event(
 
 
 def _offer(tx: Transaction, at: Moment, row: Row, wanted: wire.NewLetter) -> wire.Written:
-    if not 0 < wanted.hours <= 24 * 366:
+    if not 0 < wanted.hours <= MOST_HOURS:
         raise Invalid("share.hours", "An offer holds for an hour to a year.", "hours")
     keys = {"organization": row["organization"], "share": row["id"]}
     if row["state"] in ("declined", "recalled", "deleted"):
@@ -609,7 +610,7 @@ def _note(
 class _OfferedTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A row of an offer."""
 
-    n: int  # number of the task at home
+    n: sharing.Number  # number of the task at home
     salt: str  # base64url
     data: dict[str, msgspec.Raw] | None = None  # None: it takes no answers any more
 
@@ -648,6 +649,9 @@ def _read_offer(letter: Letter) -> tuple[Document, list[_OfferedTask]]:
     except (msgspec.DecodeError, LookupError, TypeError) as error:
         raise Invalid("share.offer", f"The offer cannot be read: {error}.", "rows", sharing.ASK) from error
     check_document(document, labels.all_types())
+    if "\x00" in document.name or not 0 < letter.head.until <= letter.head.at + MOST_HOURS * HOUR:
+        reason = "Its name cannot be stored, or it holds for longer than a year."
+        raise Invalid("share.offer", reason, "until", "Decline the offer.")
     rows = [(unb64url(one.salt), b"%d" % one.n) for one in tasks]
     if b64url(bulk_root(letter.head.from_, ShareSliced.KIND, rows)) != letter.head.root:
         reason = "The tasks are not those that the plan gives to this share."
@@ -711,7 +715,7 @@ def _take_recall(
 class _Refusal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A row of an ack: an answer that was not taken."""
 
-    n: int  # number of the task at home
+    n: sharing.Number  # number of the task at home
     why: str
 
 
@@ -721,7 +725,13 @@ _refusal = msgspec.json.Decoder(_Refusal).decode
 def _take_ack(
     tx: Transaction, at: Moment, actor: Actor, row: Row, letter: Letter, wanted: wire.TakenLetter
 ) -> wire.Taken:
-    refused = [_refusal(one) for one in letter.rows]
+    try:
+        told = [_refusal(one) for one in letter.rows]
+    except msgspec.DecodeError as error:
+        raise Invalid("share.ack", f"An ack cannot be read: {error}.", "rows", sharing.ASK) from error
+    keys = {"organization": row["organization"], "share": row["id"], "slice": letter.head.slice}
+    delivered = {one["n"] for one in tx.all("share_slice", **keys) if one["state"] == "delivered"}
+    refused = [one for one in told if one.n in delivered]
     facts = {"rejected": [one.n for one in refused], "undone": len(refused)}
     row = _note(tx, at, row, letter, len(refused), facts, letter.head.late)
     rejected = [wire.Rejected(line=one.n, path="", reason=one.why) for one in refused]
@@ -767,8 +777,8 @@ def _take_decline(
 class _Delivered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A row of a delivery."""
 
-    n: int
-    annotator: str  # pseudonym at the partner
+    n: sharing.Number
+    annotator: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,100}\Z")]  # pseudonym at the partner
     kind: str
     answers: dict[str, Any]
     ms: int
