@@ -20,6 +20,7 @@ SETS = ("bluebird", "rte", "web", "weather_amt", "weather_cf", "face", "adult", 
 LABELS = 5
 TOLERANCES = (0.005, 0.01)
 WORTHS = (0.0, 0.75, 0.9, 1.0)
+PILOTS_ONLY = (0.75, 0.9)  # worths that are replayed where who is passed over gives no first answers either
 ORDERS = 20
 WANTED = 0.005  # loss that the choice on the other sets is held to
 LEFT_OUT = 0.02  # of the labels
@@ -39,20 +40,27 @@ def shuffled(votes: Votes, seed: int) -> Votes:
     return Votes(votes.first, votes.annotator[order], votes.label[order], votes.annotators, votes.classes)
 
 
-def replay(of: Crowd, rule: Rule, seed: int) -> Replay:
+def replay(of: Crowd, rule: Rule, seed: int, pilots_only: bool = False) -> Replay:
     """Ask as a node does, until no task is worth another label. The order is that in which annotators come;
-    who is passed over when a task wants a further label may come again after the next weighing."""
+    who is passed over when a task wants a further label may come again after the next weighing.
+
+    Args:
+        pilots_only: pilots get their labels before all other tasks; who is passed over then gives no first
+            labels either, where others did.
+    """
     whole = of.table.votes
     most, votes = np.diff(whole.first), shuffled(whole, seed)
     pilot = adaptive.pilots(seed.to_bytes(32), np.ones(whole.tasks, bool))
-    asked = np.where(pilot, most, np.minimum(most, rule.least))
+    first = np.where(pilot, most, np.minimum(most, rule.least))
+    asked = np.where(pilot, most, 0) if pilots_only else first
     while True:
         given = adaptive.first_votes(votes, np.arange(whole.tasks), asked)
         found = adaptive.plan(given, most, pilot, rule)
         assert found is not None, "pilots have all their labels"
         enough = worths(found[1].model, given.given) >= rule.worth
         votes, there = with_last(votes, asked, ~enough)
-        more = further(votes, found[1], asked, most, there)
+        waits = (asked < first).any()
+        more = first if waits else further(votes, found[1], asked, most, there)
         if (more == asked).all():
             break
         asked = more
@@ -98,9 +106,9 @@ def full(name: str) -> float:
 
 
 @cache
-def mean(name: str, rule: Rule, orders: int) -> tuple[float, float, float]:
+def mean(name: str, rule: Rule, orders: int, pilots_only: bool = False) -> tuple[float, float, float]:
     """(share saved, mean loss, loss in the worst order) over so many orders; accuracy from 0 to 1."""
-    found = [replay(crowd(name), rule, seed) for seed in range(orders)]
+    found = [replay(crowd(name), rule, seed, pilots_only) for seed in range(orders)]
     losses = [full(name) - one.accuracy for one in found]
     return float(np.mean([one.saved for one in found])), float(np.mean(losses)), max(losses)
 
@@ -221,6 +229,12 @@ def tables(say: Callable[[str], None], orders: int = ORDERS, sets: Sequence[str]
         for tolerance in TOLERANCES:
             rule = Rule(tolerance=tolerance, worth=worth)
             say(f"| {worth:g} | {tolerance:g} | {_row([mean(name, rule, orders) for name in sets])}")
+    say("| | who is passed over gives pilots alone |" + " |" * (len(sets) + 2))
+    for worth in PILOTS_ONLY:
+        for tolerance in TOLERANCES:
+            rule = Rule(tolerance=tolerance, worth=worth)
+            row = _row([mean(name, rule, orders, pilots_only=True) for name in sets])
+            say(f"| {worth:g} | {tolerance:g} | {row}")
     say("\n## Each set with the rule chosen without it\n")
     say("| set | worth | tolerance | saved | points lost | in the worst order |\n|" + " --- |" * 6)
     rows = []

@@ -605,8 +605,8 @@ class Assignments(Wire, frozen=True, kw_only=True):
     assignments: list[Assignment]
     waiting: str | None = None
     """When there are none, why: "nothing-left", "paused", "all-leased", "no-project", "drawing",
-    "qualification", "suspended", or "passed-over": what is left wants a further answer, and those go to
-    others."""
+    "qualification", "suspended", or "passed-over": what is left goes to annotators whose answers tell
+    more."""
 
 
 class Form(Wire, frozen=True, kw_only=True):
@@ -1359,6 +1359,7 @@ class OwnQuality(Wire, frozen=True, kw_only=True):
     stood: Estimated | None  # None: nothing was reviewed
     worth: int = 0  # percent of what answers tell in the mean that whoever gives further answers has to tell
     passed_over: bool = False  # the caller's tell less
+    pilots_only: bool = False  # whoever tells less gets no first answers to give either, but pilots alone
 
 
 # -- shared pools -------------------------------------------------------------------------------

@@ -87,6 +87,16 @@ def test_who_is_passed_over_gets_no_further_answers_to_give_unless_a_task_waits_
     assert [(g.waiting, g.task) for g in given_] == [(0, 2), (1, 1), (0, 3), (1, 2), (1, 3)]
 
 
+def test_of_whom_pilots_only_are_asked_gets_no_first_answers_to_give():
+    offered = [Candidate(1, 2, 1, first=True), Candidate(2, 2, 1)]
+    for_a = msgspec.structs.replace(
+        backlog("p", offered), passed_over=frozenset("ab"), pilots_only=frozenset("a")
+    )
+    at = Moment(ms=2 * RELIEF_MS)
+    given_ = offer(view(for_a), [waiting("a", count=2), waiting("b", count=2)], at).given
+    assert [(g.waiting, g.task) for g in given_] == [(0, 2), (1, 1), (1, 2)]
+
+
 def test_a_named_project_is_kept_to_and_a_foreign_organization_is_left_out():
     both = view(backlog("p", free(1)), backlog("q", free(1)))
     assert [g.project for g in offer(both, [waiting("a", project="q")], AT).given] == ["q"]

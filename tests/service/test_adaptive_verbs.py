@@ -20,7 +20,7 @@ from evenhand.core.errors import Invalid
 from evenhand.core.events import Concluded, Fitted, MoreAsked
 from evenhand.core.policy import Actor, Membership
 from evenhand.core.project import ReviewPolicy
-from evenhand.service import adaptive, brought, exports, projects, quality, review, tasks
+from evenhand.service import adaptive, allocation, brought, exports, projects, quality, review, tasks
 from evenhand.store.codec import decode
 
 TASKS = 60
@@ -332,6 +332,48 @@ def test_who_tells_too_little_is_passed_over_and_told_so(world: World, monkeypat
 
     first = world.reweigh(project, change=somebody_else)[0]
     assert ("weighing.passed-over", "Whether") in {(rule, what.split()[0]) for _, rule, _, what in first}
+
+
+def test_of_whom_pilots_only_are_asked_gets_neither_first_answers_nor_further_ones(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """One of nine says the same to everything; then come new tasks. A walk looks at few tasks, and the next goes
+    on where it ended."""
+    world = World(store_url, people=9)
+    policy = msgspec.structs.replace(POLICY, worth=60, pilots_only=True)
+    project, dice = world.project(tasks=TASKS, overlap=5, adaptive=policy).id, random.Random(4)
+    monkeypatch.setattr(core, "ADDED", 20)
+    monkeypatch.setattr(weighing, "ADDED", 20)
+    monkeypatch.setattr(reweigh, "drawn", core.pilots)
+    monkeypatch.setattr(reweigh, "LEAST_PILOTS", 6)
+    monkeypatch.setattr(allocation, "WALKED", 3)
+    idle, others = world.people[1], world.people[2:8]
+    world.ms += 2 * RELIEF_MS
+    adaptive.weigh(world.lane, project)
+    while got := [(a, one) for a in (idle, *others) for one in world.next(a, project_id=project).assignments]:
+        for actor, one in got:
+            n = int(one.task_id.rpartition("-")[2])
+            world.ms += 1
+            world.submit(actor, one.id, {"spam": "ham" if actor is idle else answer(dice, n, 0.95)})
+    world.bring_in(project, [{"text": f"new {i}", "external_id": f"new {i}"} for i in range(20)])
+    adaptive.weigh(world.lane, project)
+    with world.reading() as reader:
+        weighed = adaptive.newest(reader, "org-a", project)
+    assert weighed is not None and weighed.passed_over == {idle.memberships[0].member}
+    seen = set()
+    for _ in range(20):
+        got = world.next(idle, project_id=project, count=9)
+        assert got.assignments or got.waiting == "passed-over"
+        seen |= {int(one.task_id.rpartition("-")[2]) for one in got.assignments}
+        for one in got.assignments:
+            world.submit(idle, one.id, {"spam": "ham"})
+    assert seen == {n for n in range(TASKS + 1, TASKS + 21) if (n - 1) % 5 == 0}, "pilots alone, and all of them"
+    world.ms += RELIEF_MS
+    assert world.read(quality.mine, idle).items[0].pilots_only
+    first = world.next(idle, project_id=project, count=2).assignments
+    assert first and all(int(one.task_id.rpartition("-")[2]) % 5 != 1 for one in first), "nobody else comes"
+    assert world.reweigh(project)[0] == []
+    world.require_healthy()
 
 
 def test_when_all_is_weighed_again():

@@ -40,6 +40,7 @@ class Candidate(msgspec.Struct, frozen=True):
     round: int
     further_ms: int = 0
     """When a further answer was asked for that nobody gives who is passed over; 0: everybody may."""
+    first: bool = False  # wants first answers and is no pilot: not for those of whom pilots only are asked
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +56,8 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     gold: Mapping[str, tuple[Candidate | None, ...]] = {}  # person -> what hides in the k-th assignment
     closed: frozenset[str] = frozenset()  # persons who may not work here: not qualified, suspended
     passed_over: frozenset[str] = frozenset()  # persons of whom no further answers are asked
+    pilots_only: frozenset[str] = frozenset()  # of these, persons of whom no first answers are asked either
+    first_answers: int = 0  # that every task gets; 0: all are asked for
 
 
 class OfferView(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,10 +140,12 @@ class _Round:
         while self.first[i] < len(free) and free[self.first[i]] == 0:
             self.first[i] += 1
         latest = self.waited if person in backlog.passed_over else None
+        bound = person in backlog.pilots_only
         for j in range(self.first[i], len(free)):
             candidate = backlog.candidates[j]
             had = (person, candidate.n) in backlog.seen or (i, person, candidate.n) in self.taken
-            if free[j] and (latest is None or candidate.further_ms <= latest) and not had:
+            apart = bound and candidate.first
+            if free[j] and (latest is None or candidate.further_ms <= latest) and not had and not apart:
                 return j
         return None
 
@@ -154,7 +159,8 @@ def offer(view: OfferView, waiting: Sequence[Waiting], at: Moment) -> Offer:
 
     Everybody gets a first assignment before anybody gets a second. Nobody gets a task twice in a
     round, and no task gets more leases than free slots, whatever `waiting` says. Who is passed over gets no
-    task that wants a further answer, unless it has waited for `RELIEF_MS`.
+    task that wants a further answer, unless it has waited for `RELIEF_MS`, and no first answers to give where
+    pilots only are asked of them.
     """
     state = _Round(view, at)
     given: list[Given] = []

@@ -111,6 +111,7 @@ class AdaptivePolicy(Policy, frozen=True, kw_only=True):
     worth: int = 0
     """Percent of what an answer tells in the mean. Whose answers tell less is passed over where a task wants
     a further answer; 0: nobody is (`core.adaptive.worths`)."""
+    pilots_only: bool = False  # who is passed over gets no first answers to give either, pilots alone
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

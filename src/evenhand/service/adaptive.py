@@ -22,6 +22,7 @@ from evenhand import wire
 from evenhand.core import adaptive as core
 from evenhand.core import review, weighing
 from evenhand.core.adaptive import Basis, Plan, Rule, Skilled, Weighed
+from evenhand.core.allocation import RELIEF_MS
 from evenhand.core.errors import Invalid
 from evenhand.core.events import MAX_ROWS, Concluded, Fitted, Moment, MoreAsked, Place
 from evenhand.core.inference import Estimate, Model, Votes, infer
@@ -522,6 +523,7 @@ class Newest(msgspec.Struct, frozen=True):
     weights: dict[str, Weights | Skills]  # question -> what was learnt
     plans: dict[str, tuple[Plan, int]]  # and how many answers a task can get
     passed_over: frozenset[str] = frozenset()  # annotators
+    as_of_ms: int = 0
 
     def wants(self, given: Sequence[tuple[str, dict[str, Any]]]) -> bool:
         """Whether a task with these answers, (member, answers) each, is to get one more."""
@@ -535,7 +537,7 @@ class Newest(msgspec.Struct, frozen=True):
         return running is None or plan.wants(running, most)
 
 
-def _ready(stored: Stored, place: Place) -> Newest:
+def _ready(stored: Stored, place: Place, as_of_ms: int) -> Newest:
     members = {member: i for i, member in enumerate(stored.members)}
     weights: dict[str, Weights | Skills] = {name: Skills(*one) for name, one in stored.skills.items()}
     plans = {}
@@ -545,7 +547,7 @@ def _ready(stored: Stored, place: Place) -> Newest:
         if kept.plan is not None:
             dependence, threshold, target = (kept.plan[key] for key in PLAN)
             plans[name] = Plan(model, dependence, threshold, target), int(kept.plan["reach"])
-    return Newest(place, weights, plans, frozenset(stored.basis.passed_over))
+    return Newest(place, weights, plans, frozenset(stored.basis.passed_over), as_of_ms)
 
 
 def _model(kept: Kept) -> Model:
@@ -571,7 +573,7 @@ def newest(reader: Reader, organization: str, project: str) -> Newest | None:
     if held is None or held[0] != head["number"]:
         row = reader.one("adaptive", **keys)
         assert row is not None, "its number was just read"
-        held = head["number"], _ready(_unpack(row["body"]), Place(project, row["place"]))
+        held = head["number"], _ready(_unpack(row["body"]), Place(project, row["place"]), row["as_of_ms"])
         _ready_of[project] = held
     _ready_of.move_to_end(project)
     while len(_ready_of) > KEPT:
@@ -613,6 +615,16 @@ def passed_over(reader: Reader, organization: str, project: str, document: Docum
         return frozenset()
     weighed = newest(reader, organization, project)
     return frozenset() if weighed is None else weighed.passed_over
+
+
+def pilots_only(tx: Transaction, organization: str, project: str, document: Document) -> bool:
+    """Whether those who are passed over get no first answers to give either. Where nothing was weighed for
+    `RELIEF_MS`, hardly anybody else comes: then first answers are for everybody again."""
+    policy = document.adaptive
+    if policy is None or not (policy.worth and policy.pilots_only):
+        return False
+    weighed = newest(tx, organization, project)
+    return weighed is not None and tx.now - weighed.as_of_ms < RELIEF_MS
 
 
 # ---- reading -----------------------------------------------------------------------------------

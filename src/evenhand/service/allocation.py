@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -295,10 +295,9 @@ def _backlog(
     document = form_of(tx, organization, project, version).document
     hidden, closed = _apart(tx, organization, project, document, wanted)
     keys = {"organization": organization, "project": project}
-    candidates = tuple(
-        Candidate(n, free, round_, further_ms)
-        for n, free, round_, _, further_ms in tx.tuples("free_tasks", **keys, rank=-1, limit=limit)
-    )
+    least = document.adaptive.least if document.adaptive else 0
+    candidates = _candidates(tx.tuples("free_tasks", **keys, rank=-1, limit=limit), least)
+    passed, bound = _passed_over(tx, organization, project, document, closed, wanted)
     return Backlog(
         organization=organization,
         project=project,
@@ -309,7 +308,17 @@ def _backlog(
         seen=_seen(tx, keys, candidates, [w.person for _, w in wanted]),
         gold=hidden,
         closed=closed,
-        passed_over=_passed_over(tx, organization, project, document, closed, wanted),
+        passed_over=passed,
+        pilots_only=bound,
+        first_answers=least,
+    )
+
+
+def _candidates(rows: Iterable[tuple[Any, ...]], least: int) -> tuple[Candidate, ...]:
+    """Free tasks; pilots, and tasks that want a further answer, are asked for more than the least."""
+    return tuple(
+        Candidate(n, free, round_, further_ms, overlap <= least)
+        for n, free, round_, _, further_ms, overlap in rows
     )
 
 
@@ -320,14 +329,17 @@ def _passed_over(
     document: Document,
     closed: frozenset[str],
     wanted: list[tuple[_Ask, Waiting]],
-) -> frozenset[str]:
-    """Of whom no further answers are asked here; if they get nothing, they are told why."""
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Of whom no further answers are asked here, and of these, of whom no first ones either; if they get
+    nothing, they are told why."""
     passed = adaptive.passed_over(tx, organization, project, document)
+    bound = adaptive.pilots_only(tx, organization, project, document)
     asks = [(ask, w) for ask, w in wanted if w.members.get(organization) in passed]
     for ask, w in asks:
         if w.project in (None, project) and w.person not in closed:
             ask.waiting = "passed-over"
-    return frozenset(w.person for _, w in asks)
+    persons = frozenset(w.person for _, w in asks)
+    return persons, persons if bound else frozenset()
 
 
 def _apart(
@@ -361,6 +373,8 @@ def _seen(
 
 
 RESCAN_MS = 5_000  # how often a caller who has had everything may make us look from the start again
+WALKED = 10_000  # free tasks that one call looks at for somebody who is passed over: most are not for them
+LAST_RANK = 2**63 - 1
 
 
 def _look_deeper(
@@ -403,21 +417,40 @@ def _extended(tx: Transaction, backlog: Backlog, more: list[Candidate], persons:
 
 
 def _unseen(tx: Transaction, backlog: Backlog, w: Waiting, others: int) -> list[Candidate]:
+    """The first free tasks that this person may have, from where they had got to."""
     key = (backlog.project, w.person)
     rank, looked = tx.hints.get(key, (-1, 0))
-    keys: dict[str, Any] = {
-        "organization": backlog.organization, "project": backlog.project, "person": w.person
-    }  # fmt: skip
-    now = tx.now
-    latest = now - core.RELIEF_MS if w.person in backlog.passed_over else now
-    keys = {**keys, "latest": latest, "limit": w.count + others}
-    rows = tx.tuples("unseen_tasks", **keys, rank=rank)
-    if not rows and rank >= 0 and now - looked >= RESCAN_MS:
-        rows, looked = tx.tuples("unseen_tasks", **keys, rank=-1), now
+    rows, last = _walk(tx, backlog, w, rank, w.count + others)
+    if not rows and last == LAST_RANK and rank >= 0 and tx.now - looked >= RESCAN_MS:
+        (rows, last), looked = _walk(tx, backlog, w, -1, w.count + others), tx.now
     if rows:
         rank = rows[0][3]
-    tx.hints[key] = (rank, looked or now)
-    return [Candidate(n, free, round_, further_ms) for n, free, round_, _, further_ms in rows]
+    elif last < LAST_RANK:
+        rank = last
+    tx.hints[key] = (rank, looked or tx.now)
+    return list(_candidates(rows, backlog.first_answers))
+
+
+def _walk(
+    tx: Transaction, backlog: Backlog, w: Waiting, rank: int, limit: int
+) -> tuple[list[tuple[Any, ...]], int]:
+    """Free tasks that this person has not had and may have, and the rank up to which was looked."""
+    keys: dict[str, Any] = {
+        "organization": backlog.organization, "project": backlog.project, "rank": rank
+    }  # fmt: skip
+    passed = w.person in backlog.passed_over
+    end = tx.tuples("free_rank", **keys, walked=WALKED) if passed else []
+    last = end[0][0] if end else LAST_RANK
+    rows = tx.tuples(
+        "unseen_tasks",
+        **keys,
+        last=last,
+        person=w.person,
+        latest=tx.now - core.RELIEF_MS if passed else tx.now,
+        overlap=backlog.first_answers if w.person in backlog.pilots_only else 0,
+        limit=limit,
+    )
+    return rows, last
 
 
 def _hand_over(

@@ -447,6 +447,7 @@ def _own(reader: Reader, row: dict[str, Any]) -> wire.OwnQuality:
         worth=document.adaptive.worth if document.adaptive else 0,
         passed_over=row["member"]
         in adaptive.passed_over(reader, row["organization"], row["project"], document),
+        pilots_only=bool(document.adaptive and document.adaptive.worth and document.adaptive.pilots_only),
     )
 
 

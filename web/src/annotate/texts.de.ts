@@ -113,7 +113,7 @@ export const de: Texts = {
     "In diesem Projekt gibt es keine Aufgabe mehr, die Sie nicht beantwortet haben. Kommen neue dazu, erscheinen sie hier von selbst.",
   "lack.passed-over.title": "Gerade nichts für Sie",
   "lack.passed-over.text":
-    "Die übrigen Aufgaben haben Antworten und brauchen noch eine. Die geben hier Annotierende, deren Antworten bisher mehr gesagt haben; Sie sind nicht ausgesetzt. Neue Aufgaben, und solche, die einen Tag warten, erscheinen hier von selbst.",
+    "Die übrigen Aufgaben bekommen Annotierende, deren Antworten bisher mehr gesagt haben; Sie sind nicht ausgesetzt. Neue Aufgaben, und solche, die einen Tag warten, erscheinen hier von selbst.",
   "lack.passed-over.why": "Wie gut meine Antworten sind",
   "lack.empty.title": "Noch keine Aufgaben",
   "lack.empty.text": "In diesem Projekt gibt es noch keine. Sobald welche da sind, erscheinen sie hier von selbst.",

@@ -117,7 +117,7 @@ const en = {
   "lack.nothing-left.title": "All done here",
   "lack.nothing-left.text": "There is no task left in this project that you have not answered. If more are added, they appear here by themselves.",
   "lack.passed-over.title": "Nothing for you just now",
-  "lack.passed-over.text": "The tasks that are left have answers and want a further one. Here those go to annotators whose answers have told more so far; you are not suspended. New tasks, and any that wait for a day, appear here by themselves.",
+  "lack.passed-over.text": "The tasks that are left go to annotators whose answers have told more so far; you are not suspended. New tasks, and any that wait for a day, appear here by themselves.",
   "lack.passed-over.why": "How my answers do",
   "lack.empty.title": "No tasks yet",
   "lack.empty.text": "Nobody has brought any to this project. As soon as there are some, they appear here by themselves.",

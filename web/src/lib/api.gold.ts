@@ -17,6 +17,7 @@ export interface AdaptivePolicy {
   target: number;
   budget: number;
   worth: number;
+  pilots_only: boolean;
 }
 
 export interface QualificationPolicy {

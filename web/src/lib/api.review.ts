@@ -326,6 +326,8 @@ export interface OwnQuality {
   /** Percent of what answers tell in the mean that whoever gives further answers has to tell; 0: nothing is asked. */
   worth: number;
   passed_over: boolean;
+  /** Whoever tells less gets no first answers to give either, but pilots alone. */
+  pilots_only: boolean;
 }
 
 export const getQuality = (project: string): Promise<Quality> => call("GET", path`/projects/${project}/quality`);

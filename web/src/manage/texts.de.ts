@@ -839,6 +839,8 @@ export const de: { [key in keyof typeof en]: string } = {
   "policy.adaptive.target.hint": "Von da an wird nicht weiter gefragt; 100: nie aus diesem Grund.",
   "policy.adaptive.worth": "Weitere Antworten von denen, die helfen, Prozent",
   "policy.adaptive.worth.hint": "Wessen Antworten weniger sagen als diesen Anteil dessen, was Antworten im Mittel sagen, gibt erste Antworten und keine weiteren, und erfährt das. 0: alle.",
+  "policy.adaptive.pilots_only": "Von den anderen auch keine ersten Antworten",
+  "policy.adaptive.pilots_only.hint": "Wer keine weiteren Antworten gibt, beantwortet nur Pilotaufgaben, nach denen neu geurteilt wird; erste Antworten erst wieder, wenn einen Tag lang nichts gewogen wurde. Spart mehr und verliert weniger.",
   "policy.adaptive.budget": "Antworten insgesamt",
   "policy.adaptive.budget.hint": "0: ohne Grenze. Die zweifelhaftesten Aufgaben zuerst.",
   "policy.qualification": "Qualifikation",

@@ -837,6 +837,8 @@ export const en = {
   "policy.adaptive.target.hint": "A task is asked no further from here on; 100: never for that reason.",
   "policy.adaptive.worth": "Further answers from those who help, percent",
   "policy.adaptive.worth.hint": "Whose answers tell less than this share of what answers tell in the mean gives first answers and no further ones, and is told so. 0: everybody.",
+  "policy.adaptive.pilots_only": "Neither first answers from the others",
+  "policy.adaptive.pilots_only.hint": "Whoever is passed over gives pilots alone, by which it is judged again; first answers too only where nothing was weighed for a day. Saves more and loses less.",
   "policy.adaptive.budget": "Answers in all",
   "policy.adaptive.budget.hint": "0: no limit. The most doubtful tasks come first.",
   "policy.qualification": "Qualification",

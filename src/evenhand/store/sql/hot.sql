@@ -49,7 +49,7 @@ FROM project q JOIN pool l ON l.id = q.pool
 WHERE q.pool = :pool AND q.state = 'active' AND q.tasks > q.done ORDER BY q.tag, q.id;
 
 -- name: free_tasks
-SELECT n, free, round, rank, further_ms FROM task
+SELECT n, free, round, rank, further_ms, overlap FROM task
 WHERE organization = :organization AND project = :project AND free > 0 AND rank >= :rank
 ORDER BY rank LIMIT :limit {skip_locked};
 
@@ -60,13 +60,19 @@ WHERE a.organization = :organization AND a.project = :project AND a.task {in tas
 
 -- name: unseen_tasks
 -- The first free tasks that this person has not had. Walks over those that they had, so the caller
--- remembers the rank that it got to. Who is passed over gets none that wants a further answer since `latest`.
-SELECT t.n, t.free, t.round, t.rank, t.further_ms FROM task t
+-- remembers the rank that it got to. Who is passed over gets none that wants a further answer since `latest`,
+-- and of whom pilots only are asked none of so low an `overlap`.
+SELECT t.n, t.free, t.round, t.rank, t.further_ms, t.overlap FROM task t
 WHERE t.organization = :organization AND t.project = :project AND t.free > 0 AND t.rank >= :rank
-  AND t.further_ms <= :latest
+  AND t.rank <= :last AND t.further_ms <= :latest AND t.overlap > :overlap
   AND NOT EXISTS (SELECT 1 FROM assignment a WHERE a.organization = t.organization AND a.project = t.project
     AND a.task = t.n AND a.round = t.round AND a.person = :person AND a.state <> 'lapsed')
 ORDER BY t.rank LIMIT :limit {skip_locked};
+
+-- name: free_rank
+-- Up to where so many free tasks are walked over.
+SELECT rank FROM task WHERE organization = :organization AND project = :project AND free > 0 AND rank >= :rank
+ORDER BY rank LIMIT 1 OFFSET :walked;
 
 -- name: payloads
 SELECT task, round, record, mapping FROM payload

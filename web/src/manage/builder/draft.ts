@@ -49,7 +49,7 @@ export const POLICIES = {
   gold: { per_mille: 100, reuse: 0, block: 10, tolerance: 0, floor: 0, evidence: 10 },
   qualification: { tasks: 10, pass_mark: 80, tries: 2, tolerance: 0 },
   pay: { currency: "EUR", per: "hour", amount: 0, most_seconds: 900 },
-  adaptive: { least: 2, tolerance: 5, target: 100, budget: 0, worth: 75 },
+  adaptive: { least: 2, tolerance: 5, target: 100, budget: 0, worth: 75, pilots_only: false },
 } as const satisfies { gold: GoldPolicy; qualification: QualificationPolicy; pay: PayPolicy; adaptive: AdaptivePolicy };
 
 /** What holds where a document leaves a key out (core/project.py). */
