@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bench.adaptive import replay
 from bench.crowd import FOLDER, Crowd, crowd, score, simulated
@@ -169,6 +171,47 @@ def test_labels_are_saved_and_hardly_any_accuracy_is_lost(name: str) -> None:
     seen = replay(found, Rule(), seed=0)
     assert seen.saved > 0.2
     assert seen.accuracy > whole - 0.02
+
+
+@st.composite
+def odd_crowds(draw: st.DrawFn) -> tuple[Votes, np.ndarray, int]:
+    """(votes, pilots, most): few annotators or one, classes that nobody gave, tasks without a vote, equal votes."""
+    tasks, people, classes = draw(st.integers(1, 12)), draw(st.integers(1, 5)), draw(st.integers(2, 20))
+    most = draw(st.integers(1, people))
+    pilot = np.array(draw(st.lists(st.booleans(), min_size=tasks, max_size=tasks)))
+    alike = draw(st.booleans())
+    dice = np.random.default_rng(draw(st.integers(0, 2**32)))
+    given = np.where(pilot, most, dice.integers(0, most + 1, tasks))
+    task = np.repeat(np.arange(tasks), given)
+    who = np.concatenate([dice.permutation(people)[:n] for n in given])
+    label = np.zeros(len(task), int) if alike else dice.integers(0, max(classes // 2, 1), len(task))
+    return Votes.of(task, who, label, tasks=tasks, annotators=people, classes=classes), pilot, most
+
+
+@settings(max_examples=30, deadline=None)
+@given(odd_crowds(), st.sampled_from([0.0, 0.005, 1.0]))
+def test_odd_crowds_are_planned_for(crowd: tuple[Votes, np.ndarray, int], tolerance: float) -> None:
+    votes, pilot, most = crowd
+    least, rule = min(most, 2), Rule(least=min(most, 2), tolerance=tolerance)
+    all_of = np.full(votes.tasks, most)
+    found = plan(votes, all_of, pilot, rule) if len(votes) else None
+    assert (found is None) == (not pilot.any() or not len(votes))
+    if found is None:
+        return
+    estimate, made_plan = found
+    answered = np.diff(votes.first)
+    gains = made_plan.gains(estimate.posterior, answered, all_of)
+    assert np.isfinite(gains).all() and ((0 <= gains) & (gains <= 1)).all()
+    assert (gains[answered >= most] == 0).all()
+    assert made_plan.threshold in adaptive.THRESHOLDS and least <= made_plan.per_task <= most
+    assert made_plan.loss <= tolerance + 1e-9 or made_plan.threshold == 0
+    told = worths(estimate.model, votes.given)
+    assert np.isfinite(told).all() and (told >= -1e-9).all()
+    assert told[votes.given == 0] == pytest.approx(1)
+    running = estimate.model.start()
+    for i in range(votes.first[0], votes.first[1]):
+        running = running.after(int(votes.annotator[i]), int(votes.label[i]))
+    assert made_plan.wants(running, most) == bool(gains[0] > made_plan.threshold)
 
 
 def test_first_votes_are_the_earliest() -> None:

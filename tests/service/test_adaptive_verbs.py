@@ -235,6 +235,10 @@ def test_a_budget_is_kept(world: World):
     assert sum(overlaps(world, project)) <= policy.budget
     state = world.read(quality.get, world.owner, project)
     assert state.forecast.answers_left <= policy.budget - state.forecast.answers
+    short = world.project(tasks=TASKS, overlap=5, adaptive=msgspec.structs.replace(policy, budget=2 * TASKS)).id
+    adaptive.weigh(world.lane, short)
+    said = world.read(quality.get, world.owner, short).adaptive
+    assert said is not None and said.state == "spent", "pilots that it does not pay for are not waited for"
 
 
 def test_what_a_review_said_stands_and_its_task_is_asked_no_further(world: World):

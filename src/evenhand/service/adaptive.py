@@ -647,7 +647,7 @@ def progress(reader: Reader, row: dict[str, Any], document: Document) -> wire.Ad
     if policy.least >= document.overlap:
         state = "fixed"
     else:
-        state = "pilots" if expected is None else "spent" if found and found["spent"] else "asking"
+        state = "spent" if found and found["spent"] else "pilots" if expected is None else "asking"
     return wire.Adapting(
         state=state,
         pilots=found["pilots"] if found else 0,
