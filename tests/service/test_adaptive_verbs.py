@@ -235,7 +235,9 @@ def test_a_budget_is_kept(world: World):
     assert sum(overlaps(world, project)) <= policy.budget
     state = world.read(quality.get, world.owner, project)
     assert state.forecast.answers_left <= policy.budget - state.forecast.answers
-    short = world.project(tasks=TASKS, overlap=5, adaptive=msgspec.structs.replace(policy, budget=2 * TASKS)).id
+    short = world.project(
+        tasks=TASKS, overlap=5, adaptive=msgspec.structs.replace(policy, budget=2 * TASKS)
+    ).id
     adaptive.weigh(world.lane, short)
     said = world.read(quality.get, world.owner, short).adaptive
     assert said is not None and said.state == "spent", "pilots that it does not pay for are not waited for"
@@ -371,7 +373,9 @@ def test_of_whom_pilots_only_are_asked_gets_neither_first_answers_nor_further_on
         seen |= {int(one.task_id.rpartition("-")[2]) for one in got.assignments}
         for one in got.assignments:
             world.submit(idle, one.id, {"spam": "ham"})
-    assert seen == {n for n in range(TASKS + 1, TASKS + 21) if (n - 1) % 5 == 0}, "pilots alone, and all of them"
+    assert seen == {n for n in range(TASKS + 1, TASKS + 21) if (n - 1) % 5 == 0}, (
+        "pilots alone, and all of them"
+    )
     world.ms += RELIEF_MS
     assert world.read(quality.mine, idle).items[0].pilots_only
     first = world.next(idle, project_id=project, count=2).assignments
