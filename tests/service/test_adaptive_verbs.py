@@ -343,8 +343,8 @@ def test_who_tells_too_little_is_passed_over_and_told_so(world: World, monkeypat
 def test_of_whom_pilots_only_are_asked_gets_neither_first_answers_nor_further_ones(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """One of nine says the same to everything; then come new tasks. A walk looks at few tasks, and the next goes
-    on where it ended."""
+    """One of nine says the same to everything; then come new tasks. A walk looks at few tasks, and the next
+    goes on where it ended."""
     world = World(store_url, people=9)
     policy = msgspec.structs.replace(POLICY, worth=60, pilots_only=True)
     project, dice = world.project(tasks=TASKS, overlap=5, adaptive=policy).id, random.Random(4)
