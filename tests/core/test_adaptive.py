@@ -175,7 +175,7 @@ def test_labels_are_saved_and_hardly_any_accuracy_is_lost(name: str) -> None:
 
 @st.composite
 def odd_crowds(draw: st.DrawFn) -> tuple[Votes, np.ndarray, int]:
-    """(votes, pilots, most): few annotators or one, classes that nobody gave, tasks without a vote, all equal."""
+    """(votes, pilots, most): few annotators or one, unused classes, tasks without a vote, all votes equal."""
     tasks, people, classes = draw(st.integers(1, 12)), draw(st.integers(1, 5)), draw(st.integers(2, 20))
     most = draw(st.integers(1, people))
     pilot = np.array(draw(st.lists(st.booleans(), min_size=tasks, max_size=tasks)))
