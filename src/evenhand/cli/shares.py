@@ -199,7 +199,8 @@ def _words(outcome: Outcome) -> str:
     taken = outcome.taken
     if taken is None:
         return f"{outcome.file}: an offer that waits: evenhand share accept, or decline."
-    what = "taken before" if taken.again else _DONE[taken.act].format(f"{taken.count:,}")
+    act = taken.act if taken.act != "offer" or taken.project_id else "decline"
+    what = "taken before" if taken.again else _DONE[act].format(f"{taken.count:,}")
     late = ", late" if taken.late else ""
     shown = [f"  task {one.line}: {one.reason}" for one in taken.rejected[:SHOWN_REJECTIONS]]
     more = len(taken.rejected) - len(shown)

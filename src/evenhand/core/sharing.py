@@ -205,7 +205,7 @@ def read_letter(data: bytes) -> Letter:
     signature, newline, body = rest.partition(b"\n")
     first, _, told = text.partition(b"\n")
     if first != LAYOUT.encode() or not blank or not newline or len(data) > MOST_BYTES:
-        raise Invalid("letter.form", "This is no letter of a node.", "", "Name a file that ends in .letter.")
+        raise Invalid("letter.form", "This is no letter of a node, or not all of one.", "", ASK)
     try:
         head = _head(told)
         whole, canonical = text.decode() + "\n", text_of(head)
