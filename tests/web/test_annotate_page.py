@@ -308,7 +308,7 @@ def test_refused_answer_is_kept_with_its_reason(node: Node, seat: Seat) -> None:
     page.reload()
     status(page, "status.refused")
     held: list[Route] = []
-    page.route("**/api/v1/history*", held.append)
+    page.route("**/api/v1/history*", lambda route: held.append(route))
     page.locator(".status").get_by_role("button", name="Look").click()
     panel = page.get_by_role("dialog")
     expect(panel.get_by_text("was taken back, because its data changed")).to_be_visible()

@@ -246,7 +246,7 @@ def test_builder_from_template_to_project(node: Node, owner: Annotator, visit: O
 
 def test_every_template_makes_a_form_that_the_node_accepts(owner: Annotator, visit: Open) -> None:
     page = visit("/projects/new", owner)
-    expect(page.locator("main ul button strong")).to_have_count(9)
+    expect(page.locator("main ul button strong")).to_have_count(10)
     names = page.locator("main ul button strong").all_inner_texts()
     for name in [name for name in names if name != "Blank project"]:
         page.get_by_role("button", name=name).click()

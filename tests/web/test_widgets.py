@@ -526,16 +526,17 @@ class TestTimeSpan:
         page.get_by_text("0:00.00 / 0:03.00").wait_for()
         return page
 
-    def slowly(self, page: Any) -> None:
+    def slowly(self, page: Any, rate: float) -> None:
         """It plays at a fraction of its speed, so that what happens meanwhile is in time on any machine."""
         page.evaluate(
-            """() => {
+            """(rate) => {
               const play = HTMLMediaElement.prototype.play;
               HTMLMediaElement.prototype.play = function () {
-                this.playbackRate = 0.2;
+                this.playbackRate = rate;
                 return play.call(this);
               };
-            }"""
+            }""",
+            rate,
         )
 
     def at(self, page: Any, seconds: float) -> tuple[float, float]:
@@ -562,7 +563,7 @@ class TestTimeSpan:
 
     def test_it_plays_a_stretch_and_stops_at_its_end(self, show: Open) -> None:
         page = self.ready(show)
-        self.slowly(page)
+        self.slowly(page, 0.2)
         page.keyboard.press(".")
         page.keyboard.press("r")
         page.get_by_role("button", name="Pause").wait_for()
@@ -599,7 +600,7 @@ class TestTimeSpan:
 
     def test_n_begins_and_ends_while_it_plays(self, show: Open) -> None:
         page = self.ready(show)
-        self.slowly(page)
+        self.slowly(page, 0.0625)
         page.keyboard.press("Shift+ArrowRight")
         page.keyboard.press("Shift+ArrowRight")
         page.keyboard.press(" ")
