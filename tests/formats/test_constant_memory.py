@@ -36,7 +36,7 @@ Case = tuple[ReleasedQuestion, dict[str, Any], Any]  # question, data, answer
 
 
 def case(name: str) -> Case:
-    if name in ("conll2003", "conllu"):
+    if name in ("brat", "conll2003", "conllu"):
         return question("q", "span", {"text": "text"}, field="text", labels=["P"]), TEXT, SPANS
     if name in ("webvtt", "srt", "textgrid", "rttm"):
         own = question("q", "time_span", {"sound": "audio"}, field="sound", labels=["P"], transcript=True)
