@@ -272,7 +272,8 @@ class TimeSpans extends Pieces<Heard> {
   private insert(from: number, to: number): void {
     const free = this.room(from);
     const span = between(within(from, free), within(to, free), this.brush);
-    if (span.end - span.start >= SHORTEST) this.replace(undefined, span);
+    // Half of it, since 2.01 - 2 is less than 0.01; what is too short by that is made long enough.
+    if (span.end - span.start >= SHORTEST / 2) this.replace(undefined, span);
     else this.draw();
   }
 
