@@ -22,6 +22,7 @@ from evenhand.audit.reweigh import Replay
 from evenhand.core import adaptive as core
 from evenhand.core import inference
 from evenhand.core.inference import Votes, infer
+from evenhand.core.inference.robust import Brakes, robust
 from evenhand.core.inference.sweeps import posterior_of
 from evenhand.service import adaptive
 
@@ -54,10 +55,12 @@ def some_votes(draw: st.DrawFn) -> tuple[Votes, weighing.Votes]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(some_votes())
-def test_both_learn_the_same(both: tuple[Votes, weighing.Votes]) -> None:
+@given(some_votes(), st.sampled_from(sorted(weighing.AGAIN)))
+def test_both_learn_the_same(both: tuple[Votes, weighing.Votes], rule: str) -> None:
     ours, theirs = both
-    estimate, model = infer(ours), weighing.fit(theirs)
+    again, least = weighing.AGAIN[rule]
+    estimate = robust(ours, brakes=Brakes(again=again, least=least))
+    model = weighing.fit(theirs, rule)
     close = lambda a, b: np.testing.assert_allclose(a, b, atol=1e-9)  # noqa: E731
     close(model.prior, estimate.model.prior)
     close(model.chance, np.maximum(estimate.model.confusion, 1e-12))

@@ -172,7 +172,8 @@ def test_left_out_votes_tell_who_is_too_sure(known: float, asked: int) -> None:
     found = best_power(seen, wrong, 20.0)
     assert asked * found > 0.3
     assert abs(best_power(seen, wrong, 1e9)) < 1e-3  # a prior that no vote can move
-    unsure = replace(wrong, confusion=np.tile([[0.51, 0.49], [0.49, 0.51]], (6, 1, 1)))
+    even = np.array([0.5, 0.5])
+    unsure = replace(wrong, prior=even, confusion=np.tile([[0.51, 0.49], [0.49, 0.51]], (6, 1, 1)))
     assert best_power(seen, unsure, 20.0) == pytest.approx(1.6)  # no more is tried
     assert best_power(seen, replace(wrong, power=3.0, floor=0.5), 20.0) == found  # neither counts
     assert best_power(votes([(0, 0, 1), (1, 1, 0)]), wrong, 20.0) == 0.0  # no task has two votes
@@ -186,3 +187,17 @@ def test_of_many_votes_some_tasks_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     third = seen.task % 3 == 0
     some = Votes.of(seen.task[third] // 3, seen.annotator[third], seen.label[third], classes=3)
     assert best_power(seen, fit, 20.0) == pytest.approx(best_power(some, fit, 20.0)) != whole
+
+
+@pytest.mark.parametrize("rare", [0.01, 0.03])
+def test_a_rare_class_does_not_live_on_doubts_about_the_common_one(rare: float) -> None:
+    """Good annotators, classes of very different size: to believe the most votes is all but right."""
+    dice = np.random.default_rng(3)
+    truth = dice.choice(3, 1000, p=[1 - 2 * rare, rare, rare])
+    who = np.argsort(dice.random((1000, 20)), axis=1)[:, :5].ravel()
+    task = np.repeat(np.arange(1000), 5)
+    right = dice.random(5000) < dice.uniform(0.7, 0.95, 20)[who]
+    votes = Votes.of(task, who, np.where(right, truth[task], dice.integers(0, 3, 5000)))
+    said = infer(votes)
+    assert (said.label == truth).mean() > (infer(votes, "majority").label == truth).mean() - 0.015
+    assert said.confidence.mean() == pytest.approx((said.label == truth).mean(), abs=0.03)

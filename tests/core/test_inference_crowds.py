@@ -47,7 +47,7 @@ def braked(brakes: Brakes, name: str) -> Score:
 
 RECORDED = json.loads((Path(__file__).parents[1] / "vectors" / "inference.json").read_text(encoding="utf-8"))
 """Of each set and method, as it was before the loops were written anew: the sums of squares of posteriors,
-of labels by place, of skills, and of squares of confusions; of `robust` as rule `weigh:5` has it."""
+of labels by place, of skills, and of squares of confusions; of `robust` as rule `weigh:6` has it."""
 
 
 @pytest.mark.parametrize("name", [name for name in HERE if name in SETS])

@@ -24,12 +24,12 @@ from evenhand.audit import answers, pieces, skills
 from evenhand.audit.entries import AuditedEntry
 from evenhand.audit.findings import BLIND, PROVEN
 from evenhand.audit.weighing import (
+    AGAIN,
     EQUAL,
     HEDGE,
     LEAST_PILOTS,
     METHOD,
     RELIEF,
-    RULE,
     THRESHOLDS,
     TOLERANCE,
     Model,
@@ -267,7 +267,7 @@ class Replay:
             return
         basis = json.loads(opened["basis"])
         rule = basis.get("rule", "")
-        if rule != RULE:
+        if rule not in AGAIN:
             said = f"the rule {rule!r}, which this auditor does not know" if rule else "no named rule"
             self._tell(BLIND, "weighing.rule", place, f"It was weighed by {said}.")
             return
@@ -293,7 +293,7 @@ class Replay:
         told = self._weighed_answers(place, state, dict(map(tuple, basis["upto"])))
         if told is None:
             return None
-        rules = _rules_of(document)
+        rules = _rules_of(basis["rule"], document)
         asked = np.array([state.asked(n) for n in range(1, state.tasks + 1)], bool)
         pilots = drawn(bytes.fromhex(basis["lots"]), asked)
         annotators = {name: i for i, name in enumerate(sorted({who for _, who, _ in told}))}
@@ -723,7 +723,7 @@ def _class(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _rules_of(document: dict[str, Any]) -> Rules:
+def _rules_of(rule: str, document: dict[str, Any]) -> Rules:
     policy = document["adaptive"]
     return Rules(
         document.get("overlap", 1),
@@ -731,6 +731,7 @@ def _rules_of(document: dict[str, Any]) -> Rules:
         policy.get("tolerance", 5) / 1000,
         policy.get("target", 100) / 100,
         policy.get("worth", 0) / 100,
+        rule,
     )
 
 
@@ -767,9 +768,9 @@ def _weighed(
     reach = min(rules.most, len(annotators))
     ready = pilots & (votes.counts >= reach)
     due = reach > rules.least and bool(ready.sum() >= max(min(LEAST_PILOTS, int(pilots.sum())), 1))
-    model, depends = fit(votes), None
+    model, depends = fit(votes, rules.name), None
     if due:
-        model, depends = fit_again(votes, model, ready)
+        model, depends = fit_again(votes, model, ready, rules.name)
     _compare_weights(said, model, annotators, differs)
     hedge = said["hedge"]
     if _within(hedge, *(HEDGE * one for one in model.depends)):

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-RULE = "weigh:5"
 METHOD = "robust"
 TOLERANCE = 1e-5  # stated: probabilities, weights, dependence and losses may differ by so much
 EQUAL = 1e-9
@@ -20,6 +19,9 @@ TINY = 1e-12
 WIDE = 16
 KINDS, ROUNDS, OWN, COIN = 3, 2, 1.0, 10.0
 USUAL, PAIRS, HEDGE = 0.04, 50.0, 170.0
+AGAIN = {"weigh:5": (0, 0.0), "weigh:6": (2, 0.01)}
+"""Of each rule: how often all is fitted once more, and the least dependence at the end."""
+NEWEST, SHARPER = "weigh:6", 2.0
 CALM, TRUST, STEADY = 0.85, 0.5, 20.0
 CELLS = 100_000
 DOUBT, FLOOR = 0.5, 0.01
@@ -69,7 +71,7 @@ class Model:
     weight: Floats  # [annotator]
     newcomer: float
     given: Ints  # [annotator] votes
-    depends: tuple[float, float]  # least and most that equal classes allow
+    depends: tuple[float, float]  # least and most that equal classes allow; the rule's least is not in it
     used: float  # the dependence that posteriors are made with
     power: float  # that they are raised to
 
@@ -104,8 +106,19 @@ def agreement(votes: Votes) -> Floats:
     return np.asarray(np.bincount(votes.who, credit, votes.annotators) / np.maximum(n, 1))
 
 
-def fit(votes: Votes, start: Floats | None = None) -> Model:
-    """Section 2; from `start` [tasks, classes] instead of the votes (section 4, "Once more")."""
+def fit(votes: Votes, rule: str = NEWEST) -> Model:
+    """Section 2."""
+    again, least = AGAIN[rule]
+    model = _once(votes, None)
+    for _ in range(again):
+        depends = _further(votes, model, lowest=True)[0]
+        model = _once(votes, _begun(votes, replace(model, used=depends, power=1.0), SHARPER))
+    low, high = (max(one, least) for one in _further(votes, model))
+    return powered(votes, replace(model, depends=(low, high), used=low))
+
+
+def _once(votes: Votes, start: Floats | None) -> Model:
+    """Section 2 from its start to the model, with nothing of dependence and power."""
     agreed = agreement(votes)
     share = _start(votes, agreed) if start is None else start
     rest, kinds = 1 - share, 1 if votes.classes > WIDE else KINDS
@@ -116,29 +129,40 @@ def fit(votes: Votes, start: Floats | None = None) -> Model:
         q[votes.counts == 0] = 0.0
     q = q.reshape(votes.tasks, kinds, -1).sum(axis=1)
     prior, pooled, chance = _shrunk(votes, q)
-    again = expected(votes, prior, chance)
-    again[votes.counts == 0] = 0.0
-    prior_again, _, chance_again = _shrunk(votes, again)
     weight, n = agreed**3, np.bincount(votes.who, minlength=votes.annotators)
-    low, high = dependence(votes, prior_again, chance_again)
     newcomer = float((n * weight).sum() / n.sum())
-    return powered(votes, Model(prior, chance, pooled, weight, newcomer, n, (low, high), low, 1.0))
+    return Model(prior, chance, pooled, weight, newcomer, n, (0.0, 0.0), 0.0, 1.0)
 
 
-def fit_again(votes: Votes, model: Model, ready: NDArray[np.bool_]) -> tuple[Model, float]:
-    """Section 4, "Once more": the model that is used where there is a plan, and its dependence."""
-    pilots = votes.of(ready)
-    first = dependence(pilots, model.prior, model.chance, lowest=True)[0]
-    begun = replace(model, used=first, power=1.0)
-    start = posterior(votes, begun)
+def _further(votes: Votes, model: Model, lowest: bool = False) -> tuple[float, float]:
+    """Dependence of all tasks after one more round of the model."""
+    q = expected(votes, model.prior, model.chance)
+    q[votes.counts == 0] = 0.0
+    prior, _, chance = _shrunk(votes, q)
+    return dependence(votes, prior, chance, lowest)
+
+
+def _begun(votes: Votes, model: Model, sharper: float = 1.0) -> Floats:
+    """[tasks, classes] this power of what a model says, as a start."""
+    start = posterior(votes, model) ** sharper
+    start /= start.sum(axis=1, keepdims=True)
     if votes.classes > WIDE:
         voted = np.zeros(start.shape, bool)
         voted[votes.task, votes.label] = True
         start[~voted] = 0.0
         start /= np.maximum(start.sum(axis=1, keepdims=True), TINY)
     start[votes.counts == 0] = 0.0
-    again = fit(votes, start)
-    found = dependence(pilots, again.prior, again.chance, lowest=True)[0]
+    return start
+
+
+def fit_again(
+    votes: Votes, model: Model, ready: NDArray[np.bool_], rule: str = NEWEST
+) -> tuple[Model, float]:
+    """Section 4, "Once more": the model that is used where there is a plan, and its dependence."""
+    pilots = votes.of(ready)
+    first = dependence(pilots, model.prior, model.chance, lowest=True)[0]
+    again = _once(votes, _begun(votes, replace(model, used=first, power=1.0)))
+    found = max(dependence(pilots, again.prior, again.chance, lowest=True)[0], AGAIN[rule][1])
     return powered(pilots, replace(again, depends=(found, found), used=found), ready), found
 
 
@@ -281,6 +305,7 @@ class Rules:
     tolerance: float  # 0 to 1
     target: float
     worth: float = 0.0  # of what an answer tells in the mean
+    name: str = NEWEST  # of the rule
 
 
 @dataclass(frozen=True)
@@ -346,7 +371,7 @@ def losses(
 ) -> tuple[list[float], list[float]]:
     """Section 4, steps 2 to 4: for each threshold the mean loss, and the mean number of votes."""
     least = np.where(ready, rules.least, len(votes.task))
-    seen = replace(fit(votes.first(least)), used=plan.model.used, power=plan.model.power)
+    seen = replace(fit(votes.first(least), rules.name), used=plan.model.used, power=plan.model.power)
     pilots = votes.of(ready)
     final = posterior(pilots.first(np.full(votes.tasks, plan.reach)), plan.model)[ready]
     rows, count = np.arange(len(final)), len(THRESHOLDS)

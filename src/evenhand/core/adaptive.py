@@ -190,7 +190,7 @@ class Skilled(msgspec.Struct, frozen=True, kw_only=True):
 class Basis(msgspec.Struct, frozen=True, kw_only=True):
     """Which answers were weighed, and what came of it: whoever holds the openings can do it again."""
 
-    rule: str = ""  # name of the published rule, such as "weigh:5"
+    rule: str = ""  # name of the published rule, such as "weigh:6"
     version: int  # of the project's rules
     project: int = -1  # entries of the project's stream that were seen: those with a smaller n
     lots: str = ""  # hex of the 32 bytes that pilots are drawn by

@@ -21,7 +21,7 @@ from evenhand.core.inference.votes import Floats, Places
 from evenhand.core.label import LabelType, Learnt, readable
 from evenhand.core.release import Probabilities
 
-RULE = "weigh:5"
+RULE = "weigh:6"
 """Name of the published rule. A change of a method, of a constant or of an order gets the next number."""
 
 TIE = 1e-9  # probabilities so near to each other are equal: else the order of additions would decide

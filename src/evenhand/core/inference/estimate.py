@@ -12,6 +12,7 @@ import numpy.typing as npt
 from evenhand.core.inference.votes import Floats, Ints, Places
 
 TINY = 1e-12  # below it a probability is as good as none; its logarithm stays finite
+EQUAL = 1e-9  # share by which probabilities may differ and be equal: else the order of additions would decide
 
 
 class Late:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from evenhand.core.inference.compiled import njit
+from evenhand.core.inference.estimate import EQUAL
 
 BLOCK = 64  # tasks
 LONG = 16  # votes of a task
@@ -444,12 +445,23 @@ def maximize(counts: Any, own: float, pooled: Any, tiny: float, table: Any) -> N
 
 
 @njit(cache=True, nogil=True)
+def lowest_best(chances: Any) -> int:
+    """The first of those that are as probable as the most probable one, to `EQUAL`."""
+    least = np.max(chances) * (1.0 - EQUAL)
+    best = 0
+    while chances[best] < least:
+        best += 1
+    return best
+
+
+@njit(cache=True, nogil=True)
 def dependence_part(
     votes: Any, begin: int, end: int, classes: int, table: Any, prior: Any, sums: Any
 ) -> None:
     """Add up how the votes of a task go together beyond its class, over pairs of votes.
 
-    For the most probable class, each vote is right or not, with the probability that `table` has.
+    For the most probable class (`lowest_best`), each vote is right or not, with the probability that
+    `table` has.
     Adds the products of two votes' residuals, and those of their standard deviations, to `sums` [2].
     """
     first, annotator, label, _ = votes
@@ -459,7 +471,7 @@ def dependence_part(
         high = min(low + BLOCK, end)
         weigh(votes, low, high, table, prior, score)
         for t in range(low, high):
-            best = np.argmax(score[t - low])
+            best = lowest_best(score[t - low])
             off, off2, deviation, deviation2 = 0.0, 0.0, 0.0, 0.0
             for v in range(first[t], first[t + 1]):
                 right = table[annotator[v] * classes + best, best]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from evenhand.core.inference.compiled import njit
-from evenhand.core.inference.kernels import BLOCK, FAR, LEAST, LONG, U, shares
+from evenhand.core.inference.kernels import BLOCK, FAR, LEAST, LONG, U, lowest_best, shares
 
 # -- which cells there are ----------------------------------------------------------------------
 
@@ -335,7 +335,7 @@ def dependence_part(
             if first[t] == first[t + 1]:
                 continue
             block = able_first[low]
-            best = able[able_first[t] + np.argmax(score[able_first[t] - block : able_first[t + 1] - block])]
+            best = able[able_first[t] + lowest_best(score[able_first[t] - block : able_first[t + 1] - block])]
             off, off2, deviation, deviation2 = 0.0, 0.0, 0.0, 0.0
             for v in range(first[t], first[t + 1]):
                 chance = right[annotator[v] * len(prior) + best]
