@@ -361,7 +361,7 @@ def test_overlap_that_adapts_is_switched_on_and_off(node: Node, owner: Annotator
     expect(page.get_by_role("alert").first).to_be_visible()
     least.fill("3")
     page.get_by_label("Right answers that may be lost, percent").fill("2.5")
-    page.get_by_role("checkbox", name="Neither first answers from the others").check()
+    page.get_by_role("checkbox", name="Pilots alone from those who are passed over").check()
     page.get_by_role("button", name="Review and save").click()
     page.get_by_role("button", name="Save as the new version").click()
     toast(page, "Version 2")
