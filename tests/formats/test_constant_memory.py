@@ -30,6 +30,9 @@ SPANS = [{"start": 0, "end": 4, "label": "P"}, {"start": 14, "end": 18, "label":
 BOX = {"x": 1, "y": 2, "width": 30, "height": 40, "label": "P"}
 SPEECH = [{"start": 0, "end": 0.5, "label": "P", "text": "Good morning."}]
 MASK = [{"width": 200, "height": 100, "counts": [5000, 1000, 14000], "label": "P"}]
+FILM = {"film": {"blob": "{:064x}", "type": "video/mp4", "width": 200, "height": 100, "fps": 25}}
+PLACE = {"x": 0.1, "y": 0.2, "width": 0.3, "height": 0.4}
+TRACK = [{"keyframes": [{"time": 0, **PLACE}, {"time": 0.2, **PLACE}], "label": "P"}]
 CHAT = {"ask": "What is it?", "one": "A cat.", "two": "A dog."}
 
 Case = tuple[ReleasedQuestion, dict[str, Any], Any]  # question, data, answer
@@ -43,6 +46,8 @@ def case(name: str) -> Case:
         return own, {"sound": "a{}.wav"}, SPEECH
     if name in ("yolo", "voc", "coco", "datumaro"):
         return question("q", "box", {"image": "image"}, field="image", labels=["P"]), PICTURE, [BOX]
+    if name in ("cvat_video", "mot"):
+        return question("q", "track", {"film": "video"}, field="film", labels=["P"]), FILM, TRACK
     if name == "masks":
         return question("q", "mask", {"image": "image"}, field="image", labels=["P"]), PICTURE, MASK
     if name == "trl_preference":
