@@ -21,6 +21,7 @@ from evenhand.core.project import (
     When,
 )
 from evenhand.core.receipt import Receipt
+from evenhand.core.release import Probabilities
 
 T = TypeVar("T")
 
@@ -457,10 +458,11 @@ class Annotation(Wire, frozen=True, kw_only=True):
     receipt: dict[str, Any] | None  # {"stream", "n", "leaf"}
 
 
-class Answer(Wire, frozen=True, kw_only=True):
+class Answer(Wire, frozen=True, kw_only=True, omit_defaults=True):
     value: Any
     confidence: float
     method: str
+    probabilities: Probabilities | None = None  # by the newest weighing; left out where it does not tell
 
 
 class Flagged(Wire, frozen=True, kw_only=True):
@@ -1342,6 +1344,18 @@ class OwnSkill(Estimated, frozen=True, kw_only=True):
     unit: str = ""  # of those measures that are no share
 
 
+class OwnReviews(Wire, frozen=True, kw_only=True):
+    """How the caller reviews, and how often others thought otherwise."""
+
+    accepted: int
+    fixed: int
+    returned: int
+    seconds: float  # active time in sum, as far as it was told
+    kept: Estimated  # tasks accepted as they were answered
+    appealed: int
+    overruled: Estimated | None  # appeals that were upheld, of those against the caller; None: there are none
+
+
 class OwnQuality(Wire, frozen=True, kw_only=True):
     """What a project knows of the caller's own answers."""
 
@@ -1360,6 +1374,7 @@ class OwnQuality(Wire, frozen=True, kw_only=True):
     worth: int = 0  # percent of what answers tell in the mean that whoever gives further answers has to tell
     passed_over: bool = False  # the caller's tell less
     pilots_only: bool = False  # whoever tells less gets no first answers to give either, but pilots alone
+    reviewed: OwnReviews | None = None  # None: the caller reviewed nothing here
 
 
 # -- shared pools -------------------------------------------------------------------------------
@@ -1607,6 +1622,25 @@ class Stake(Wire, frozen=True, kw_only=True):
     late: bool
 
 
+class Held(Wire, frozen=True, kw_only=True):
+    """What one party has in another."""
+
+    holder: str  # name
+    held: str  # name
+    kind: str  # economic, voting, chief, board, contract
+    share: int  # units of 10^-8; 0 where it is no share
+
+
+class Connection(Wire, frozen=True, kw_only=True):
+    """How two parties stand to each other, and by which links."""
+
+    why: str  # same, opaque, control, share, office, contract, common, none
+    holder: str  # name of who connects them, or ""
+    held: str
+    share: int  # that decided, units of 10^-8
+    links: list[Held]
+
+
 class PoolConflict(Wire, frozen=True, kw_only=True):
     """How a client and an entity stand to each other in a pool."""
 
@@ -1620,6 +1654,8 @@ class PoolConflict(Wire, frozen=True, kw_only=True):
     blocked: bool
     sentence: str
     rival_sentence: str
+    own: Connection  # what the sentence says, for whoever says it in other words
+    by_rival: Connection | None
     records: list[str]  # on the path
     at: str
     n: int  # place in the pool's stream

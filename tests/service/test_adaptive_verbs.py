@@ -217,6 +217,7 @@ def test_answers_are_weighed_where_all_are_asked_for(world: World):
     assert all(known[value] == max(known.values()) for value, _, known in told)
     assert all(known[value] == pytest.approx(sure, abs=0.01) for value, sure, known in told)
     assert all(sum(known.values()) == pytest.approx(1, abs=1e-5) for _, _, known in told)
+    assert [one.probabilities for one in consensus(world, project)] == [known for _, _, known in told]
 
 
 def consensus(world: World, project: str) -> list:

@@ -133,7 +133,7 @@ def test_an_annotator_sees_only_their_own(world: World):
     project = play(world, tasks=10)
     mine = world.call(review.next_, world.owner, project).review
     assert mine is not None
-    decision = wire.ReviewDecision(decision="fix", answers={"spam": "ham"})
+    decision = wire.ReviewDecision(decision="fix", answers={"spam": "ham"}, seconds=7.5)
     world.call(review.decide, world.owner, mine.id, decision)
     known = compute(world, project)
     (own,) = world.read(quality.mine, world.people[1]).items
@@ -146,7 +146,12 @@ def test_an_annotator_sees_only_their_own(world: World):
         assert (skill.value, skill.low, skill.high, skill.labels) == (told.value, told.low, told.high, 10)
     assert [len(skill.numbers) for skill in own.skills] == [0, 1]  # classes have none, texts their error
     assert own.stood is not None and own.accepted + own.fixed == own.stood.labels == 1
-    assert world.read(quality.mine, world.owner).items == []
+    assert own.reviewed is None
+    (boss,) = world.read(quality.mine, world.owner).items  # who answered nothing sees how they review
+    told = boss.reviewed
+    assert told is not None and boss.answers == 0 and boss.skills == []
+    assert told.accepted + told.fixed == told.kept.labels == 1  # a fix that changes nothing accepts
+    assert (told.seconds, told.appealed, told.overruled) == (7.5, 0, None)
     assert world.read(quality.mine, world.stranger).items == []
     with pytest.raises(Refused):
         world.read(quality.get, world.people[1], project)

@@ -16,6 +16,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import reference  # noqa: E402
 
+from evenhand import formats  # noqa: E402
+
 GERMAN: dict[str, dict[str, str]] = json.loads(
     (ROOT / "web" / "src" / "lib" / "problems.de.json").read_text(encoding="utf-8")
 )
@@ -87,6 +89,12 @@ def undefined() -> set[str]:
     return {text for text in found if " " in text}
 
 
+def titles() -> set[str]:
+    """Titles of formats that are more than names: they have a word of English in them."""
+    all_titles = {format.title for format in formats.all_formats().values()}
+    return {title for title in all_titles if re.search(r"\b[a-z]{4,}", title) and title != "doccano"}
+
+
 def test_whatever_users_meet_has_a_german_text_with_its_parameters() -> None:
     said_ = said()
     rows = {
@@ -104,8 +112,17 @@ def test_whatever_users_meet_has_a_german_text_with_its_parameters() -> None:
     }
     assert missing == set()
     assert undefined() == GERMAN["undefined"].keys()
+    assert titles() == GERMAN["title"].keys()
     for rule, texts in GERMAN.items():
-        known = rows if rule == "row" else undefined() if rule == "undefined" else said_[rule]
+        known = (
+            rows
+            if rule == "row"
+            else undefined()
+            if rule == "undefined"
+            else titles()
+            if rule == "title"
+            else said_[rule]
+        )
         assert texts.keys() <= known, f"{rule}: nobody says {texts.keys() - known}"
         for english, german in texts.items():
             places = [str(n + 1) for n in range(english.count("…"))]

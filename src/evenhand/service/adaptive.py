@@ -12,7 +12,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -29,6 +29,7 @@ from evenhand.core.inference import Estimate, Model, Votes, infer
 from evenhand.core.label import LabelType, Learnt, is_class
 from evenhand.core.policy import is_lent
 from evenhand.core.project import Document, Form
+from evenhand.core.release import Probabilities
 from evenhand.core.weighing import RULE, Skills, Weights, best_of
 from evenhand.lane import Lane
 from evenhand.service.view import decode_json, encode_json, form_of, seed_of, when
@@ -579,6 +580,40 @@ def newest(reader: Reader, organization: str, project: str) -> Newest | None:
     while len(_ready_of) > KEPT:
         _ready_of.popitem(last=False)
     return held[1]
+
+
+Likely = Callable[
+    [Sequence[tuple[str, Mapping[str, Any]]], Mapping[str, tuple[str, Any]]], dict[str, Probabilities]
+]
+"""(annotator, answers) of those that count, and by question the method and value that they came to -> by
+question the probabilities."""
+
+
+def probabilities(reader: Reader, organization: str, project: str) -> Likely | None:
+    """What tells the probabilities of a task's answers by the newest weighing; None where there is none.
+
+    An answer gets none that is another one than the newest weighing makes of it: a reviewer's, say.
+    """
+    weighed, row = newest(reader, organization, project), reader.one("project", project=project)
+    if weighed is None or row is None:
+        return None
+    weights, labels = weighed.weights, form_of(reader, organization, project, row["version"]).labels
+
+    def likely(
+        answers: Sequence[tuple[str, Mapping[str, Any]]], now: Mapping[str, tuple[str, Any]]
+    ) -> dict[str, Probabilities]:
+        told: dict[str, Probabilities] = {}
+        for question in now.keys() & weights.keys() & labels.keys():
+            given = [(who, answer[question]) for who, answer in answers if question in answer]
+            learnt, label = weights[question], labels[question]
+            found = learnt.conclude(label, given) if given else None
+            if found is not None and (found["method"], found["value"]) == now[question]:
+                known = learnt.probabilities(label, given)
+                if known is not None:
+                    told[question] = known
+        return told
+
+    return likely
 
 
 def ask_further(

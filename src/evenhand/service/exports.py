@@ -41,7 +41,7 @@ from evenhand.core.release import (
 from evenhand.formats.output import Output
 from evenhand.formats.outward import Along, Outward, Stored
 from evenhand.lane import Lane
-from evenhand.service.adaptive import newest
+from evenhand.service.adaptive import newest, probabilities
 from evenhand.service.ids import new_id
 from evenhand.service.quality import agreement_of, skills_of
 from evenhand.service.view import (
@@ -520,28 +520,21 @@ def rows(
 def _with_probabilities(
     reader: Reader, organization: str, project: str
 ) -> Callable[[ReleasedTask], ReleasedTask] | None:
-    """What gives a task's answers their probabilities by the newest weighing; None where there is none.
-
-    An answer gets none that is another one than the newest weighing makes of it: a reviewer's, say.
-    """
-    weighed, row = newest(reader, organization, project), reader.one("project", project=project)
-    if weighed is None or row is None:
+    """What gives a task's answers their probabilities by the newest weighing; None where there is none."""
+    likely = probabilities(reader, organization, project)
+    if likely is None:
         return None
-    labels = form_of(reader, organization, project, row["version"]).labels
 
     def told(task: ReleasedTask) -> ReleasedTask:
-        counted = [one for one in task.annotations if not one.surplus]
-        answers = [(one.annotator, _decode_answers(one.answers)) for one in counted]
-        consensus = dict(task.consensus)
-        for question in consensus.keys() & weighed.weights.keys() & labels.keys():
-            given = [(who, answer[question]) for who, answer in answers if question in answer]
-            learnt, label, answer = weighed.weights[question], labels[question], consensus[question]
-            found = learnt.conclude(label, given) if given else None
-            now = answer.method, msgspec.json.decode(answer.value)
-            if found is not None and (found["method"], found["value"]) == now:
-                known = learnt.probabilities(label, given)
-                consensus[question] = msgspec.structs.replace(answer, probabilities=known)
-        return msgspec.structs.replace(task, consensus=consensus)
+        counted = [
+            (one.annotator, _decode_answers(one.answers)) for one in task.annotations if not one.surplus
+        ]
+        now = {name: (one.method, msgspec.json.decode(one.value)) for name, one in task.consensus.items()}
+        found = {
+            question: msgspec.structs.replace(task.consensus[question], probabilities=known)
+            for question, known in likely(counted, now).items()
+        }
+        return msgspec.structs.replace(task, consensus={**task.consensus, **found})
 
     return told
 

@@ -483,6 +483,24 @@ def _shown_conflicts(
     ]
 
 
+def _connection(found: ownership.Relation, names: Mapping[str, str]) -> wire.Connection:
+    return wire.Connection(
+        why=found.why,
+        holder=names.get(found.holder, found.holder),
+        held=names.get(found.held, found.held),
+        share=found.share,
+        links=[
+            wire.Held(
+                holder=names.get(step.holder, step.holder),
+                held=names.get(step.held, step.held),
+                kind=step.kind,
+                share=step.share,
+            )
+            for step in found.steps
+        ],
+    )
+
+
 def _conflict(pool: str, row: Row, names: Mapping[str, str], titles: Mapping[str, str]) -> wire.PoolConflict:
     from evenhand.core import ownership
 
@@ -500,6 +518,8 @@ def _conflict(pool: str, row: Row, names: Mapping[str, str], titles: Mapping[str
         blocked=bool(row["blocked"]),
         sentence=ownership.sentence(conflict.own, names),
         rival_sentence=ownership.sentence(by, names) if by else "",
+        own=_connection(conflict.own, names),
+        by_rival=_connection(by, names) if by else None,
         records=sorted({end for step in paths for end in (step.holder, step.held)}),
         at=when(row["ms"]),
         n=row["n"],

@@ -405,13 +405,36 @@ def _looked(
 
 
 def mine(reader: Reader, actor: Actor) -> wire.Page[wire.OwnQuality]:
-    """What each project knows of the caller's own answers: nothing of anybody else's."""
+    """What each project knows of the caller's own answers and reviews: nothing of anybody else's."""
     own = {m.member: m.organization for m in actor.memberships if allows(actor, "task.label", m.organization)}
-    rows = reader.all("quality_mine", organizations=sorted(set(own.values())), members=sorted(own))
-    return wire.Page(items=[_own(reader, row) for row in rows])
+    keys = {"organizations": sorted(set(own.values())), "members": sorted(own)}
+    reviewed = {row["project"]: row for row in reader.all("reviews_mine", **keys)}
+    items = [
+        _own(reader, row, reviewed.pop(row["project"], None)) for row in reader.all("quality_mine", **keys)
+    ]
+    return wire.Page(items=[*items, *(_only_reviewed(reader, row) for row in reviewed.values())])
 
 
-def _own(reader: Reader, row: dict[str, Any]) -> wire.OwnQuality:
+def _only_reviewed(reader: Reader, row: dict[str, Any]) -> wire.OwnQuality:
+    """Of a project in which the caller has reviewed and answered nothing."""
+    nothing = dict.fromkeys(("submitted", "ms", "accepted", "fixed", "returned", "upheld", "as_of_ms"), 0)
+    return _own(reader, {**row, **nothing, "credited": None, "body": None}, row)
+
+
+def _own_reviews(row: dict[str, Any]) -> wire.OwnReviews:
+    rates = _rates({**row, "name": None, "part": "reviewer"})
+    return wire.OwnReviews(
+        accepted=rates.accepted,
+        fixed=rates.fixed,
+        returned=rates.returned,
+        seconds=int(row["ms"]) / 1000,
+        kept=rates.stood,
+        appealed=rates.appealed,
+        overruled=rates.overruled,
+    )
+
+
+def _own(reader: Reader, row: dict[str, Any], reviewed: dict[str, Any] | None) -> wire.OwnQuality:
     document = form_of(reader, row["organization"], row["project"], row["version"]).document
     titles = {question.id: question.title for question in document.questions}
     judged = row["accepted"] + row["fixed"] + row["returned"]
@@ -448,6 +471,7 @@ def _own(reader: Reader, row: dict[str, Any]) -> wire.OwnQuality:
         passed_over=row["member"]
         in adaptive.passed_over(reader, row["organization"], row["project"], document),
         pilots_only=bool(document.adaptive and document.adaptive.worth and document.adaptive.pilots_only),
+        reviewed=_own_reviews(reviewed) if reviewed else None,
     )
 
 

@@ -16,7 +16,7 @@ from evenhand.core.events import MAX_ROWS, Event, Moment, TaskCorrected, TasksCh
 from evenhand.core.intake import MAX_PRIORITY, split
 from evenhand.core.policy import Actor
 from evenhand.core.search import asked, holds
-from evenhand.service import review
+from evenhand.service import adaptive, review
 from evenhand.service import search as index
 from evenhand.service.paging import read_number
 from evenhand.service.view import (
@@ -306,10 +306,23 @@ def full(
         t["n"]: _task(row, t, annotations[t["n"]], conclusions.get(t["n"]), flags[t["n"]], reviews[t["n"]])
         for t in tasks
     }
+    if likely := adaptive.probabilities(reader, row["organization"], row["id"]):
+        made = {n: _with_probabilities(one, likely) for n, one in made.items()}
     if hides:
         states = dict(reader.tuples("due_states", **keys))
         made = {n: t if states.get(n) == "decided" else _blind(t, hides) for n, t in made.items()}
     return list(made.values())
+
+
+def _with_probabilities(task: wire.Task, likely: adaptive.Likely) -> wire.Task:
+    """The same with how probable each answer of its consensus is, as far as the newest weighing tells."""
+    given = [(one.annotator, one.answers or {}) for one in task.annotations if one.state == "submitted"]
+    found = likely(given, {name: (one.method, one.value) for name, one in task.consensus.items()})
+    known = {
+        name: msgspec.structs.replace(task.consensus[name], probabilities=told)
+        for name, told in found.items()
+    }
+    return msgspec.structs.replace(task, consensus={**task.consensus, **known})
 
 
 def _blind(task: wire.Task, hides: str) -> wire.Task:

@@ -94,6 +94,23 @@ export interface Stake {
   late: boolean;
 }
 
+/** What one party has in another; a share in units of 10^-8. */
+export interface Link {
+  holder: string;
+  held: string;
+  kind: "economic" | "voting" | "chief" | "board" | "contract";
+  share: number;
+}
+
+/** How two parties stand to each other, by their names. */
+export interface Connection {
+  why: "same" | "opaque" | "control" | "share" | "office" | "contract" | "common" | "none";
+  holder: string;
+  held: string;
+  share: number;
+  links: Link[];
+}
+
 export interface Verdict {
   pool: string;
   client: string;
@@ -105,6 +122,8 @@ export interface Verdict {
   blocked: boolean;
   sentence: string;
   rival_sentence: string;
+  own: Connection;
+  by_rival: Connection | null;
   records: string[];
   at: string;
   n: number;

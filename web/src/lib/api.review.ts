@@ -328,6 +328,22 @@ export interface OwnQuality {
   passed_over: boolean;
   /** Whoever tells less gets no first answers to give either, but pilots alone. */
   pilots_only: boolean;
+  /** null: the reader has reviewed nothing here. */
+  reviewed: OwnReviews | null;
+}
+
+/** How the reader reviews, and how often others thought otherwise. */
+export interface OwnReviews {
+  accepted: number;
+  fixed: number;
+  returned: number;
+  /** Active time in sum, as far as it was told. */
+  seconds: number;
+  /** Tasks accepted as they were answered. */
+  kept: Estimated;
+  appealed: number;
+  /** Appeals that were upheld, of those against the reader. */
+  overruled: Estimated | null;
 }
 
 export const getQuality = (project: string): Promise<Quality> => call("GET", path`/projects/${project}/quality`);

@@ -45,6 +45,11 @@ export function whyUndefined(reason: string): string {
   return currentLanguage() === "de" && german ? sentence(german, "undefined", reason) : reason;
 }
 
+/** What a format is called, in the reader's language where `loadSentences` has got its table. */
+export function formatTitle(format: { title: string }): string {
+  return currentLanguage() === "de" && german ? sentence(german, "title", format.title) : format.title;
+}
+
 /** A problem by a table. */
 export function translated(table: Sentences, problem: Problem): Problem {
   const { rule, detail, remedy } = problem;

@@ -21,6 +21,7 @@ export const en = {
   "move.down": "Move down",
   "filters.clear": "Clear the filters",
 
+  "trouble.page": "This page could not be loaded. The node cannot be reached, or it has been renewed since.",
   "trouble.title": "This did not work",
   "trouble.missing": "There is nothing here",
   "trouble.forbidden": "You have no access here",

@@ -66,6 +66,16 @@ SELECT origin, max(name) FROM partner_member WHERE organization = :organization 
 SELECT m.id, p.name, m.kind FROM member m LEFT JOIN person p ON p.id = m.person
 WHERE m.organization = :organization AND m.id {in members};
 
+-- name: reviews_mine
+-- How these members review: by project, and the active time that they told.
+SELECT q.organization, q.id AS project, q.version, y.member, y.accepted, y.fixed, y.returned, y.appealed, y.upheld,
+  (SELECT coalesce(sum(r.ms), 0) FROM review r WHERE r.organization = y.organization AND r.project = y.project
+    AND r.seq > 0 AND r.member = y.member AND r.ms > 0) AS ms
+FROM project q
+JOIN review_tally y ON y.organization = q.organization AND y.project = q.id AND y.part = 'reviewer'
+WHERE q.organization {in organizations} AND y.member {in members} AND q.state <> 'deleted'
+ORDER BY q.organization, q.id LIMIT 200;
+
 -- name: quality_mine
 SELECT q.organization, q.id AS project, q.version, y.member, y.submitted, y.ms,
   (SELECT sum(f.ms) FROM effort f WHERE f.organization = y.organization AND f.project = y.project

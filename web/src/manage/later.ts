@@ -1,0 +1,26 @@
+/** Pages whose code comes when they are opened: seldom used, or heavy. */
+
+export const later = {
+  create: () => import("./pages/Create.svelte"),
+  restore: () => import("./pages/Restore.svelte"),
+  webhooks: () => import("./pages/Webhooks.svelte"),
+  qualification: () => import("./pages/Qualification.svelte"),
+  own: () => import("./pages/OwnQuality.svelte"),
+  account: () => import("./pages/Account.svelte"),
+  organizations: () => import("./pages/Organizations.svelte"),
+  exchange: () => import("./exchange/Exchange.svelte"),
+  pool: () => import("./exchange/Pool.svelte"),
+  overrides: () => import("./exchange/Overrides.svelte"),
+  ownership: () => import("./exchange/Ownership.svelte"),
+  log: () => import("./pages/Log.svelte"),
+  invite: () => import("./pages/Invite.svelte"),
+  task: () => import("./pages/Task.svelte"),
+  quality: () => import("./pages/Quality.svelte"),
+  review: () => import("./pages/Review.svelte"),
+  import: () => import("./pages/Import.svelte"),
+  gold: () => import("./pages/Gold.svelte"),
+  pay: () => import("./pages/Pay.svelte"),
+  models: () => import("./pages/Models.svelte"),
+  export: () => import("./pages/Export.svelte"),
+  settings: () => import("./pages/Settings.svelte"),
+};
