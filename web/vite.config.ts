@@ -148,6 +148,8 @@ export default defineConfig(({ command }) => {
         },
         // Pages call a widget through its exports; without this the bundler may drop them as unused.
         preserveEntrySignatures: "exports-only" as const,
+        // What several pages of managers share comes as one file, not as forty that each ask for a connection.
+        output: { codeSplitting: { groups: [{ name: "shared", test: /\/web\/src\/manage\//, minShareCount: 3 }] } },
       },
     },
     server: {
