@@ -16,6 +16,20 @@ const web = dirname(fileURLToPath(import.meta.url));
 const labels = resolve(web, "../src/evenhand/labels");
 const server = process.env["EVENHAND_DEV_SERVER"] ?? "http://127.0.0.1:8080";
 
+/**
+ * What pages share comes as two files, not as one for every module: what all pages stand on, and what the pages
+ * of managers have besides. What belongs to widgets stays with them.
+ */
+const SHARED = [
+  {
+    name: "common",
+    priority: 2,
+    test: /\/web\/(src\/components\/|src\/lib\/(api|common|kept|language|media|messages|problems|remember|signing|toasts)[\w.]*\.ts|node_modules\/(svelte|clsx|esm-env)\/)/,
+    minShareCount: 3,
+  },
+  { name: "shared", priority: 1, test: /\/web\/src\/manage\/(parts\/|[\w.]+$|\w+\/words\.ts)/, minShareCount: 3 },
+];
+
 /** Short name of each label type that has a widget -> its source. */
 function widgetSources(): Record<string, string> {
   const source = (name: string) => resolve(labels, name, "widget.ts");
@@ -148,8 +162,7 @@ export default defineConfig(({ command }) => {
         },
         // Pages call a widget through its exports; without this the bundler may drop them as unused.
         preserveEntrySignatures: "exports-only" as const,
-        // What several pages of managers share comes as one file, not as forty that each ask for a connection.
-        output: { codeSplitting: { groups: [{ name: "shared", test: /\/web\/src\/manage\//, minShareCount: 3 }] } },
+        output: { codeSplitting: { groups: SHARED } },
       },
     },
     server: {
