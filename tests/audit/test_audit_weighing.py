@@ -299,8 +299,8 @@ def other_consensus(monkeypatch: pytest.MonkeyPatch) -> None:
     """Submits are concluded as if everybody were a newcomer."""
     true = adaptive._ready
 
-    def ready(stored: Any, place: Any) -> adaptive.Newest:
-        found = true(stored, place)
+    def ready(*given: Any) -> adaptive.Newest:
+        found = true(*given)
         weights = {name: weighing.replace(one, members={}) for name, one in found.weights.items()}
         return msgspec.structs.replace(found, weights=weights)
 
