@@ -141,7 +141,7 @@ def test_a_dataset_is_shared_out_and_comes_back(four: Four) -> None:
         four.home.plan_shares(project, 0.45, four.partners(*records, **records))
     assert four.home.shares(project) == []
     plan = four.home.plan_shares(project, 0.5, four.partners(*records, **records))
-    assert (plan.tasks, plan.groups, plan.most) == (TASKS, 2, 10)
+    assert (plan.tasks, plan.groups, plan.most, plan.stated) == (TASKS, 2, 10, False)
     sizes = {share.name: share.tasks for share in plan.shares}
     assert sizes == {"south": 10, "north": 5, "twin": 5}
 
@@ -316,8 +316,18 @@ def test_what_is_late_recalled_or_deleted_is_said_and_everybody_audits(four: Fou
     four.home.exchange.hold(
         wire.NewHolding(holder="Other Owner", held="Southern", economic=30, since="2021-01-01")
     )
+    four.home.exchange.hold(
+        wire.NewHolding(holder="Own Owner", held="Homely", economic=30, since="2021-01-01")
+    )
+    (own_record,) = [
+        one["recordId"]
+        for one in four.home.exchange.statements()
+        if one["recordDetails"].get("name") == "Homely"
+    ]
+    four.home.exchange.admit_client("default", own_record)
     known = {"north": "Northern", "south": "Southern"}
     plan = four.home.plan_shares(project, 1, four.partners("north", "south", "twin", **known))
+    assert plan.stated
     letters.write(four.home, plan.shares, "offer", four.nodes["home"].folder)
     shares = {}
     for name in ("north", "south"):
@@ -372,11 +382,17 @@ def test_what_is_late_recalled_or_deleted_is_said_and_everybody_audits(four: Fou
                 part = mine[share.share_id]
                 answered = 8 if share.name == "north" else 0 if name == "home" or share.name == "twin" else 8
                 assert (part.side, part.delivered) == ("home" if name == "home" else "partner", answered)
+                assert part.compared == (name == "home" and share.name != "twin")  # with the client
         report = _examined(four.stores[name], one.vkey.partition("+")[0])
         assert report.healthy, (report.differences, report.faults)
     assert made.letters > 0
     made = audit(f"{four.home.url}/log", archives=[archive])
     assert made.drawn_again == 1 and any(not part.stated for part in made.partners)
+    restored = four.home.restore(archive, "What came back").report
+    assert restored is not None and restored.annotations == 8
+    left = {kind: n for kind, n in restored.left.items() if kind.startswith("share-")}
+    told = sum(one.sent + one.taken for one in four.home.shares(project))
+    assert left == {"share-planned": 1, "share-sliced": 3, "share-letter": told}
     changed = four.nodes["home"].data.parent / "changed.letter"
     (deliver,) = (four.nodes["home"].folder / "north").glob("*-offer.letter")
     changed.write_text(forged(four, "home", deliver, until=1), "utf-8")

@@ -1804,6 +1804,7 @@ class Plan(Wire, frozen=True, kw_only=True):
     each: int  # control groups that each task goes to
     most: int  # tasks that one control group may see
     groups: int
+    stated: bool  # whether anything is stated about who owns you: else no conflict with you can be told
     shares: list[Share]
 
 

@@ -32,6 +32,10 @@ class Entry:
     causes: tuple[Any, ...] = ()
 
 
+def no_records(client: str, entry: object) -> list[str]:
+    return []
+
+
 def planned(**said: Any) -> Entry:
     """Ten tasks to two of three partners, none above 7; the second plan entry is at n = 0."""
     partners = [
@@ -65,7 +69,7 @@ def found(entries: list[Entry], one_control: frozenset[str] = frozenset(), conti
             return 3 if {p, q} <= one_control else 0
 
     told: Told = []
-    checked = Federation(lambda entry: Owners())  # type: ignore[arg-type,return-value]  # all that is asked
+    checked = Federation(lambda entry: Owners(), no_records)  # type: ignore[arg-type,return-value]  # all that is asked
     checked.continues = continues
     for entry in entries:
         checked.take(entry, entry.b, lambda control, kind, rule, why: told.append((kind, rule)))  # type: ignore[arg-type]
@@ -125,10 +129,32 @@ def test_partners_under_one_control_are_one_group() -> None:
             return 3 if {p, q} <= both else 0
 
     told: Told = []
-    checked = Federation(lambda entry: Later() if entry.n else None)  # type: ignore[arg-type,return-value]
+    checked = Federation(lambda entry: Later() if entry.n else None, no_records)  # type: ignore[arg-type,return-value]
     for entry in [*entries[:5], late]:
         checked.take(entry, entry.b, lambda control, kind, rule, why: told.append((control, rule)))  # type: ignore[arg-type]
     assert {("EN-23", "share.cap"), ("EN-22", "share.merged")} <= set(told)
+
+
+@pytest.mark.parametrize(
+    ("records", "times"),
+    [(["rec-c"], 2), (["rec-c", "rec-c"], 2), (["rec-d", "rec-c"], 0), (["", "rec-c"], 0), ([], 0)],
+)
+def test_a_partner_in_conflict_with_the_client_is_found_where_both_are_stated(
+    records: list[str], times: int
+) -> None:
+    """At the plan and at its offer; a client that has just stated another record has either."""
+
+    class Owners:
+        def grade(self, p: str, q: str) -> int:
+            return 3 if (p, q) == ("rec-c", "rec-0") else 0
+
+    told: Told = []
+    checked = Federation(lambda entry: Owners(), lambda client, entry: records)  # type: ignore[arg-type,return-value]
+    checked.hold("prj-1", 0, {"client": b"cli-1"})
+    for entry in honest():
+        checked.take(entry, entry.b, lambda control, kind, rule, why: told.append((control, rule)))  # type: ignore[arg-type]
+    assert told == [("EN-21", "share.rival")] * times
+    assert checked.shares["shr-0"].compared == (bool(records) and all(records))
 
 
 def test_a_log_that_continues_another_has_a_gap_and_no_violation() -> None:
@@ -182,7 +208,7 @@ def test_a_plan_that_was_not_drawn_is_found_with_its_openings() -> None:
 
 def test_letters_that_somebody_holds_are_compared_with_the_log() -> None:
     told: Told = []
-    checked = Federation(lambda entry: None)
+    checked = Federation(lambda entry: None, no_records)
     for entry in honest():
         checked.take(entry, entry.b, lambda *_: None)  # type: ignore[arg-type]
 

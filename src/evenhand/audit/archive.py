@@ -67,7 +67,8 @@ class ArchiveReport:
     weighed: list[Finding] = field(default_factory=list)  # what came of that; all but BLIND are wrong, too
     checkpoints: list[bytes] = field(default_factory=list)  # of the log that the archive came from
     reasons: list[tuple[str, int, str, dict[str, bytes]]] = field(default_factory=list)
-    """Openings that say why annotators were admitted: stream, number, kind, private field -> value."""
+    """Openings that say why annotators were admitted, and whose a plan of shares is: stream, number, kind,
+    private field -> value."""
     findings: list[tuple[str, str, str]] = field(default_factory=list)  # (rule, place, what)
     wrong: int = 0
 
@@ -245,7 +246,7 @@ class _Archive:
             self._report.add("event", place, f"{error}.")
             return
         self._report.withheld += len(entry.committed.keys() - opened.keys() - {"rows"})
-        if entry.kind in KINDS:
+        if entry.kind in KINDS or entry.kind == "share-planned":
             self._report.reasons.append((entry.stream, entry.n, entry.kind, opened))
         self._follow(line["log"], entry)
         local = line.get("local")

@@ -35,6 +35,8 @@ KINDS = frozenset({"share-letter", "share-planned", "share-sliced"})
 
 Tell = Callable[[str, str, str, str], None]  # control, class, rule, reason
 Graphs = Callable[[AuditedEntry], Graph | None]  # ownership as an entry had to know it
+Records = Callable[[str, AuditedEntry], list[str]]
+"""Records that a client may have had, as far as an entry had to know it; "" among them for none."""
 
 
 @dataclass
@@ -57,6 +59,7 @@ class SharePart:
     out: Counter[int] = field(default_factory=Counter)  # slice -> tasks offered
     back: Counter[int] = field(default_factory=Counter)  # slice -> answers
     letters: dict[str, int] = field(default_factory=dict)  # way -> letters
+    compared: bool = False  # with the client, whom the archive shows
     elsewhere: bool = False  # it began in an earlier log, so nothing is known of what was offered
     record: str = ""
 
@@ -70,18 +73,25 @@ class _Plan:
     most: int
     next: int  # place of the next slice
     shares: list[SharePart]
+    client: str = ""  # as its archive opens it
     complete: bool = False
 
 
 class Federation:
     """What the log says of shares, entry by entry."""
 
-    def __init__(self, graphs: Graphs) -> None:
-        self._graphs = graphs
+    def __init__(self, graphs: Graphs, records: Records) -> None:
+        self._graphs, self._records = graphs, records
+        self._clients: dict[tuple[str, int], str] = {}  # place of a plan -> client, where it is opened
         self.continues = False  # the log continues another, where shares may have begun
         self._plans: dict[str, list[_Plan]] = {}  # project -> plans
         self.shares: dict[str, SharePart] = {}
         self._digests: dict[tuple[str, str, int], str] = {}  # (share, way, seq) -> digest
+
+    def hold(self, stream: str, n: int, opened: Mapping[str, bytes]) -> None:
+        """What an archive or a receipt opens of a plan."""
+        if "client" in opened:
+            self._clients[stream, n] = opened["client"].decode()
 
     def take(self, entry: AuditedEntry, b: Mapping[str, Any], tell: Tell) -> None:
         """An entry about shares."""
@@ -102,6 +112,7 @@ class Federation:
             for one in b["partners"]
         ]  # fmt: skip
         plans.append(_Plan(entry.stream, b["number"], b["tasks"], b["each"], most, entry.n + 1, shares))
+        plans[-1].client = self._clients.get((entry.stream, entry.n), "")
         known = [one.share for one in shares if one.share in self.shares]
         if known or len({one.share for one in shares}) < len(shares):
             tell("EN-31", PROVEN, "share.again", "A share is planned twice.")
@@ -112,6 +123,8 @@ class Federation:
             said = [one.group for one in shares]
             reason = f"The control groups are {groups} by what is stated, and the plan says {said}."
             tell("EN-22", PROVEN, "share.groups", reason)
+        for one in shares:
+            self._check_rival(entry, plans[-1], one, tell)
 
     def _check_numbers(self, plan: _Plan, tell: Tell) -> None:
         sums: Counter[int] = Counter()
@@ -205,6 +218,19 @@ class Federation:
         if share.recalled:
             tell("EN-23", PROVEN, "share.offer", "The share was recalled before.")
         self._check_cap_now(entry, plan, share, tell)
+        self._check_rival(entry, plan, share, tell)
+
+    def _check_rival(self, entry: AuditedEntry, plan: _Plan, share: SharePart, tell: Tell) -> None:
+        """Where it is shown whose the project is, and stated who owns both: none gives to whom it is in
+        conflict with. Rivals that a client has named stay its own."""
+        records = self._records(plan.client, entry) if plan.client and share.record else []
+        graph = self._graphs(entry) if records and all(records) else None
+        if graph is None:
+            return
+        share.compared = True
+        if all(graph.grade(record, share.record) == 3 for record in records):
+            reason = f"{share.share} is of a partner in conflict with the client, {plan.client}."
+            tell("EN-21", PROVEN, "share.rival", reason)
 
     def _check_cap_now(self, entry: AuditedEntry, plan: _Plan, share: SharePart, tell: Tell) -> None:
         """With partners that have come under one control since, too."""

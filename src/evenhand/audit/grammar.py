@@ -196,7 +196,7 @@ TYPES: dict[str, tuple[dict[str, Type], tuple[str, ...]]] = {
             "partners": array(record(group=COUNT, record=ID_OR_NOTHING, share=ID, tasks=COUNT)),
             "tasks": COUNT,
         },
-        ("known", "seed"),
+        ("client", "known", "seed"),
     ),
     "share-sliced": ({"count": COUNT, "share": ID, "slice": COUNT}, ("rows",)),
     "signing-policy": (

@@ -125,7 +125,8 @@ def _partners(audit: Audit) -> str:
         told.append(
             f"{len(home):,} partners in {plans:,} plans: {sum(one.offered for one in home):,} tasks offered, "
             f"{sum(one.delivered for one in home):,} answered; {sum(one.recalled for one in home):,} shares "
-            f"recalled; of {unstated:,} partners nobody has stated who owns them"
+            f"recalled; of {unstated:,} partners nobody has stated who owns them; "
+            f"{sum(one.compared for one in home):,} were compared with the client, whom an archive shows"
         )
     if own := [one for one in audit.partners if one.side == "partner"]:
         told.append(

@@ -13,7 +13,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -280,13 +280,14 @@ class Auditor:
         self._policies: list[tuple[int, int, dict[str, Any]]] = []  # (effective n, ts when reached, policy)
         self._node = (-1, 0)  # newest entry of the node stream: n, ts
         self._clients: dict[str, str] = {}  # client -> record, "" when private
+        self._registered: dict[str, list[tuple[int, str]]] = {}  # client -> (ts, record), as they came
         self._entities: dict[str, tuple[str, str]] = {}  # entity -> (record, role)
         self._texts: set[bytes] = set()  # of overrides
         self._owed: dict[bytes, tuple[str, int]] = {}  # leaf -> (receipt, deadline)
         self._own = _Own()
         self._reasons = Reasons(self._tell_reason, SKEW)
         self._newest = 0
-        self._federation = Federation(self._known_owners)
+        self._federation = Federation(self._known_owners, self._known_records)
         self._letters: list[tuple[str, HeldLetter]] = []
         self._chains = (beacon.QUICKNET, *chains)
         self._beacons: list[Beacon] = []
@@ -308,7 +309,7 @@ class Auditor:
             parts = json.loads(data)
             self._own.take(parts)
             stream, n = parts["place"]
-            self._reasons.hold(stream, n, report.kind, report.opened)
+            self._hold(stream, n, report.kind, report.opened)
             if report.index is None:
                 self._owed[bytes.fromhex(report.leaf)] = (path.name, report.deadline)
             else:
@@ -326,12 +327,18 @@ class Auditor:
             self.made.drawn_again += report.drawn
             self.notes += report.checkpoints
             for stream, n, kind, opened in report.reasons:
-                self._reasons.hold(stream, n, kind, opened)
+                self._hold(stream, n, kind, opened)
             for rule, place, what in report.findings:
                 if not rule.startswith(("weighing.", "consensus.")):
                     self._add("EN-34", PROVEN, rule, None, place, f"{path.name}: {what}")
             for finding in report.weighed:
                 self.made.findings.add(finding)
+
+    def _hold(self, stream: str, n: int, kind: str, opened: Mapping[str, bytes]) -> None:
+        if kind in OF_SHARES:
+            self._federation.hold(stream, n, opened)
+        else:
+            self._reasons.hold(stream, n, kind, opened)
 
     def take_letters(self, paths: Sequence[Path]) -> None:
         """A10: letters about shares; whether the log has them is seen at its end."""
@@ -452,6 +459,7 @@ class Auditor:
 
     def _register_client(self, index: int, entry: AuditedEntry, b: dict[str, Any]) -> None:
         self._clients[b["client"]] = b["record"]
+        self._registered.setdefault(b["client"], []).append((entry.at, b["record"]))
         self.made.private = sum(not record for record in self._clients.values())
         self._own.register(entry, b["client"])
 
@@ -475,6 +483,13 @@ class Auditor:
         named = max((n for stream, n in entry.causes if stream == "node"), default=-1)
         count = sum(n <= named or ts <= entry.at - SKEW for n, ts, _ in self._history)
         return self._graph(count, self._history[count - 1][1], DEFAULT) if count else None
+
+    def _known_records(self, client: str, entry: AuditedEntry) -> list[str]:
+        """Records that a client may have had for an entry about shares: the one of a minute before, and all
+        since."""
+        told = self._registered.get(client, [])
+        sure = [record for at, record in told if at <= entry.at - SKEW]
+        return sure[-1:] + [record for at, record in told if at > entry.at - SKEW]
 
     def _graph(self, count: int, at: int, without: Thresholds | None = None) -> Graph | None:
         """Ownership after the first `count` statements.

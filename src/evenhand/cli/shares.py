@@ -77,9 +77,21 @@ def share_plan(
         f"Plan {made.number}: {made.tasks:,} tasks, each to {made.each} of {made.groups} control groups; "
         f"none sees more than {made.most:,}.",
         *(f"  {one.name}: {one.tasks:,} tasks, control group {one.control + 1}" for one in made.shares),
+        *_untold(made),
         "It is in the log. Next: evenhand share offer.",
     ]
     say(machine, made, "\n".join(lines))
+
+
+def _untold(made: wire.Plan) -> list[str]:
+    """What nobody can tell, since too little is stated."""
+    lines = []
+    if unknown := [one.name for one in made.shares if not one.stated]:
+        what = "each counts as a control group of its own, and no conflict with you can be told"
+        lines.append(f"Nothing is stated about who owns {', '.join(unknown)}: {what}.")
+    if not made.stated:
+        lines.append("Nothing is stated about who owns you: only rivals that you have named are kept out.")
+    return lines
 
 
 def _named(given: tuple[str, ...], option: str) -> dict[str, str]:

@@ -593,7 +593,7 @@ class PayStated(Event, frozen=True, kw_only=True):
     stated: int = 0  # ms: when, on the node whose archive tells it; 0: here and now
 
 
-SCHEMAS = "p5NiCNuikO3VIRXU_h96lMCBEat-Q_rhtyCzD4Qo38o"
+SCHEMAS = "6BvTtUyYONKfoZ_jzzhZZnL9kzvFVCZ1znBlwIGuCIM"
 """Digest of ``docs/spec/schemas.json``, as a `grammar` entry says it. A test computes it."""
 
 
@@ -659,13 +659,14 @@ class SharePlanned(Event, frozen=True, kw_only=True):
 
     KIND = "share-planned"
     PUBLIC = ("cap", "each", "number", "partners", "tasks")
-    PRIVATE = ("known", "seed")
+    PRIVATE = ("client", "known", "seed")
 
     number: int  # of the plan in the project, from 1
     tasks: int  # that it shares out
     each: int  # control groups that each task goes to
     cap: int  # of one control group, in units of 10^-6 of the tasks
     partners: tuple[dict[str, Any], ...]  # {"group", "record", "share", "tasks"}, ascending by their keys
+    client: bytes = b""  # whose project it is; b"" where the organization is no client of the exchange
     known: bytes  # JSON: [name, vkey] of each partner, in the same order
     seed: bytes  # 32 bytes, which follow from the project's own
 

@@ -24,6 +24,8 @@ MOST_PARTNERS = 64
 SKEW_MS = 30_000  # that the clocks of two nodes may differ
 LAYOUT = "evenhand/letter/v1"
 MOST_BYTES = 15 << 20  # of a letter, so that it fits a request
+HOUR = 3_600_000  # ms
+MOST_MS = 24 * 366 * HOUR  # that an offer holds
 
 Act = Literal["offer", "recall", "ack", "accept", "decline", "deliver", "deleted"]
 BY_HOME = frozenset({"offer", "recall", "ack"})

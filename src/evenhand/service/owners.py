@@ -165,7 +165,7 @@ def _check_whole(tx: Transaction) -> None:
 
     subject = ownership.more_than_all(_records(tx.all("ownership_all")))
     if subject:
-        names = _record_names(tx.all("ownership_all"))
+        names = record_names(tx.all("ownership_all"))
         reason = f"More than 100% of {names.get(subject, subject)} would be held."
         raise Refused("ownership.more-than-all", reason, "statements", "Close what no longer holds first.")
 
@@ -361,7 +361,7 @@ def _names(rows: Sequence[Row]) -> dict[str, str]:
     return {row["source"]: name_of(row) for row in rows if row["type"] == "entity"}
 
 
-def _record_names(rows: Sequence[Row]) -> dict[str, str]:
+def record_names(rows: Sequence[Row]) -> dict[str, str]:
     """Pseudonym -> name; a person, and whoever is unknown, is called so."""
     names = {row["record"]: name_of(row) for row in rows}
     return {**names, **{f"unknown:{row['record']}": "an unknown owner" for row in rows}}
@@ -473,7 +473,7 @@ def _stake(row: Row, late: bool) -> wire.Stake:
 def _shown_conflicts(
     reader: Reader, rows: Sequence[Row], clients: Sequence[Row], entities: Sequence[Row]
 ) -> list[wire.PoolConflict]:
-    names = _record_names(rows)
+    names = record_names(rows)
     titles = {row["id"]: names.get(row["record"]) or row["name"] or "the operator" for row in entities}
     titles |= {row["id"]: row["name"] for row in clients}
     return [
