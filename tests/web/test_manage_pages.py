@@ -268,6 +268,9 @@ def test_every_label_type_can_be_set_up_from_its_schema(node: Node, owner: Annot
     page.get_by_role("button", name="Add a field").click()
     page.get_by_label("Name of field 5").fill("sound")
     page.get_by_label("Type of field sound").select_option("audio")
+    page.get_by_role("button", name="Add a field").click()
+    page.get_by_label("Name of field 6").fill("film")
+    page.get_by_label("Type of field film").select_option("video")
     preview = page.locator("aside")
     for kind in node.call("GET", "/label-types?limit=200")["items"]:
         page.get_by_role("button", name="Remove the question").click()
