@@ -609,7 +609,7 @@ def test_import_images(node: Node, owner: Annotator, visit: Open, tmp_path: Path
         archive.writestr("rows.csv", "image,where\nmore/a.png,here\nmore/none.png,nowhere\n")
         archive.writestr("more/a.png", png(33, 10))
     choose(page, tmp_path / "more.zip")
-    expect(page.get_by_label("Fetch images and sounds from web addresses")).not_to_be_checked()
+    expect(page.get_by_label("Fetch images, sounds and videos from web addresses")).not_to_be_checked()
     assert violations(page) == []
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("1 task was made")).to_be_visible()
