@@ -301,6 +301,7 @@ EXPECTED = {
     "keypoint": {"alpha", "agreement"},
     "mask": {"alpha", "agreement"},
     "time_span": {"alpha", "agreement"},
+    "track": {"alpha", "agreement"},
     "ranking": {"alpha", "agreement", "kendall tau", "kendall W"},
     "pairwise": {"alpha", "agreement", "kendall tau", "kendall W"},
     "text": {"alpha", "agreement", "word error rate", "character error rate"},
