@@ -401,3 +401,11 @@ def test_what_cannot_be_kept_on_disk_is_compiled_all_the_same() -> None:
     with pytest.raises(RuntimeError, match="no locator"):
         numba.njit(space["twice"], cache=True)
     assert njit(cache=True, nogil=True)(space["twice"])(21) == 42
+
+
+@pytest.mark.parametrize("run", [plain, compiled])
+def test_of_classes_as_probable_as_each_other_the_lowest_is_taken(run: Any) -> None:
+    """Two computations that differ in the last bits go on from the same class."""
+    lowest_best = run(kernels.lowest_best)
+    assert lowest_best(np.array([0.1, 0.45 - 1e-15, 0.45])) == 1
+    assert lowest_best(np.array([0.1, 0.4, 0.5])) == 2
