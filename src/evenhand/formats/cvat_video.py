@@ -10,21 +10,10 @@ from pathlib import Path
 from typing import ClassVar
 from xml.sax.saxutils import escape, quoteattr
 
-from evenhand.core.label import TrackElement
-from evenhand.core.release import Loss, ReleasedQuestion, ReleasedTask, ReleaseSchema
+from evenhand.core.release import Loss, ReleasedQuestion, ReleaseSchema
 from evenhand.formats import WriteOptions, Writer
-from evenhand.formats.outward import (
-    Categories,
-    Files,
-    Medium,
-    Outward,
-    answers,
-    data_of,
-    field_of,
-    medium,
-    stem,
-)
-from evenhand.formats.tracks import Box, fps_of, keyframes, sized
+from evenhand.formats.outward import Outward, stem
+from evenhand.formats.tracks import Box, Film, FilmFiles, keyframes, sized
 
 LOST = "Times become frames; a video of unknown size is left out."
 
@@ -55,43 +44,28 @@ are counted by the rate that the video tells, else by `<field>_fps` of the recor
         folder: Path,
         options: WriteOptions,
     ) -> Writer:
-        return _CvatWriter(questions, folder)
+        return _CvatWriter(folder / "cvat_video.tar", questions)
 
 
-class _CvatWriter(Files):
-    def __init__(self, questions: tuple[ReleasedQuestion, ...], folder: Path) -> None:
-        super().__init__(folder / "cvat_video.tar")
-        self._questions = questions
-        self._fields = {question.id: field_of(question) for question in questions}
-        self._categories = Categories(questions)
-
-    def add(self, task: ReleasedTask) -> None:
-        data = data_of(task.data)
-        films: dict[Medium, list[tuple[str, list[Box]]]] = {}
-        for question, elements in answers(task, self._questions).items():
-            film = medium(data, self._fields[question])
-            if film is not None and film.width and film.height:
-                fps = fps_of(data, self._fields[question])
-                found = films.setdefault(film, [])
-                for track in elements:
-                    if isinstance(track, TrackElement):
-                        name = self._categories.names[self._categories.of(question, track.label)]
-                        boxes = [sized(box, film.width, film.height) for box in keyframes(track, fps)]
-                        found.append((name, boxes))
-        for film, told in films.items():
-            self.archive.put(f"{stem(film)}.xml", self._text(film, told).encode())
-
-    def _text(self, film: Medium, told: list[tuple[str, list[Box]]]) -> str:
+class _CvatWriter(FilmFiles):
+    def put(self, film: Film) -> None:
+        video, fps, tracks = film
+        names = self.categories.names
+        told = [
+            (names[class_], [sized(box, video.width, video.height) for box in keyframes(track, fps)])
+            for class_, track in tracks
+        ]
         frames = 1 + max((boxes[-1].frame for _, boxes in told), default=0)
-        labels = "".join(f"<label><name>{escape(one)}</name></label>" for one in self._categories.names)
-        size = f"<width>{film.width}</width><height>{film.height}</height>"
+        labels = "".join(f"<label><name>{escape(one)}</name></label>" for one in names)
+        size = f"<width>{video.width}</width><height>{video.height}</height>"
         about = (
-            f"<task><name>{escape(film.name)}</name><size>{frames}</size><mode>interpolation</mode>"
+            f"<task><name>{escape(video.name)}</name><size>{frames}</size><mode>interpolation</mode>"
             f"<labels>{labels}</labels><original_size>{size}</original_size></task>"
         )
-        tracks = [_track(i, name, boxes) for i, (name, boxes) in enumerate(told)]
-        body = "\n".join(["<version>1.1</version>", f"<meta>{about}</meta>", *tracks])
-        return f'<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n{body}\n</annotations>\n'
+        written = [_track(i, name, boxes) for i, (name, boxes) in enumerate(told)]
+        body = "\n".join(["<version>1.1</version>", f"<meta>{about}</meta>", *written])
+        text = f'<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n{body}\n</annotations>\n'
+        self.archive.put(f"{stem(video)}.xml", text.encode())
 
 
 def _track(number: int, label: str, boxes: list[Box]) -> str:

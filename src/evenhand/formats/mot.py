@@ -9,21 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from evenhand.core.label import TrackElement
-from evenhand.core.release import Loss, ReleasedQuestion, ReleasedTask, ReleaseSchema
+from evenhand.core.release import Loss, ReleasedQuestion, ReleaseSchema
 from evenhand.formats import WriteOptions, Writer
-from evenhand.formats.outward import (
-    Categories,
-    Files,
-    Medium,
-    Outward,
-    answers,
-    data_of,
-    field_of,
-    medium,
-    stem,
-)
-from evenhand.formats.tracks import Box, every, fps_of, keyframes, sized
+from evenhand.formats.outward import Outward, stem
+from evenhand.formats.tracks import Box, Film, FilmFiles, every, keyframes, sized
 
 
 class Mot(Outward):
@@ -60,43 +49,23 @@ tracks, since how long the video is, nobody told. Frames are counted by the rate
         folder: Path,
         options: WriteOptions,
     ) -> Writer:
-        return _MotWriter(questions, folder)
+        return _MotWriter(folder / "mot.tar", questions)
 
 
-class _MotWriter(Files):
-    def __init__(self, questions: tuple[ReleasedQuestion, ...], folder: Path) -> None:
-        super().__init__(folder / "mot.tar")
-        self._questions = questions
-        self._fields = {question.id: field_of(question) for question in questions}
-        self._categories = Categories(questions)
-
-    def add(self, task: ReleasedTask) -> None:
-        data = data_of(task.data)
-        films: dict[Medium, list[tuple[int, TrackElement]]] = {}
-        rates: dict[Medium, float] = {}
-        for question, elements in answers(task, self._questions).items():
-            film = medium(data, self._fields[question])
-            if film is not None and film.width and film.height:
-                rates[film] = fps_of(data, self._fields[question])
-                tracks = [one for one in elements if isinstance(one, TrackElement)]
-                found = films.setdefault(film, [])
-                found += [(self._categories.of(question, track.label) + 1, track) for track in tracks]
-        for film, told in films.items():
-            self._put(film, rates[film], told)
-
-    def _put(self, film: Medium, fps: float, told: list[tuple[int, TrackElement]]) -> None:
-        name = stem(film)
+class _MotWriter(FilmFiles):
+    def put(self, film: Film) -> None:
+        name, (video, fps, told) = stem(film.medium), film
         last = max((keyframes(track, fps)[-1].frame for _, track in told), default=0)
         lines = sorted(
-            (box.frame + 1, id_, _line(sized(box, film.width, film.height), class_))
+            (box.frame + 1, id_, _line(sized(box, video.width, video.height), class_ + 1))
             for id_, (class_, track) in enumerate(told, 1)
             for box in every(track, fps, last)
         )
         text = "".join(f"{frame},{id_},{line}\n" for frame, id_, line in lines)
-        names = "".join(f"{one}\n" for one in self._categories.names)
+        names = "".join(f"{one}\n" for one in self.categories.names)
         about = (
             f"[Sequence]\nname={Path(name).name}\nimDir=img1\nframeRate={fps:g}\nseqLength={last + 1}\n"
-            f"imWidth={film.width}\nimHeight={film.height}\nimExt=.jpg\n"
+            f"imWidth={video.width}\nimHeight={video.height}\nimExt=.jpg\n"
         )
         self.archive.put(f"{name}/gt/gt.txt", text.encode())
         self.archive.put(f"{name}/gt/labels.txt", names.encode())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from evenhand.core.label import Json, Keyframe, TrackElement
+from evenhand.core.release import ReleasedQuestion, ReleasedTask
+from evenhand.formats.outward import Categories, Files, Medium, answers, data_of, field_of, medium
 
 FPS = 25.0
 """Frames a second, where a video does not tell them and no record does."""
@@ -20,6 +24,40 @@ class Box(NamedTuple):
     width: float
     height: float
     outside: bool  # it is not there
+
+
+class Film(NamedTuple):
+    """A video of known size, and the tracks that the answers to a task found in it."""
+
+    medium: Medium
+    fps: float
+    tracks: list[tuple[int, TrackElement]]  # the number of the category, from 0, and the track
+
+
+class FilmFiles(Files):
+    """An archive with files for each video; one of unknown size is left out, as it has no pixels to tell."""
+
+    def __init__(self, path: Path, questions: tuple[ReleasedQuestion, ...]) -> None:
+        super().__init__(path)
+        self._questions = questions
+        self._fields = {question.id: field_of(question) for question in questions}
+        self.categories = Categories(questions)
+
+    def add(self, task: ReleasedTask) -> None:
+        data = data_of(task.data)
+        films: dict[Medium, Film] = {}
+        for question, elements in answers(task, self._questions).items():
+            video = medium(data, self._fields[question])
+            if video is not None and video.width and video.height:
+                film = films.setdefault(video, Film(video, fps_of(data, self._fields[question]), []))
+                tracks = (one for one in elements if isinstance(one, TrackElement))
+                film.tracks.extend((self.categories.of(question, track.label), track) for track in tracks)
+        for film in films.values():
+            self.put(film)
+
+    @abstractmethod
+    def put(self, film: Film) -> None:
+        """Write a video's files into the archive."""
 
 
 def fps_of(data: Mapping[str, Json], field: str) -> float:
