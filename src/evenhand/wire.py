@@ -515,7 +515,7 @@ class Blob(Wire, frozen=True, kw_only=True):
     type: str  # media type
     width: int | None = None  # pixels after EXIF orientation; of a video, as shown
     height: int | None = None
-    fps: float | None = None  # frames a second of a video, where it tells them
+    fps: float | msgspec.UnsetType = msgspec.UNSET  # frames a second of a video, where it tells them
 
 
 # -- annotating ---------------------------------------------------------------------------------

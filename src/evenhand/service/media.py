@@ -44,7 +44,7 @@ def kept(upload: Upload, declared: str = "") -> wire.Blob:
         type=shape.type,
         width=shape.width,
         height=shape.height,
-        fps=shape.fps,
+        fps=msgspec.UNSET if shape.fps is None else shape.fps,
     )
 
 
